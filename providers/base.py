@@ -11,8 +11,9 @@ from typing import Literal, Protocol
 class Accepted:
     """The platform has taken the question. Stored at once: cancelling and recovering need these ids.
 
-    `conversation` and `chat` are the platform's ids of the thread and of this run of the agent; `trace` is what
-    its support asks for (Coze's logid). Any may be None; a later one adds to, and does not erase, an earlier.
+    `conversation` and `chat` are the platform's ids of the thread and of this run of the agent; `trace` is
+    what its support asks for (Coze's logid). Any may be None; a later one adds to, and does not erase, an
+    earlier.
     """
 
     conversation: str | None = None
@@ -168,9 +169,10 @@ class Exchange:
 class Turn:
     """One question as a provider sees it.
 
-    `user` is a stable pseudonym of the visitor (32 hex digits), `conversation` the platform's id of the thread
-    as an earlier `Accepted` gave it, `previous_chat` the platform's id of the run before this one. `history`
-    is oldest first. `streaming` says whether somebody reads along. `deadline` is in time.monotonic() seconds.
+    `user` is a stable pseudonym of the visitor (32 hex digits), `conversation` the platform's id of the
+    thread as an earlier `Accepted` gave it, `previous_chat` the platform's id of the run before this one.
+    `history` is oldest first. `streaming` says whether somebody reads along. `deadline` is in
+    time.monotonic() seconds.
     """
 
     question: str
@@ -189,13 +191,13 @@ class Provider(Protocol):
     def stream(self, turn: Turn) -> Iterator[Event]:
         """Asks the platform and yields its answer, `Done` last.
 
-        Raises a ProviderError when the answer fails, Stopped when `turn.stop` was requested; either way the run
-        at the platform has been cancelled where the platform can, and its connection closed.
+        Raises a ProviderError when the answer fails, Stopped when `turn.stop` was requested; either way the
+        run at the platform has been cancelled where the platform can, and its connection closed.
         """
 
     def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
         """Finishes an answer whose reader was lost, from the platform's own record of `chat`.
 
-        `said` are the replies as far as they were kept; only what is missing is yielded. Raises like `stream`,
-        and Unavailable where the platform keeps no record.
+        `said` are the replies as far as they were kept; only what is missing is yielded. Raises like
+        `stream`, and Unavailable where the platform keeps no record.
         """

@@ -1,0 +1,33 @@
+"""What an agent of any platform is given: checked at the start, frozen, its secrets hidden."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _base_address(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise ValueError("an address begins with https://")
+    return value.rstrip("/")
+
+
+def _token(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value().strip()
+    if not secret or not secret.isascii() or any(char.isspace() for char in secret):
+        raise ValueError("a token is one word of letters, digits and signs: copy it again")
+    return SecretStr(secret)
+
+
+Address = Annotated[str, AfterValidator(_base_address)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
+
+
+class AgentOptions(BaseModel):
+    """Base of each platform's `Options`:
+
+    an unknown key is an error, an error never repeats what was given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
