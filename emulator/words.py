@@ -36,7 +36,10 @@ the same everywhere; a platform may add words of its own, named in the docstring
 import re
 from dataclasses import dataclass
 
-_WORD = re.compile(r"!([a-z][a-z0-9_-]*)((?:\s+-?[0-9]+(?:\.[0-9]+)?)*)", re.IGNORECASE)
+# "wow!great" holds no word, "你好!cut" does; the 3 of "!slow 3rd" is no number.
+_WORD = re.compile(
+    r"(?<![A-Za-z0-9!])!([a-z][a-z0-9_-]*)((?:\s+-?[0-9]+(?:\.[0-9]+)?(?![\w.]))*)", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True)

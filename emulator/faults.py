@@ -1,0 +1,54 @@
+"""Refusals below every platform's own format: wrong statuses, pages, broken JSON, another host."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, redirect, request
+from flask.typing import ResponseReturnValue
+
+from emulator.control import OWN
+from emulator.words import Words
+
+PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0} 网关错误</h1></body></html>\n"
+
+
+def ordered(words: Words, error_body: Callable[[int], dict[str, Any]]) -> ResponseReturnValue | None:
+    """Obeys !http !html !nothing !garbage !redirect; `error_body` is the platform's JSON for a status."""
+    if words.has("http"):
+        status = int(words.number("http", 500))
+        return Response(
+            json.dumps(error_body(status), ensure_ascii=False), status, mimetype="application/json"
+        )
+    if words.has("html"):
+        status = int(words.number("html", 502))
+        return Response(PAGE.format(status), status, mimetype="text/html")
+    if words.has("nothing"):
+        return Response(b"", int(words.number("nothing", 200)))
+    if words.has("garbage"):
+        return Response('{"code":0,"msg":"","data":{"id":"74800', 200, mimetype="application/json")
+    if words.has("redirect"):
+        return redirect(f"{_another_host()}{OWN}/elsewhere")
+    return None
+
+
+def _another_host() -> str:
+    """This same server by another of its names: another host to a client, yet still on loopback."""
+    here = urlsplit(request.host_url)
+    name = "localhost" if here.hostname != "localhost" else "127.0.0.1"
+    return f"{here.scheme}://{name}:{here.port}"
+
+
+class OncePerQuestion:
+    """For !expired: refuses the first time a question is seen, lets the second time pass, and so on."""
+
+    def __init__(self) -> None:
+        self._refused: set[object] = set()
+
+    def refuses(self, key: object) -> bool:
+        if key in self._refused:
+            self._refused.remove(key)
+            return False
+        self._refused.add(key)
+        return True

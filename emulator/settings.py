@@ -1,0 +1,47 @@
+"""The switches of an emulator: pace, limits and variants, set at the start or while it runs."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass
+class EmulatorSettings:
+    """Every switch with its default; a platform's own switches begin with its name."""
+
+    pace_s: float = 2.0  # an answer is streamed over so many seconds; 0: all at once
+    pieces: int = 40  # in so many pieces
+    silence_s: float = 3600.0  # how long !silent and other endless waits last
+    poll_interval_s: float = 1.0  # polling one chat faster than this is recorded as a violation
+
+    coze_work_s: float = 2.2  # a polled chat is in_progress so long
+    coze_qps: float = 20.0  # chat, retrieve and list together, per account; 0: no limit
+    coze_rate_limit: str = "429"  # how the refusal looks: "429" (code 4013), "4008" or "710005002" (HTTP 200)
+    coze_free_calls: int = 0  # after so many calls every Coze API answers 4028; 0: never
+    coze_scope_status: int = 403  # HTTP status of a missing scope outside /v3/chat
+    coze_bad_body_status: int = 200  # HTTP status of code 4000
+    coze_token_life_s: int = 900  # OAuth access tokens live so long
+    coze_done_after_failed: bool = False
+    coze_done_after_requires_action: bool = True
+    coze_done_bare: bool = False  # [DONE] without its quotes
+    coze_list_order: int = 1  # 1 verbose first, 2 the recorded order, 3 two answers
+    coze_loose_times: bool = False  # conversation messages carry their times as strings
+    coze_pascal_onboarding: bool = False
+    coze_upload_limit: int = 512 * 1024 * 1024
+    coze_consent: str = "page"  # "page" asks the person; "allow" and "deny" answer at once
+    coze_jwt_public_key: str = ""  # PEM of the demo service app's public key; empty: JWTs are refused
+
+    def change(self, values: dict[str, object]) -> None:
+        """Sets several switches, or none when one of them is unknown or of the wrong type."""
+        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"no such switch: {name}; there are {', '.join(sorted(known))}")
+            if not _fits(value, known[name]):
+                raise ValueError(f"{name} must be of type {known[name].__name__}")
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+def _fits(value: object, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float) if kind is float else isinstance(value, kind)

@@ -1,0 +1,78 @@
+"""What an emulated agent says to a question, and in which pieces."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from emulator import samples
+from emulator.settings import EmulatorSettings
+from emulator.words import Words
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_HUGE_PIECE = 2_000
+
+
+@dataclass(frozen=True)
+class Speech:
+    """An answer before a platform puts it into its own format: no reply for !empty, two for !two."""
+
+    replies: tuple[str, ...]
+    thought: str
+    suggestions: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "".join(self.replies)
+
+
+def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: str = "") -> Speech:
+    """The answer to a question, given the earlier ones of the conversation that the agent can see."""
+    chinese = bool(_CHINESE.search(question))
+    text = _said(question, words, earlier, chinese)
+    if words.has("image"):
+        text += f"\n\n![图片]({picture})"
+    replies: tuple[str, ...] = (text, "第二条回复。") if words.has("two") else (text,)
+    return Speech(
+        () if words.has("empty") else replies,
+        (samples.THOUGHT_ZH if chinese else samples.THOUGHT_EN) if words.has("think") else "",
+        samples.SUGGESTIONS_ZH if chinese else samples.SUGGESTIONS_EN,
+    )
+
+
+def _said(question: str, words: Words, earlier: Sequence[str], chinese: bool) -> str:
+    if words.has("recall"):
+        return " | ".join(earlier)
+    if words.has("markdown"):
+        return samples.MARKDOWN
+    if words.has("huge"):
+        return _filled(int(words.number("huge", 2_000_000)))
+    number = len(earlier) + 1
+    if words.found:
+        return (samples.PLAIN_ZH if chinese else samples.PLAIN_EN).format(question=question, number=number)
+    quoted = "\n".join(f"> {line}" for line in question.splitlines() or [""])
+    return (samples.FRIENDLY_ZH if chinese else samples.FRIENDLY_EN).format(quoted=quoted, number=number)
+
+
+def _filled(size: int) -> str:
+    """So many bytes of text, to the byte, and whole characters."""
+    filling = samples.FILLING.encode()
+    cut = (filling * (size // len(filling) + 1))[:size]
+    whole = cut.decode(errors="ignore")
+    return whole + "." * (size - len(whole.encode()))
+
+
+def pieces(text: str, words: Words, settings: EmulatorSettings) -> list[str]:
+    """The text in nearly equal parts, as many as !pieces says or the settings do."""
+    wanted = max(settings.pieces, len(text) // _HUGE_PIECE)
+    count = max(1, min(int(words.number("pieces", wanted)), len(text)))
+    size, rest = divmod(len(text), count)
+    starts = [index * size + min(index, rest) for index in range(count + 1)]
+    return [text[a:b] for a, b in pairwise(starts) if a < b]
+
+
+def gap_s(count: int, words: Words, settings: EmulatorSettings) -> float:
+    """The seconds between two of so many pieces."""
+    if words.has("pieces"):
+        return words.number("pieces", 20.0, 1) / 1000
+    return settings.pace_s / max(count, 1)

@@ -1,0 +1,59 @@
+"""All that one emulator remembers: its switches, its journal, its counters and each platform's own store."""
+
+from dataclasses import replace
+from threading import RLock
+from typing import Any, TypeVar, cast
+
+from flask import current_app, g
+
+from emulator.journal import Entry, Journal
+from emulator.limits import Limits
+from emulator.settings import EmulatorSettings
+
+T = TypeVar("T")
+
+
+class State:
+    """Shared by the threads of one server; a platform holds `lock` while it reads or changes its store."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self._at_start = replace(settings)
+        self.settings = settings
+        self.journal = Journal()
+        self.lock = RLock()
+        self.limits = Limits()
+        self._stores: dict[type, object] = {}
+
+    def store(self, kind: type[T]) -> T:
+        """The one object of this class, made at its first use: `state.store(CozeStore)`."""
+        with self.lock:
+            return cast(T, self._stores.setdefault(kind, kind()))
+
+    def forget(self) -> None:
+        """Back to the first day: no conversations, no counters; the switches and the journal stay."""
+        with self.lock:
+            self._stores.clear()
+            self.limits = Limits()
+
+    def restore_settings(self) -> None:
+        self.settings = replace(self._at_start)
+
+
+def here() -> State:
+    """The state of the emulator that answers the current request."""
+    return cast(State, current_app.extensions["emulator"])
+
+
+def entry() -> Entry:
+    """The journal's entry of the current request."""
+    return cast(Entry, g.journal_entry)
+
+
+def note(**ids: Any) -> None:
+    """Writes ids into the current entry: `note(chat_id=…, conversation_id=…)`."""
+    entry().ids.update({name: str(value) for name, value in ids.items()})
+
+
+def violation(kind: str, detail: str) -> None:
+    """Records that the current request breaks a rule."""
+    here().journal.violation(entry(), kind, detail)
