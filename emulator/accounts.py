@@ -38,6 +38,12 @@ class CozeToken:
     scopes: frozenset[str] = COZE_SCOPES
     is_expired: bool = False
     workspaces: frozenset[str] = frozenset({"main"})
+    session: str = ""  # a JWT's session_name, which keeps its conversations apart
+
+    @property
+    def owner(self) -> str:
+        """Whose conversations it sees."""
+        return f"{self.account}/{self.session}"
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,28 @@
-"""Coze's Open API (platforms/coze.md): the routes."""
+"""Coze's Open API (platforms/coze.md), put together: what its endpoints share, and what there is not."""
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from emulator import coze_bots, coze_chat, coze_conversations, coze_files, coze_oauth
+from emulator.coze_format import HELP, Refused, error_body, logid, refusal
+
 bp = Blueprint("coze", __name__)
+for part in (coze_chat, coze_conversations, coze_files, coze_bots, coze_oauth):
+    bp.register_blueprint(part.bp)
+
+bp.register_error_handler(Refused, refusal)
+
+
+@bp.after_request
+def add_log_id(response: Response) -> Response:
+    response.headers["X-Tt-Logid"] = logid()
+    return response
 
 
 def unknown_endpoint() -> ResponseReturnValue:
-    text = f"The requested API endpoint {request.method} {request.path} does not exist."
-    return jsonify(code=4000, msg=text), 404
+    """For a path or method Coze does not have."""
+    text = (
+        f"The requested API endpoint {request.method} {request.path} does not exist. "
+        f"Please verify the URL and try again. {HELP}/api_overview"
+    )
+    return jsonify(error_body(4000, text)), 404, {"X-Tt-Logid": logid()}

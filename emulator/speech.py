@@ -42,7 +42,7 @@ def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: s
 
 def _said(question: str, words: Words, earlier: Sequence[str], chinese: bool) -> str:
     if words.has("recall"):
-        return " | ".join(earlier)
+        return " | ".join(earlier) or "还没有更早的问题。"
     if words.has("markdown"):
         return samples.MARKDOWN
     if words.has("huge"):
