@@ -123,8 +123,8 @@ class Stop:
     def request(self) -> None:
         """Asks for the end. Returns at once; asking again changes nothing."""
         with self._lock:
+            interrupts = [] if self._wished.is_set() else list(self._interrupts)
             self._wished.set()
-            interrupts = list(self._interrupts)
         for interrupt in interrupts:
             interrupt()
 
@@ -159,7 +159,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An earlier question of the conversation and its finished answer, for platforms that remember nothing."""
+    """An earlier question of the conversation and its answer, for platforms that remember nothing."""
 
     question: str
     answer: str

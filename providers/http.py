@@ -163,17 +163,21 @@ class Response:
     def content_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def pieces(self, limit: int = STREAM_LIMIT) -> Iterator[bytes]:
+    def hurry(self, seconds: float) -> None:
+        """Moves the deadline nearer: what is still to come has this long."""
+        soon = time.monotonic() + seconds
+        self._deadline = soon if self._deadline is None else min(self._deadline, soon)
+
+    def pieces(self, limit: int = STREAM_LIMIT, quiet: float | None = None) -> Iterator[bytes]:
         """Yields bytes as they arrive, decompressed, until the platform closes.
 
-        Raises Stopped, TimedOut at the deadline, Unavailable when the connection breaks, Unexpected beyond
-        `limit`.
+        Raises Stopped, TimedOut at the deadline, Unavailable when the connection breaks or is silent for
+        `quiet` seconds, Unexpected beyond `limit`.
         """
         size = 0
         while True:
             with _failures(self.provider, self._stop, self._deadline):
-                if self._deadline is not None:
-                    self._wire.allow(self._deadline - time.monotonic())
+                self._allow(quiet)
                 piece = self._raw.read1(decode_content=True)
             if self._stop is not None:
                 self._stop.check()
@@ -185,6 +189,12 @@ class Response:
             if size > limit:
                 raise Unexpected(f"sent more than {limit} bytes", provider=self.provider)
             yield piece
+
+    def _allow(self, quiet: float | None) -> None:
+        left = None if self._deadline is None else self._deadline - time.monotonic()
+        patience = [seconds for seconds in (left, quiet) if seconds is not None]
+        if patience:
+            self._wire.allow(min(patience))
 
     def read(self, limit: int = BODY_LIMIT) -> bytes:
         """The whole body. Raises like `pieces`."""
@@ -294,7 +304,7 @@ class _NotSent(Unavailable):
 
 @contextmanager
 def _failures(provider: str, stop: Stop | None, deadline: float | None) -> Iterator[None]:
-    """Turns what requests and urllib3 raise into our errors, without their texts, which hold whole addresses."""
+    """Turns what requests and urllib3 raise into our errors, without their texts: those hold addresses."""
     try:
         yield
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -343,7 +353,7 @@ def parse_json(body: bytes | str, provider: str) -> Any:
         raise Unexpected(f"sent {len(body)} bytes that are no JSON", provider=provider) from None
 
 
-def refusal(response: Response, message: str, code: int | str | None = None) -> ProviderError:
+def refusal(response: Response, message: str = "", code: int | str | None = None) -> ProviderError:
     """The error for an HTTP status alone, when the body says nothing better."""
     kind = STATUS.get(response.status, Unavailable if response.status >= 500 else Unexpected)
     return kind(

@@ -1,0 +1,468 @@
+"""Coze (扣子): an agent published to its API, streamed or polled (platforms/coze.md §1, §2, §11)."""
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from threading import Timer
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from providers import sse
+from providers.base import Accepted, Done, Event, Status, Stop, Stopped, Turn, Usage
+from providers.coze_api import ERRORS, UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
+from providers.coze_messages import Reading
+from providers.errors import (
+    AuthRejected,
+    Busy,
+    EmptyAnswer,
+    NeedsAction,
+    ProviderError,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import Http, Response
+from providers.options import Address, AgentOptions, Text, Token
+from providers.sse import ServerEvent
+
+__all__ = ["ERRORS", "PROVIDER", "Coze", "Options"]
+
+BUSY_S = 30.0  # how long a question waits for the chat before it
+QUIET_S = 90.0  # Coze sends no keep-alives, and tools can be silent for long
+LAST_WORDS_S = 2.0  # how long the end marker may lag behind the end
+UNBORN_S = 2.0  # how long a stopped question may take to name the chat that is to be cancelled
+TROUBLE_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+SYNONYMS = {"cancelled": "canceled", "required_action": "requires_action", "compleated": "completed"}
+DONE = {"done", "conversation.stream.done"}
+ERROR = {"error", "conversation.error"}
+TERMINAL = {"completed", "failed", "canceled", "requires_action"}
+
+T = TypeVar("T")
+
+
+def _bot_id(value: Any) -> Any:
+    """The digits of an agent, also from the address of its page."""
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    found = re.search(r"/bot/([0-9]+)", text)
+    digits = found[1] if found else text
+    if not re.fullmatch(r"[0-9]+", digits):
+        raise ValueError("a bot id is the digits after /bot/ in the address of the agent's page")
+    return digits
+
+
+def _json_map(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError("parameters hold only what JSON can say: texts, numbers, lists and tables") from None
+    return value
+
+
+def _prompt_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]+", name):
+        raise ValueError("names of custom variables are made of ASCII letters and underscores")
+    return name
+
+
+MetaKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MetaValue = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+
+
+class ShortcutCommand(BaseModel):
+    """A shortcut bound to the agent; Coze makes the query from it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    command_id: Text
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+
+class Options(AgentOptions):
+    """What an agent on Coze is given. The maps are sent with every question, as the sheet's §1.2 has them."""
+
+    api_token: Token
+    bot_id: Annotated[str, BeforeValidator(_bot_id)]
+    api_base: Address = "https://api.coze.cn"
+    poll_interval_s: float = Field(1.0, ge=1.0, allow_inf_nan=False)
+    custom_variables: dict[Annotated[str, AfterValidator(_prompt_name)], str] | None = None
+    parameters: Annotated[dict[str, Any], AfterValidator(_json_map)] | None = None
+    meta_data: Annotated[dict[MetaKey, MetaValue], Field(max_length=16)] | None = None
+    extra_params: dict[Literal["latitude", "longitude"], str] | None = None
+    shortcut_command: ShortcutCommand | None = None
+
+
+class Coze:
+    """One agent on Coze."""
+
+    def __init__(self, options: Options, http: Http) -> None:
+        self._options = options
+        self._api = Api(options.api_base, options.api_token.get_secret_value(), http)
+
+    def stream(self, turn: Turn) -> Iterator[Event]:
+        """Asks, and yields the answer while it is made; in one piece when nobody reads along."""
+        run = _Run(self._options, self._api, turn)
+        yield from run.ask()
+
+    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+        """Yields what `said` lacks of an earlier chat's answer; waits for its end if it still runs."""
+        run = _Run(self._options, self._api, turn, chat, said)
+        yield from run.resume()
+
+    def create_conversation(self, stop: Stop | None = None, timeout: float = 30.0) -> str:
+        """A new, empty thread at Coze: its id. Not needed before a first question, which makes its own."""
+        return self._api.create_conversation(self._options.bot_id, stop, time.monotonic() + timeout)
+
+
+PROVIDER = Coze
+
+
+class _Run:
+    """One question on its way to its answer: what is known of the chat, and what has been told of it."""
+
+    def __init__(
+        self, options: Options, api: Api, turn: Turn, chat: str | None = None, said: tuple[str, ...] = ()
+    ) -> None:
+        self._options = options
+        self._api = api
+        self._turn = turn
+        self._conversation = turn.conversation
+        self._chat = chat
+        self._trace: str | None = None
+        self._reading = Reading(said)
+        self._end: dict[str, Any] | None = None
+        self._busy_until: float | None = None
+        self._busy_pause = 1.0
+
+    def ask(self) -> Iterator[Event]:
+        self._turn.stop.check()
+        with self._cancelled_on_failure():
+            yield from self._ask_until_accepted()
+
+    def resume(self) -> Iterator[Event]:
+        with self._cancelled_on_failure():
+            yield from self._from_the_record(0.0)
+
+    @contextmanager
+    def _cancelled_on_failure(self) -> Iterator[None]:
+        """Frees the conversation when the turn fails or is stopped.
+
+        Not when the reader merely leaves (GeneratorExit): it may come back with `resume`.
+        """
+        try:
+            yield
+        except (Stopped, ProviderError):
+            if self._chat and self._conversation and self._end is None:
+                with suppress(ProviderError):  # whatever comes of it, the turn ends as it would have
+                    self._api.cancel(self._conversation, self._chat)
+            raise
+
+    def _ask_until_accepted(self) -> Iterator[Event]:
+        """Asks; again after a refusal that time (4016) or a new conversation (4002) can cure.
+
+        Only after refusals: a question that may have been taken is never asked twice.
+        """
+        while True:
+            try:
+                yield from self._ask_once()
+                return
+            except ProviderError as error:
+                if self._chat:
+                    raise
+                refusal = error
+            if isinstance(refusal, Busy):
+                yield from self._wait_for_the_previous(refusal)
+            elif refusal.code == UNKNOWN_CONVERSATION and self._is_conversation_of_turn:
+                yield from self._replace_the_conversation()
+            else:
+                raise refusal
+
+    @property
+    def _is_conversation_of_turn(self) -> bool:
+        return self._conversation is not None and self._conversation == self._turn.conversation
+
+    def _ask_once(self) -> Iterator[Event]:
+        is_answered = False
+        with (
+            self._stop_once_there_is_a_chat() as stop,
+            self._api.ask(self._body(), self._conversation, stop, self._turn.deadline) as response,
+        ):
+            self._trace = trace_of(response)
+            if response.status < 400 and response.content_type == "text/event-stream":
+                is_answered = yield from self._from_events(response)
+                pause = 0.0
+            else:
+                yield from self._accept(self._api.unwrap(response, response.read()))
+                # At random, so that chats begun together are not polled together ever after.
+                pause = self._options.poll_interval_s * random.uniform(0.5, 1.0)
+        if not is_answered:
+            yield from self._from_the_record(pause)
+
+    def _body(self) -> dict[str, Any]:
+        options, turn = self._options, self._turn
+        extras = options.model_dump(
+            include={"custom_variables", "parameters", "meta_data", "extra_params", "shortcut_command"},
+            exclude_none=True,
+        )
+        question = {"role": "user", "type": "question", "content": turn.question, "content_type": "text"}
+        return {
+            "bot_id": options.bot_id,
+            "user_id": turn.user,
+            "stream": turn.streaming,
+            "auto_save_history": True,
+            "additional_messages": [question],
+            **extras,
+        }
+
+    @contextmanager
+    def _stop_once_there_is_a_chat(self) -> Iterator[Stop]:
+        """A Stop for the request that asks.
+
+        Hanging up before the chat has a name would leave it running, paid for and in the way of the next
+        question; so a wish to stop waits UNBORN_S for the name.
+        """
+        stop = Stop()
+        timer = Timer(UNBORN_S, stop.request)
+        timer.daemon = True
+
+        def wish() -> None:
+            if self._chat:
+                stop.request()
+            else:
+                timer.start()
+
+        with self._turn.stop.interrupting(wish):
+            try:
+                yield stop
+            finally:
+                timer.cancel()
+
+    def _accept(self, chat: Any) -> Iterator[Event]:
+        """Notes the ids a chat object brings, and tells those that are new."""
+        if not isinstance(chat, dict):
+            return
+        found = str(chat.get("id") or "") or self._chat
+        conversation = str(chat.get("conversation_id") or "") or self._conversation
+        if found == self._chat and conversation == self._conversation:
+            return
+        is_first = self._chat is None
+        self._chat, self._conversation = found, conversation
+        yield Accepted(conversation, found, self._trace)
+        if is_first:
+            yield Status("waiting")
+
+    # while it streams
+
+    def _from_events(self, response: Response) -> Generator[Event, None, bool]:
+        """The answer as it comes. Returns whether that was all, or the record has to say the rest."""
+        reading, stop = self._reading, self._turn.stop
+        was_ended_properly = False
+        for event in self._events(response):
+            if event.name == "conversation.message.delta":
+                stop.check()
+                if (message := _object(event.data)) is not None:
+                    yield from reading.delta(message)
+            elif event.name in DONE:
+                was_ended_properly = True
+                break
+            else:
+                yield from self._from_event(event)
+                if self._end is None:
+                    stop.check()
+                elif status_of(self._end) != "completed":
+                    break  # what follows a failure, if anything, is not documented
+                else:
+                    response.hurry(LAST_WORDS_S)
+        if self._chat is None:
+            raise Unavailable("closed before it named a chat", provider=self._api.provider, trace=self._trace)
+        if self._end is None and was_ended_properly and reading.has_answer and reading.is_whole:
+            self._end = {"status": "completed"}
+        if self._end is None:
+            yield Status("recovering")
+            return False
+        yield from self._settle(self._end)
+        return True
+
+    def _events(self, response: Response) -> Iterator[ServerEvent]:
+        """Events until the stream ends or breaks. A break is no error once there is a chat with its record."""
+        try:
+            yield from sse.parse(response.pieces(quiet=QUIET_S))
+        except (Stopped, TimedOut):
+            if self._end is None:
+                raise
+        except Unavailable as error:
+            if self._chat is None:
+                error.trace = self._trace
+                raise
+        except sse.TooLong as error:
+            if self._chat is None:
+                raise Unexpected(str(error), provider=self._api.provider, trace=self._trace) from None
+
+    def _from_event(self, event: ServerEvent) -> Iterator[Event]:
+        told = _object(event.data)
+        if told is None:  # half an event, or one nobody has documented
+            return
+        if event.name == "conversation.message.completed":
+            yield from self._reading.completed(told)
+        elif event.name in ERROR:
+            raise self._api.error(told, self._trace)
+        elif event.name.startswith("conversation.chat."):
+            yield from self._accept(told)
+            status = status_of({"status": event.name.removeprefix("conversation.chat.")})
+            if status in TERMINAL:
+                self._end = {**told, "status": status}
+
+    # from the record
+
+    def _from_the_record(self, pause: float) -> Iterator[Event]:
+        """Waits for the chat's end, and yields what has not been told of what it produced."""
+        if self._chat is None or self._conversation is None:
+            raise Unexpected("took the question but named no chat", provider=self._api.provider)
+        conversation, chat, deadline = self._conversation, self._chat, self._turn.deadline
+        end = self._wait_for_the_end(conversation, chat, pause, deadline)
+        if status_of(end) in ("completed", "requires_action"):
+            yield from self._reading.record(
+                self._insist(
+                    lambda: self._api.messages(conversation, chat, self._turn.stop, deadline), deadline
+                )
+            )
+        self._end = end
+        yield from self._settle(end)
+
+    def _wait_for_the_end(
+        self, conversation: str, chat: str, pause: float, deadline: float
+    ) -> dict[str, Any]:
+        """Polls until the chat has ended: its chat object."""
+        while True:
+            self._sleep(pause, deadline)
+            found = self._insist(
+                lambda: self._api.retrieve(conversation, chat, self._turn.stop, deadline), deadline
+            )
+            if status_of(found) in TERMINAL:
+                return found
+            # Counted from the answer, so that Coze sees no two polls closer than this.
+            pause = self._options.poll_interval_s
+
+    def _insist(self, read: Callable[[], T], deadline: float) -> T:
+        """Reads again after troubles that pass: a poll that fails must not cost the answer."""
+        for pause in TROUBLE_PAUSES_S:
+            try:
+                return read()
+            except ProviderError as error:
+                if not _may_pass(error):
+                    raise
+                pause = max(pause, error.retry_after or 0.0)
+            self._sleep(pause, deadline)
+        return read()
+
+    def _sleep(self, seconds: float, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        self._turn.stop.sleep(max(0.0, min(seconds, left)))
+        if seconds >= left:
+            raise TimedOut("still working at the deadline", provider=self._api.provider, trace=self._trace)
+
+    # how it ends
+
+    def _settle(self, chat: dict[str, Any]) -> Iterator[Event]:
+        """The last events of a chat that has ended. Raises what its status stands for."""
+        status = status_of(chat)
+        yield from _usage(chat)
+        if status == "failed":
+            raise self._failure(chat)
+        if status == "canceled":
+            self._turn.stop.check()  # else somebody else has ended it: the words so far stand
+            yield Done("stopped")
+            return
+        if status == "requires_action" and not self._is_question_to_the_visitor(chat):
+            raise NeedsAction(_wanted(chat), provider=self._api.provider, trace=self._trace)
+        if not self._reading.has_answer:
+            raise EmptyAnswer("completed without an answer", provider=self._api.provider, trace=self._trace)
+        yield Done()
+
+    def _failure(self, chat: dict[str, Any]) -> ProviderError:
+        told = chat.get("last_error") or chat
+        if isinstance(told, dict) and told.get("code"):
+            return self._api.error(told, self._trace)
+        return Unavailable("failed without a reason", provider=self._api.provider, trace=self._trace)
+
+    def _is_question_to_the_visitor(self, chat: dict[str, Any]) -> bool:
+        """A workflow's question node: it has asked in words, and the next message answers it (§2.4)."""
+        calls = _tool_calls(chat)
+        return (
+            self._reading.has_answer and bool(calls) and all(c.get("type") == "reply_message" for c in calls)
+        )
+
+    # refusals that pass
+
+    def _wait_for_the_previous(self, refusal: Busy) -> Iterator[Event]:
+        """Waits for the chat that occupies the conversation. Raises the refusal when it takes too long."""
+        previous, conversation = self._turn.previous_chat, self._conversation
+        if self._busy_until is None:
+            self._busy_until = min(time.monotonic() + BUSY_S, self._turn.deadline)
+            yield Status("queued")
+            if previous and conversation:
+                with suppress(ProviderError):
+                    self._wait_for_the_end(conversation, previous, 0.0, self._busy_until)
+                    return
+        left = self._busy_until - time.monotonic()
+        if left <= 0:
+            raise refusal
+        self._turn.stop.sleep(min(self._busy_pause, left))
+        self._busy_pause = min(self._busy_pause * 2, 8.0)
+
+    def _replace_the_conversation(self) -> Iterator[Event]:
+        """The thread is gone at Coze. Its successor is told before the question is asked again."""
+        self._conversation = None
+        with suppress(AuthRejected):  # a token without that permission: the chat makes its own
+            self._conversation = self._api.create_conversation(
+                self._options.bot_id, self._turn.stop, self._turn.deadline
+            )
+            yield Accepted(self._conversation)
+
+
+def status_of(chat: dict[str, Any]) -> str:
+    """The status of a chat object, in one spelling."""
+    status = str(chat.get("status") or "")
+    return SYNONYMS.get(status, status)
+
+
+def _may_pass(error: ProviderError) -> bool:
+    if isinstance(error, Unexpected):
+        return error.code is None  # a body that broke off
+    return isinstance(error, Unavailable | RateLimited) and error.code != UNKNOWN_CHAT
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _usage(chat: dict[str, Any]) -> Iterator[Usage]:
+    usage = chat.get("usage")
+    if not isinstance(usage, dict):
+        return
+    read = usage.get("input_count") or usage.get("input_tokens") or 0
+    written = usage.get("output_count") or usage.get("output_tokens") or 0
+    total = usage.get("token_count") or (read + written)
+    if total:
+        yield Usage(read, written, total)
+
+
+def _tool_calls(chat: dict[str, Any]) -> list[dict[str, Any]]:
+    action = chat.get("required_action")
+    outputs = action.get("submit_tool_outputs") if isinstance(action, dict) else None
+    calls = outputs.get("tool_calls") if isinstance(outputs, dict) else None
+    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+
+
+def _wanted(chat: dict[str, Any]) -> str:
+    functions = [call.get("function") for call in _tool_calls(chat)]
+    names = [str(one.get("name")) for one in functions if isinstance(one, dict)]
+    return "asks for the result of " + (", ".join(names) or "a step of its own")
