@@ -1,0 +1,75 @@
+"""The composition root: everything the site is made of, in the order of a table of contents."""
+
+import atexit
+import sys
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_compress import Compress
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from chat import demo, security, settings, storage
+from chat.access import Visitors
+from chat.agents import is_demo, load_agents
+from chat.runs import Runs
+from chat.secret_key import secret_key
+from chat.services import Services
+from chat.settings import Settings, SettingsError
+from chat.web import chat, errors, language, ops, pages, visitors
+
+ROOT = Path(__file__).resolve().parent
+LARGEST_BODY = 16 * 1024 * 1024
+COMPRESSED = ["text/html", "text/css", "text/javascript", "image/svg+xml", "application/json"]
+
+
+def create_app(given: Settings | None = None) -> Flask:
+    """The site, ready to serve. Raises SettingsError, one line, when a setting is wrong."""
+    ours = _with_emulator(given or settings.load())
+    agents = load_agents(ours)
+    key = secret_key(ours)
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, COMPRESS_MIMETYPES=COMPRESSED, COMPRESS_BR_LEVEL=5)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.extensions["chat"] = Services(ours, storage.connect(ours), Runs(), agents, Visitors(key))
+    security.keep_secrets_out_of_logs([key, *settings.secrets(ours)])
+    errors.init_app(app)
+    security.init_app(app, ours.public_url)
+    language.init_app(app)
+    Compress(app)
+    visitors.init_app(app)
+    for blueprint in (pages.bp, chat.bp, ops.bp):
+        app.register_blueprint(blueprint)
+    app.jinja_env.globals["static"] = pages.static_address(version())
+    app.wsgi_app = _behind_proxies(app.wsgi_app, ours.trusted_proxies)  # type: ignore[method-assign]
+    return app
+
+
+def version() -> str:
+    """The version of this release: the first heading of the changelog."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    return text.partition("\n## ")[2].split()[0]
+
+
+def _with_emulator(ours: Settings) -> Settings:
+    """In demo mode, the settings with the address of an emulator, started here unless the server did."""
+    if ours.demo_url or not is_demo(ours):
+        return ours
+    address, process = demo.start()
+    atexit.register(process.kill)
+    return ours.model_copy(update={"demo_url": address})
+
+
+def _behind_proxies(wsgi_app: Any, hops: int) -> Any:
+    return ProxyFix(wsgi_app, x_for=hops, x_proto=hops, x_host=hops) if hops else wsgi_app
+
+
+def __getattr__(name: str) -> Flask:
+    """`app:app` is made when a server asks for it, so that importing this module does nothing."""
+    if name != "app":
+        raise AttributeError(name)
+    try:
+        globals()["app"] = create_app()
+    except SettingsError as error:
+        sys.exit(f"{error}")
+    return globals()["app"]  # type: ignore[no-any-return]

@@ -1,0 +1,43 @@
+"""The demo: with no platform set, the emulator runs beside the site, on loopback, and dies with it."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from chat.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def start() -> tuple[str, subprocess.Popen[bytes]]:
+    """Starts the emulator on a free loopback port. Returns its address, which already takes connections.
+
+    The emulator watches its standard input, a pipe whose other end only we hold: it ends when we do, even
+    when we are killed.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "emulator", "--fd", str(listener.fileno()), "--with-parent"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+        )
+    return f"http://127.0.0.1:{port}", process
+
+
+def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The options of one agent per platform, as the emulator knows them (emulator/accounts.py)."""
+    base = settings.demo_url
+    assert base, "demo mode without an emulator: start() comes first"
+    return {
+        "coze": {
+            "api_token": "pat_demo_only_not_a_secret",
+            "bot_id": "7480000000000000101",
+            "api_base": base,
+            "poll_interval_s": settings.poll_interval_s,
+        },
+    }

@@ -1,0 +1,10 @@
+"""Why a request is refused before anything was asked of a platform."""
+
+
+class Refusal(Exception):
+    """`code` is one of the reasons of the HTTP contract; `retry_after` is in seconds."""
+
+    def __init__(self, code: str, detail: str = "", retry_after: float | None = None) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.retry_after = retry_after

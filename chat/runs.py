@@ -1,0 +1,112 @@
+"""The log of a live answer: appended by one producer, followed from any position by many readers.
+
+In memory for now. What turns and pages use is `Runs` and `Log`; a Redis stream can take their place, since a
+log holds plain values, is only ever appended, and is read by position.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from providers.base import Event, Stop
+
+KEPT_S = 300.0  # an ended log stays this long, for readers who lost their connection
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The answer is complete, or was stopped. The last entry of a log, unless that is Failed."""
+
+    finish_reason: str
+    replies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The answer ended early. `code` is a reason of the HTTP contract, `retry_after` in seconds."""
+
+    code: str
+    retry_after: float | None = None
+
+
+Entry = Event | Finished | Failed
+
+
+class Log:
+    """What has happened in one answer so far. Positions count from 1; 0 is before the first entry."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._changed = threading.Condition()
+        self.ended_at: float | None = None
+
+    def append(self, entry: Entry) -> None:
+        """Adds an entry; Finished or Failed ends the log."""
+        with self._changed:
+            self._entries.append(entry)
+            if isinstance(entry, Finished | Failed):
+                self.ended_at = time.monotonic()
+            self._changed.notify_all()
+
+    def follow(self, position: int = 0, quiet_s: float = 15) -> Iterator[list[tuple[int, Entry]]]:
+        """Yields what comes after `position`, in batches as large as the reader is slow, until the end.
+
+        An empty batch says that nothing happened for `quiet_s` seconds.
+        """
+        while True:
+            with self._changed:
+                if position >= len(self._entries) and self.ended_at is None:
+                    self._changed.wait(quiet_s)
+                fresh = self._entries[position:]
+                ended = self.ended_at is not None
+            if fresh or not ended:
+                yield list(enumerate(fresh, position + 1))
+            position += len(fresh)
+            if ended:
+                return
+
+
+class Runs:
+    """All live answers of this process, by message id."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._runs: dict[str, tuple[Log, Stop]] = {}
+        self._forgotten_at = clock()
+
+    def open(self, message_id: str) -> tuple[Log, Stop]:
+        """A new log to append to, and the wish to heed."""
+        self._forget_old()
+        run = (Log(), Stop())
+        with self._lock:
+            self._runs[message_id] = run
+        return run
+
+    def find(self, message_id: str) -> Log | None:
+        """The log to follow; None when the answer is not live, or ended a while ago."""
+        run = self._runs.get(message_id)
+        return run[0] if run else None
+
+    def stop(self, message_id: str) -> bool:
+        """Asks a live answer to end. False when it is not live here."""
+        run = self._runs.get(message_id)
+        if run is None or run[0].ended_at is not None:
+            return False
+        run[1].request()
+        return True
+
+    def live(self) -> int:
+        """How many answers are being made."""
+        return sum(log.ended_at is None for log, _ in list(self._runs.values()))
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        with self._lock:
+            if now - self._forgotten_at < KEPT_S / 10:
+                return
+            self._forgotten_at = now
+            for message_id, (log, _) in list(self._runs.items()):
+                if log.ended_at is not None and now - log.ended_at > KEPT_S:
+                    del self._runs[message_id]

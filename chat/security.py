@@ -1,0 +1,86 @@
+"""Headers on every answer, refusal of cross-site requests, and a log that holds no secret."""
+
+import logging
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+from chat.refusals import Refusal
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types reply-html"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer: with that, browsers send "Origin: null" with our own form.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def init_app(app: Flask, public_url: str | None) -> None:
+    """Guards every request and every answer of the app."""
+    ours = {_origin(public_url)} if public_url else set()
+
+    @app.before_request
+    def refuse_cross_site() -> None:
+        if request.method not in SAFE and not _is_from_our_page(ours):
+            raise Refusal("cross_site", request.headers.get("Origin", "no Origin"))
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+def _is_from_our_page(ours: set[str]) -> bool:
+    """Browsers say where a request comes from; a program that says nothing is no browser, and has no cookie
+    that somebody else could use.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin is None or origin in ours or origin == _origin(request.host_url)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+class Redaction(logging.Filter):
+    """Blanks out known secrets in whatever is logged: the last lock, should one slip through."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__()
+        self._secrets = sorted({one for one in secrets if len(one) >= 8}, key=len, reverse=True)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = self._blank(record.exc_text)
+        record.msg, record.args = self._blank(text), None
+        return True
+
+    def _blank(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def keep_secrets_out_of_logs(secrets: Iterable[str]) -> None:
+    """Sends the log to standard error, redacted."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    redaction = Redaction(secrets)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(redaction)

@@ -1,0 +1,60 @@
+"""What one process of the site is made of, put together once and started after the fork."""
+
+import logging
+import os
+import secrets
+import threading
+from dataclasses import dataclass, field
+
+from chat.access import Visitors
+from chat.agents import Agents
+from chat.keeper import Keeper
+from chat.runs import Runs
+from chat.saver import Saver
+from chat.settings import Settings
+from chat.storage import Storage
+from chat.turns import Turns
+
+
+@dataclass
+class Services:
+    """The parts that requests use. `turns` and the keeper belong to a process: `start` makes them."""
+
+    settings: Settings
+    storage: Storage
+    runs: Runs
+    agents: Agents
+    visitors: Visitors
+    _keeper: Keeper | None = None
+    _turns: Turns | None = None
+    _process: int | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def turns(self) -> Turns:
+        self.start()
+        assert self._turns is not None
+        return self._turns
+
+    def start(self) -> None:
+        """Begins to save, to beat and to look for orphans; once per process."""
+        if self._process == os.getpid():
+            return
+        with self._lock:
+            if self._process == os.getpid():
+                return
+            self.storage.engine.dispose(close=False)  # connections from before a fork are the parent's
+            worker = secrets.token_hex(8)
+            saver = Saver(self.storage)
+            self._turns = Turns(self.settings, self.storage, self.runs, saver, self.visitors, worker)
+            self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker)
+            self._keeper.start()
+            self._process = os.getpid()
+
+    def end(self) -> None:
+        """Saves what is being said and leaves it to the next process."""
+        if self._keeper is not None and self._process == os.getpid():
+            try:
+                self._keeper.end()
+            except Exception:
+                logging.getLogger("chat.services").exception("could not save at the end")

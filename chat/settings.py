@@ -1,0 +1,240 @@
+"""The settings model: the only reader of the environment, and the source of config.example.env."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from providers.options import Address
+
+INSTANCE = Path("instance")
+GROUPS = {
+    "site": ("Site", "站点"),
+    "upstream": ("The way to the platforms", "到平台的网络"),
+    "storage": ("Storage", "存储"),
+    "limits": ("Limits", "限制"),
+    "agents": ("Agents beyond one per platform", "更多智能体"),
+    "coze": ("Coze", "扣子 Coze"),
+}
+
+
+class SettingsError(Exception):
+    """A wrong or half-filled setting. The text is one line: what is wrong, and the cure."""
+
+
+def _setting(default: Any, group: str, english: str, chinese: str, **rules: Any) -> Any:
+    return Field(
+        default, description=english, json_schema_extra={"group": group, "chinese": chinese}, **rules
+    )
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """`<NAME>_FILE` for each secret: the path of a file that holds it, as container platforms mount them."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        name = field_name.upper() + "_FILE"
+        path = _environment().get(name) if _is_secret(field) else None
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{name}: cannot read {path}: {error}. Name a readable file.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value = self.get_field_value(field, name)[0]
+            if value is not None:
+                found[name] = value
+        return found
+
+
+class Settings(BaseSettings):
+    """Everything the owner can set. Unset means the default; an empty value counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    site_title: str = _setting("智页", "site", "The name on the page", "页面上的站名", max_length=60)
+    secret_key: SecretStr | None = _setting(
+        None,
+        "site",
+        "Signs visitors' cookies; at least 16 characters. Made and kept in instance/ when unset",
+        "签名访客 cookie 的密钥，至少 16 个字符；不填则自动生成并保存在 instance/",
+    )
+    host: str = _setting("127.0.0.1", "site", "Address to listen on", "监听地址")
+    port: int = _setting(8000, "site", "Port to listen on", "监听端口", ge=1, le=65535)
+    public_url: Address | None = _setting(
+        None,
+        "site",
+        "The address visitors type, such as https://chat.example.com, when a proxy hides it",
+        "访客看到的网址，如 https://chat.example.com；前面有代理时填写",
+    )
+    trusted_proxies: int = _setting(
+        0, "site", "How many proxies of yours stand in front", "前面有几层自己的反向代理", ge=0, le=10
+    )
+    default_language: Literal["zh", "en"] = _setting(
+        "zh", "site", "Language when the browser does not say: zh or en", "浏览器未说明时的语言：zh 或 en"
+    )
+
+    ca_bundle: Path | None = _setting(
+        None, "upstream", "Certificate authorities to trust, a PEM file; certifi's when unset",
+        "信任的 CA 证书文件（PEM）；不填用 certifi 自带的",
+    )  # fmt: skip
+    upstream_proxy: Address | None = _setting(
+        None, "upstream", "Proxy to reach the platforms through; the environment's proxies are not read",
+        "访问平台时使用的代理；不读取环境变量里的代理",
+    )  # fmt: skip
+
+    database_url: str = _setting(
+        "sqlite:///instance/chat.db", "storage", "Where conversations are kept", "对话保存在哪里"
+    )
+
+    max_message_chars: int = _setting(
+        8000, "limits", "The longest question, in characters", "问题最长多少字", ge=1, le=1_000_000
+    )
+    chat_timeout_s: float = _setting(
+        600, "limits", "Seconds an answer may take", "一次回答最多多少秒", gt=0, le=3600
+    )
+    poll_interval_s: float = _setting(
+        1.0, "limits", "Seconds between two polls of a Coze chat; at least 1",
+        "轮询同一个扣子对话的间隔秒数，不小于 1", ge=1.0, le=60,
+    )  # fmt: skip
+    grace_s: int = _setting(
+        30, "limits", "Seconds that running answers get when the site stops",
+        "停止服务时留给进行中回答的秒数", ge=0, le=600,
+    )  # fmt: skip
+
+    agents_file: Path | None = _setting(
+        None, "agents", "A TOML file that declares any number of agents", "声明任意多个智能体的 TOML 文件"
+    )
+
+    coze_api_token: SecretStr | None = _setting(
+        None, "coze", "Token, made at www.coze.cn/open/oauth/pats (or a service token)",
+        "令牌，在 www.coze.cn/open/oauth/pats 创建（或使用服务访问令牌）",
+    )  # fmt: skip
+    coze_bot_id: str | None = _setting(
+        None, "coze", "The agent: the digits after /bot/ in the editor's address, or that address",
+        "智能体 ID：编辑页网址里 /bot/ 后面的数字，也可以粘贴整个网址",
+    )  # fmt: skip
+    coze_api_base: Address = _setting(
+        "https://api.coze.cn", "coze", "https://api.coze.com for agents made on coze.com",
+        "在 coze.com 创建的智能体用 https://api.coze.com",
+    )  # fmt: skip
+
+    demo_url: Address | None = Field(None, exclude=True, description="Set by the start in demo mode")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, _SecretFiles(settings_cls)
+
+
+def load() -> Settings:
+    """The settings of this process. Raises SettingsError, one line, when one of them is wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError(_one_line(error)) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(".env: not UTF-8. Save it as UTF-8 text.") from error
+    if settings.secret_key is not None and len(settings.secret_key.get_secret_value()) < 16:
+        raise SettingsError("SECRET_KEY: too short. Use at least 16 characters, or leave it unset.")
+    if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
+        raise SettingsError(
+            f"CA_BUNDLE: there is no file {settings.ca_bundle}. Name a PEM file, or unset it."
+        )
+    return settings
+
+
+def named_secret(name: str) -> str | None:
+    """What `{ env = "NAME" }` in agents.toml stands for: from the environment, .env, or NAME_FILE."""
+    environment = _environment()
+    if environment.get(name):
+        return environment[name]
+    path = environment.get(name + "_FILE")
+    return Path(path).read_text(encoding="utf-8").strip() if path else None
+
+
+def secrets(settings: Settings) -> list[str]:
+    """All secrets that are set, to be kept out of logs."""
+    values = [getattr(settings, name) for name in Settings.model_fields]
+    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+def published() -> list[tuple[str, str, FieldInfo]]:
+    """(group, NAME, field) of each setting that people may set, in order."""
+    return [
+        (extra["group"], name.upper(), field)
+        for name, field in Settings.model_fields.items()
+        if isinstance(extra := field.json_schema_extra, dict) and isinstance(extra["group"], str)
+    ]
+
+
+def example() -> str:
+    """The text of config.example.env."""
+    lines = [
+        "# Copy this file to .env and fill in what you need. Everything has a default.",
+        "# 复制为 .env，填写需要的项；每一项都有默认值。",
+        "# Each secret may also be given as <NAME>_FILE, the path of a file that holds it.",
+        "# 每个密钥也可以用 <NAME>_FILE 指定存放它的文件。",
+    ]
+    last = ""
+    for group, name, field in published():
+        if group != last:
+            lines += ["", f"# == {GROUPS[group][1]} / {GROUPS[group][0]} =="]
+            last = group
+        lines += ["", f"# {_chinese(field)}", f"# {field.description}", f"# {name}={_default(field)}"]
+    return "\n".join(lines) + "\n"
+
+
+def table(chinese: bool) -> str:
+    """The settings as a Markdown table, in Chinese or English, for the README."""
+    head = "| 名称 | 默认值 | 说明 |" if chinese else "| Name | Default | What it does |"
+    rows = [head, "|---|---|---|"]
+    for _, name, field in published():
+        default = f"`{_default(field)}`" if _default(field) else ""
+        rows.append(f"| `{name}` | {default} | {_chinese(field) if chinese else field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _chinese(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict)
+    return str(extra["chinese"])
+
+
+def _default(field: FieldInfo) -> str:
+    return "" if field.default is None else str(field.default)
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return "SecretStr" in str(field.annotation)
+
+
+def _environment() -> dict[str, str]:
+    values = {name: value for name, value in dotenv_values(".env").items() if value}
+    return {**values, **{name: value for name, value in os.environ.items() if value}}
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]).upper() if first["loc"] else "Settings"
+    return f"{name}: {first['msg']}. See config.example.env for what it takes, or unset it."

@@ -1,0 +1,110 @@
+"""What is stored: conversations, and in each the questions with their answers."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, TypeDecorator, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+RUNNING = "running"
+
+
+def new_id() -> str:
+    """A public id: sorts by time, and 72 of its bits are chance, so that nobody guesses another's."""
+    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(9)}"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, always UTC: SQLite keeps no zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: Moment, list[Any]: JSON, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+class Conversation(Base):
+    """A visitor's conversation with one agent. `thread` is the platform's own id of it."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (Index("conversations_of_a_visitor", "visitor", "updated_at"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
+    visitor: Mapped[str] = mapped_column(String(64))
+    agent: Mapped[str] = mapped_column(String(40))
+    thread: Mapped[str | None] = mapped_column(String(255))
+    title: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+    answers: Mapped[list["Answer"]] = relationship(
+        back_populates="conversation", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class Answer(Base):
+    """A question and its answer, from the moment the question is asked. Its id is the contract's message_id.
+
+    `state` is running, done, failed, stopped or interrupted; `code` the reason of a failure. `chat` and
+    `trace` are the platform's ids of the run and of its log. `worker` is the process that is answering.
+    """
+
+    __tablename__ = "answers"
+    __table_args__ = (
+        Index("answers_of_a_conversation", "conversation_id", "id"),
+        Index(
+            "one_running_answer",
+            "conversation_id",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+        Index("answers_by_worker", "state", "worker"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    question: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(12), default=RUNNING)
+    code: Mapped[str | None] = mapped_column(String(20))
+    finish_reason: Mapped[str | None] = mapped_column(String(40))
+    replies: Mapped[list[Any]] = mapped_column(default=list)
+    thoughts: Mapped[str] = mapped_column(Text, default="")
+    tools: Mapped[list[Any]] = mapped_column(default=list)
+    media: Mapped[list[Any]] = mapped_column(default=list)
+    citations: Mapped[list[Any]] = mapped_column(default=list)
+    suggestions: Mapped[list[Any]] = mapped_column(default=list)
+    usage: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    chat: Mapped[str | None] = mapped_column(String(255))
+    trace: Mapped[str | None] = mapped_column(String(255))
+    worker: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None] = mapped_column()
+
+    conversation: Mapped[Conversation] = relationship(back_populates="answers")
+
+
+class Worker(Base):
+    """A process of this site that answers questions, and when it last said that it lives."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int] = mapped_column()
+    seen_at: Mapped[datetime] = mapped_column()

@@ -1,0 +1,166 @@
+"""One question becomes one answer: stored, started, read to its end by a run of its own, stored again."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from chat.access import Visitors
+from chat.agents import Agent
+from chat.draft import Draft
+from chat.runs import Failed, Finished, Log, Runs
+from chat.saver import Saver
+from chat.settings import Settings
+from chat.storage import Answer, Question, Storage
+from providers.base import Accepted, Done, Event, Exchange, Stop, Stopped, Turn
+from providers.errors import EmptyAnswer, ProviderError, Unexpected
+
+LARGEST_ANSWER = 8_000_000  # characters; nobody reads more, and memory is finite
+
+log = logging.getLogger("chat.turns")
+
+
+class Turns:
+    """Begins answers. `worker` is the id of this process."""
+
+    def __init__(
+        self, settings: Settings, storage: Storage, runs: Runs, saver: Saver, visitors: Visitors, worker: str
+    ) -> None:
+        self._timeout_s = settings.chat_timeout_s
+        self._storage = storage
+        self._runs = runs
+        self._saver = saver
+        self._visitors = visitors
+        self._worker = worker
+
+    def start(
+        self, visitor: str, agent: Agent, conversation_id: str | None, question: str, streaming: bool
+    ) -> tuple[Question, Log]:
+        """Stores a question and begins to answer it. Returns at once, with the log to follow.
+
+        `streaming` says whether somebody reads along. Raises Refusal: not_found, bad_input, busy.
+        """
+        stored = self._storage.ask(visitor, agent.id, conversation_id, question, self._worker)
+        return stored, self._begin(visitor, agent, question, stored, streaming)
+
+    def resume(self, agent: Agent, answer: Answer) -> bool:
+        """Finishes an answer whose process died, from the platform's record. False: another was faster."""
+        stored = self._storage.adopt(answer, self._worker)
+        if stored is not None:
+            self._begin(answer.conversation.visitor, agent, answer.question, stored, True, Draft.of(answer))
+        return stored is not None
+
+    def _begin(
+        self,
+        visitor: str,
+        agent: Agent,
+        question: str,
+        stored: Question,
+        streaming: bool,
+        held: Draft | None = None,
+    ) -> Log:
+        journal, stop = self._runs.open(stored.answer_id)
+        turn = self._turn(visitor, question, stored, streaming, stop)
+        run = _Run(
+            self._storage, self._saver, agent, stored, turn, journal, held or Draft(), held is not None
+        )
+        self._saver.add(stored.answer_id, run.draft)
+        threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
+        return journal
+
+    def _turn(self, visitor: str, question: str, stored: Question, streaming: bool, stop: Stop) -> Turn:
+        return Turn(
+            question=question,
+            user=self._visitors.pseudonym(visitor),
+            stop=stop,
+            deadline=time.monotonic() + self._timeout_s,
+            conversation=stored.thread,
+            previous_chat=stored.previous_chat,
+            history=tuple(Exchange(*pair) for pair in stored.earlier),
+            streaming=streaming,
+        )
+
+
+@dataclass
+class _Run:
+    """The one reader of a provider: it appends to the log, and brings the answer to its end."""
+
+    storage: Storage
+    saver: Saver
+    agent: Agent
+    stored: Question
+    turn: Turn
+    journal: Log
+    draft: Draft
+    is_resumed: bool
+    began: float = field(default_factory=time.monotonic)
+
+    def work(self) -> None:
+        """Reads the provider to its end, whatever that is. Raises nothing."""
+        try:
+            entry, state = self._read()
+        except Stopped:
+            entry, state = Finished("stopped", self.draft.replies), "stopped"
+        except ProviderError as error:
+            log.warning("answer %s: %s", self.stored.answer_id, error)
+            self.draft.trace = error.trace or self.draft.trace
+            entry, state = Failed(error.reason, error.retry_after), self._failed_state
+        except Exception:
+            log.exception("answer %s: a fault of ours", self.stored.answer_id)
+            entry, state = Failed(Unexpected.reason), "failed"
+        self._end(entry, state)
+
+    @property
+    def _failed_state(self) -> str:
+        return "interrupted" if self.is_resumed else "failed"
+
+    def _read(self) -> tuple[Finished | Failed, str]:
+        for event in self._events():
+            if isinstance(event, Done):
+                return self._finished(event)
+            self.draft.take(event)
+            if isinstance(event, Accepted):
+                self.storage.note_accepted(self.stored, self.draft.thread, self.draft.chat, self.draft.trace)
+            else:
+                self.journal.append(event)
+            if self.draft.size > LARGEST_ANSWER:
+                raise Unexpected("an answer without end", provider=self.agent.platform)
+        raise Unexpected("its provider ended without Done", provider=self.agent.platform)
+
+    def _events(self) -> Iterator[Event]:
+        if not self.is_resumed:
+            return self.agent.provider.stream(self.turn)
+        for event in self.draft.events():
+            self.journal.append(event)
+        return self.agent.provider.resume(self.turn, self.draft.chat or "", self.draft.replies)
+
+    def _finished(self, done: Done) -> tuple[Finished | Failed, str]:
+        if done.finish_reason == "stopped":
+            return Finished("stopped", self.draft.replies), "stopped"
+        if not self.draft.says_something:
+            raise EmptyAnswer("finished without an answer", provider=self.agent.platform)
+        return Finished(done.finish_reason, self.draft.replies), "done"
+
+    def _end(self, entry: Finished | Failed, state: str) -> None:
+        """Stored first, told second: whoever sees the end may ask the next question at once."""
+        self.saver.remove(self.stored.answer_id)
+        code = entry.code if isinstance(entry, Failed) else None
+        reason = entry.finish_reason if isinstance(entry, Finished) else None
+        try:
+            self.storage.end(
+                self.stored.answer_id, state, {**self.draft.columns(), "code": code, "finish_reason": reason}
+            )
+        except Exception:
+            log.exception("answer %s: its end could not be stored", self.stored.answer_id)
+        self.journal.append(entry)
+        log.info(
+            "answer %s: %s by %s, %d characters in %.1f s, chat %s, trace %s",
+            self.stored.answer_id,
+            code or state,
+            self.agent.id,
+            self.draft.size,
+            time.monotonic() - self.began,
+            self.draft.chat,
+            self.draft.trace,
+        )

@@ -1,0 +1,138 @@
+"""/chat: a question is asked, its answer followed, stopped."""
+
+import time
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from chat.agents import Agent
+from chat.draft import Draft
+from chat.refusals import Refusal
+from chat.runs import Failed, Finished, Log
+from chat.storage import Answer, Question
+from chat.web import errors, questions, services
+from chat.web.pages import page
+from chat.web.visitors import visitor
+from chat.wire import HEARTBEAT, QUIET_S, Wire
+
+bp = Blueprint("chat", __name__)
+FORM_WAIT_S = 20.0  # a page without JavaScript waits so long for its answer before it comes back without
+
+
+@bp.post("/chat")
+def ask() -> AnyResponse:
+    """One turn: events, one JSON answer, or a redirect to the conversation."""
+    is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
+    if is_form:
+        return _ask_by_form()
+    asked = questions.read(request, services().agents, services().settings.max_message_chars)
+    wants_events = asked.wants_events or request.accept_mimetypes.best == "text/event-stream"
+    agent, stored, journal = _start(asked, streaming=wants_events)
+    if wants_events:
+        return _events(_wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(journal))
+    return _whole(stored, journal)
+
+
+def _ask_by_form() -> AnyResponse:
+    try:
+        asked = questions.read(request, services().agents, services().settings.max_message_chars)
+        _, stored, journal = _start(asked, streaming=True)
+    except Refusal as refusal:
+        return page(
+            request.form.get("conversation_id") or None,
+            request.form.get("agent"),
+            problem=errors.sentence(refusal.code),
+            draft=request.form.get("message", ""),
+            status=errors.STATUS[refusal.code],
+        )
+    _wait(journal, FORM_WAIT_S)
+    return redirect(url_for("pages.conversation", conversation_id=stored.conversation_id), 303)
+
+
+@bp.get("/chat/<message_id>/events")
+def follow(message_id: str) -> AnyResponse:
+    """Reads an answer on from Last-Event-ID, live or finished."""
+    answer = services().storage.answer_of(visitor(), message_id)
+    last = request.headers.get("Last-Event-ID", "0")
+    position = int(last) if last.isascii() and last.isdigit() and len(last) < 12 else 0
+    wire = _wire(answer.conversation_id, answer.id, answer.conversation.agent, position)
+    return _events(_followed(answer, wire))
+
+
+@bp.post("/chat/<message_id>/stop")
+def stop(message_id: str) -> AnyResponse:
+    """Asks an answer to end, here and at the platform. One that has ended already is no error."""
+    answer = services().storage.answer_of(visitor(), message_id)
+    services().runs.stop(message_id)
+    if errors.wants_html():
+        return redirect(url_for("pages.conversation", conversation_id=answer.conversation_id), 303)
+    response = jsonify({"message_id": message_id})
+    response.status_code = 202
+    return response
+
+
+def _start(asked: questions.Asked, streaming: bool) -> tuple[Agent, Question, Log]:
+    """Begins the turn. In a conversation its agent answers, whichever the site's default is."""
+    agent = asked.agent
+    if agent is None and asked.conversation_id:
+        kept = services().storage.conversation_of(visitor(), asked.conversation_id).agent
+        agent = services().agents.get(kept)
+        if agent is None:
+            raise Refusal("not_found", f"the agent {kept} is no longer here")
+    agent = agent or services().agents.default
+    stored, journal = services().turns.start(
+        visitor(), agent, asked.conversation_id, asked.message, streaming
+    )
+    return agent, stored, journal
+
+
+def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -> Wire:
+    opening = {"conversation_id": conversation_id, "message_id": message_id, "agent": agent_id}
+    is_page = request.args.get("html") == "live"
+    return Wire(opening, position, is_page, lambda failed: errors.sentence(failed.code))
+
+
+def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
+    journal = services().runs.find(answer.id)
+    while journal is None and answer.state == "running":
+        # Its process has died; the keeper of one that lives will take it over within seconds.
+        yield HEARTBEAT
+        time.sleep(min(1.0, QUIET_S))
+        answer = services().storage.answer_of(visitor(), answer.id)
+        journal = services().runs.find(answer.id)
+    yield from wire.live(journal) if journal is not None else wire.stored(answer)
+
+
+def _events(chunks: Iterator[bytes]) -> Response:
+    response = Response(stream_with_context(chunks), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _whole(stored: Question, journal: Log) -> Response:
+    """Waits for the end and answers in one piece."""
+    draft = Draft()
+    for batch in journal.follow():
+        for _, entry in batch:
+            if isinstance(entry, Failed):
+                return errors.answer(entry.code, retry_after=entry.retry_after)
+            if not isinstance(entry, Finished):
+                draft.take(entry)
+    return jsonify(
+        {
+            "replies": list(draft.replies),
+            "conversation_id": stored.conversation_id,
+            "message_id": stored.answer_id,
+            "suggestions": draft.suggestions,
+            "usage": draft.usage,
+        }
+    )
+
+
+def _wait(journal: Log, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    for _ in journal.follow(quiet_s=1.0):
+        if time.monotonic() > until:
+            return

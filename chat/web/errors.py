@@ -1,0 +1,102 @@
+"""One shape for every failure: a sentence for the person, a reason for the program, the right status."""
+
+import logging
+
+from flask import Flask, Response, jsonify, render_template, request
+from flask_babel import lazy_gettext as _
+from werkzeug.exceptions import HTTPException
+
+from chat.refusals import Refusal
+from chat.wire import problem
+
+log = logging.getLogger("chat.web")
+
+STATUS = {
+    "bad_input": 400,
+    "too_long": 413,
+    "sign_in": 401,
+    "cross_site": 403,
+    "not_found": 404,
+    "busy": 409,
+    "rate_limited": 429,
+    "quota_exhausted": 429,
+    "unavailable": 502,
+    "unexpected": 502,
+    "blocked": 502,
+    "needs_action": 502,
+    "empty": 502,
+    "misconfigured": 503,
+    "timeout": 504,
+}
+SENTENCES = {
+    "bad_input": _("This could not be understood. Write a question as plain text and send it again."),
+    "too_long": _("This question is too long. Shorten it and send it again."),
+    "sign_in": _("Please sign in first."),
+    "cross_site": _("This request came from another site and was refused. Open this site and ask there."),
+    "not_found": _("There is nothing here, or it belongs to somebody else. Start a new conversation."),
+    "busy": _("The last question of this conversation is still being answered. Wait for it, or stop it."),
+    "rate_limited": _("Too many questions at the moment. Wait a little and ask again."),
+    "quota_exhausted": _(
+        "The agent's allowance is used up for now. Come back later, or tell the site's owner."
+    ),
+    "unavailable": _("The agent could not be reached, or the answer broke off. Ask again in a moment."),
+    "unexpected": _("The agent's answer could not be understood. Ask again; tell the owner if it stays so."),
+    "blocked": _("The platform refused this question or its answer as inappropriate. Ask something else."),
+    "needs_action": _("The agent asks for a step that this site cannot take. Ask in another way."),
+    "empty": _("The agent finished without an answer. Ask again, perhaps in other words."),
+    "misconfigured": _("This agent is not set up properly. The site's owner has to look at it."),
+    "timeout": _("The answer took too long and was ended. Ask again, or ask for something shorter."),
+}
+HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
+
+
+def sentence(code: str) -> str:
+    """What a person is told, in their language, about a reason of the contract."""
+    return str(SENTENCES[code])
+
+
+def wants_html() -> bool:
+    """Whether a person's browser asks for a page, rather than a program or our own script for data."""
+    best = request.accept_mimetypes.best_match(["application/json", "text/html", "text/event-stream"])
+    return best == "text/html" and "text/html" in request.headers.get("Accept", "")
+
+
+def init_app(app: Flask) -> None:
+    """Answers every refusal and every fault in that shape."""
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _fault)
+
+
+def answer(code: str, status: int | None = None, retry_after: float | None = None) -> Response:
+    """The response for a reason of the contract."""
+    status = status or STATUS[code]
+    if wants_html():
+        response = Response(render_template("error.html", status=status, sentence=sentence(code)))
+    else:
+        response = jsonify(problem(sentence(code), code, retry_after))
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(retry_after)))
+    return response
+
+
+def _refused(refusal: Refusal) -> Response:
+    log.info("refused %s: %s", request.path, refusal)
+    return answer(refusal.code, retry_after=refusal.retry_after)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:  # a redirect of the router's own
+        return Response(error.get_response().response, status, error.get_headers())
+    response = answer(HTTP_CODES.get(status, "unexpected" if status >= 500 else "bad_input"), status)
+    if status == 405 and "Allow" in (headers := dict(error.get_headers())):
+        response.headers["Allow"] = headers["Allow"]
+    return response
+
+
+def _fault(error: Exception) -> Response:
+    log.exception("a fault of ours at %s", request.path)
+    return answer("unexpected", 500)

@@ -1,0 +1,31 @@
+"""Chinese or English: the link on the page, else the browser's wish, else the site's default."""
+
+from flask import Flask, Response, request
+from flask_babel import Babel
+
+from chat.web import services
+
+LANGUAGES = ("zh", "en")
+COOKIE = "language"
+
+
+def init_app(app: Flask) -> None:
+    """Chooses a language for each request, and remembers a choice made by `?lang=`."""
+    app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "chat/translations")
+    app.config.setdefault("BABEL_DEFAULT_LOCALE", "en")
+    Babel(app, locale_selector=language)
+
+    @app.after_request
+    def remember(response: Response) -> Response:
+        wish = request.args.get("lang")
+        if wish in LANGUAGES:
+            response.set_cookie(COOKIE, wish, max_age=365 * 24 * 3600, httponly=True, samesite="Lax")
+        return response
+
+
+def language() -> str:
+    """ "zh" or "en" for the request at hand."""
+    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if wish in LANGUAGES:
+            return wish
+    return request.accept_languages.best_match(LANGUAGES) or services().settings.default_language

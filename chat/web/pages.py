@@ -1,0 +1,110 @@
+"""The page: the agent's welcome or a conversation, whole in its HTML."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+from markupsafe import Markup
+
+from chat.rendering import render_blocks
+from chat.storage import Answer, Conversation
+from chat.web import errors, services
+from chat.web.language import language
+from chat.web.visitors import visitor
+
+bp = Blueprint("pages", __name__)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question and its answer as the page shows them."""
+
+    id: str
+    question: str
+    state: str
+    html: Markup
+    thoughts: str
+    tools: list[dict[str, Any]]
+    media: list[dict[str, Any]]
+    citations: list[dict[str, Any]]
+    suggestions: list[str]
+    problem: str | None
+    code: str | None
+    created_at: datetime
+    last_event_id: int
+
+
+@bp.get("/")
+def home() -> Response:
+    """A new conversation with the agent of `?agent=`."""
+    return page(None, request.args.get("agent"))
+
+
+@bp.get("/c/<conversation_id>")
+def conversation(conversation_id: str) -> Response:
+    return page(conversation_id, None)
+
+
+def page(
+    conversation_id: str | None,
+    agent_id: str | None,
+    problem: str | None = None,
+    draft: str = "",
+    status: int = 200,
+) -> Response:
+    """The chat page. Raises Refusal not_found for another visitor's conversation or an unknown agent."""
+    site = services()
+    talk = site.storage.conversation_of(visitor(), conversation_id) if conversation_id else None
+    agent = site.agents.get(talk.agent if talk else agent_id or "") or site.agents.default
+    response = make_response(
+        render_template(
+            "page.html",
+            site_title=site.settings.site_title,
+            demo=site.agents.is_demo,
+            agents=site.agents.all,
+            agent=agent,
+            conversations=site.storage.conversations_of(visitor()),
+            conversation=talk,
+            exchanges=_exchanges(talk),
+            problem=problem,
+            draft=draft,
+            max_chars=site.settings.max_message_chars,
+            language=language(),
+        ),
+        status,
+    )
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
+
+
+def _exchanges(talk: Conversation | None) -> list[Exchange]:
+    return [_exchange(answer) for answer in services().storage.answers_in(talk.id)] if talk else []
+
+
+def _exchange(answer: Answer) -> Exchange:
+    return Exchange(
+        id=answer.id,
+        question=answer.question,
+        state=answer.state,
+        html=Markup("".join(render_blocks(answer.replies))),
+        thoughts=answer.thoughts,
+        tools=answer.tools,
+        media=answer.media,
+        citations=answer.citations,
+        suggestions=answer.suggestions,
+        problem=errors.sentence(answer.code) if answer.code else None,
+        code=answer.code,
+        created_at=answer.created_at,
+        last_event_id=0,
+    )
+
+
+def static_address(version: str) -> Any:
+    """`static("js/stream.js")` in a template: the address of this version's file."""
+
+    def address(path: str) -> str:
+        return url_for("ops.static_file", version=version, name=path)
+
+    return address

@@ -1,0 +1,143 @@
+"""What a POST to /chat says, in any of its three forms: ours, Coze's own body, an HTML form."""
+
+import json
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from chat.agents import Agent, Agents
+from chat.refusals import Refusal
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that may be put to an agent. `conversation_id` None begins a new conversation."""
+
+    message: str
+    agent: Agent | None
+    conversation_id: str | None
+    wants_events: bool
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
+
+    message: str
+    agent: str | None = None
+    conversation_id: str | None = None
+    stream: bool | None = None
+
+
+class _CozeMessage(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
+
+    role: str
+    content: str = ""
+    content_type: str = "text"
+
+
+class _CozeBody(BaseModel):
+    """The request of Coze's /v3/chat (platforms/coze.md §1.2), as widely copied pages post it."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
+
+    bot_id: str
+    stream: bool | None = None
+    additional_messages: list[_CozeMessage]
+    conversation_id: str | None = None
+
+
+def read(request: Request, agents: Agents, max_chars: int) -> Asked:
+    """The question of a request. Raises Refusal: bad_input, too_long, not_found (the agent)."""
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        asked = _from_form(request, agents)
+    else:
+        document = _document(request)
+        asked = _from_coze(document, agents) if "additional_messages" in document else _ours(document, agents)
+    return Asked(
+        _legible(asked.message, max_chars), asked.agent, asked.conversation_id or None, asked.wants_events
+    )
+
+
+def _document(request: Request) -> dict[str, Any]:
+    if not request.is_json:
+        raise Refusal("bad_input", f"content type {request.mimetype!r}")
+    try:
+        document = json.loads(request.get_data(cache=False))
+    except (ValueError, RecursionError):
+        raise Refusal("bad_input", "no JSON") from None
+    if not isinstance(document, dict):
+        raise Refusal("bad_input", "no JSON object")
+    return document
+
+
+def _ours(document: dict[str, Any], agents: Agents) -> Asked:
+    body = _checked(_Body, document)
+    agent = _named(agents, body.agent) if body.agent is not None else None
+    return Asked(body.message, agent, body.conversation_id, bool(body.stream))
+
+
+def _from_coze(document: dict[str, Any], agents: Agents) -> Asked:
+    body = _checked(_CozeBody, document)
+    agent = agents.by_handle(body.bot_id)
+    if agent is None:
+        raise Refusal("not_found", "an agent that is not of this site")
+    users = [message for message in body.additional_messages if message.role == "user"]
+    if not users:
+        raise Refusal("bad_input", "no message of the user")
+    return Asked(_words(users[-1]), agent, body.conversation_id, bool(body.stream))
+
+
+def _from_form(request: Request, agents: Agents) -> Asked:
+    name = request.form.get("agent")
+    return Asked(
+        request.form.get("message", ""),
+        _named(agents, name) if name else None,
+        request.form.get("conversation_id"),
+        wants_events=False,
+    )
+
+
+def _checked(model: type[Model], document: dict[str, Any]) -> Model:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise Refusal("bad_input", str(error.errors()[0]["loc"])) from None
+
+
+def _named(agents: Agents, name: str) -> Agent:
+    agent = agents.get(name)
+    if agent is None:
+        raise Refusal("not_found", "an unknown agent")
+    return agent
+
+
+def _words(message: _CozeMessage) -> str:
+    """The text of a message; an object_string holds it in a list of its own."""
+    if message.content_type != "object_string":
+        return message.content
+    try:
+        items = json.loads(message.content)
+        return "\n".join(item["text"] for item in items if item["type"] == "text")
+    except (ValueError, TypeError, KeyError):
+        raise Refusal("bad_input", "an object_string that is none") from None
+
+
+def _legible(message: str, max_chars: int) -> str:
+    """The question with plain line ends. Control characters and half characters are refused, not dropped:
+    who sends them did not mean the text we would be left with.
+    """
+    text = message.replace("\r\n", "\n").replace("\r", "\n")
+    if len(text) > max_chars:
+        raise Refusal("too_long", f"{len(text)} characters")
+    if not text.strip():
+        raise Refusal("bad_input", "an empty question")
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text if char not in "\n\t"):
+        raise Refusal("bad_input", "control characters")
+    return text.strip()

@@ -1,0 +1,134 @@
+"""An answer as server-sent events: live from its log or stored, from any position, with heartbeats."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from chat.draft import Draft
+from chat.rendering import GrowingMarkdown
+from chat.runs import Entry, Failed, Finished, Log
+from chat.storage import Answer
+from providers.base import (
+    Citation,
+    Delta,
+    Media,
+    Rewrite,
+    Status,
+    Suggestion,
+    Thought,
+    ToolStep,
+    Usage,
+)
+
+HEARTBEAT = b": keep-alive\n\n"
+QUIET_S = 10.0
+FRAME_S = 0.05  # a page needs no more than twenty pictures a second
+
+NAMES: dict[type[Any], str] = {
+    Delta: "delta",
+    Rewrite: "replace",
+    Thought: "thought",
+    ToolStep: "tool",
+    Media: "media",
+    Citation: "citation",
+    Suggestion: "suggestion",
+    Usage: "usage",
+    Status: "status",
+    Finished: "done",
+}
+
+
+class Wire:
+    """Writes one answer for one reader.
+
+    `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0 for
+    nothing. With `is_page` the text comes as `html` events, rendered here while it grows. `sentence` says a
+    failure in the reader's language.
+    """
+
+    def __init__(
+        self, opening: dict[str, str], position: int, is_page: bool, sentence: Callable[[Failed], str]
+    ) -> None:
+        self._opening = opening
+        self._position = position
+        self._sentence = sentence
+        self._markdown = GrowingMarkdown() if is_page else None
+
+    def live(self, journal: Log) -> Iterator[bytes]:
+        """Yields the events of a running answer as they come, several at once to a slow reader."""
+        yield HEARTBEAT + _event(self._position, "turn", self._opening)
+        drawn = 0.0
+        for batch in journal.follow(quiet_s=QUIET_S):
+            out = self._write(batch)
+            yield out or HEARTBEAT
+            if self._markdown is not None:
+                time.sleep(max(0.0, drawn + FRAME_S - time.monotonic()))
+                drawn = time.monotonic()
+
+    def stored(self, answer: Answer) -> Iterator[bytes]:
+        """Yields an answer that has ended, in the fewest events that say it.
+
+        A reader who has heard a part of the text is given the whole of it anew: the positions of the live log
+        are gone.
+        """
+        yield _event(self._position, "turn", self._opening)
+        entries: list[Entry] = [*Draft.of(answer).events(anew=self._position > 0), ending(answer)]
+        yield self._write(list(enumerate(entries, self._position + 1)))
+
+    def _write(self, batch: list[tuple[int, Entry]]) -> bytes:
+        chunks = []
+        shown = 0
+        for position, entry in batch:
+            is_last = isinstance(entry, Finished | Failed)
+            shown = position
+            if self._markdown is not None:
+                self._feed(self._markdown, entry)
+                if is_last:
+                    chunks.append(self._drawn(position - 1, last=True))
+            if position > self._position:
+                chunks.append(self._encode(position, entry))
+        if shown and self._markdown is not None and not is_last:
+            chunks.append(self._drawn(shown, last=False))
+        return b"".join(chunks)
+
+    def _feed(self, markdown: GrowingMarkdown, entry: Entry) -> None:
+        match entry:
+            case Delta(text, reply):
+                markdown.feed(text, reply)
+            case Rewrite(text, reply):
+                markdown.rewrite(text, reply)
+
+    def _drawn(self, position: int, last: bool) -> bytes:
+        changes = self._markdown.changes(last) if self._markdown is not None else None
+        if changes is None:
+            return b""
+        return _event(max(position, self._position), "html", {"from": changes[0], "blocks": changes[1]})
+
+    def _encode(self, position: int, entry: Entry) -> bytes:
+        if isinstance(entry, Failed):
+            return _event(position, "error", problem(self._sentence(entry), entry.code, entry.retry_after))
+        name = NAMES.get(type(entry))
+        if name is None:
+            return b""
+        data = {key: value for key, value in asdict(entry).items() if value is not None}
+        return _event(position, name, data)
+
+
+def ending(answer: Answer) -> Finished | Failed:
+    """How a stored answer ended."""
+    if answer.state in ("done", "stopped"):
+        return Finished(answer.finish_reason or "stop", tuple(answer.replies))
+    return Failed(answer.code or "unavailable")
+
+
+def problem(sentence: str, code: str, retry_after: float | None = None) -> dict[str, Any]:
+    """The one shape of an error: a sentence for the person, a reason for the program."""
+    told = {"error": sentence, "code": code}
+    return told if retry_after is None else {**told, "retry_after": retry_after}
+
+
+def _event(position: int, name: str, data: dict[str, Any]) -> bytes:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {position}\nevent: {name}\ndata: {text}\n\n".encode()
