@@ -1,0 +1,115 @@
+"""What tests share: the emulated platforms and the site, on real loopback sockets and nowhere else."""
+
+import ipaddress
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from emulator import EmulatorSettings, create_emulator
+from emulator.serving import serve
+from tests.site import Site, Visitor
+
+
+def _stay_on_this_machine(event: str, args: tuple[Any, ...]) -> None:
+    """Nothing in a test may look up or reach another machine; a test that tries fails there and then."""
+    if event == "socket.getaddrinfo":
+        host = args[0]
+    elif event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+    else:
+        return
+    name = host.decode() if isinstance(host, bytes) else host
+    if name not in (None, "", "localhost") and not _is_loopback(name):
+        raise RuntimeError(f"a test tried to reach {name}")
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+sys.addaudithook(_stay_on_this_machine)
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator: `url` for the code under test, the rest for the test."""
+
+    url: str
+
+    def journal(self) -> dict[str, Any]:
+        return requests.get(f"{self.url}/_emulator/journal", timeout=5).json()
+
+    def violations(self, kind: str) -> list[dict[str, Any]]:
+        return [found for found in self.journal()["violations"] if found["kind"] == kind]
+
+    def change(self, **switches: object) -> None:
+        requests.post(f"{self.url}/_emulator/settings", json=switches, timeout=5).raise_for_status()
+
+
+def quick(**switches: Any) -> EmulatorSettings:
+    return EmulatorSettings(**{"pace_s": 0, "coze_work_s": 0.3, "coze_qps": 0, **switches})
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """One for the whole run: answers at once, refuses nobody for asking often."""
+    with serve(create_emulator(quick())) as url:
+        yield Emulator(url)
+
+
+@pytest.fixture
+def start_emulator() -> Iterator[Callable[..., Emulator]]:
+    """For a test that needs its own switches, or an empty journal: `start_emulator(coze_qps=2)`."""
+    with ExitStack() as stack:
+        yield lambda **switches: Emulator(stack.enter_context(serve(create_emulator(quick(**switches)))))
+
+
+@pytest.fixture(scope="session")
+def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """`start_site(COZE_API_TOKEN=...)`: a site with these settings, stopped at the end of the run."""
+    sites: list[Site] = []
+
+    def start(folder: Path | None = None, **settings: object) -> Site:
+        site = Site(folder or tmp_path_factory.mktemp("site"), settings)
+        sites.append(site)
+        return site.start()
+
+    yield start
+    for site in sites:
+        site.end()
+
+
+def coze(emulator: Emulator) -> dict[str, object]:
+    """The settings of a site whose Coze is the emulator."""
+    return {
+        "COZE_API_TOKEN": "pat_demo_only_not_a_secret",
+        "COZE_BOT_ID": "7480000000000000101",
+        "COZE_API_BASE": emulator.url,
+    }
+
+
+@pytest.fixture(scope="session")
+def site(emulator: Emulator, start_site: Callable[..., Site]) -> Site:
+    """One for the whole run, with a Coze agent."""
+    return start_site(**coze(emulator))
+
+
+@pytest.fixture
+def alice(site: Site) -> Visitor:
+    """Owns the conversation."""
+    return Visitor(site.url)
+
+
+@pytest.fixture
+def bob(site: Site) -> Visitor:
+    """Another visitor."""
+    return Visitor(site.url)
