@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from emulator import control, coze
+from emulator import control, coze, qingyan
 from emulator.settings import EmulatorSettings
 from emulator.state import State
 
@@ -25,6 +25,7 @@ class Platform(NamedTuple):
 # A platform is one module and one row; its name is its blueprint's name.
 PLATFORMS = [
     Platform(coze.bp, ("/v1", "/v2", "/v3", "/api", "/oauth/consent"), coze.unknown_endpoint),
+    Platform(qingyan.bp, ("/chatglm",), qingyan.unknown_endpoint),
 ]
 
 

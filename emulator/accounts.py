@@ -73,3 +73,49 @@ COZE_BOTS = {
     "7480000000000000102": CozeBot("未发布的智能体", is_published=False),
     "7480000000000000103": CozeBot("第二个智能体", prologue="", suggestions=()),
 }
+
+
+@dataclass(frozen=True)
+class QingyanKey:
+    """A developer's key: its secret, whose it is, and whether it is "active", "disabled" or "deleted"."""
+
+    secret: str
+    owner: str
+    state: str = "active"
+
+
+@dataclass(frozen=True)
+class QingyanAgent:
+    """An agent, which only its owner may call."""
+
+    owner: str
+    is_deleted: bool = False
+
+
+QINGYAN_KEYS = {
+    "0a1b2c3d4e5f6071": QingyanKey("00112233445566778899aabbccddeeff", "developer-1"),
+    "0a1b2c3d4e5f6072": QingyanKey("00112233445566778899aabbccddee02", "developer-2"),
+    "0a1b2c3d4e5f6073": QingyanKey("00112233445566778899aabbccddee03", "developer-1", "disabled"),
+    "0a1b2c3d4e5f6074": QingyanKey("00112233445566778899aabbccddee04", "developer-1", "deleted"),
+}
+
+QINGYAN_AGENTS = {
+    "aaaaaaaaaaaaaaaaaaaaaa01": QingyanAgent("developer-1"),
+    "aaaaaaaaaaaaaaaaaaaaaa02": QingyanAgent("developer-2"),
+    "aaaaaaaaaaaaaaaaaaaaaa03": QingyanAgent("developer-1", is_deleted=True),
+}
+
+
+@dataclass(frozen=True)
+class WenxinAgent:
+    """An agent, its secret, and whether it is published."""
+
+    secret: str
+    is_online: bool = True
+
+
+WENXIN_AGENTS = {
+    "EmuAgentAAAAAAAAAAAAAAAAAAAAAA01": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB01"),
+    "EmuAgentAAAAAAAAAAAAAAAAAAAAAA02": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB02", is_online=False),
+    "EmuAgentAAAAAAAAAAAAAAAAAAAAAA03": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB03"),
+}

@@ -29,6 +29,25 @@ class EmulatorSettings:
     coze_consent: str = "page"  # "page" asks the person; "allow" and "deny" answer at once
     coze_jwt_public_key: str = ""  # PEM of the demo service app's public key; empty: JWTs are refused
 
+    qingyan_concurrency: int = 10  # calls of one developer at once, uploads included; 0: no limit
+    qingyan_daily: int = 5000  # questions a day; 0: no limit
+    qingyan_token_life_s: int = 864_000
+    qingyan_token_refusal: str = "401"  # a bad token is refused with "401" or with "10018" (HTTP 403)
+    qingyan_key_state: str = "active"  # later "disabled" (10004) or "deleted" (10003)
+    qingyan_array_content: bool = True  # in stream_sync, as recorded; the document says an object
+    qingyan_data_space: bool = True  # "data: {" or "data:{"
+    qingyan_escaped_json: bool = False  # \uXXXX in place of UTF-8
+    qingyan_upload_limit: int = 100 * 1024 * 1024
+
+    wenxin_daily: int = 500  # questions a day to one agent; 0: no limit
+    wenxin_rate: float = 0.0  # questions a second to one agent; 0: no limit
+    wenxin_token_status: int = 401  # HTTP status of a refused client
+    wenxin_soft: bool = False  # unknown threads begin anew, another `source` is answered with nothing
+    wenxin_errors_as_events: bool = False  # refusals of the stream come as an event
+    wenxin_data_space: bool = False  # "data:{" or "data: {"
+    wenxin_object_content: bool = False  # getAnswer's data is an object and markdown, not a string and txt
+    wenxin_escaped_json: bool = False
+
     def change(self, values: dict[str, object]) -> None:
         """Sets several switches, or none when one of them is unknown or of the wrong type."""
         known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
