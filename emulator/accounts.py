@@ -119,3 +119,46 @@ WENXIN_AGENTS = {
     "EmuAgentAAAAAAAAAAAAAAAAAAAAAA02": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB02", is_online=False),
     "EmuAgentAAAAAAAAAAAAAAAAAAAAAA03": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB03"),
 }
+
+
+@dataclass(frozen=True)
+class YuanqiAgent:
+    """An agent and the account it belongs to."""
+
+    account: str = "account-1"
+    is_published: bool = True
+
+
+YUANQI_TOKENS = {
+    "Qk7DemoOnlyNotASecret00000000001": "account-1",
+    "Qk7DemoOnlyNotASecret00000000002": "account-2",
+}
+
+YUANQI_AGENTS = {
+    "EmuAgent0001": YuanqiAgent(),
+    "EmuAgent0002": YuanqiAgent(is_published=False),
+    "EmuAgent0003": YuanqiAgent("account-2"),
+    "1780000000000000101": YuanqiAgent(),
+}
+
+
+@dataclass(frozen=True)
+class HuaweiAgent:
+    """An agent, the user whose keys may call it, and the variables that each call has to bring."""
+
+    owner: str = "user-1"
+    is_published: bool = True
+    sensitive_variables: tuple[str, ...] = ()
+
+
+HUAWEI_KEYS = {
+    "sk-demo-only-not-a-secret": "user-1",
+    "sk-demo-only-another-user": "user-2",
+}
+
+HUAWEI_AGENTS = {
+    "7c0e1d52-0000-4a00-9000-00000000a001": HuaweiAgent(),
+    "7c0e1d52-0000-4a00-9000-00000000a002": HuaweiAgent(is_published=False),
+    "7c0e1d52-0000-4a00-9000-00000000a003": HuaweiAgent("user-2"),
+    "7c0e1d52-0000-4a00-9000-00000000a004": HuaweiAgent(sensitive_variables=("student_pass",)),
+}

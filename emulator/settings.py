@@ -48,6 +48,19 @@ class EmulatorSettings:
     wenxin_object_content: bool = False  # getAnswer's data is an object and markdown, not a string and txt
     wenxin_escaped_json: bool = False
 
+    yuanqi_x_source: bool = False  # refuse what lacks X-Source: openapi, as the older host's documents demand
+    yuanqi_tokens: int = 100_000_000  # the tokens an account may use; every answer uses some
+
+    huawei_framing: str = "sse_nospace"  # or "sse_space", "ndjson", "sse_done"
+    huawei_content_type: str = ""  # of an answer, whatever its framing; empty: the usual one
+    huawei_types: str = "tool_start tool_end message tool workflow knowledge"  # the names of types, in order
+    huawei_empty: str = "empty"  # what has no value is "empty" ({}), "null" or "missing"
+    huawei_ids: str = "blank"  # ids the caller did not send: "blank" or "generated"
+    huawei_auth: str = "gateway"  # who refuses a key: the "gateway" (401) or the "app" (200)
+    huawei_rounds: int = 5  # so many rounds of a conversation are remembered
+    huawei_empty_memory_counts: bool = False  # `memory: []` switches the conversation's own memory off
+    huawei_sensitive_word: str = "模拟敏感词"
+
     def change(self, values: dict[str, object]) -> None:
         """Sets several switches, or none when one of them is unknown or of the wrong type."""
         known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
