@@ -1,4 +1,4 @@
-"""One answer of the emulated engine as JSON objects, in any of the shapes it may have (platforms/huawei.md §4)."""
+"""One answer of Huawei's engine as JSON objects, in any shape it may have (platforms/huawei.md §4)."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ STEP_WORDS = ("tool", "workflow", "knowledge", "step-failed")
 
 @dataclass(frozen=True)
 class Shape:
-    """What the documents do not tell: how objects are framed, what types are called, how empty fields look."""
+    """What the documents do not tell: the framing, the names of types, how empty fields look."""
 
     framing: str
     content_type: str
@@ -86,7 +86,7 @@ class Answer:
         """The steps before the answer."""
         if self._words.has("empty"):
             return []
-        found = []
+        found: list[bytes] = []
         for word in STEP_WORDS:
             if self._words.has(word) or (word == "knowledge" and self._words.has("cite")):
                 found += self._step(f"t-{len(found)}", self._shape.kinds.get(word, "tool"))
@@ -123,10 +123,9 @@ class Answer:
         if code is None:
             return None
         error = HuaweiRefused(code, "failed while it answered").body()
-        inner = {"type": self._shape.message, "data": error}
-        return [
-            self._shape.frame({**self._ids, **(inner if self._words.number("late-error", 1) == 2 else error)})
-        ]
+        is_inner = self._words.number("late-error", 1) == 2
+        told = {"type": self._shape.message, "data": error} if is_inner else error
+        return [self._shape.frame({**self._ids, **told})]
 
     def strange(self) -> list[bytes]:
         return [
@@ -167,7 +166,7 @@ class Answer:
 
     def _picture(self, layout: int) -> bytes:
         address = f"{request.host_url}_emulator/picture.png"
-        layouts = (
+        layouts: tuple[Any, ...] = (
             {"image_url": address},
             {"url": address, "type": "image"},
             {"images": [{"url": address}]},

@@ -9,9 +9,9 @@ Words of Yuanqi's own, besides those all platforms share:
     !no-done        the stream closes after its finish_reason, without [DONE]
     !unasked        a stream where JSON was asked for, JSON where a stream was
 
-!blocked is a 200 with the finish_reason sensitive, !code X an error.code with HTTP 400, !late-error, without a
-stream, a 200 with an error and no choices. There are no sources and no suggestions: !cite and !suggest change
-nothing.
+!blocked is a 200 with the finish_reason sensitive, !code X an error.code with HTTP 400; !late-error without a
+stream is a 200 with an error and no choices. There are no sources and no suggestions: !cite and !suggest
+change nothing.
 """
 
 from typing import Any

@@ -99,9 +99,8 @@ class Answer:
 
     def _error(self) -> dict[str, Any]:
         code = str(int(self.words.number("late-code", 500)))
-        return YuanqiRefused(500, "the assistant failed while it answered", code).body(
-            self.words.has("numeric")
-        )
+        error = YuanqiRefused(500, "the assistant failed while it answered", code)
+        return error.body(self.words.has("numeric"))
 
     def _moderation(self) -> dict[str, str]:
         level = self.words.number("moderation", -1)

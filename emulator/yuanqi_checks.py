@@ -116,13 +116,11 @@ def _check_content(content: Any) -> None:
 
 def _is_part(part: dict[str, Any]) -> bool:
     kind = part.get("type") or next((name for name in ("text", "file_url", "image_url") if name in part), "")
-    inner = part.get(kind)
     if kind == "text":
-        return _is_text(inner)
-    wanted = {"file_url": ("type", "url"), "image_url": ("url",)}.get(kind)
-    return (
-        bool(wanted) and isinstance(inner, dict) and all(_is_text(inner.get(name)) for name in wanted or ())
-    )
+        return _is_text(part.get("text"))
+    wanted = ("type", "url") if kind == "file_url" else ("url",)
+    inner = part.get(kind) if kind in ("file_url", "image_url") else None
+    return isinstance(inner, dict) and all(_is_text(inner.get(name)) for name in wanted)
 
 
 def _is_text(value: Any) -> bool:
