@@ -6,24 +6,17 @@ An error's text never holds a URL: some platforms want their secret in the query
 
 import json
 import logging
-import os
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
-from http.cookiejar import DefaultCookiePolicy
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
-import certifi
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from requests.structures import CaseInsensitiveDict
 
 from providers.base import Stop, Stopped
 from providers.errors import (
@@ -35,14 +28,29 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.wire import Adapter, Network, Wire
+
+__all__ = ["Http", "Network", "Response", "parse_json", "refusal", "retry_after"]
 
 CONNECT_S = 10.0
 CALL_S = 60.0
 BODY_LIMIT = 32 * 1024 * 1024
 STREAM_LIMIT = 512 * 1024 * 1024
-NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 RETRY_PAUSES_S = (0.2, 0.8)
+HEADERS = {"User-Agent": "chat-site", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 
+NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    urllib3.exceptions.LocationValueError,
+)
+BAD_REQUEST = (
+    requests.exceptions.InvalidJSONError,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.UnrewindableBodyError,
+)
 STATUS: dict[int, type[ProviderError]] = {
     401: AuthRejected,
     403: AuthRejected,
@@ -50,98 +58,6 @@ STATUS: dict[int, type[ProviderError]] = {
     408: Unavailable,
     429: RateLimited,
 }
-
-_here = threading.local()
-
-
-@dataclass(frozen=True)
-class Network:
-    """How the outside is reached:
-
-    `ca_bundle` a path (default certifi's), `proxy` a URL, `connections` kept open.
-    """
-
-    ca_bundle: str | None = None
-    proxy: str | None = None
-    connections: int = 1000
-
-    @cached_property
-    def ssl_context(self) -> ssl.SSLContext:
-        """One context for all connections:
-
-        loading the authorities takes 20 ms and some megabytes each time.
-        """
-        return ssl.create_default_context(cafile=self.ca_bundle or certifi.where())
-
-
-@dataclass
-class _Wire:
-    """The connection a request of this thread is using, so that another thread can hang up at any moment."""
-
-    connection: HTTPConnection | None = None
-
-    def hang_up(self) -> None:
-        # Through a duplicate of the descriptor: shutting the TLS object itself would pull it from under its
-        # reader.
-        with suppress(OSError, AttributeError):
-            assert self.connection is not None
-            with socket.socket(fileno=os.dup(self.connection.sock.fileno())) as line:
-                line.shutdown(socket.SHUT_RDWR)
-
-    def allow(self, seconds: float) -> None:
-        sock = self.connection.sock if self.connection else None
-        if sock is not None:
-            sock.settimeout(max(seconds, 0.001))
-
-
-class _Noted:
-    """Mixed into urllib3's connections: notes which of them carries the request of this thread."""
-
-    def request(self, *args: Any, **options: Any) -> None:
-        wire = getattr(_here, "wire", None)
-        if wire is not None:
-            wire.connection = self
-        super().request(*args, **options)  # type: ignore[misc]
-
-
-class _PlainConnection(_Noted, HTTPConnection):
-    pass
-
-
-class _SecureConnection(_Noted, HTTPSConnection):
-    pass
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class _Adapter(HTTPAdapter):
-    """Requests' adapter with our connections, one TLS context, and a pool as large as our concurrency."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        super().__init__(pool_maxsize=network.connections)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, ssl_context=self._network.ssl_context)
-        self._use_our_pools(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options, ssl_context=self._network.ssl_context)
-        self._use_our_pools(manager)
-        return manager
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context above verifies, and would be loaded again for each connection here."""
-
-    @staticmethod
-    def _use_our_pools(manager: Any) -> None:
-        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
 
 @dataclass
@@ -155,7 +71,7 @@ class Response:
     status: int
     headers: Mapping[str, str]
     _raw: Any = field(repr=False)
-    _wire: _Wire = field(repr=False)
+    _wire: Wire = field(repr=False)
     _stop: Stop | None = field(repr=False)
     _deadline: float | None = field(repr=False)
 
@@ -175,26 +91,27 @@ class Response:
         `quiet` seconds, Unexpected beyond `limit`.
         """
         size = 0
-        while True:
-            with _failures(self.provider, self._stop, self._deadline):
-                self._allow(quiet)
-                piece = self._raw.read1(decode_content=True)
-            if self._stop is not None:
-                self._stop.check()
-            if not piece:
-                return
-            if self._deadline is not None and time.monotonic() > self._deadline:
-                raise TimedOut("still sending at the deadline", provider=self.provider)
+        while piece := self._piece(quiet):
             size += len(piece)
             if size > limit:
                 raise Unexpected(f"sent more than {limit} bytes", provider=self.provider)
             yield piece
 
-    def _allow(self, quiet: float | None) -> None:
+    def _piece(self, quiet: float | None) -> bytes:
+        """The next bytes; none at the end."""
         left = None if self._deadline is None else self._deadline - time.monotonic()
-        patience = [seconds for seconds in (left, quiet) if seconds is not None]
-        if patience:
-            self._wire.allow(min(patience))
+        patience = min((seconds for seconds in (left, quiet) if seconds is not None), default=None)
+        if patience is not None:
+            self._wire.allow(patience)
+        try:
+            piece: bytes = self._raw.read1(decode_content=True)
+        except CAUGHT as error:
+            raise translated(error, self.provider, self._stop, self._deadline) from None
+        if self._stop is not None:
+            self._stop.check()
+        if piece and self._deadline is not None and time.monotonic() > self._deadline:
+            raise TimedOut("still sending at the deadline", provider=self.provider)
+        return piece
 
     def read(self, limit: int = BODY_LIMIT) -> bytes:
         """The whole body. Raises like `pieces`."""
@@ -206,21 +123,14 @@ class Response:
 
 
 class Http:
-    """The pooled session of one platform.
+    """The door to one platform.
 
-    Shared by all threads; keeps no cookies and follows no redirects.
+    Shared by all threads; keeps connections but no cookies, follows no redirects, reads no environment.
     """
 
     def __init__(self, provider: str, network: Network) -> None:
         self.provider = provider
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        if network.proxy:
-            self._session.proxies = {"http": network.proxy, "https": network.proxy}
-        adapter = _Adapter(network)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._adapter = Adapter(network)
         # urllib3 would log each address with its query, and with it some platforms' secrets.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
@@ -233,68 +143,56 @@ class Http:
         stop: Stop | None = None,
         deadline: float | None = None,
         timeout: float = CALL_S,
-        **options: Any,
+        **content: Any,
     ) -> Iterator[Response]:
         """Sends a request and yields the Response; its connection is closed, or kept for the next, at the
         end.
 
-        `options` are those of requests (json, params, headers, files, auth). `deadline` is in
+        `content` is as requests has it (json, params, headers, data, files). `deadline` is in
         time.monotonic() seconds; the first byte has `timeout` seconds or until the deadline, whichever is
         sooner. A request that could not be sent is tried again; one that may have arrived never is. Raises
-        Stopped, TimedOut, Unavailable, Unexpected (a redirect).
+        Stopped, TimedOut, Unavailable, NotConfigured (no such address), Unexpected (a redirect).
         """
-        wire = _Wire()
+        wire = Wire()
         with stop.interrupting(wire.hang_up) if stop else nullcontext():
-            answer = self._send(wire, method, url, stop, deadline, timeout, options)
+            raw = self._send(wire, method, url, stop, deadline, timeout, content)
             try:
-                if 300 <= answer.status_code < 400:
-                    raise Unexpected(f"redirects (HTTP {answer.status_code})", provider=self.provider)
-                headers = {name.lower(): value for name, value in answer.headers.items()}
-                yield Response(self.provider, answer.status_code, headers, answer.raw, wire, stop, deadline)
+                if 300 <= raw.status < 400:
+                    raise Unexpected(f"redirects (HTTP {raw.status})", provider=self.provider)
+                headers = {name.lower(): value for name, value in raw.headers.items()}
+                yield Response(self.provider, raw.status, headers, raw, wire, stop, deadline)
             finally:
-                answer.raw.close()  # keeps the connection when the body was read to its end
+                raw.close()  # keeps the connection when the body was read to its end
 
     def call(self, method: str, url: str, **options: Any) -> tuple[Response, bytes]:
-        """Sends a request and reads the whole answer:
-
-        the Response and its body. Options and errors as `open`.
-        """
+        """Sends a request and reads the whole answer: the Response and its body. All else as in `open`."""
         with self.open(method, url, **options) as response:
             return response, response.read()
 
     def _send(
         self,
-        wire: _Wire,
+        wire: Wire,
         method: str,
         url: str,
         stop: Stop | None,
         deadline: float | None,
         timeout: float,
-        options: dict[str, Any],
-    ) -> requests.Response:
+        content: dict[str, Any],
+    ) -> Any:
         for pause in (*RETRY_PAUSES_S, None):
             if stop is not None:
                 stop.check()
             patience = timeout if deadline is None else min(timeout, deadline - time.monotonic())
             if patience <= 0:
                 raise TimedOut("the deadline passed before the request", provider=self.provider)
-            _here.wire = wire
             try:
-                with _failures(self.provider, stop, deadline):
-                    return self._session.request(
-                        method,
-                        url,
-                        stream=True,
-                        allow_redirects=False,
-                        timeout=(min(CONNECT_S, patience), patience),
-                        **options,
-                    )
-            except _NotSent:
-                if pause is None:
-                    raise
-                _sleep(pause, stop)
-            finally:
-                _here.wire = None
+                request = _prepared(method, url, **content)
+                return self._adapter.send_on(wire, request, (min(CONNECT_S, patience), patience))
+            except CAUGHT as error:
+                failure = translated(error, self.provider, stop, deadline)
+            if pause is None or not isinstance(failure, _NotSent):
+                raise failure
+            _sleep(pause, stop)
         raise AssertionError("unreachable")
 
 
@@ -302,18 +200,54 @@ class _NotSent(Unavailable):
     """Nobody has seen the request: it may be tried again."""
 
 
-@contextmanager
-def _failures(provider: str, stop: Stop | None, deadline: float | None) -> Iterator[None]:
-    """Turns what requests and urllib3 raise into our errors, without their texts: those hold addresses."""
-    try:
-        yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        if stop is not None and stop.is_requested:
-            raise Stopped from None
-        if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut("no answer by the deadline", provider=provider) from None
-        failure = _NotSent if _was_not_sent(error) else Unavailable
-        raise failure(_describe(error), provider=provider) from None
+def _prepared(
+    method: str,
+    url: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    json: Any = None,
+    data: Any = None,
+    files: Any = None,
+) -> requests.PreparedRequest:
+    request = requests.PreparedRequest()
+    request.method = method
+    request.url = _address(url)
+    if params:
+        request.url += ("&" if "?" in request.url else "?") + urlencode(params, doseq=True)
+    request.headers = CaseInsensitiveDict(HEADERS)
+    if headers:
+        request.headers.update(headers)
+    request.prepare_body(data, files, json)
+    return request
+
+
+@lru_cache(maxsize=256)
+def _address(url: str) -> str:
+    """An address as it goes over the wire; there are few, each asked for often."""
+    request = requests.PreparedRequest()
+    request.prepare_url(url, None)
+    return str(request.url)
+
+
+# What requests, urllib3 and the system raise; ValueError is what they say of a header with a line break.
+CAUGHT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+
+
+def translated(
+    error: BaseException, provider: str, stop: Stop | None = None, deadline: float | None = None
+) -> Exception:
+    """Our error for one of theirs, without its text: that holds addresses, and addresses hold secrets."""
+    if stop is not None and stop.is_requested:
+        return Stopped()
+    if deadline is not None and time.monotonic() >= deadline:
+        return TimedOut("no answer by the deadline", provider=provider)
+    if isinstance(error, BAD_ADDRESS):
+        return NotConfigured("the address is none", provider=provider)
+    if isinstance(error, BAD_REQUEST):
+        return Unexpected("what we wanted to send cannot be said in HTTP", provider=provider)
+    failure = _NotSent if _was_not_sent(error) else Unavailable
+    return failure(_describe(error), provider=provider)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
