@@ -1,0 +1,182 @@
+// The form: Enter sends (not while composing Chinese), Shift+Enter breaks the line, Esc stops.
+
+import "./transcript.js"
+import { stayAboveKeyboard } from "./scroll.js"
+import { ask, follow, Refused } from "./stream.js"
+
+// Safari ends a composition before it tells of the Enter that ended it.
+const AFTER_COMPOSING_MS = 50
+
+const isTouchOnly = matchMedia("(pointer: coarse) and (hover: none)")
+
+class ChatComposer extends HTMLElement {
+  #leaving = new AbortController()
+  #composedAt = -Infinity
+  #isStopWished = false
+  #exchange = null
+
+  connectedCallback() {
+    const { signal } = this.#leaving
+    document.addEventListener("submit", this, { signal })
+    document.addEventListener("keydown", this, { signal })
+    document.addEventListener("click", this, { signal })
+    this.addEventListener("compositionend", this, { signal })
+    this.addEventListener("input", this, { signal })
+    stayAboveKeyboard(globalThis.visualViewport, signal)
+    if (!isTouchOnly.matches) this.#field.focus({ preventScroll: true })
+    this.#grow()
+    const running = this.#transcript.running
+    if (running) this.#read(running, follow(running.dataset.messageId, running.dataset.lastEventId, signal))
+  }
+
+  disconnectedCallback() { this.#leaving.abort() }
+
+  handleEvent(event) { this[`on${event.type}`](event) }
+
+  onsubmit(event) {
+    const isTyped = event.target === this.#form
+    if (!isTyped && !("ask" in event.target.dataset)) return
+    event.preventDefault()
+    const question = event.target.elements.message.value
+    if (question.trim() && !this.#exchange) this.#ask(question, isTyped)
+  }
+
+  onkeydown(event) {
+    if (event.key === "Escape" && !event.isComposing) this.#escape()
+    if (event.key !== "Enter" || event.target !== this.#field) return
+    const isComposing = event.isComposing || event.keyCode === 229
+      || event.timeStamp - this.#composedAt < AFTER_COMPOSING_MS
+    if (isComposing || event.shiftKey || event.altKey || isTouchOnly.matches) return
+    event.preventDefault()
+    if (!this.#exchange) this.#form.requestSubmit(this.#send)
+  }
+
+  onclick(event) {
+    if (event.target.closest(".stop")) this.#stop()
+    if (event.target.closest("[data-theme-switch]")) import("./theme.js").then(theme => theme.change())
+  }
+
+  oncompositionend(event) { this.#composedAt = event.timeStamp }
+
+  oninput() { this.#grow() }
+
+  get #form() { return this.querySelector("form") }
+  get #field() { return this.querySelector("textarea") }
+  get #send() { return this.querySelector(".send") }
+  get #problem() { return this.querySelector("[role=alert]") }
+  get #transcript() { return document.querySelector("chat-transcript") }
+
+  async #ask(question, isTyped) {
+    const { agent, conversation_id } = this.#form.elements
+    const exchange = this.#transcript.begin(question)
+    this.#problem.hidden = true
+    if (isTyped) this.#write("")
+    this.#settleFocus()
+    const asked = { message: question, agent: agent.value, conversation_id: conversation_id.value || undefined }
+    await this.#read(exchange, ask(asked, this.#leaving.signal))
+  }
+
+  async #read(exchange, events) {
+    this.#exchange = exchange
+    this.#isStopWished = false
+    this.#showStop(true)
+    this.#announce("answering")
+    try {
+      for await (const event of events) {
+        this.#transcript.take(exchange, event)
+        if (event.type === "turn") this.#begun(event.data, exchange)
+      }
+    } catch (error) {
+      if (!this.#leaving.signal.aborted) this.#fail(exchange, error)
+    }
+    this.#exchange = null
+    this.#showStop(false)
+    this.#announceEnd(exchange)
+  }
+
+  #begun({ conversation_id }, exchange) {
+    const { conversation_id: place } = this.#form.elements
+    if (!place.value) this.#listConversation(conversation_id, exchange)
+    place.value = conversation_id
+    history.replaceState(null, "", `/c/${conversation_id}`)
+    if (this.#isStopWished) this.#stop()
+  }
+
+  #listConversation(id, exchange) {
+    const item = document.getElementById("conversation").content.firstElementChild.cloneNode(true)
+    item.querySelector("a").href = `/c/${id}`
+    item.querySelector("span").textContent = exchange.querySelector(".question-text").textContent.slice(0, 80)
+    document.getElementById("conversations").prepend(item)
+  }
+
+  /** Before the answer began, the question comes back to be sent again; later, the answer says what happened. */
+  #fail(exchange, error) {
+    const sentence = error instanceof Refused ? error.message : this.#problem.dataset.unreachable
+    if (exchange.dataset.messageId) {
+      this.#transcript.take(exchange, { type: "error", data: { error: sentence } })
+      return
+    }
+    if (!this.#field.value) this.#write(exchange.querySelector(".question-text").textContent)
+    this.#transcript.remove(exchange)
+    this.#problem.textContent = sentence
+    this.#problem.hidden = false
+  }
+
+  async #stop() {
+    const id = this.#exchange?.dataset.messageId
+    this.#isStopWished = true
+    this.querySelector(".stop").disabled = true
+    if (!id) return
+    const response = await fetch(`/chat/${id}/stop`, { method: "POST", headers: { Accept: "application/json" } })
+      .catch(() => null)
+    if (!response?.ok) this.querySelector(".stop").disabled = false
+  }
+
+  #escape() {
+    const drawer = document.getElementById("drawer")
+    if (drawer.checked) drawer.checked = false
+    else if (this.#exchange) this.#stop()
+  }
+
+  #showStop(isRunning) {
+    const stop = this.querySelector(".stop")
+    const hadFocus = [stop, this.#send].includes(document.activeElement)
+    stop.hidden = !isRunning
+    stop.disabled = false
+    this.#send.hidden = isRunning
+    if (hadFocus) this.#settleFocus()
+  }
+
+  /** On a desk the next question can be typed at once; on a phone the keyboard would cover the answer. */
+  #settleFocus() {
+    if (isTouchOnly.matches) this.#field.blur()
+    else this.#field.focus({ preventScroll: true })
+  }
+
+  #write(text) {
+    this.#field.value = text
+    this.#grow()
+  }
+
+  #grow() {
+    if (CSS.supports("field-sizing", "content")) return
+    this.#field.style.height = "auto"
+    this.#field.style.height = `${this.#field.scrollHeight}px`
+  }
+
+  #announce(name) {
+    const status = document.querySelector("body > [role=status]")
+    status.textContent = status.dataset[name]
+  }
+
+  #announceEnd(exchange) {
+    const { state } = exchange.dataset
+    if (state === "done") {
+      const said = this.#transcript.textOf(exchange)
+      this.#announce("ready")
+      if (said.length <= 300) document.querySelector("body > [role=status]").textContent = said
+    } else if (state !== "running") this.#announce(state)
+  }
+}
+
+customElements.define("chat-composer", ChatComposer)

@@ -1,0 +1,82 @@
+// Follows the end of the conversation, unless the reader went up.
+
+// Browsers round positions; more than this would hold on to a reader who goes up slowly.
+const NEAR = 8
+
+export class Follower {
+  #scroller
+  #show
+  #top = 0
+  isFollowing = true
+
+  /** `show` is told whether there is something new below what the reader sees. */
+  constructor(scroller, show = () => {}) {
+    this.#scroller = scroller
+    this.#show = show
+  }
+
+  /** The conversation has become longer, or its window smaller. */
+  grew() {
+    if (this.isFollowing) this.#jump()
+    else if (!this.isAtEnd) this.#show(true)
+  }
+
+  /** The position has changed, by whomever. */
+  moved() {
+    const { scrollTop } = this.#scroller
+    if (scrollTop < this.#top - 1 && !this.isAtEnd) this.isFollowing = false
+    else if (scrollTop >= this.#top && this.isAtEnd) this.follow()
+    this.#top = scrollTop
+  }
+
+  /** The reader reaches for the page: a wheel turned up, a finger on the text. */
+  release() {
+    this.isFollowing = false
+  }
+
+  /** To the end, and stay there. */
+  follow() {
+    this.isFollowing = true
+    this.#show(false)
+    this.#jump()
+  }
+
+  get isAtEnd() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller
+    return scrollHeight - clientHeight - scrollTop <= NEAR
+  }
+
+  #jump() {
+    if (!this.isAtEnd || this.#scroller.scrollHeight - this.#scroller.clientHeight > this.#scroller.scrollTop) {
+      this.#scroller.scrollTop = this.#scroller.scrollHeight
+    }
+    this.#top = this.#scroller.scrollTop
+  }
+}
+
+/** Connects a Follower to what happens to an element and its content. */
+export function followEnd(scroller, button, signal) {
+  const follower = new Follower(scroller, hasNews => { button.hidden = !hasNews })
+  const on = (target, type, listener) => target.addEventListener(type, listener, { signal, passive: true })
+  on(scroller, "scroll", () => follower.moved())
+  on(scroller, "wheel", event => event.deltaY < 0 && follower.release())
+  on(scroller, "touchmove", () => follower.release())
+  on(button, "click", () => follower.follow())
+  const sizes = new ResizeObserver(() => follower.grew())
+  sizes.observe(scroller)
+  sizes.observe(scroller.firstElementChild)
+  signal.addEventListener("abort", () => sizes.disconnect())
+  return follower
+}
+
+/** iOS lays its keyboard over the page and pushes the page up; this keeps the page above the keyboard. */
+export function stayAboveKeyboard(viewport, signal) {
+  const root = document.documentElement
+  const fit = () => {
+    const isCovered = viewport.scale === 1 && innerHeight - viewport.height > 80
+    if (isCovered) root.style.setProperty("--height", `${viewport.height}px`)
+    else root.style.removeProperty("--height")
+    if (isCovered) scrollTo(0, 0)
+  }
+  viewport?.addEventListener("resize", fit, { signal })
+}

@@ -1,0 +1,106 @@
+// One answer as events: asked for by POST, and after a lost connection read on by GET.
+
+// The server says something at least every ten seconds; after three such silences nobody is there.
+const SILENCE_MS = 35_000
+const PAUSES_MS = [300, 1000, 2000, 4000, 8000, 15_000]
+
+/** The server's no, with its sentence for the person. */
+export class Refused extends Error {
+  constructor(sentence, status) {
+    super(sentence)
+    this.status = status
+  }
+}
+
+/** Asks a question and yields the events of its answer; {type: "lost"} stands for a lost connection. */
+export const ask = (question, signal) => untilTheEnd(signal, {}, () => open("/chat?html=live", {
+  method: "POST",
+  headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+  body: JSON.stringify(question),
+  signal,
+}))
+
+/** Reads on an answer that was asked for before. */
+export const follow = (message, last, signal) =>
+  untilTheEnd(signal, { message, last }, () => resume({ message, last }, signal))
+
+async function* untilTheEnd(signal, place, first) {
+  let connect = first
+  let failures = 0
+  for (;;) {
+    try {
+      for await (const event of readEvents(await connect())) {
+        place.last = event.id ?? place.last
+        place.message = event.data.message_id ?? place.message
+        failures = 0
+        yield event
+        if (event.type === "done" || event.type === "error") return
+      }
+    } catch (error) {
+      const isFinal = error instanceof Refused && error.status < 500 && error.status !== 429
+      if (signal.aborted || isFinal || !place.message) throw error
+    }
+    if (!place.message) throw new Error("the answer ended before it began")
+    yield { type: "lost" }
+    await pause(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)], signal)
+    connect = () => resume(place, signal)
+  }
+}
+
+const resume = ({ message, last }, signal) => open(`/chat/${message}/events?html=live`, {
+  headers: { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) },
+  signal,
+})
+
+async function open(url, options) {
+  const response = await fetch(url, { cache: "no-store", ...options })
+  if (response.ok) return response
+  const told = await response.json().catch(() => ({}))
+  throw told.error ? new Refused(told.error, response.status) : new Error(`status ${response.status}`)
+}
+
+/** Yields {id, type, data} for each of our events (one data line each) in a fetch Response. */
+export async function* readEvents(response) {
+  const reader = response.body.getReader() // older Safari cannot iterate over a body
+  const decoder = new TextDecoder()
+  let buffer = ""
+  try {
+    for (;;) {
+      const { done, value } = await orSilence(reader.read())
+      if (done) return
+      buffer += decoder.decode(value, { stream: true })
+      const blocks = buffer.split("\n\n")
+      buffer = blocks.pop()
+      yield* blocks.map(parse).filter(Boolean)
+    }
+  } finally {
+    reader.cancel().catch(() => {})
+  }
+}
+
+function parse(block) {
+  const fields = {}
+  for (const line of block.split("\n")) {
+    const colon = line.indexOf(":")
+    if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 1).replace(/^ /, "")
+  }
+  return fields.data && { id: fields.id, type: fields.event, data: JSON.parse(fields.data) }
+}
+
+function orSilence(reading) {
+  let timer
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("silence")), SILENCE_MS)
+  })
+  return Promise.race([reading, silence]).finally(() => clearTimeout(timer))
+}
+
+/** Waits, but no longer than the browser is offline. */
+function pause(milliseconds, signal) {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, milliseconds)
+    for (const [target, type] of [[globalThis, "online"], [signal, "abort"]]) {
+      target.addEventListener?.(type, () => { clearTimeout(timer); resolve() }, { once: true })
+    }
+  })
+}
