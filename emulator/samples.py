@@ -16,21 +16,20 @@ FRIENDLY_ZH = """这是**内置模拟器**的回答：没有连接任何平台�
 print("填好 .env 之后，这里就是真正的智能体")
 ```"""
 
-FRIENDLY_EN = """This is the **built-in emulator** speaking: no platform is connected and nothing is billed, \
-so I do not really understand you.
+FRIENDLY_EN = """This is the **built-in emulator**: no platform is connected, nothing is billed, I only echo.
 
-You asked (this is question {number} of our conversation):
+You asked (question {number}):
 
 {quoted}
 
-Things to try:
+Try these:
 
-- `!markdown` shows tables, formulas and code
-- `!recall` shows which questions I remember
-- `!slow 3` or `!late-error` shows waiting and failing
+- `!markdown` for tables, formulas, code
+- `!recall` for what I remember
+- `!late-error` for a failure
 
 ```python
-print("fill in .env and a real agent answers here — 你好")
+print("a real agent, once .env is set — 你好")
 ```"""
 
 PLAIN_ZH = "你说：{question}\n\n这是第 {number} 个问题。"
