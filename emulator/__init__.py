@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from emulator import control, coze, huawei, qingyan, yuanqi
+from emulator import control, coze, huawei, qingyan, wenxin, yuanqi
 from emulator.settings import EmulatorSettings
 from emulator.state import State
 
@@ -26,6 +26,7 @@ class Platform(NamedTuple):
 PLATFORMS = [
     Platform(coze.bp, ("/v1", "/v2", "/v3", "/api", "/oauth/consent"), coze.unknown_endpoint),
     Platform(qingyan.bp, ("/chatglm",), qingyan.unknown_endpoint),
+    Platform(wenxin.bp, ("/assistant", "/oauth/2.0"), wenxin.unknown_endpoint),
     Platform(yuanqi.bp, ("/openapi",), yuanqi.unknown_endpoint),
     Platform(huawei.bp, (huawei.PREFIX,), huawei.unknown_endpoint),
 ]

@@ -272,7 +272,7 @@ def _error(response: Response, told: Fields) -> ProviderError:
     kind = ERRORS.get(code or 0)
     if kind is not None:
         wait = WAIT_S if kind is RateLimited else None
-        return kind(message, provider=NAME, code=code, retry_after=wait)
+        return kind(message or f"HTTP {response.status}", provider=NAME, code=code, retry_after=wait)
     if response.status == 401:
         return _TokenRefused(f"HTTP 401 {message}".rstrip(), provider=NAME, code=code)
     if response.status >= 400:

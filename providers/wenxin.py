@@ -1,0 +1,204 @@
+"""Baidu Wenxin agents (platforms/wenxin.md): keys in the address, text in pieces, threads they remember."""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from providers.base import Done, Event, Stop, Turn
+from providers.errors import (
+    AuthRejected,
+    ContentBlocked,
+    EmptyAnswer,
+    NotConfigured,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import Http, Response, refusal
+from providers.options import Address, AgentOptions, Text, Token
+from providers.reading import Body, Fields, farewell, text, whole
+from providers.wenxin_answer import Answer
+
+NAME = "wenxin"
+CHECK_S = 30.0
+WAIT_S = 3.0
+TOLD = 300
+
+# Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more, but neither
+# says that the question was not taken: the thread might hold it twice, and the day's budget count it twice.
+ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
+    499: Unavailable,  # an HTTP status: the agent took too long
+    1000: Unexpected,  # invalid input
+    1001: Unavailable,  # system error
+    1002: RateLimited,
+    1003: Unavailable,  # the answer could not be made
+    1005: ContentBlocked,  # refused by the protection against abuse
+    1006: NotConfigured,  # the agent is not published
+    1113: ContentBlocked,  # the question holds a word of the list
+    1115: QuotaExhausted,  # the day's 500 questions
+    1116: AuthRejected,  # id and key do not belong together
+}
+
+
+def _app_id(value: str) -> str:
+    """The id, also out of the address of the agent's page."""
+    if "/" not in value:
+        return value
+    found = re.search(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32}(?![0-9A-Za-z])", value)
+    if not found:
+        raise ValueError("no agent id in this address: copy it from 部署 › API 调用")
+    return found[0]
+
+
+class Options(AgentOptions):
+    """What a Wenxin agent needs."""
+
+    app_id: Annotated[Text, AfterValidator(_app_id)] = Field(
+        description="The agent's id (appId, client_id), under 部署 › API 调用, or the address of its page"
+    )
+    secret_key: Token = Field(description="The agent's Secret Key, from the same place")
+    api_base: Address = Field("https://agentapi.baidu.com", description="Where questions go")
+    token_base: Address = Field("https://openapi.baidu.com", description="Where the keys can be checked")
+    daily: int = Field(500, ge=1, description="Questions the agent may be asked in a day")
+
+
+class Wenxin:
+    """One Wenxin agent."""
+
+    def __init__(self, options: Options, http: Http) -> None:
+        self._options = options
+        self._http = http
+
+    def stream(self, turn: Turn) -> Iterator[Event]:
+        answer = Answer()
+        if turn.streaming:
+            yield from self._streamed(turn, answer)
+        if not answer.has_shown:
+            # Nobody reads along; or §9.6: a stream that ends without a word, where getAnswer has some. It
+            # asks a second time, so only after a stream that has ended as it should.
+            yield from self._whole(turn, answer)
+        if not answer.has_spoken:
+            raise EmptyAnswer("finished without an answer", provider=NAME)
+        yield Done("content_filter" if answer.is_moderated else "stop")
+
+    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+        raise Unavailable("keeps no record of an answer", provider=NAME)
+
+    def check_credentials(self) -> None:
+        """Asks for a token, which nobody needs but which costs no question. Raises AuthRejected.
+
+        It proves that id and key belong together, not that the agent is published.
+        """
+        keys = {
+            "grant_type": "client_credentials",
+            "client_id": self._options.app_id,
+            "client_secret": self._options.secret_key.get_secret_value(),
+        }
+        url = f"{self._options.token_base}/oauth/2.0/token"
+        with self._http.open("GET", url, params=keys, deadline=time.monotonic() + CHECK_S) as response:
+            told = _object(response)
+        if told.get("error"):
+            message = f"{text(told['error'])} {text(told.get('error_description'))[:TOLD]}"
+            raise AuthRejected(message, provider=NAME, code=text(told["error"]))
+        if response.status >= 400:
+            raise refusal(response, "")
+        if not text(told.get("access_token")):
+            raise Unexpected("gave no access_token", provider=NAME)
+
+    def _streamed(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+        with (
+            farewell(turn.stop) as line,
+            self._asking("conversation", turn, answer, line.stop) as response,
+        ):
+            body = _accepted(response)
+            for packet in [body.json()] if body.is_json else body.events():
+                if line.has_begun:
+                    continue
+                if whole(packet.get("status")):
+                    yield from answer.end("failed")
+                    raise _error(response, packet)
+                yield from answer.take(packet)
+                if answer.is_over:
+                    line.begin()
+        if answer.is_over or answer.is_whole or not answer.has_shown:
+            yield from answer.end()
+            return
+        yield from answer.end("failed")
+        raise Unavailable("broke off before the end of the answer", provider=NAME)
+
+    def _whole(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+        with self._asking("getAnswer", turn, answer, turn.stop) as response:
+            told = _accepted(response).json()
+        if whole(told.get("status")) != 0:
+            raise _error(response, told)
+        yield from answer.take_whole(told)
+        yield from answer.end()
+
+    @contextmanager
+    def _asking(self, path: str, turn: Turn, answer: Answer, stop: Stop) -> Iterator[Response]:
+        """Sends the question. Both keys are part of the address, as the platform wants it: nothing that knows
+        the address may reach a log."""
+        keys = {"appId": self._options.app_id, "secretKey": self._options.secret_key.get_secret_value()}
+        with self._http.open(
+            "POST",
+            f"{self._options.api_base}/assistant/{path}",
+            params=keys,
+            json=self._question(turn, answer),
+            headers={"Accept": "text/event-stream"} if path == "conversation" else {},
+            stop=stop,
+            deadline=turn.deadline,
+            timeout=math.inf,
+        ) as response:
+            yield response
+
+    def _question(self, turn: Turn, answer: Answer) -> Fields:
+        question: Fields = {
+            "message": {"content": {"type": "text", "value": {"showText": turn.question}}},
+            "source": self._options.app_id,
+            "from": "openapi",
+            "openId": f"u_{turn.user}",
+        }
+        thread = answer.thread or turn.conversation
+        if thread:
+            question["threadId"] = thread
+        return question
+
+
+def _accepted(response: Response) -> Body:
+    """The body of a success. Raises the error that its status, and its JSON if it is some, tell of."""
+    if response.status >= 400:
+        raise _error(response, _object(response))
+    return Body(response)
+
+
+def _object(response: Response) -> Fields:
+    """The body as JSON; of a failure that is no JSON the status has to do."""
+    try:
+        return Body(response).json()
+    except (Unavailable, Unexpected):
+        if response.status < 400:
+            raise
+        return {}
+
+
+def _error(response: Response, told: Fields) -> ProviderError:
+    code, trace = whole(told.get("status")), text(told.get("logid")) or None
+    message = text(told.get("message"))[:TOLD] or f"HTTP {response.status}"
+    kind = ERRORS.get(code or 0) or (ERRORS.get(response.status) if response.status >= 400 else Unexpected)
+    if kind is None:
+        error = refusal(response, text(told.get("message"))[:TOLD], code)
+        error.trace = trace
+        return error
+    return kind(
+        message, provider=NAME, code=code, trace=trace, retry_after=WAIT_S if kind is RateLimited else None
+    )
+
+
+PROVIDER = Wenxin
