@@ -4,22 +4,40 @@ short transactions with names, SQLite now and PostgreSQL by the same model.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, select, update
+from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.orm import Session, joinedload, sessionmaker
 
 from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError
-from chat.storage.models import RUNNING, Answer, Conversation, Worker, new_id, now
+from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new_id, now
 
 HISTORY = 60
 LISTED = 100
+
+# Each turn writes by these, made once and without the ORM, which takes five times as long for the same.
+_CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.tables["answers"]
+_BEGIN = insert(_CONVERSATIONS)
+_ASK = insert(_ANSWERS)
+_IN_CONVERSATION = _CONVERSATIONS.c.id == bindparam("conversation")
+_TOUCH = update(_CONVERSATIONS).where(_IN_CONVERSATION)
+_OWNED = select(_CONVERSATIONS.c.agent, _CONVERSATIONS.c.thread).where(
+    _IN_CONVERSATION, _CONVERSATIONS.c.visitor == bindparam("visitor")
+)
+_LATEST = (
+    select(_ANSWERS.c.question, _ANSWERS.c.replies, _ANSWERS.c.state, _ANSWERS.c.chat)
+    .where(_ANSWERS.c.conversation_id == bindparam("conversation"))
+    .order_by(_ANSWERS.c.id.desc())
+    .limit(HISTORY)
+)
+_KEEP = update(_ANSWERS).where(_ANSWERS.c.id == bindparam("answer"))
+_KEEP_RUNNING = _KEEP.where(_ANSWERS.c.state == RUNNING)
 
 
 @dataclass(frozen=True)
@@ -86,52 +104,44 @@ class Storage:
 
         Raises Refusal: not_found (the conversation), bad_input (it belongs to another agent), busy.
         """
+        stored = Question(new_id(), conversation_id or new_id(), None, None, ())
         try:
-            with self._sessions.begin() as db:
-                conversation = (
-                    _conversation(db, visitor, conversation_id)
-                    if conversation_id
-                    else _begin(db, visitor, agent, question)
+            with self.engine.begin() as db:
+                if conversation_id:
+                    stored = _continued(db, visitor, agent, stored)
+                else:
+                    _begin(db, visitor, agent, stored.conversation_id, question)
+                db.execute(
+                    _ASK,
+                    {
+                        "id": stored.answer_id,
+                        "conversation_id": stored.conversation_id,
+                        "question": question,
+                        "worker": worker,
+                    },
                 )
-                if conversation.agent != agent:
-                    raise Refusal("bad_input", "the conversation belongs to another agent")
-                earlier = _latest(db, conversation.id) if conversation_id else []
-                answer = Answer(
-                    id=new_id(), conversation_id=conversation.id, question=question, worker=worker
-                )
-                conversation.updated_at = now()
-                db.add(answer)
         except IntegrityError as error:
             raise Refusal("busy", f"conversation {conversation_id}", retry_after=3) from error
-        return _question(answer, conversation, earlier)
+        return stored
 
     def note_accepted(
         self, question: Question, thread: str | None, chat: str | None, trace: str | None
     ) -> None:
         """Keeps the platform's ids of a conversation and of a run, as soon as they are known."""
-        with self._sessions.begin() as db:
-            db.execute(update(Answer).where(Answer.id == question.answer_id).values(chat=chat, trace=trace))
+        with self.engine.begin() as db:
+            db.execute(_KEEP, {"answer": question.answer_id, "chat": chat, "trace": trace})
             if thread and thread != question.thread:
-                db.execute(
-                    update(Conversation)
-                    .where(Conversation.id == question.conversation_id)
-                    .values(thread=thread)
-                )
+                db.execute(_TOUCH, {"conversation": question.conversation_id, "thread": thread})
 
     def save(self, drafts: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keeps what running answers hold so far: columns by answer id."""
-        with self._sessions.begin() as db:
-            for answer_id, columns in drafts.items():
-                db.execute(
-                    update(Answer).where(Answer.id == answer_id, Answer.state == RUNNING).values(**columns)
-                )
+        """Keeps what running answers hold so far: columns by answer id, the same ones for each."""
+        with self.engine.begin() as db:
+            db.execute(_KEEP_RUNNING, [{"answer": id, **columns} for id, columns in drafts.items()])
 
     def end(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
         """The answer has ended, one way or another."""
-        with self._sessions.begin() as db:
-            db.execute(
-                update(Answer).where(Answer.id == answer_id).values(state=state, ended_at=now(), **columns)
-            )
+        with self.engine.begin() as db:
+            db.execute(_KEEP, {"answer": answer_id, "state": state, "ended_at": now(), **columns})
 
     # Workers, and the answers that dead ones left behind
 
@@ -172,7 +182,10 @@ class Storage:
                 .values(worker=worker)
                 .returning(Answer.id)
             ).all()
-        return _question(answer, answer.conversation, []) if taken else None
+        if not taken:
+            return None
+        conversation = answer.conversation
+        return Question(answer.id, conversation.id, conversation.thread, None, ())
 
 
 def connect(settings: Settings) -> Storage:
@@ -212,37 +225,31 @@ def _conversation(db: Session, visitor: str, conversation_id: str) -> Conversati
     return conversation
 
 
-def _begin(db: Session, visitor: str, agent: str, question: str) -> Conversation:
-    conversation = Conversation(id=new_id(), visitor=visitor, agent=agent, title=_title(question))
-    db.add(conversation)
-    db.flush()
-    return conversation
+def _begin(db: Connection, visitor: str, agent: str, conversation_id: str, question: str) -> None:
+    db.execute(
+        _BEGIN,
+        {"id": conversation_id, "visitor": visitor, "agent": agent, "title": _title(question)},
+    )
+
+
+def _continued(db: Connection, visitor: str, agent: str, asked: Question) -> Question:
+    """The question with what went before it in its conversation, which moves to the top of the list."""
+    conversation = {"conversation": asked.conversation_id}
+    found = db.execute(_OWNED, {**conversation, "visitor": visitor}).one_or_none()
+    if found is None:
+        raise Refusal("not_found", f"conversation {asked.conversation_id}")
+    if found.agent != agent:
+        raise Refusal("bad_input", "the conversation belongs to another agent")
+    latest = db.execute(_LATEST, conversation).all()
+    db.execute(_TOUCH, {**conversation, "updated_at": now()})
+    finished = [(one.question, "\n\n".join(one.replies)) for one in reversed(latest) if one.state == "done"]
+    previous = latest[0].chat if latest else None
+    return replace(asked, thread=found.thread, previous_chat=previous, earlier=tuple(finished))
 
 
 def _title(question: str) -> str:
     line = " ".join(question.split())
     return line if len(line) <= 40 else line[:39] + "…"
-
-
-def _latest(db: Session, conversation_id: str) -> list[Answer]:
-    query = (
-        select(Answer)
-        .where(Answer.conversation_id == conversation_id)
-        .order_by(Answer.id.desc())
-        .limit(HISTORY)
-    )
-    return list(db.scalars(query).all())
-
-
-def _question(answer: Answer, conversation: Conversation, latest: Sequence[Answer]) -> Question:
-    finished = [(one.question, "\n\n".join(one.replies)) for one in reversed(latest) if one.state == "done"]
-    return Question(
-        answer_id=answer.id,
-        conversation_id=conversation.id,
-        thread=conversation.thread,
-        previous_chat=latest[0].chat if latest else None,
-        earlier=tuple(finished),
-    )
 
 
 __all__ = ["Answer", "Conversation", "Question", "Storage", "connect"]
