@@ -1,6 +1,7 @@
 """Which agents this site offers: one per platform from the settings, any number from agents.toml."""
 
 import json
+import ssl
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -73,10 +74,7 @@ class _Card(BaseModel):
 
 def load_agents(settings: Settings) -> Agents:
     """The agents of this site. Raises SettingsError naming the setting, or the file, table and key."""
-    network = Network(
-        str(settings.ca_bundle) if settings.ca_bundle else None, settings.upstream_proxy, connections=4000
-    )
-    doors = {platform: Http(platform, network) for platform in PLATFORMS}
+    doors = _doors(settings)
     declared = _declared(settings, doors) if settings.agents_file else []
     covered = {agent.platform for agent in declared}
     single = [
@@ -89,6 +87,16 @@ def load_agents(settings: Settings) -> Agents:
     if agents:
         return Agents(tuple(agents))
     return Agents(tuple(_demo(settings, doors)), is_demo=True)
+
+
+def _doors(settings: Settings) -> dict[str, Http]:
+    """One pooled session a platform."""
+    bundle = str(settings.ca_bundle) if settings.ca_bundle else None
+    network = Network(bundle, settings.upstream_proxy, connections=4000)
+    try:
+        return {platform: Http(platform, network) for platform in PLATFORMS}
+    except ssl.SSLError:
+        raise SettingsError(f"CA_BUNDLE: {bundle} holds no certificate. Name a PEM file, or unset it.") from None
 
 
 def is_demo(settings: Settings) -> bool:

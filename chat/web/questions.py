@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
 
 from chat.agents import Agent, Agents
 from chat.refusals import Refusal
@@ -54,7 +55,9 @@ class _CozeBody(BaseModel):
 
 
 def read(request: Request, agents: Agents, max_chars: int) -> Asked:
-    """The question of a request. Raises Refusal: bad_input, too_long, not_found (the agent)."""
+    """The question of a request. Raises Refusal: bad_input, too_long, not_found (the agent),
+    and UnsupportedMediaType.
+    """
     if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
         asked = _from_form(request, agents)
     else:
@@ -67,7 +70,7 @@ def read(request: Request, agents: Agents, max_chars: int) -> Asked:
 
 def _document(request: Request) -> dict[str, Any]:
     if not request.is_json:
-        raise Refusal("bad_input", f"content type {request.mimetype!r}")
+        raise UnsupportedMediaType
     try:
         document = json.loads(request.get_data(cache=False))
     except (ValueError, RecursionError):
