@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 LIMIT = 16 * 1024 * 1024
-_ENDS = (b"\n", b"\r")
+_LF = 10
 
 
 class TooLong(ValueError):
@@ -35,49 +35,81 @@ class Line:
 
 def lines(pieces: Iterable[bytes], limit: int = LIMIT) -> Iterator[Line]:
     """Yields each line of a stream of bytes, decoded as UTF-8. Raises TooLong beyond `limit` bytes."""
-    held: list[bytes] = []
-    size = 0
-    after_cr = False
-    for piece in pieces:
-        if after_cr and piece.startswith(b"\n"):
-            piece = piece[1:]
-            after_cr = False
-        if piece:
-            after_cr = piece.endswith(b"\r")
-        for part in piece.splitlines(keepends=True):
-            size += len(part)
-            if size > limit:
-                raise TooLong(f"a line of more than {limit} bytes")
-            held.append(part)
-            if part.endswith(_ENDS):
-                yield Line(_text(held))
-                held, size = [], 0
-    if held:
-        yield Line(_text(held), cut=True)
+    for batch, cut in _batches(pieces, limit):
+        for text in batch:
+            yield Line(text, cut)
 
 
 def parse(pieces: Iterable[bytes], limit: int = LIMIT) -> Iterator[ServerEvent]:
     """Yields each event that has data. Raises TooLong beyond `limit` bytes."""
-    name, data, size, cut = "", [], 0, False
-    for line in lines(pieces, limit):
-        if line.text:
-            cut = line.cut
-            field, _, value = line.text.partition(":")
-            value = value.removeprefix(" ")
+    name = ""
+    data: list[str] = []
+    size, cut = 0, False
+    for batch, is_rest in _batches(pieces, limit):
+        cut = is_rest
+        for line in batch:
+            if not line:
+                if data:
+                    yield ServerEvent(name or "message", data[0] if len(data) == 1 else "\n".join(data))
+                    data, size = [], 0
+                name = ""
+                continue
+            field, _, value = line.partition(":")
+            if value.startswith(" "):
+                value = value[1:]
             if field == "data":
                 data.append(value)
-                size += len(value)
+                size += len(value) + 1
                 if size > limit:
                     raise TooLong(f"an event of more than {limit} characters")
             elif field == "event":
                 name = value
-            continue
-        if data:
-            yield ServerEvent(name or "message", "\n".join(data))
-        name, data, size = "", [], 0
     if data:
         yield ServerEvent(name or "message", "\n".join(data), cut)
 
 
-def _text(held: list[bytes]) -> str:
-    return b"".join(held).rstrip(b"\r\n").decode("utf-8", "replace").removeprefix("\ufeff")
+def _batches(pieces: Iterable[bytes], limit: int) -> Iterator[tuple[list[str], bool]]:
+    """Yields the lines that each piece completes; last, with True, a line that was never completed.
+
+    A line is found by its end alone, and only once: pieces are looked at, what is held back is not.
+    """
+    held = bytearray()
+    after_cr = False
+    is_first = True
+    for piece in pieces:
+        if not piece:
+            continue
+        if after_cr and piece[0] == _LF:
+            piece = piece[1:]
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+        after_cr = piece.endswith(b"\r")
+        held += piece[:end] if end else piece
+        if len(held) > limit and _has_long_line(held, limit):
+            raise TooLong(f"a line of more than {limit} bytes")
+        if end:
+            batch = _split(held)
+            if is_first:
+                batch[0] = batch[0].removeprefix("\ufeff")
+                is_first = False
+            yield batch, False
+            held = bytearray(piece[end:])
+    if held:
+        yield [_text(held).removeprefix("\ufeff") if is_first else _text(held)], True
+
+
+def _split(whole_lines: bytearray) -> list[str]:
+    """Lines without their ends. Not str.splitlines, which also splits at U+2028 and others."""
+    text = _text(whole_lines)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    found = text.split("\n")
+    found.pop()
+    return found
+
+
+def _has_long_line(held: bytearray, limit: int) -> bool:
+    return any(len(line) > limit for line in held.splitlines())
+
+
+def _text(held: bytearray) -> str:
+    return held.decode("utf-8", "replace")
