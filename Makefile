@@ -2,21 +2,63 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+BABEL := $(BIN)/pybabel -q
 
-.PHONY: help run test check css messages settings bench clean
+.DEFAULT_GOAL := help
+.PHONY: help run test check css messages documents bench browser
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
 
-run: .venv/.runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when nothing is configured
+run: .venv/runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when nothing is configured
 	@exec $(BIN)/gunicorn app:app
 
-test: .venv/.tests .browser ## set up what tests need and run everything
-	@$(MAKE) --no-print-directory check
+test: .venv/tests browser check ## set up what tests need, check everything, run all tests
 	$(BIN)/python -m pytest
-	@if command -v node >/dev/null; then node --test tests/js/*.mjs; else echo "SKIPPED: tests/js needs Node.js"; fi
+	@if command -v node >/dev/null; then node --test tests/js/; \
+	elif [ "$$CI" = true ]; then echo "tests/js needs Node.js" >&2; exit 1; \
+	else echo "SKIPPED tests/js: needs Node.js"; fi
 
-check: .venv/.tests ## lint, types, formatting, generated files: what CI refuses
+check: .venv/tests ## lint, types, format, generated files: what a commit must pass
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m chat.documents --check
+
+css: ## compile static/css/page.css (needs Node.js)
+	npm ci --no-audit --no-fund --silent
+	npm run --silent css
+
+messages: .venv/tests ## gather the sentences for translation, and compile the catalogues
+	$(BABEL) extract -F babel.cfg -k lazy_gettext -o /tmp/messages.pot --omit-header .
+	$(BABEL) update -i /tmp/messages.pot -d chat/translations --omit-header --no-fuzzy-matching
+	$(BABEL) compile -d chat/translations
+
+documents: .venv/tests ## write config.example.env and the tables of the documents anew
+	$(BIN)/python -m chat.documents
+
+bench: .venv/tests ## measure against the targets, beside the naive page; writes bench/RESULTS.md
+	$(BIN)/python -m bench
+
+browser: # Debian's Chromium, for the tests that look at the page
+	@if ! command -v chromium >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk; \
+	  else echo "Chromium is missing, browser tests will be skipped: apt-get install chromium fonts-noto-cjk"; fi; \
+	fi
+
+.venv/runs: requirements.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/tests: requirements.txt requirements-dev.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ .venv/runs
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else 0'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; \
+	  else echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; fi
+	$(PYTHON) -m venv .venv
