@@ -1,0 +1,75 @@
+"""Asking a provider and keeping all it says; a server that says exactly these bytes."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any, TypeVar
+
+from providers.base import Accepted, Delta, Event, Provider, Stop, Stopped, Turn
+from providers.errors import ProviderError
+
+T = TypeVar("T")
+USER = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass
+class Heard:
+    """The events of one answer, and what ended it when that was not Done."""
+
+    events: list[Event] = field(default_factory=list)
+    error: ProviderError | Stopped | None = None
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def text(self) -> str:
+        return "".join(delta.text for delta in self.of(Delta))
+
+    @property
+    def replies(self) -> list[str]:
+        deltas = self.of(Delta)
+        count = max((delta.reply for delta in deltas), default=-1) + 1
+        return ["".join(delta.text for delta in deltas if delta.reply == number) for number in range(count)]
+
+    @property
+    def conversation(self) -> str | None:
+        return next((event.conversation for event in self.of(Accepted) if event.conversation), None)
+
+
+def ask(
+    provider: Provider, question: str, within: float = 10, stop: Stop | None = None, **turn: Any
+) -> Heard:
+    """Asks and listens to the end."""
+    heard = Heard()
+    asked = Turn(question, turn.pop("user", USER), stop or Stop(), time.monotonic() + within, **turn)
+    try:
+        for event in provider.stream(asked):
+            heard.events.append(event)
+    except (ProviderError, Stopped) as error:
+        heard.error = error
+    return heard
+
+
+@contextmanager
+def saying(answer: bytes, status: str = "200 OK", kind: str = "text/event-stream") -> Iterator[str]:
+    """A server that answers every request with these bytes and closes: the end of the body is the end."""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    line, _ = listener.accept()
+                except OSError:
+                    return
+                with line:
+                    line.recv(1_000_000)
+                    line.sendall(head + answer)
+
+        Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
