@@ -131,8 +131,8 @@ class Http:
     def __init__(self, provider: str, network: Network) -> None:
         self.provider = provider
         self._adapter = Adapter(network)
-        # urllib3 would log each address with its query, and with it some platforms' secrets.
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+        # urllib3 logs addresses with their queries, and in those are some platforms' secrets.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
 
     @contextmanager
     def open(

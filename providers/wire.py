@@ -79,18 +79,25 @@ class _Noted:
 
     sock: socket.socket | None
     wire: Wire | None = None
+    _copy: socket.socket | None = None
+
+    def connect(self) -> None:
+        self.wire = getattr(_here, "wire", None)
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            if self._copy is not None:
+                self._copy.close()
+        if self.wire is not None:
+            self.wire.take(self.sock)
 
     def _new_conn(self) -> socket.socket:
         line: socket.socket = super()._new_conn()  # type: ignore[misc]
         if self.wire is not None:
-            self.wire.take(line)
+            # A copy, because the handshake takes the descriptor away from the socket it begins with.
+            self._copy = line.dup()
+            self.wire.take(self._copy)
         return line
-
-    def connect(self) -> None:
-        self.wire = getattr(_here, "wire", None)
-        super().connect()  # type: ignore[misc]
-        if self.wire is not None:
-            self.wire.take(self.sock)
 
     def request(self, *args: Any, **options: Any) -> None:
         self.wire = getattr(_here, "wire", None)
