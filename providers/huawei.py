@@ -134,7 +134,7 @@ class Huawei:
         """The error for a status other than success, with as much of the body as can be read."""
         try:
             told = json.loads(response.read())
-        except (Unavailable, ValueError, RecursionError):
+        except (Unavailable, Unexpected, ValueError, RecursionError):
             told = None
         failed = failed_part(told) if isinstance(told, dict) else None
         return refusal(response, "") if failed is None else self._failure(failed, response)

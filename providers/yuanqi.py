@@ -121,7 +121,7 @@ class Yuanqi:
         """The error for a status other than success, with as much of the body as can be read."""
         try:
             body = response.read()
-        except Unavailable:
+        except (Unavailable, Unexpected):
             body = b""
         try:
             told = json.loads(body)
@@ -134,8 +134,8 @@ class Yuanqi:
     def _failure(self, told: Any, status: int, trace: str | None) -> ProviderError:
         """The error that a body or a frame tells of."""
         code, message = _code_and_message(told)
-        text = f"HTTP {status} {message}".rstrip().replace(self._token, "***")
-        return _kind(code, message, status)(text, provider=NAME, code=code or None, trace=trace)
+        told = f"HTTP {status} {message}".rstrip().replace(self._token, "***")
+        return _kind(code, message, status)(told, provider=NAME, code=code or None, trace=trace)
 
 
 PROVIDER = Yuanqi

@@ -55,8 +55,10 @@ def ask(
 
 
 @contextmanager
-def saying(answer: bytes, status: str = "200 OK", kind: str = "text/event-stream") -> Iterator[str]:
-    """A server that answers every request with these bytes and closes: the end of the body is the end."""
+def saying(
+    answer: bytes, status: str = "200 OK", kind: str = "text/event-stream", *, lingers: bool = False
+) -> Iterator[str]:
+    """A server that answers every request with these bytes; then it closes, or keeps silent until you do."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -67,9 +69,21 @@ def saying(answer: bytes, status: str = "200 OK", kind: str = "text/event-stream
                 except OSError:
                     return
                 with line:
-                    line.recv(1_000_000)
+                    _read_request(line)
                     line.sendall(head + answer)
+                    if lingers:
+                        line.recv(1)
 
         Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
+
+
+def _read_request(line: socket.socket) -> None:
+    """All of it: a socket that closes with something unread resets the connection."""
+    with line.makefile("rb") as request:
+        size = 0
+        while (field_line := request.readline()).strip():
+            name, _, value = field_line.partition(b":")
+            size = int(value) if name.lower() == b"content-length" else size
+        request.read(size)
