@@ -144,6 +144,8 @@ class _Run:
             yield from self._ask_until_accepted()
 
     def resume(self) -> Iterator[Event]:
+        if not self._conversation:
+            raise Unavailable("no conversation to look for the chat in", provider=self._api.provider)
         with self._cancelled_on_failure():
             yield from self._from_the_record(0.0)
 
@@ -277,7 +279,7 @@ class _Run:
                     break  # what follows a failure, if anything, is not documented
                 else:
                     response.hurry(LAST_WORDS_S)
-        if self._chat is None:
+        if self._chat is None and self._end is None:
             raise Unavailable("closed before it named a chat", provider=self._api.provider, trace=self._trace)
         if self._end is None and was_ended_properly and reading.has_answer and reading.is_whole:
             self._end = {"status": "completed"}
@@ -399,14 +401,19 @@ class _Run:
     # refusals that pass
 
     def _wait_for_the_previous(self, refusal: Busy) -> Iterator[Event]:
-        """Waits for the chat that occupies the conversation. Raises the refusal when it takes too long."""
+        """Waits for the chat that occupies the conversation. Raises the refusal when it takes too long.
+
+        One that waits for a step nobody here can take would wait forever: a new conversation then.
+        """
         previous, conversation = self._turn.previous_chat, self._conversation
         if self._busy_until is None:
             self._busy_until = min(time.monotonic() + BUSY_S, self._turn.deadline)
             yield Status("queued")
             if previous and conversation:
                 with suppress(ProviderError):
-                    self._wait_for_the_end(conversation, previous, 0.0, self._busy_until)
+                    end = self._wait_for_the_end(conversation, previous, 0.0, self._busy_until)
+                    if status_of(end) == "requires_action" and self._is_conversation_of_turn:
+                        yield from self._replace_the_conversation()
                     return
         left = self._busy_until - time.monotonic()
         if left <= 0:

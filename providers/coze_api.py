@@ -25,6 +25,7 @@ from providers.http import Http, Response
 UNKNOWN_CHAT = 4001
 UNKNOWN_CONVERSATION = 4002
 CANCEL_S = 5.0
+READ_S = 15.0  # a poll that hangs longer is asked again
 TEXT_LIMIT = 500
 
 ERRORS: dict[int, type[ProviderError]] = {
@@ -172,7 +173,13 @@ class Api:
     def _get(self, path: str, conversation: str, chat: str, stop: Stop, deadline: float) -> Any:
         ids = {"conversation_id": conversation, "chat_id": chat}
         response, body = self._http.call(
-            "GET", self._base + path, params=ids, headers=self._headers, stop=stop, deadline=deadline
+            "GET",
+            self._base + path,
+            params=ids,
+            headers=self._headers,
+            stop=stop,
+            deadline=deadline,
+            timeout=READ_S,
         )
         return self.unwrap(response, body)
 
