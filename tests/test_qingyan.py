@@ -457,7 +457,7 @@ def test_an_agent_can_be_pasted_as_the_address_of_its_page():
 
 def test_no_secret_is_seen_in_logs_and_errors(emulator, caplog):
     caplog.set_level(logging.DEBUG)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="urllib3.connectionpool")
     alice = Visitor(agent(emulator.url))
     alice.ask("你好")
     failures = []
