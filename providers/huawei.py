@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 from uuid import uuid4
 
-from pydantic import AfterValidator, Field, JsonValue, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, SecretStr
 
 from providers.base import Event, Exchange, Stopped, Turn
 from providers.errors import (
@@ -23,7 +23,7 @@ from providers.options import AgentOptions, Token
 from providers.reading import fields, text
 
 SILENCE_S = 300.0  # a free deployment is one slow node
-MEMORY_LIMIT = 8_000_000  # characters; the gateway refuses bodies of more than 12 MB
+MEMORY_LIMIT = 1_500_000  # characters, of six bytes at most; the gateway takes bodies of 12 MB
 
 ERRORS: dict[str, type[ProviderError]] = {  # their code, with a status where that matters -> our name
     "AIAE.22001001": NotConfigured,  # wrong address or method, or somebody else's agent
@@ -63,8 +63,10 @@ def _published_address(value: str) -> str:
     return value
 
 
-class Variables(AgentOptions):
+class Variables(BaseModel):
     """Values for the agent's variables. Those it calls sensitive have to go with every question."""
+
+    model_config = AgentOptions.model_config
 
     common_variables: dict[str, JsonValue] = Field({})
     sensitive_variables: dict[str, SecretStr] = Field({})
@@ -137,16 +139,20 @@ class Huawei:
         except (Unavailable, Unexpected, ValueError, RecursionError):
             told = None
         failed = failed_part(told) if isinstance(told, dict) else None
-        return refusal(response, "") if failed is None else self._failure(failed, response)
+        return refusal(response) if failed is None else self._failure(failed, response)
 
     def _failure(self, failed: dict[str, Any], response: Response, trace: str | None = None) -> ProviderError:
         code = text(failed.get("error_code"))
         message = text(failed.get("error_msg")) or text(fields(failed.get("error")).get("message"))
-        told = self._without_secrets(message[:400])
-        error = refusal(response, told, code or None)
-        kind = ERRORS.get(f"{code} {response.status}") or ERRORS.get(code) or type(error)
-        trace = text(failed.get("request_id")) or trace
-        return kind(told, provider=NAME, code=code or None, trace=trace, retry_after=error.retry_after)
+        plain = refusal(response)
+        kind = ERRORS.get(f"{code} {response.status}") or ERRORS.get(code) or type(plain)
+        return kind(
+            f"HTTP {response.status} {self._without_secrets(message)[:400]}".rstrip(),
+            provider=NAME,
+            code=code or None,
+            trace=text(failed.get("request_id")) or trace,
+            retry_after=plain.retry_after,
+        )
 
     def _without_secrets(self, message: str) -> str:
         for secret in (self._options.api_key, *self._options.variables.sensitive_variables.values()):

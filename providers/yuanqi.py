@@ -126,7 +126,7 @@ class Yuanqi:
         try:
             told = json.loads(body)
         except (ValueError, RecursionError):
-            told = body[:800].decode("utf-8", "replace")
+            told = body[:400].decode("utf-8", "replace")
         error = self._failure(told, response.status, None)
         error.retry_after = retry_after(response)
         return error
@@ -134,7 +134,7 @@ class Yuanqi:
     def _failure(self, told: Any, status: int, trace: str | None) -> ProviderError:
         """The error that a body or a frame tells of."""
         code, message = _code_and_message(told)
-        told = f"HTTP {status} {message}".rstrip().replace(self._token, "***")
+        told = f"HTTP {status} {message.replace(self._token, '***')[:400]}".rstrip()
         return _kind(code, message, status)(told, provider=NAME, code=code or None, trace=trace)
 
 
@@ -170,7 +170,7 @@ def _code_and_message(told: Any) -> tuple[str, str]:
     outer, error = fields(told), fields(told).get("error")
     inner = fields(error)
     message = text(inner.get("message")) or text(error) or text(outer.get("message")) or text(told)
-    return text(inner.get("code")) or text(outer.get("code")), message[:200]
+    return text(inner.get("code")) or text(outer.get("code")), message
 
 
 def _kind(code: str, message: str, status: int) -> type[ProviderError]:
