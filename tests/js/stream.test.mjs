@@ -1,0 +1,115 @@
+// One answer, cut at every chunk size, reads the same; a lost connection is read on; a refusal is told.
+
+import assert from "node:assert/strict"
+import { createServer } from "node:http"
+import { afterEach, test } from "node:test"
+
+import { ask, follow, readEvents, Refused } from "../../static/js/stream.js"
+
+const event = (id, type, data) => `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+const ANSWER = ": keep-alive\n\n"
+  + event(0, "turn", { conversation_id: "c", message_id: "m", agent: "coze" })
+  + event(1, "html", { from: 0, blocks: ["<p>你好，世界 🎉: a: b</p>\n"] })
+  + ": keep-alive\n\n: keep-alive\n\n"
+  + event(2, "done", { finish_reason: "stop", replies: ["你好"] })
+const EXPECTED = [
+  { id: "0", type: "turn", data: { conversation_id: "c", message_id: "m", agent: "coze" } },
+  { id: "1", type: "html", data: { from: 0, blocks: ["<p>你好，世界 🎉: a: b</p>\n"] } },
+  { id: "2", type: "done", data: { finish_reason: "stop", replies: ["你好"] } },
+]
+
+async function all(events) {
+  const found = []
+  for await (const one of events) found.push(one)
+  return found
+}
+
+function inChunks(text, size) {
+  const bytes = new TextEncoder().encode(text)
+  return new Response(new ReadableStream({
+    start(controller) {
+      for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size))
+      controller.close()
+    },
+  }))
+}
+
+test("an answer cut at every chunk size reads the same", async () => {
+  const { length } = new TextEncoder().encode(ANSWER)
+  for (let size = 1; size <= length; size++) {
+    assert.deepEqual(await all(readEvents(inChunks(ANSWER, size))), EXPECTED, `chunks of ${size}`)
+  }
+})
+
+test("an event that was cut off is not told", async () => {
+  assert.deepEqual(await all(readEvents(inChunks(ANSWER.slice(0, -1), 7))), EXPECTED.slice(0, -1))
+})
+
+let server
+const realFetch = globalThis.fetch
+
+/** A real server on loopback; our module's addresses are relative, as on the page. */
+async function serve(handle) {
+  const asked = []
+  server = createServer((request, response) => {
+    asked.push({ method: request.method, url: request.url, last: request.headers["last-event-id"] })
+    handle(request, response, asked.length)
+  })
+  await new Promise(resolve => server.listen(0, "127.0.0.1", resolve))
+  const base = `http://127.0.0.1:${server.address().port}`
+  globalThis.fetch = (path, options) => realFetch(base + path, options)
+  return asked
+}
+
+afterEach(() => {
+  globalThis.fetch = realFetch
+  server?.closeAllConnections()
+  server?.close()
+})
+
+const signal = AbortSignal.timeout(20_000) // a test that reads on for ever fails
+
+test("a lost connection is read on from the last event", async () => {
+  const [, turn, html, done] = ANSWER.split(/(?=id: )/)
+  const asked = await serve((request, response, count) => {
+    if (count === 1) {
+      response.write(turn + html)
+      setTimeout(() => response.destroy(), 50)
+    } else response.end(done)
+  })
+  const events = await all(ask({ message: "?" }, signal))
+  assert.deepEqual(events.map(one => one.type), ["turn", "html", "lost", "done"])
+  assert.deepEqual(asked, [
+    { method: "POST", url: "/chat?html=live", last: undefined },
+    { method: "GET", url: "/chat/m/events?html=live", last: "1" },
+  ])
+})
+
+test("a server that is busy restarting is asked again", async () => {
+  await serve((request, response, count) => {
+    if (count === 1) response.writeHead(503).end("{}")
+    else response.end(ANSWER)
+  })
+  const events = await all(follow("m", "", signal))
+  assert.deepEqual(events.map(one => one.type), ["lost", "turn", "html", "done"])
+})
+
+test("a refusal is told in the server's words", async () => {
+  await serve((request, response) => {
+    response.writeHead(429, { "Content-Type": "application/json" }).end('{"error":"慢一点","code":"rate_limited"}')
+  })
+  await assert.rejects(all(ask({ message: "?" }, signal)), error => error instanceof Refused && error.message === "慢一点")
+})
+
+test("an answer that is gone is not asked for again", async () => {
+  const asked = await serve((request, response) => {
+    response.writeHead(404, { "Content-Type": "application/json" }).end('{"error":"没有","code":"not_found"}')
+  })
+  await assert.rejects(all(follow("m", "7", signal)), Refused)
+  assert.equal(asked.length, 1)
+})
+
+test("a site that cannot be reached is no refusal", async () => {
+  globalThis.fetch = () => Promise.reject(new TypeError("failed to fetch"))
+  await assert.rejects(all(ask({ message: "?" }, signal)), error => !(error instanceof Refused))
+})
