@@ -26,12 +26,12 @@ COMPRESSED = ["text/html", "text/css", "text/javascript", "image/svg+xml", "appl
 def create_app(given: Settings | None = None) -> Flask:
     """The site, ready to serve. Raises SettingsError, one line, when a setting is wrong."""
     ours = _with_emulator(given or settings.load())
-    agents = load_agents(ours)
-    key = secret_key(ours)
+    key, store = secret_key(ours), storage.connect(ours)
+    agents = load_agents(ours, store.spend)
     app = Flask(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, COMPRESS_MIMETYPES=COMPRESSED, COMPRESS_BR_LEVEL=5)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.extensions["chat"] = Services(ours, storage.connect(ours), Runs(), agents, Visitors(key))
+    app.extensions["chat"] = Services(ours, store, Runs(), agents, Visitors(key))
     security.keep_secrets_out_of_logs([key, *settings.secrets(ours)])
     errors.init_app(app)
     security.init_app(app, ours.public_url)

@@ -1,20 +1,23 @@
 """Which agents this site offers: one per platform from the settings, any number from agents.toml."""
 
+import hashlib
 import json
 import ssl
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from chat import demo
+from chat.limits import Account, Spend
 from chat.settings import Settings, SettingsError, named_secret
 from providers import PLATFORMS, Row, load
 from providers.base import Provider
 from providers.http import Http, Network
+from providers.options import AgentOptions
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Agent:
     suggestions: tuple[str, ...]
     handle: str | None
     provider: Provider
+    account: Account
 
     @property
     def row(self) -> Row:
@@ -72,21 +76,121 @@ class _Card(BaseModel):
     suggestions: list[str] = Field([], max_length=8)
 
 
-def load_agents(settings: Settings) -> Agents:
-    """The agents of this site. Raises SettingsError naming the setting, or the file, table and key."""
-    doors = _doors(settings)
-    declared = _declared(settings, doors) if settings.agents_file else []
+def load_agents(settings: Settings, spend: Spend) -> Agents:
+    """The agents of this site. Raises SettingsError naming the setting, or the file, table and key.
+
+    `spend` counts a question against an account's day (Storage.spend).
+    """
+    maker = _Maker(settings, spend)
+    declared = maker.declared(settings.agents_file) if settings.agents_file else []
     covered = {agent.platform for agent in declared}
-    single = [
-        _from_settings(settings, platform, doors[platform])
-        for platform in PLATFORMS
-        if _is_offered(settings, platform, covered)
-    ]
+    single = [maker.single(platform) for platform in PLATFORMS if maker.is_offered(platform, covered)]
     agents = [*single, *declared]
     _refuse_twins(agents)
-    if agents:
-        return Agents(tuple(agents))
-    return Agents(tuple(_demo(settings, doors)), is_demo=True)
+    return Agents(tuple(agents)) if agents else Agents(tuple(maker.demo()), is_demo=True)
+
+
+def is_demo(settings: Settings) -> bool:
+    """Whether no platform is set at all, so that the emulator answers."""
+    return not settings.agents_file and not any(_given(settings, platform) for platform in PLATFORMS)
+
+
+class _Maker:
+    """Makes agents. Those of a platform share its pooled session, those of an account its budget."""
+
+    def __init__(self, settings: Settings, spend: Spend) -> None:
+        self._settings = settings
+        self._spend = spend
+        self._doors = _doors(settings)
+        self._accounts: dict[str, Account] = {}
+
+    def is_offered(self, platform: str, covered: set[str]) -> bool:
+        """Whether the settings alone make an agent. Raises SettingsError when they make half of one."""
+        given = _given(self._settings, platform)
+        required = [name for name, field in _options(platform).items() if field.is_required()]
+        missing = [f"{platform}_{name}".upper() for name in required if f"{platform}_{name}" not in given]
+        if not missing or not given:
+            return bool(given)
+        if platform in covered:  # agents.toml builds on the account's token
+            return False
+        raise SettingsError(
+            f"{PLATFORMS[platform].english} is not set up: {' and '.join(missing)} is empty. Set it in .env "
+            f"(see config.example.env), or unset {' and '.join(given).upper()} as well: a site with "
+            "no platform starts in demo mode and needs no account."
+        )
+
+    def single(self, platform: str) -> Agent:
+        """The one agent that the settings make."""
+        try:
+            return self._agent(_Card(id=platform, platform=platform), self._defaults(platform))
+        except ValidationError as error:
+            key, message = _first(error)
+            name = key.upper() if key in Settings.model_fields else f"{platform}_{key}".rstrip("_").upper()
+            raise SettingsError(f"{name}: {message}. See config.example.env.") from None
+
+    def declared(self, path: Path) -> list[Agent]:
+        """The agents of a TOML file."""
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"AGENTS_FILE: {path}: {error}. Mend it, or unset AGENTS_FILE.") from None
+        tables = document.get("agents")
+        if not isinstance(tables, list) or not tables or not all(isinstance(one, dict) for one in tables):
+            raise SettingsError(f"{path}: no [[agents]] table. Add one for each agent, or unset AGENTS_FILE.")
+        return [self._from_table(path, number, table) for number, table in enumerate(tables, 1)]
+
+    def demo(self) -> Iterable[Agent]:
+        """One agent on each platform of the emulator."""
+        for platform, options in demo.accounts(self._settings).items():
+            yield self._agent(_Card(id=platform, platform=platform), options)
+
+    def _from_table(self, path: Path, number: int, table: dict[str, Any]) -> Agent:
+        place = f"{path}: [[agents]] number {number} ({json.dumps(table.get('id', '?'), ensure_ascii=False)})"
+        try:
+            card = _Card.model_validate(table)
+            if card.platform not in PLATFORMS:
+                raise SettingsError(f"{place}: platform: none of {', '.join(PLATFORMS)}.")
+            own = {key: value for key, value in table.items() if key not in _Card.model_fields}
+            secrets = {key: _resolved(value, f"{place}: {key}") for key, value in own.items()}
+            return self._agent(card, {**self._defaults(card.platform), **secrets})
+        except ValidationError as error:
+            name, message = _first(error)
+            raise SettingsError(f"{place}: {name}: {message}.") from None
+
+    def _agent(self, card: _Card, options: Mapping[str, Any]) -> Agent:
+        module = load(card.platform)
+        checked = module.Options(**options)
+        return Agent(
+            id=card.id,
+            platform=card.platform,
+            name=card.name or PLATFORMS[card.platform].title,
+            description=card.description,
+            icon=card.icon,
+            welcome=card.welcome,
+            suggestions=tuple(card.suggestions),
+            handle=getattr(checked, "bot_id", None) or getattr(checked, "assistant_id", None),
+            provider=module.PROVIDER(checked, self._doors[card.platform]),
+            account=self._account(card.platform, checked),
+        )
+
+    def _account(self, platform: str, options: AgentOptions) -> Account:
+        row = PLATFORMS[platform]
+        marks = "\n".join(_revealed(getattr(options, name)) for name in row.account)
+        name = f"{platform}:{hashlib.sha256(marks.encode()).hexdigest()[:16]}"
+        if name not in self._accounts:
+            own = {key: value for key in asdict(row.limits) if (value := getattr(options, key)) is not None}
+            self._accounts[name] = Account(name, platform, replace(row.limits, **own), self._spend)
+        return self._accounts[name]
+
+    def _defaults(self, platform: str) -> dict[str, Any]:
+        """What the settings say about each option of a platform."""
+        found = {}
+        for name in _options(platform):
+            value = getattr(self._settings, f"{platform}_{name}", None)
+            value = getattr(self._settings, name, None) if value is None else value
+            if value is not None:
+                found[name] = value
+        return found
 
 
 def _doors(settings: Settings) -> dict[str, Http]:
@@ -96,106 +200,21 @@ def _doors(settings: Settings) -> dict[str, Http]:
     try:
         return {platform: Http(platform, network) for platform in PLATFORMS}
     except ssl.SSLError:
-        raise SettingsError(f"CA_BUNDLE: {bundle} holds no certificate. Name a PEM file, or unset it.") from None
+        raise SettingsError(f"CA_BUNDLE: {bundle} holds no certificate. Name a PEM file.") from None
 
 
-def is_demo(settings: Settings) -> bool:
-    """Whether no platform is set at all, so that the emulator answers."""
-    return not settings.agents_file and not any(_given(settings, platform) for platform in PLATFORMS)
-
-
-def _required(platform: str) -> list[str]:
+def _options(platform: str) -> dict[str, Any]:
     fields: dict[str, Any] = load(platform).Options.model_fields
-    return [name for name, field in fields.items() if field.is_required()]
+    return fields
 
 
 def _given(settings: Settings, platform: str) -> list[str]:
-    """The required settings of a platform that are set."""
-    return [name for name in _required(platform) if getattr(settings, f"{platform}_{name}") is not None]
-
-
-def _is_offered(settings: Settings, platform: str, covered: set[str]) -> bool:
-    given, required = _given(settings, platform), _required(platform)
-    if not given:
-        return False
-    missing = [f"{platform}_{name}".upper() for name in required if name not in given]
-    if not missing:
-        return True
-    if platform in covered:  # agents.toml builds on the account's token
-        return False
-    others = " and ".join(f"{platform}_{name}".upper() for name in given)
-    raise SettingsError(
-        f"{PLATFORMS[platform].english} is not set up: {' and '.join(missing)} is empty. Set it in .env (see "
-        f"config.example.env), or unset {others} as well: a site with no platform starts in demo mode and "
-        "needs no account."
-    )
-
-
-def _defaults(settings: Settings, platform: str) -> dict[str, Any]:
-    """What the settings say about each option of a platform."""
-    found = {}
-    for name in load(platform).Options.model_fields:
-        value = getattr(settings, f"{platform}_{name}", None)
-        value = getattr(settings, name, None) if value is None else value
-        if value is not None:
-            found[name] = value
-    return found
-
-
-def _from_settings(settings: Settings, platform: str, door: Http) -> Agent:
-    options = _defaults(settings, platform)
-    try:
-        return _agent(_Card(id=platform, platform=platform), options, door)
-    except ValidationError as error:
-        key, message = _first(error)
-        name = key.upper() if key in Settings.model_fields else f"{platform}_{key}".upper()
-        raise SettingsError(f"{name}: {message}. See config.example.env.") from None
-
-
-def _agent(card: _Card, options: Mapping[str, Any], door: Http) -> Agent:
-    module = load(card.platform)
-    checked = module.Options(**options)
-    row = PLATFORMS[card.platform]
-    return Agent(
-        id=card.id,
-        platform=card.platform,
-        name=card.name or row.title,
-        description=card.description,
-        icon=card.icon,
-        welcome=card.welcome,
-        suggestions=tuple(card.suggestions),
-        handle=getattr(checked, "bot_id", None) or getattr(checked, "assistant_id", None),
-        provider=module.PROVIDER(checked, door),
-    )
-
-
-def _declared(settings: Settings, doors: Mapping[str, Http]) -> list[Agent]:
-    path = settings.agents_file
-    assert path is not None
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"AGENTS_FILE: {path}: {error}. Mend the file, or unset AGENTS_FILE.") from None
-    tables = document.get("agents")
-    if not isinstance(tables, list) or not tables or not all(isinstance(one, dict) for one in tables):
-        raise SettingsError(f"{path}: no [[agents]] table. Add one for each agent, or unset AGENTS_FILE.")
-    return [_from_table(settings, path, number, table, doors) for number, table in enumerate(tables, 1)]
-
-
-def _from_table(
-    settings: Settings, path: Path, number: int, table: dict[str, Any], doors: Mapping[str, Http]
-) -> Agent:
-    place = f"{path}: [[agents]] number {number} ({json.dumps(table.get('id', '?'), ensure_ascii=False)})"
-    try:
-        card = _Card.model_validate(table)
-        if card.platform not in PLATFORMS:
-            raise SettingsError(f"{place}: platform: none of {', '.join(PLATFORMS)}.")
-        own = {key: value for key, value in table.items() if key not in _Card.model_fields}
-        secrets = {key: _resolved(value, f"{place}: {key}") for key, value in own.items()}
-        return _agent(card, {**_defaults(settings, card.platform), **secrets}, doors[card.platform])
-    except ValidationError as error:
-        name, message = _first(error)
-        raise SettingsError(f"{place}: {name}: {message}.") from None
+    """The settings of a platform that only somebody who has an account there would set."""
+    return [
+        name
+        for name, field in Settings.model_fields.items()
+        if name.startswith(f"{platform}_") and field.default is None and getattr(settings, name) is not None
+    ]
 
 
 def _resolved(value: Any, place: str) -> Any:
@@ -211,10 +230,8 @@ def _resolved(value: Any, place: str) -> Any:
     return secret
 
 
-def _demo(settings: Settings, doors: Mapping[str, Http]) -> Iterable[Agent]:
-    for platform, options in demo.accounts(settings).items():
-        if platform in PLATFORMS:
-            yield _agent(_Card(id=platform, platform=platform), options, doors[platform])
+def _revealed(value: Any) -> str:
+    return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def _refuse_twins(agents: list[Agent]) -> None:

@@ -38,6 +38,26 @@ def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
             "api_token": "pat_demo_only_not_a_secret",
             "bot_id": "7480000000000000101",
             "api_base": base,
-            "poll_interval_s": settings.poll_interval_s,
+        },
+        "qingyan": {
+            "api_key": "0a1b2c3d4e5f6071",
+            "api_secret": "00112233445566778899aabbccddeeff",
+            "assistant_id": "aaaaaaaaaaaaaaaaaaaaaa01",
+            "api_base": f"{base}/chatglm/assistant-api/v1",
+        },
+        "wenxin": {
+            "app_id": "EmuAgentAAAAAAAAAAAAAAAAAAAAAA01",
+            "secret_key": "EmuSecretBBBBBBBBBBBBBBBBBBBBB01",
+            "api_base": base,
+            "token_base": base,
+        },
+        "yuanqi": {
+            "api_token": "Qk7DemoOnlyNotASecret00000000001",
+            "assistant_id": "EmuAgent0001",
+            "api_base": f"{base}/openapi/v1",
+        },
+        "huawei": {
+            "api_key": "sk-demo-only-not-a-secret",
+            "agent_url": f"{base}/v1/routes/open/7c0e1d52-0000-4a00-9000-00000000a001/execute",
         },
     }

@@ -19,6 +19,10 @@ GROUPS = {
     "limits": ("Limits", "限制"),
     "agents": ("Agents beyond one per platform", "更多智能体"),
     "coze": ("Coze", "扣子 Coze"),
+    "qingyan": ("Qingyan", "智谱清言"),
+    "wenxin": ("Wenxin agents", "文心智能体"),
+    "yuanqi": ("Yuanqi", "腾讯元器"),
+    "huawei": ("Huawei Cloud's AI-native application engine", "华为云 AI 原生应用引擎"),
 }
 
 
@@ -131,6 +135,79 @@ class Settings(BaseSettings):
     coze_api_base: Address = _setting(
         "https://api.coze.cn", "coze", "https://api.coze.com for agents made on coze.com",
         "在 coze.com 创建的智能体用 https://api.coze.com",
+    )  # fmt: skip
+
+    coze_qps: float = _setting(
+        20, "coze", "Calls a second the account may make, polls included; 0: no limit",
+        "账号每秒最多调用次数（含轮询）；0 为不限", ge=0,
+    )  # fmt: skip
+
+    qingyan_api_key: SecretStr | None = _setting(
+        None, "qingyan", "API key, made at chatglm.cn/developersPanel/apiSet",
+        "API Key，在 chatglm.cn/developersPanel/apiSet 创建",
+    )  # fmt: skip
+    qingyan_api_secret: SecretStr | None = _setting(
+        None, "qingyan", "The secret that was shown with the key", "与 API Key 一起显示的 Secret"
+    )
+    qingyan_assistant_id: str | None = _setting(
+        None, "qingyan", "The agent: the id at the end of its page's address, or that address",
+        "智能体 ID：智能体页面网址末尾的编号，也可以粘贴整个网址",
+    )  # fmt: skip
+    qingyan_api_base: Address = _setting(
+        "https://chatglm.cn/chatglm/assistant-api/v1", "qingyan", "Address of the API", "接口地址"
+    )
+    qingyan_concurrency: int = _setting(
+        2, "qingyan", "Answers at once the account may get: 2, or 10 by newer terms; 0: no limit",
+        "账号同时回答的上限：2，新条款为 10；0 为不限", ge=0,
+    )  # fmt: skip
+    qingyan_daily: int = _setting(
+        500, "qingyan", "Questions a day the account may ask: 500, or 5000 by newer terms; 0: no limit",
+        "账号每天提问的上限：500，新条款为 5000；0 为不限", ge=0,
+    )  # fmt: skip
+
+    wenxin_app_id: str | None = _setting(
+        None,
+        "wenxin",
+        "The agent's id (appId), from 部署 › API 调用",
+        "智能体 ID（appId），在“部署 › API 调用”里",
+    )
+    wenxin_secret_key: SecretStr | None = _setting(
+        None, "wenxin", "The agent's Secret Key, from the same place", "同一处的 Secret Key"
+    )
+    wenxin_api_base: Address = _setting(
+        "https://agentapi.baidu.com", "wenxin", "Address of the API", "接口地址"
+    )
+    wenxin_token_base: Address = _setting(
+        "https://openapi.baidu.com", "wenxin", "Where the keys are checked", "校验密钥的地址"
+    )
+    wenxin_daily: int = _setting(
+        500, "wenxin", "Questions a day the agent may be asked; 0: no limit",
+        "智能体每天被提问的上限；0 为不限", ge=0,
+    )  # fmt: skip
+
+    yuanqi_api_token: SecretStr | None = _setting(
+        None, "yuanqi", "Token (appkey), from 应用发布 › API管理", "Token（appkey），在“应用发布 › API管理”里"
+    )
+    yuanqi_assistant_id: str | None = _setting(
+        None, "yuanqi", "The agent's id (appid), from the address of 应用发布 › 服务状态 › 体验链接",
+        "智能体 ID（appid），见“应用发布 › 服务状态 › 体验链接”的网址",
+    )  # fmt: skip
+    yuanqi_api_base: Address = _setting(
+        "https://yuanqi.tencent.com/openapi/v1", "yuanqi",
+        "Address of the API; the older https://open.hunyuan.tencent.com/openapi/v1 works as well",
+        "接口地址；旧地址 https://open.hunyuan.tencent.com/openapi/v1 也可用",
+    )  # fmt: skip
+    yuanqi_concurrency: int = _setting(
+        10, "yuanqi", "Answers at once the account may get; 0: no limit", "账号同时回答的上限；0 为不限", ge=0
+    )
+
+    huawei_api_key: SecretStr | None = _setting(
+        None, "huawei", "Platform API key, from 凭证管理 › 我的凭证; it begins with sk-",
+        "平台 API Key，在“凭证管理 › 我的凭证”里，以 sk- 开头",
+    )  # fmt: skip
+    huawei_agent_url: str | None = _setting(
+        None, "huawei", "The whole published address of the agent, from 我的Agent › 发布地址",
+        "智能体的完整发布地址，在“我的Agent › 发布地址”一列",
     )  # fmt: skip
 
     demo_url: Address | None = Field(None, exclude=True, description="Set by the start in demo mode")

@@ -61,7 +61,7 @@ class Turns:
         held: Draft | None = None,
     ) -> Log:
         journal, stop = self._runs.open(stored.answer_id)
-        turn = self._turn(visitor, question, stored, streaming, stop)
+        turn = self._turn(visitor, agent, question, stored, streaming, stop)
         run = _Run(
             self._storage, self._saver, agent, stored, turn, journal, held or Draft(), held is not None
         )
@@ -69,7 +69,9 @@ class Turns:
         threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
         return journal
 
-    def _turn(self, visitor: str, question: str, stored: Question, streaming: bool, stop: Stop) -> Turn:
+    def _turn(
+        self, visitor: str, agent: Agent, question: str, stored: Question, streaming: bool, stop: Stop
+    ) -> Turn:
         return Turn(
             question=question,
             user=self._visitors.pseudonym(visitor),
@@ -79,6 +81,7 @@ class Turns:
             previous_chat=stored.previous_chat,
             history=tuple(Exchange(*pair) for pair in stored.earlier),
             streaming=streaming,
+            pace=agent.account,
         )
 
 
@@ -130,7 +133,7 @@ class _Run:
 
     def _events(self) -> Iterator[Event]:
         if not self.is_resumed:
-            return self.agent.provider.stream(self.turn)
+            return self.agent.account.ask(self.turn, self.agent.provider.stream)
         for event in self.draft.events():
             self.journal.append(event)
         return self.agent.provider.resume(self.turn, self.draft.chat or "", self.draft.replies)

@@ -10,12 +10,25 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Row:
-    """A platform. `module` holds `Options` (a pydantic model of what an agent needs) and `PROVIDER` (the
-    class).
+class Limits:
+    """What a platform's account may be asked; 0 means that no limit is known.
 
-    `streams`: text comes while it is made. `remembers`: the platform keeps the history, else we send it.
-    `files`, `images`: what a question may bring. `cancels`: Stop ends the work there, else only our
+    `qps`: calls a second, polls included. `concurrency`: answers at once. `daily`: questions a day, which
+    begins at midnight in China. Each may be changed by the option of the same name.
+    """
+
+    qps: float = 0
+    concurrency: int = 0
+    daily: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A platform. `module` holds `Options`, a pydantic model of what an agent needs, and `PROVIDER`.
+
+    `account` names the options that tell one account from another: agents of the same account share its
+    limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history, else we send
+    it. `files`, `images`: what a question may bring. `cancels`: Stop ends the work there, else only our
     connection. `suggests`: it offers follow-up questions. `counts`: it tells the tokens used. `records`: an
     answer whose reader was lost can be read again.
     """
@@ -23,6 +36,8 @@ class Row:
     title: str
     english: str
     module: str
+    account: tuple[str, ...]
+    limits: Limits = Limits()
     streams: bool = True
     remembers: bool = True
     files: bool = False
@@ -35,9 +50,54 @@ class Row:
 
 PLATFORMS: dict[str, Row] = {
     "coze": Row(
-        "扣子", "Coze", "providers.coze", cancels=True, suggests=True, counts=True, records=True
+        "扣子",
+        "Coze",
+        "providers.coze",
+        account=("api_base", "api_token"),
+        limits=Limits(qps=20),
+        files=True,
+        images=True,
+        cancels=True,
+        suggests=True,
+        counts=True,
+        records=True,
     ),
-}  # fmt: skip
+    "qingyan": Row(
+        "智谱清言",
+        "Qingyan",
+        "providers.qingyan",
+        account=("api_base", "api_key"),
+        limits=Limits(concurrency=2, daily=500),
+        files=True,
+        images=True,
+        suggests=True,
+        counts=True,
+    ),
+    "wenxin": Row(
+        "文心智能体",
+        "Wenxin",
+        "providers.wenxin",
+        account=("api_base", "app_id"),
+        limits=Limits(daily=500),
+    ),
+    "yuanqi": Row(
+        "腾讯元器",
+        "Yuanqi",
+        "providers.yuanqi",
+        account=("api_token",),
+        limits=Limits(concurrency=10),
+        remembers=False,
+        files=True,
+        images=True,
+        counts=True,
+    ),
+    "huawei": Row(
+        "华为云 AI 原生应用引擎",
+        "Huawei Cloud",
+        "providers.huawei",
+        account=("api_key",),
+    ),
+}
 
 
 def load(platform: str) -> Any:

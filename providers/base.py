@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 
@@ -157,6 +157,46 @@ class Stop:
                 self._interrupts.remove(interrupt)
 
 
+class Pace(Protocol):
+    """What an account may still be asked. A turn has waited for its first call; further ones ask here."""
+
+    def wait(self, stop: Stop, deadline: float) -> None:
+        """Waits for a fair turn among all calls of the account. Raises Stopped, TimedOut at the deadline."""
+
+    def spend(self) -> None:
+        """One more question of the day's budget. Raises QuotaExhausted when there is none."""
+
+    def refused(self, retry_after: float | None = None) -> None:
+        """The platform has refused a call as one too many: the whole account holds back for a while."""
+
+
+class NoPace:
+    """An account without limits."""
+
+    def wait(self, stop: Stop, deadline: float) -> None:
+        pass
+
+    def spend(self) -> None:
+        pass
+
+    def refused(self, retry_after: float | None = None) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that comes with a question. `url` is where the platform may fetch it, if the site is public."""
+
+    name: str
+    content_type: str
+    data: bytes
+    url: str | None = None
+
+    @property
+    def is_image(self) -> bool:
+        return self.content_type.startswith("image/")
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """An earlier question of the conversation and its answer, for platforms that remember nothing."""
@@ -182,7 +222,9 @@ class Turn:
     conversation: str | None = None
     previous_chat: str | None = None
     history: tuple[Exchange, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     streaming: bool = True
+    pace: Pace = field(default_factory=NoPace)
 
 
 class Provider(Protocol):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -25,9 +25,13 @@ Token = Annotated[SecretStr, AfterValidator(_token)]
 
 
 class AgentOptions(BaseModel):
-    """Base of each platform's `Options`:
+    """Base of each platform's `Options`: an unknown key is an error, an error never repeats what was given.
 
-    an unknown key is an error, an error never repeats what was given.
+    The limits of the account are the platform's own (providers/__init__.py) unless given here; 0 means none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    qps: float | None = Field(None, ge=0, description="Calls a second that the account may make")
+    concurrency: int | None = Field(None, ge=0, description="Answers that the account may get at once")
+    daily: int | None = Field(None, ge=0, description="Questions that the account may be asked in a day")

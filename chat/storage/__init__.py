@@ -1,7 +1,4 @@
-"""Where conversations are kept:
-
-short transactions with names, SQLite now and PostgreSQL by the same model.
-"""
+"""Where conversations are kept: short transactions with names, for SQLite now and PostgreSQL later."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.orm import Session, joinedload, sessionmaker
@@ -37,6 +45,12 @@ _LATEST = (
     .limit(HISTORY)
 )
 _KEEP = update(_ANSWERS).where(_ANSWERS.c.id == bindparam("answer"))
+# One statement: were it read first and written second, two processes would let one more in.
+_SPEND = text(
+    "INSERT INTO days (account, day, asked) VALUES (:account, :day, 1) "
+    "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1 WHERE days.asked < :limit "
+    "RETURNING asked"
+)
 _KEEP_RUNNING = _KEEP.where(_ANSWERS.c.state == RUNNING)
 
 
@@ -142,6 +156,14 @@ class Storage:
         """The answer has ended, one way or another."""
         with self.engine.begin() as db:
             db.execute(_KEEP, {"answer": answer_id, "state": state, "ended_at": now(), **columns})
+
+    # Budgets
+
+    def spend(self, account: str, day: str, limit: int) -> bool:
+        """Counts one more question of an account's day; False, and uncounted, when `limit` were asked."""
+        with self.engine.begin() as connection:
+            values = {"account": account, "day": day, "limit": limit}
+            return connection.execute(_SPEND, values).first() is not None
 
     # Workers, and the answers that dead ones left behind
 

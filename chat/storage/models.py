@@ -108,3 +108,13 @@ class Worker(Base):
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int] = mapped_column()
     seen_at: Mapped[datetime] = mapped_column()
+
+
+class Day(Base):
+    """How many questions an account has been asked on one of the platforms' days (midnight in China)."""
+
+    __tablename__ = "days"
+
+    account: Mapped[str] = mapped_column(String(80), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    asked: Mapped[int] = mapped_column()
