@@ -1,20 +1,18 @@
 """Coze (扣子): an agent published to its API, streamed or polled (platforms/coze.md §1, §2, §11)."""
 
-import json
 import random
-import re
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from threading import Timer
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from typing import Any, TypeVar
 
 from providers import sse
-from providers.base import Accepted, Done, Event, Status, Stop, Stopped, Turn, Usage
+from providers.base import Accepted, Done, Event, Status, Stop, Stopped, Turn
 from providers.coze_api import ERRORS, UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
+from providers.coze_chat import TERMINAL, json_object, status_of, tool_calls, usage_of, wanted
 from providers.coze_messages import Reading
+from providers.coze_options import Options
 from providers.errors import (
     AuthRejected,
     Busy,
@@ -27,7 +25,6 @@ from providers.errors import (
     Unexpected,
 )
 from providers.http import Http, Response
-from providers.options import Address, AgentOptions, Text, Token
 from providers.sse import ServerEvent
 
 __all__ = ["ERRORS", "PROVIDER", "Coze", "Options"]
@@ -37,63 +34,10 @@ QUIET_S = 90.0  # Coze sends no keep-alives, and tools can be silent for long
 LAST_WORDS_S = 2.0  # how long the end marker may lag behind the end
 UNBORN_S = 2.0  # how long a stopped question may take to name the chat that is to be cancelled
 TROUBLE_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
-SYNONYMS = {"cancelled": "canceled", "required_action": "requires_action", "compleated": "completed"}
 DONE = {"done", "conversation.stream.done"}
 ERROR = {"error", "conversation.error"}
-TERMINAL = {"completed", "failed", "canceled", "requires_action"}
 
 T = TypeVar("T")
-
-
-def _bot_id(value: Any) -> Any:
-    """The digits of an agent, also from the address of its page."""
-    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    found = re.search(r"/bot/([0-9]+)", text)
-    digits = found[1] if found else text
-    if not re.fullmatch(r"[0-9]+", digits):
-        raise ValueError("a bot id is the digits after /bot/ in the address of the agent's page")
-    return digits
-
-
-def _json_map(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        raise ValueError("parameters hold only what JSON can say: texts, numbers, lists and tables") from None
-    return value
-
-
-def _prompt_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_]+", name):
-        raise ValueError("names of custom variables are made of ASCII letters and underscores")
-    return name
-
-
-MetaKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-MetaValue = Annotated[str, StringConstraints(min_length=1, max_length=512)]
-
-
-class ShortcutCommand(BaseModel):
-    """A shortcut bound to the agent; Coze makes the query from it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    command_id: Text
-    parameters: dict[str, str] = Field(default_factory=dict)
-
-
-class Options(AgentOptions):
-    """What an agent on Coze is given. The maps are sent with every question, as the sheet's §1.2 has them."""
-
-    api_token: Token
-    bot_id: Annotated[str, BeforeValidator(_bot_id)]
-    api_base: Address = "https://api.coze.cn"
-    poll_interval_s: float = Field(1.0, ge=1.0, allow_inf_nan=False)
-    custom_variables: dict[Annotated[str, AfterValidator(_prompt_name)], str] | None = None
-    parameters: Annotated[dict[str, Any], AfterValidator(_json_map)] | None = None
-    meta_data: Annotated[dict[MetaKey, MetaValue], Field(max_length=16)] | None = None
-    extra_params: dict[Literal["latitude", "longitude"], str] | None = None
-    shortcut_command: ShortcutCommand | None = None
 
 
 class Coze:
@@ -266,7 +210,7 @@ class _Run:
         for event in self._events(response):
             if event.name == "conversation.message.delta":
                 stop.check()
-                if (message := _object(event.data)) is not None:
+                if (message := json_object(event.data)) is not None:
                     yield from reading.delta(message)
             elif event.name in DONE:
                 was_ended_properly = True
@@ -290,7 +234,7 @@ class _Run:
         return True
 
     def _events(self, response: Response) -> Iterator[ServerEvent]:
-        """Events until the stream ends or breaks. A break is no error once there is a chat with its record."""
+        """Events until the stream ends or breaks. A break is no error once there is a chat with a record."""
         try:
             yield from sse.parse(response.pieces(quiet=QUIET_S))
         except (Stopped, TimedOut):
@@ -305,7 +249,7 @@ class _Run:
                 raise Unexpected(str(error), provider=self._api.provider, trace=self._trace) from None
 
     def _from_event(self, event: ServerEvent) -> Iterator[Event]:
-        told = _object(event.data)
+        told = json_object(event.data)
         if told is None:  # half an event, or one nobody has documented
             return
         if event.name == "conversation.message.completed":
@@ -372,7 +316,7 @@ class _Run:
     def _settle(self, chat: dict[str, Any]) -> Iterator[Event]:
         """The last events of a chat that has ended. Raises what its status stands for."""
         status = status_of(chat)
-        yield from _usage(chat)
+        yield from usage_of(chat)
         if status == "failed":
             raise self._failure(chat)
         if status == "canceled":
@@ -380,7 +324,7 @@ class _Run:
             yield Done("stopped")
             return
         if status == "requires_action" and not self._is_question_to_the_visitor(chat):
-            raise NeedsAction(_wanted(chat), provider=self._api.provider, trace=self._trace)
+            raise NeedsAction(wanted(chat), provider=self._api.provider, trace=self._trace)
         if not self._reading.has_answer:
             raise EmptyAnswer("completed without an answer", provider=self._api.provider, trace=self._trace)
         yield Done()
@@ -393,7 +337,7 @@ class _Run:
 
     def _is_question_to_the_visitor(self, chat: dict[str, Any]) -> bool:
         """A workflow's question node: it has asked in words, and the next message answers it (§2.4)."""
-        calls = _tool_calls(chat)
+        calls = tool_calls(chat)
         return (
             self._reading.has_answer and bool(calls) and all(c.get("type") == "reply_message" for c in calls)
         )
@@ -416,10 +360,11 @@ class _Run:
                         yield from self._replace_the_conversation()
                     return
         left = self._busy_until - time.monotonic()
-        if left <= 0:
+        if left > 0:
+            self._turn.stop.sleep(min(self._busy_pause, left))
+            self._busy_pause = min(self._busy_pause * 2, 8.0)
+        if left <= 0 or time.monotonic() >= self._turn.deadline:
             raise refusal
-        self._turn.stop.sleep(min(self._busy_pause, left))
-        self._busy_pause = min(self._busy_pause * 2, 8.0)
 
     def _replace_the_conversation(self) -> Iterator[Event]:
         """The thread is gone at Coze. Its successor is told before the question is asked again."""
@@ -431,45 +376,7 @@ class _Run:
             yield Accepted(self._conversation)
 
 
-def status_of(chat: dict[str, Any]) -> str:
-    """The status of a chat object, in one spelling."""
-    status = str(chat.get("status") or "")
-    return SYNONYMS.get(status, status)
-
-
 def _may_pass(error: ProviderError) -> bool:
     if isinstance(error, Unexpected):
         return error.code is None  # a body that broke off
     return isinstance(error, Unavailable | RateLimited) and error.code != UNKNOWN_CHAT
-
-
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _usage(chat: dict[str, Any]) -> Iterator[Usage]:
-    usage = chat.get("usage")
-    if not isinstance(usage, dict):
-        return
-    read = usage.get("input_count") or usage.get("input_tokens") or 0
-    written = usage.get("output_count") or usage.get("output_tokens") or 0
-    total = usage.get("token_count") or (read + written)
-    if total:
-        yield Usage(read, written, total)
-
-
-def _tool_calls(chat: dict[str, Any]) -> list[dict[str, Any]]:
-    action = chat.get("required_action")
-    outputs = action.get("submit_tool_outputs") if isinstance(action, dict) else None
-    calls = outputs.get("tool_calls") if isinstance(outputs, dict) else None
-    return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-
-
-def _wanted(chat: dict[str, Any]) -> str:
-    functions = [call.get("function") for call in _tool_calls(chat)]
-    names = [str(one.get("name")) for one in functions if isinstance(one, dict)]
-    return "asks for the result of " + (", ".join(names) or "a step of its own")
