@@ -14,6 +14,7 @@ from providers.errors import (
     ContentBlocked,
     NotConfigured,
     ProviderError,
+    RateLimited,
     Unavailable,
     Unexpected,
 )
@@ -104,7 +105,10 @@ class Huawei:
             timeout=SILENCE_S,
         ) as response:
             if response.status >= 300:
-                raise self._refusal(response)
+                error = self._refusal(response)
+                if isinstance(error, RateLimited):
+                    turn.pace.refused(error.retry_after)
+                raise error
             answer = Answer(conversation)
             try:
                 for told in objects(response):

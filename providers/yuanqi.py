@@ -56,7 +56,6 @@ class Options(AgentOptions):
         "https://yuanqi.tencent.com/openapi/v1",
         description="https://open.hunyuan.tencent.com/openapi/v1, the older host, works the same",
     )
-    concurrency: int = Field(10, ge=1, description="How many answers the platform makes at once")
     custom_variables: dict[str, str] = Field({}, description="Variables of the agent's workflow")
     image_part: Literal["image_url", "file_url"] = Field(
         "image_url", description="How a picture is sent; file_url for agents of the older platform"
@@ -74,7 +73,10 @@ class Yuanqi:
         answer = Answer()
         with farewell(turn.stop) as line, self._asked(turn, line.stop) as response:
             if response.status >= 300:
-                raise self._refusal(response)
+                error = self._refusal(response)
+                if isinstance(error, RateLimited):
+                    turn.pace.refused(error.retry_after)
+                raise error
             try:
                 for frame in frames(response):
                     if frame.get("error") and not frame.get("choices"):
@@ -111,11 +113,20 @@ class Yuanqi:
             "assistant_id": self._options.assistant_id,
             "user_id": turn.user,
             "stream": turn.streaming,
-            "messages": messages(turn.history, content(turn.question)),
+            "messages": messages(turn.history, content(turn.question, self._files(turn))),
         }
         if self._options.custom_variables:
             body["custom_variables"] = self._options.custom_variables
         return body
+
+    def _files(self, turn: Turn) -> list[dict[str, Any]]:
+        """The parts of a question that are files: addresses, for the platform fetches them itself."""
+        found = []
+        for one in turn.attachments:
+            if one.url is None:
+                raise NotConfigured("files need a public address: set PUBLIC_URL", provider=NAME)
+            found.append(file_part(one.name, one.url, one.content_type, self._options.image_part))
+        return found
 
     def _refusal(self, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
@@ -156,10 +167,11 @@ def content(words: str, files: Sequence[dict[str, Any]] = ()) -> list[dict[str, 
     return [*([{"type": "text", "text": words}] if words or not files else []), *files]
 
 
-def file_part(name: str, url: str, image_part: str = "image_url") -> dict[str, Any]:
-    """A file as a part of a question: its name says what it is, the platform fetches it from the address."""
+def file_part(name: str, url: str, content_type: str = "", image_part: str = "image_url") -> dict[str, Any]:
+    """A file as a part of a question: its content type says what it is, or else the end of its name."""
     suffix = PurePosixPath(name).suffix.lower().removeprefix(".")
-    kind = FILE_TYPES.get(suffix, suffix or "file")
+    family = content_type.partition("/")[0]
+    kind = family if family in ("image", "video", "audio") else FILE_TYPES.get(suffix, suffix or "file")
     if kind == "image" and image_part == "image_url":
         return {"type": "image_url", "image_url": {"url": url}}
     return {"type": "file_url", "file_url": {"type": kind, "url": url}}

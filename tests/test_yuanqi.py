@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from providers.base import Accepted, Done, Exchange, Stop, Stopped, Thought, ToolStep, Usage
+from providers import PLATFORMS
+from providers.base import (
+    Accepted,
+    Attachment,
+    Done,
+    Exchange,
+    NoPace,
+    Stop,
+    Stopped,
+    Thought,
+    ToolStep,
+    Usage,
+)
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -258,33 +270,47 @@ def test_files_become_parts() -> None:
     url = "https://site.example/f/1"
     picture = {"type": "image_url", "image_url": {"url": url}}
     assert file_part("照片.PNG", url) == picture
-    assert file_part("a.png", url, "file_url") == {
+    assert file_part("a.png", url, image_part="file_url") == {
         "type": "file_url",
         "file_url": {"type": "image", "url": url},
     }
     kinds = {"a.pdf": "pdf", "a.docx": "doc", "a.md": "txt", "a.mp3": "audio", "a.mp4": "video"}
     for name, kind in (kinds | {"a.xlsx": "xlsx", "a": "file"}).items():
         assert file_part(name, url)["file_url"]["type"] == kind
+    assert file_part("照片", url, "image/webp") == picture
     assert content("看", [picture]) == [{"type": "text", "text": "看"}, picture]
     assert content("", [picture]) == [picture]
 
 
-def test_the_emulator_takes_our_parts(emulator: Emulator) -> None:
-    class WithFiles(Yuanqi):
-        def _question(self, turn: Any) -> dict[str, Any]:
-            parts = [file_part("a.pdf", "http://a/b.pdf"), file_part("c.png", "http://a/c.png")]
-            return super()._question(turn) | {"messages": messages((), content(turn.question, parts))}
-
-    given = Options(api_token=TOKEN, assistant_id="EmuAgent0001", api_base=f"{emulator.url}/openapi/v1")
-    heard = ask(WithFiles(given, Http("yuanqi", Network())), "看")
+def test_files_go_with_the_question(agent: Yuanqi) -> None:
+    files = (
+        Attachment("a.pdf", "application/pdf", b"%PDF", "http://a/b.pdf"),
+        Attachment("c", "image/png", b"", "http://a/c.png"),
+    )
+    heard = ask(agent, "看", attachments=files)
     assert heard.text.endswith("收到附件：pdf http://a/b.pdf、image http://a/c.png")
+    heard = ask(agent, "看", attachments=(Attachment("a.pdf", "application/pdf", b"%PDF"),))
+    assert isinstance(heard.error, NotConfigured)
+
+
+def test_a_refusal_for_too_many_slows_the_account_down(agent: Yuanqi) -> None:
+    class Noted(NoPace):
+        refusals = 0
+
+        def refused(self, retry_after: float | None = None) -> None:
+            self.refusals += 1
+
+    pace = Noted()
+    for question in ("你好", "!busy", "!quota", "!http 500"):
+        ask(agent, question, pace=pace)
+    assert pace.refusals == 1
 
 
 def test_options() -> None:
     given = Options(api_token=TOKEN, assistant_id=1780000000000000101)  # type: ignore[arg-type]
     assert given.assistant_id == "1780000000000000101"
     assert given.api_base == "https://yuanqi.tencent.com/openapi/v1"
-    assert given.concurrency == 10
+    assert PLATFORMS["yuanqi"].limits.concurrency == 10
     assert TOKEN not in repr(given)
     older = Options(
         api_token=TOKEN, assistant_id="a", api_base="https://open.hunyuan.tencent.com/openapi/v1/"
