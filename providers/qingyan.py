@@ -78,7 +78,7 @@ def _agent_id(value: str) -> str:
 
 
 class Options(AgentOptions):
-    """What a Qingyan agent needs. An account may have more than the older plan's two calls at once."""
+    """What a Qingyan agent needs. Newer accounts may be allowed more than the older terms' limits."""
 
     api_key: Token = Field(description="Key, made at chatglm.cn/developersPanel/apiSet")
     api_secret: Token = Field(description="The key's secret")
@@ -86,10 +86,6 @@ class Options(AgentOptions):
         description="The agent: the 24 characters in its chat page's address, or that address"
     )
     api_base: Address = Field("https://chatglm.cn/chatglm/assistant-api/v1", description="The API's address")
-    concurrency: int = Field(
-        2, ge=1, description="Calls the account may have running: 2, or 10 by newer terms"
-    )
-    daily: int = Field(500, ge=1, description="Questions the account may ask in a day: 500, or 5000")
     follow_ups: bool = Field(True, description="Whether to ask for follow-up questions after each answer")
 
 
@@ -108,15 +104,21 @@ class Qingyan:
         self._agent_refused_with: str | None = None
 
     def stream(self, turn: Turn) -> Iterator[Event]:
+        question: Fields = {"assistant_id": self._options.assistant_id, "prompt": turn.question}
+        for file in turn.attachments:
+            file_id = self._upload(file.name, file.content_type, file.data, turn)
+            question.setdefault("file_list", []).append({"file_id": file_id})
+            turn.pace.wait(turn.stop, turn.deadline)
         answer = Answer()
         try:
-            yield from self._answered(turn, answer)
+            yield from self._answered(turn, question, answer)
         except ProviderError as error:
             # After a change of account the platform refuses the ids of old conversations; rather than let
             # those die, the question begins a new one there.
             if error.code not in FORGOTTEN or turn.conversation is None or answer.has_shown:
                 raise
-            yield from self._answered(replace(turn, conversation=None), answer)
+            turn.pace.wait(turn.stop, turn.deadline)
+            yield from self._answered(replace(turn, conversation=None), question, answer)
         yield from self._follow_ups(answer, turn)
         yield Done()
 
@@ -127,20 +129,26 @@ class Qingyan:
         """Asks for a token, which costs nothing. Raises AuthRejected when the keys are wrong."""
         self._fetch_token()
 
-    def _answered(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+    def _answered(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
         if turn.streaming:
-            yield from self._streamed(turn, answer)
-        if not answer.has_shown:
-            # Nobody reads along; or trap 12: a stream that says nothing, of what stream_sync would tell. It
-            # asks a second time, so only after a stream that has ended as it should.
-            yield from self._whole(turn, answer)
+            yield from self._streamed(turn, question, answer)
+            if not answer.has_shown:
+                # Trap 12: a stream that says nothing, of what stream_sync would tell. It asks a second time,
+                # so only after a stream that has ended as it should.
+                turn.pace.wait(turn.stop, turn.deadline)
+                turn.pace.spend()
+                yield from self._whole(turn, question, answer)
+        else:
+            yield from self._whole(turn, question, answer)
         if not answer.has_spoken:
             raise EmptyAnswer("finished without an answer", provider=NAME)
 
-    def _streamed(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+    def _streamed(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
         with (
             farewell(turn.stop) as line,
-            self._asking("stream", line.stop, turn.deadline, json=self._question(turn, answer)) as response,
+            self._asking(
+                "stream", line.stop, turn.deadline, json=_continued(question, turn, answer)
+            ) as response,
         ):
             body = Body(response)
             for event in [self._result(response, body)] if body.is_json else body.events():
@@ -154,25 +162,18 @@ class Qingyan:
         yield from answer.end("failed")
         raise Unavailable("broke off before the end of the answer", provider=NAME)
 
-    def _whole(self, turn: Turn, answer: Answer) -> Iterator[Event]:
-        question = self._question(turn, answer)
-        with self._asking("stream_sync", turn.stop, turn.deadline, json=question) as response:
+    def _whole(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+        body = _continued(question, turn, answer)
+        with self._asking("stream_sync", turn.stop, turn.deadline, json=body) as response:
             result = self._result(response, Body(response))
         yield from self._taken(answer, answer.take_whole(result))
         yield from answer.end()
-
-    def _question(self, turn: Turn, answer: Answer) -> Fields:
-        question: Fields = {"assistant_id": self._options.assistant_id, "prompt": turn.question}
-        conversation = answer.conversation or turn.conversation
-        if conversation:
-            question["conversation_id"] = conversation
-        return question
 
     def _taken(self, answer: Answer, events: Iterator[Event]) -> Iterator[Event]:
         yield from events
         if answer.failure is not None:
             yield from answer.end("failed")
-            raise _failure(answer.failure)
+            raise self._failure(answer.failure)
 
     def _upload(self, name: str, content_type: str, data: bytes, turn: Turn) -> str:
         """Hands a file over and returns its id for `file_list`."""
@@ -190,9 +191,12 @@ class Qingyan:
         deadline = min(turn.deadline, time.monotonic() + SUGGEST_S)
         question = {"conversation_id": answer.conversation}
         try:
+            turn.pace.wait(turn.stop, deadline)
             with self._asking("suggest/prompts", turn.stop, deadline, json=question) as response:
                 prompts = items(self._result(response, Body(response)).get("list"))
         except (ProviderError, Stopped) as error:
+            if isinstance(error, RateLimited):
+                turn.pace.refused(error.retry_after)
             log.info("no follow-up questions: %s", error)
             return
         for prompt in filter(None, map(text, prompts[:SUGGESTIONS])):
@@ -231,7 +235,7 @@ class Qingyan:
             told = body.json() if body.is_json else {}
         except (Unavailable, Unexpected):
             told = {}
-        return _error(response, told)
+        return self._error(response, told)
 
     def _may_be_the_token(self, error: ProviderError, token: str) -> bool:
         """10018 means a token past its time or somebody else's agent: a new token tells, and is not tried
@@ -243,12 +247,33 @@ class Qingyan:
     def _result(self, response: Response, body: Body) -> Fields:
         told = body.json()
         if whole(told.get("status")) or (response.status >= 400):
-            raise _error(response, told)
+            raise self._error(response, told)
         if isinstance(told.get("result"), dict):
             return fields(told["result"])
         if isinstance(told.get("status"), str):
             return told
         raise Unexpected("sent JSON without a result", provider=NAME)
+
+    def _error(self, response: Response, told: Fields) -> ProviderError:
+        code, message = whole(told.get("status")), self._quoted(told.get("message"))
+        plain = refusal(response, message, code)
+        kind = ERRORS.get(code or 0)
+        if kind is None and response.status == 401:
+            kind = _TokenRefused
+        if kind is None:
+            return plain if response.status >= 400 else Unexpected(message, provider=NAME, code=code)
+        wait = plain.retry_after or (WAIT_S if kind is RateLimited else None)
+        return kind(f"HTTP {response.status} {message}".rstrip(), provider=NAME, code=code, retry_after=wait)
+
+    def _failure(self, last_error: Fields) -> ProviderError:
+        code = whole(last_error.get("error_code"))
+        kind = ContentBlocked if last_error.get("intervened") else ERRORS.get(code or 0, Unexpected)
+        return kind(self._quoted(last_error.get("error_msg")), provider=NAME, code=code)
+
+    def _quoted(self, told: Any) -> str:
+        """The platform's words as a log may hold them: short, in one line, without our secret."""
+        secret = self._options.api_secret.get_secret_value()
+        return " ".join(text(told).replace(secret, "***").split())[:TOLD]
 
     def _fetch_token(self) -> tokens.Token:
         keys = {
@@ -267,23 +292,10 @@ class Qingyan:
         return tokens.Token(secret, seconds(result.get("expires_in"), 3600.0))
 
 
-def _error(response: Response, told: Fields) -> ProviderError:
-    code, message = whole(told.get("status")), text(told.get("message"))[:TOLD]
-    kind = ERRORS.get(code or 0)
-    if kind is not None:
-        wait = WAIT_S if kind is RateLimited else None
-        return kind(message or f"HTTP {response.status}", provider=NAME, code=code, retry_after=wait)
-    if response.status == 401:
-        return _TokenRefused(f"HTTP 401 {message}".rstrip(), provider=NAME, code=code)
-    if response.status >= 400:
-        return refusal(response, message, code)
-    return Unexpected(message, provider=NAME, code=code)
-
-
-def _failure(last_error: Fields) -> ProviderError:
-    code, message = whole(last_error.get("error_code")), text(last_error.get("error_msg"))[:TOLD]
-    kind = ContentBlocked if last_error.get("intervened") else ERRORS.get(code or 0, Unexpected)
-    return kind(message, provider=NAME, code=code)
+def _continued(question: Fields, turn: Turn, answer: Answer) -> Fields:
+    """The question with the conversation it belongs to, if there is one already."""
+    conversation = answer.conversation or turn.conversation
+    return {**question, "conversation_id": conversation} if conversation else question
 
 
 PROVIDER = Qingyan

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -66,7 +66,6 @@ class Options(AgentOptions):
     secret_key: Token = Field(description="The agent's Secret Key, from the same place")
     api_base: Address = Field("https://agentapi.baidu.com", description="Where questions go")
     token_base: Address = Field("https://openapi.baidu.com", description="Where the keys can be checked")
-    daily: int = Field(500, ge=1, description="Questions the agent may be asked in a day")
 
 
 class Wenxin:
@@ -80,9 +79,13 @@ class Wenxin:
         answer = Answer()
         if turn.streaming:
             yield from self._streamed(turn, answer)
-        if not answer.has_shown:
-            # Nobody reads along; or §9.6: a stream that ends without a word, where getAnswer has some. It
-            # asks a second time, so only after a stream that has ended as it should.
+            if not answer.has_shown:
+                # §9.6: a stream that ends without a word, where getAnswer has some. It asks a second time, so
+                # only after a stream that has ended as it should.
+                turn.pace.wait(turn.stop, turn.deadline)
+                turn.pace.spend()
+                yield from self._whole(turn, answer)
+        else:
             yield from self._whole(turn, answer)
         if not answer.has_spoken:
             raise EmptyAnswer("finished without an answer", provider=NAME)
@@ -105,8 +108,9 @@ class Wenxin:
         with self._http.open("GET", url, params=keys, deadline=time.monotonic() + CHECK_S) as response:
             told = _object(response)
         if told.get("error"):
-            message = f"{text(told['error'])} {text(told.get('error_description'))[:TOLD]}"
-            raise AuthRejected(message, provider=NAME, code=text(told["error"]))
+            raise AuthRejected(
+                self._quoted(told.get("error_description")), provider=NAME, code=self._quoted(told["error"])
+            )
         if response.status >= 400:
             raise refusal(response, "")
         if not text(told.get("access_token")):
@@ -117,13 +121,13 @@ class Wenxin:
             farewell(turn.stop) as line,
             self._asking("conversation", turn, answer, line.stop) as response,
         ):
-            body = _accepted(response)
+            body = self._accepted(response)
             for packet in [body.json()] if body.is_json else body.events():
                 if line.has_begun:
                     continue
                 if whole(packet.get("status")):
                     yield from answer.end("failed")
-                    raise _error(response, packet)
+                    raise self._error(response, packet)
                 yield from answer.take(packet)
                 if answer.is_over:
                     line.begin()
@@ -135,9 +139,9 @@ class Wenxin:
 
     def _whole(self, turn: Turn, answer: Answer) -> Iterator[Event]:
         with self._asking("getAnswer", turn, answer, turn.stop) as response:
-            told = _accepted(response).json()
+            told = self._accepted(response).json()
         if whole(told.get("status")) != 0:
-            raise _error(response, told)
+            raise self._error(response, told)
         yield from answer.take_whole(told)
         yield from answer.end()
 
@@ -170,12 +174,28 @@ class Wenxin:
             question["threadId"] = thread
         return question
 
+    def _accepted(self, response: Response) -> Body:
+        """The body of a success. Raises the error that its status, and its JSON if it is some, tell of."""
+        if response.status >= 400:
+            raise self._error(response, _object(response))
+        return Body(response)
 
-def _accepted(response: Response) -> Body:
-    """The body of a success. Raises the error that its status, and its JSON if it is some, tell of."""
-    if response.status >= 400:
-        raise _error(response, _object(response))
-    return Body(response)
+    def _error(self, response: Response, told: Fields) -> ProviderError:
+        code, message = whole(told.get("status")), self._quoted(told.get("message"))
+        plain = refusal(response, message, code)
+        kind = ERRORS.get(code or response.status, type(plain) if response.status >= 400 else Unexpected)
+        return kind(
+            f"HTTP {response.status} {message}".rstrip(),
+            provider=NAME,
+            code=code,
+            trace=text(told.get("logid")) or None,
+            retry_after=plain.retry_after or (WAIT_S if kind is RateLimited else None),
+        )
+
+    def _quoted(self, told: Any) -> str:
+        """The platform's words as a log may hold them: short, in one line, without our key."""
+        secret = self._options.secret_key.get_secret_value()
+        return " ".join(text(told).replace(secret, "***").split())[:TOLD]
 
 
 def _object(response: Response) -> Fields:
@@ -186,19 +206,6 @@ def _object(response: Response) -> Fields:
         if response.status < 400:
             raise
         return {}
-
-
-def _error(response: Response, told: Fields) -> ProviderError:
-    code, trace = whole(told.get("status")), text(told.get("logid")) or None
-    message = text(told.get("message"))[:TOLD] or f"HTTP {response.status}"
-    kind = ERRORS.get(code or 0) or (ERRORS.get(response.status) if response.status >= 400 else Unexpected)
-    if kind is None:
-        error = refusal(response, text(told.get("message"))[:TOLD], code)
-        error.trace = trace
-        return error
-    return kind(
-        message, provider=NAME, code=code, trace=trace, retry_after=WAIT_S if kind is RateLimited else None
-    )
 
 
 PROVIDER = Wenxin

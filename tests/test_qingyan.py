@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from emulator.accounts import DEMO
 from providers.base import (
     Accepted,
+    Attachment,
     Citation,
     Delta,
     Done,
@@ -39,6 +40,7 @@ from providers.errors import (
 )
 from providers.http import Http, Network
 from providers.qingyan import ERRORS, PROVIDER, Options, Qingyan
+from tests.asking import saying
 
 ALICE, BOB = "a" * 32, "b" * 32
 NETWORK = Network()  # one TLS context for all tests: each takes 20 ms
@@ -137,7 +139,7 @@ def test_the_third_question_knows_the_first_two_and_nobody_elses(emulator, strea
 
 @pytest.mark.parametrize("word", ["", "!chop", "!burst", "!crlf", "!space", "!comment", "!null", "!array"])
 def test_the_same_deltas_however_the_bytes_travel(alice, word):
-    question = f"你好🌊 !cite !two !pieces 5 {word}"
+    question = f"你好🌊 !cite !two !pieces 5 0 {word}"
     assert alice.ask(question) == f"你说：{question}\n\n这是第 1 个问题。\n\n第二条回复。"
 
 
@@ -408,6 +410,52 @@ def test_a_file_that_is_refused(emulator, name, expected):
         agent(emulator.url)._upload(name, "application/pdf", b"x", turn())
 
 
+def test_the_files_of_a_question_go_with_it(start_emulator):
+    emulator = start_emulator()
+    files = (
+        Attachment("开放时间.pdf", "application/pdf", b"%PDF-1.4"),
+        Attachment("门口.png", "image/png", b"\x89PNG"),
+    )
+    asked = Turn("看看", ALICE, Stop(), time.monotonic() + 10, attachments=files)
+    assert Done() in list(agent(emulator.url).stream(asked))
+    *uploads, question = [one for one in emulator.journal()["requests"] if one["ids"]]
+    assert question["body"]["file_list"] == [{"file_id": one["ids"]["file_id"]} for one in uploads]
+    assert len(uploads) == 2
+
+
+class Tally:
+    """An account that lets everything pass, and counts."""
+
+    def __init__(self) -> None:
+        self.waits = self.spent = self.refusals = 0
+
+    def wait(self, stop: Stop, deadline: float) -> None:
+        self.waits += 1
+
+    def spend(self) -> None:
+        self.spent += 1
+
+    def refused(self, retry_after: float | None = None) -> None:
+        self.refusals += 1
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "expected"),
+    [
+        ("你好", 0, (1, 0, 0)),  # the follow-up questions
+        ("你好", 2, (3, 0, 0)),
+        ("!mute", 0, (2, 1, 0)),  # asked a second time
+        ("!suggest-http 429", 0, (1, 0, 1)),
+    ],
+)
+def test_every_further_call_asks_the_account_first(emulator, words, files, expected):
+    tally = Tally()
+    attachments = (Attachment("x.pdf", "application/pdf", b"x"),) * files
+    asked = Turn(words, ALICE, Stop(), time.monotonic() + 10, attachments=attachments, pace=tally)
+    list(agent(emulator.url).stream(asked))
+    assert (tally.waits, tally.spent, tally.refusals) == expected
+
+
 def test_a_file_that_is_too_large(start_emulator):
     emulator = start_emulator(qingyan_upload_limit=1000)
     with pytest.raises(BadQuestion):
@@ -468,6 +516,21 @@ def test_no_secret_is_seen_in_logs_and_errors(emulator, caplog):
     seen = caplog.text + "".join(failures) + repr(options(emulator.url))
     assert DEMO["QINGYAN_API_SECRET"] not in seen
     assert "eyJ" not in seen
+
+
+def test_a_platform_that_repeats_our_secret_does_not_bring_it_into_the_log():
+    told = f'{{"status": 1, "message": "no such key\\n{DEMO["QINGYAN_API_SECRET"]}"}}'.encode()
+    with saying(told, "400 Bad Request", "application/json") as url, pytest.raises(ProviderError) as failed:
+        agent(url).check_credentials()
+    assert "no such key ***" in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"status":0}', b'{"status":0,"result":7}', b"[]", b'{"status":0,"result":{"expires_in":9}}']
+)
+def test_a_token_that_is_none_is_not_kept(body):
+    with saying(body, kind="application/json") as url, pytest.raises(Unexpected):
+        Visitor(agent(url)).ask("你好")
 
 
 def test_there_is_no_record_to_resume_from(alice):

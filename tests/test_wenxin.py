@@ -28,7 +28,9 @@ from providers.errors import (
     Unexpected,
 )
 from providers.http import Http, Network
+from providers.reading import LINGER_S
 from providers.wenxin import ERRORS, PROVIDER, Options, Wenxin
+from tests.asking import saying
 from tests.conftest import Emulator, quick
 
 ALICE, BOB = "a" * 32, "b" * 32
@@ -138,7 +140,7 @@ def test_the_third_question_knows_the_first_two_and_nobody_elses(wenxin, streami
     "word", ["", "!chop", "!burst", "!crlf", "!space", "!comment", "!strange", "!no-ids"]
 )
 def test_the_same_text_however_the_bytes_travel(alice, word):
-    question = f"你好🌊 !two !pieces 5 {word}"
+    question = f"你好🌊 !two !pieces 5 0 {word}"
     assert alice.ask(question) == f"你说：{question}\n\n这是第 1 个问题。\n\n第二条回复。"
 
 
@@ -227,6 +229,46 @@ def test_there_is_a_row_for_every_documented_code_and_no_other():
     assert set(ERRORS) == {499, 1000, 1001, 1002, 1003, 1005, 1006, 1113, 1115, 1116}
 
 
+def packets(*messages: str, status: int = 0) -> bytes:
+    told = [f'{{"status":{status},"data":{{"message":{message}}}}}' for message in messages]
+    return "".join(f"event:message\ndata:{one}\n\n" for one in told).encode()
+
+
+SAID = '{"content":[{"dataType":"markdown","isFinished":false,"data":{"text":"你好"}}]}'
+END = '{"content":null,"endTurn":true}'
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (packets(SAID, END), "text/event-stream"),
+        (packets(SAID, END), "application/json"),
+        (packets(SAID, END) + b"data:[DONE]\n\n", "text/event-stream"),
+        (packets(SAID, END) + b"data:{broken", "text/event-stream"),
+        (packets(SAID, END).rstrip(), "text/plain"),
+        (b"\xef\xbb\xbf\n" + packets(SAID, END), "text/event-stream"),
+    ],
+)
+def test_a_stream_is_known_by_its_bytes_and_ends_with_its_last_word(body, kind):
+    with saying(body, kind=kind) as url:
+        assert Visitor(agent(url)).ask("你好") == "你好"
+
+
+def test_a_platform_that_does_not_hang_up_is_left_after_a_while():
+    began = time.monotonic()
+    with saying(packets(SAID, END), lingers=True) as url:
+        assert Visitor(agent(url)).ask("你好") == "你好"
+    assert LINGER_S <= time.monotonic() - began < LINGER_S + 1
+
+
+def test_a_character_cut_in_two_at_a_proper_end_is_a_break():
+    with saying(packets(SAID) + b'data:{"status":0,"data":"\xe4\xbd') as url:
+        alice = Visitor(agent(url))
+        with pytest.raises(Unavailable):
+            alice.ask("你好")
+    assert alice.said == "你好"
+
+
 @pytest.mark.parametrize("word", ["!short", "!cut"])
 def test_a_stream_that_stops_short_keeps_what_it_said(alice, word):
     with pytest.raises(Unavailable):
@@ -268,7 +310,7 @@ def test_the_days_questions_and_the_rate_are_told_apart(start_emulator):
     alice.ask("二", streaming=False)
     with pytest.raises(QuotaExhausted):
         alice.ask("三")
-    emulator.change(wenxin_rate=0.001, wenxin_daily=0)
+    emulator.change(wenxin_rate=1.0, wenxin_daily=0)
     with pytest.raises(RateLimited) as failed:
         for _ in range(3):
             alice.ask("四")
@@ -347,6 +389,13 @@ def test_the_keys_are_not_told_when_nobody_listens(caplog, capfd):
             act()
         assert SECRET not in everything_said_by(failed.value)
     assert SECRET not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_a_platform_that_repeats_our_address_does_not_bring_the_key_into_the_log():
+    told = f'{{"status": 1000, "message": "POST /assistant?secretKey={SECRET}"}}'.encode()
+    with saying(told, kind="application/json") as url, pytest.raises(Unexpected) as failed:
+        Visitor(agent(url)).ask("你好")
+    assert "secretKey=***" in str(failed.value)
 
 
 def test_the_keys_are_not_told_by_the_options_and_the_agent(wenxin):
