@@ -76,7 +76,7 @@ def test_every_shape_reads_the_same(shaped: Huawei) -> None:
         assert heard.error is None
         assert heard.text == f"你说：你好 !tool !pieces 9 0 {word}\n\n这是第 1 个问题。"
         assert [step.state for step in heard.of(ToolStep)] == ["running", "done"]
-    markdown = ask(shaped, "!markdown !chop !pieces 60 0")
+    markdown = ask(shaped, "!markdown !chop !pieces 10 0")
     assert markdown.text.startswith("# 一级标题")
     assert markdown.text.endswith("末行。\n")
 
@@ -247,14 +247,14 @@ def test_what_the_owner_has_to_mend(
 @pytest.mark.parametrize("word", ["!silent", "!endless", "!slow 30", "!pause 30"])
 def test_the_deadline_holds(agent: Huawei, word: str) -> None:
     began = time.monotonic()
-    assert isinstance(ask(agent, word, within=0.4).error, TimedOut)
+    assert isinstance(ask(agent, word, within=0.25).error, TimedOut)
     assert time.monotonic() - began < 1.5
 
 
 @pytest.mark.parametrize("word", ["!silent", "!endless", "!pause 30"])
 def test_stop_hangs_up_at_once(start_emulator: Callable[..., Emulator], word: str) -> None:
     emulator, stop = start_emulator(), Stop()
-    Timer(0.3, stop.request).start()
+    Timer(0.15, stop.request).start()
     began = time.monotonic()
     assert isinstance(ask(connect(emulator.url), word, stop=stop).error, Stopped)
     assert time.monotonic() - began < 1.0

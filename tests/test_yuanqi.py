@@ -191,7 +191,7 @@ def test_what_the_owner_has_to_mend(
 @pytest.mark.parametrize("streaming", [True, False])
 def test_the_deadline_holds(agent: Yuanqi, word: str, streaming: bool) -> None:
     began = time.monotonic()
-    heard = ask(agent, word, within=0.4, streaming=streaming)
+    heard = ask(agent, word, within=0.25, streaming=streaming)
     assert isinstance(heard.error, TimedOut)
     assert time.monotonic() - began < 1.5
 
@@ -199,7 +199,7 @@ def test_the_deadline_holds(agent: Yuanqi, word: str, streaming: bool) -> None:
 @pytest.mark.parametrize("word", ["!silent", "!endless", "!pause 30"])
 def test_stop_hangs_up_at_once(start_emulator: Callable[..., Emulator], word: str) -> None:
     emulator, stop = start_emulator(), Stop()
-    Timer(0.3, stop.request).start()
+    Timer(0.15, stop.request).start()
     began = time.monotonic()
     heard = ask(connect(emulator.url), word, stop=stop)
     assert isinstance(heard.error, Stopped)
