@@ -45,12 +45,13 @@ class Reading:
         """The events of a fragment. Fragments of JSON (cards, files) wait for their completed message."""
         if message.get("type") != "answer":
             return ()
-        reply = self._reply(message.get("id") or "")
+        reply = self._reply(str(message.get("id") or ""))
         if reply is None:
             return ()
-        thought = message.get("reasoning_content")
-        text = message.get("content")
-        if text and message.get("content_type", "text") == "text":
+        thought, text = message.get("reasoning_content"), message.get("content")
+        if not isinstance(thought, str):
+            thought = ""
+        if isinstance(text, str) and text and message.get("content_type", "text") == "text":
             if reply.index is None:
                 self._number(reply)
             reply.parts.append(text)
@@ -152,9 +153,8 @@ def readable(message: dict[str, Any]) -> tuple[str, list[Media]]:
 
 
 def _parts_of(content: str) -> tuple[str, list[Media]]:
-    try:
-        items = json.loads(content)
-    except ValueError:
+    items = _json(content)
+    if not isinstance(items, list | dict):
         return content, []
     texts, media = [], []
     for item in items if isinstance(items, list) else [items]:
@@ -171,9 +171,8 @@ def _parts_of(content: str) -> tuple[str, list[Media]]:
 
 def _card_text(content: str) -> str:
     """Cards are drawn by Coze's own pages; what a reader can use of one is its words."""
-    try:
-        card = json.loads(content)
-    except ValueError:
+    card = _json(content)
+    if card is None:
         return content
     words = [word for word in _words(card) if not word.startswith(("http://", "https://"))]
     return "\n\n".join(dict.fromkeys(words)) or "[卡片 / card]"

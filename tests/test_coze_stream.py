@@ -150,7 +150,7 @@ def unnamed(text: str) -> str:
 
 
 def test_a_break_while_the_chat_still_works_waits_for_its_end(start_emulator):
-    emulator = start_emulator(pace_s=2.0, pieces=10)
+    emulator = start_emulator(pace_s=1.0, pieces=10)
     told = ask(agent(emulator.url), "!cut 你好")
     assert told.error is None
     assert told.text.endswith("这是第 1 个问题。")
@@ -418,7 +418,7 @@ def stop_after(seconds: float) -> tuple[Stop, list[float]]:
 @pytest.mark.parametrize("word", ["!silent", "!endless", "!pieces 200 20", "!stuck", "!slow 9"])
 def test_stop_ends_the_answer_and_cancels_at_the_platform(start_emulator, word):
     emulator = start_emulator()
-    stop, when = stop_after(0.4)
+    stop, when = stop_after(0.25)
     told = ask(agent(emulator.url), f"{word} 你好", stop=stop)
     assert isinstance(told.error, Stopped)
     assert time.monotonic() - when[0] < 0.5
@@ -510,7 +510,7 @@ def test_a_reader_that_merely_leaves_cancels_nothing(start_emulator):
 
 
 def test_a_question_waits_for_the_chat_before_it(start_emulator):
-    emulator = start_emulator(pace_s=1.5, pieces=10)
+    emulator = start_emulator(pace_s=0.8, pieces=10)
     coze = agent(emulator.url)
     events = coze.stream(turn("你好"))
     first = next(events)
@@ -528,7 +528,7 @@ def test_a_question_waits_for_the_chat_before_it(start_emulator):
 
 
 def test_a_question_backs_off_when_it_does_not_know_who_is_before_it(start_emulator):
-    emulator = start_emulator(pace_s=1.2, pieces=10)
+    emulator = start_emulator(pace_s=0.6, pieces=10)
     coze = agent(emulator.url)
     events = coze.stream(turn("你好"))
     first = next(events)
@@ -543,11 +543,11 @@ def test_a_wait_has_its_end(start_emulator):
     events = coze.stream(turn("!silent"))
     first = next(events)
     for previous in (first.chat, None):
-        more = {"conversation": first.conversation, "previous_chat": previous, "seconds": 2.0}
+        more = {"conversation": first.conversation, "previous_chat": previous, "seconds": 1.2}
         second = ask(coze, "你好", **more)
         assert isinstance(second.error, Busy)
         assert second.error.code == 4016
-        assert 1.8 < second.seconds < 3
+        assert 1.0 < second.seconds < 2
     events.close()
 
 
