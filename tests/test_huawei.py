@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from itertools import accumulate
-from threading import Thread, Timer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -254,10 +254,18 @@ def test_the_deadline_holds(agent: Huawei, word: str) -> None:
 @pytest.mark.parametrize("word", ["!silent", "!endless", "!pause 30"])
 def test_stop_hangs_up_at_once(start_emulator: Callable[..., Emulator], word: str) -> None:
     emulator, stop = start_emulator(), Stop()
-    Timer(0.15, stop.request).start()
-    began = time.monotonic()
+    stopped_at: list[float] = []
+
+    def stop_when_it_has_been_asked() -> None:
+        while not emulator.journal()["requests"]:
+            time.sleep(0.02)
+        time.sleep(0.1)
+        stopped_at.append(time.monotonic())
+        stop.request()
+
+    Thread(target=stop_when_it_has_been_asked, daemon=True).start()
     assert isinstance(ask(connect(emulator.url), word, stop=stop).error, Stopped)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - stopped_at[0] < 0.5
     until = time.monotonic() + 2
     while not emulator.journal()["disconnected"]:
         assert time.monotonic() < until, "the platform still believes that somebody listens"

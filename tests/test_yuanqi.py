@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from threading import Thread, Timer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -199,11 +199,18 @@ def test_the_deadline_holds(agent: Yuanqi, word: str, streaming: bool) -> None:
 @pytest.mark.parametrize("word", ["!silent", "!endless", "!pause 30"])
 def test_stop_hangs_up_at_once(start_emulator: Callable[..., Emulator], word: str) -> None:
     emulator, stop = start_emulator(), Stop()
-    Timer(0.15, stop.request).start()
-    began = time.monotonic()
-    heard = ask(connect(emulator.url), word, stop=stop)
-    assert isinstance(heard.error, Stopped)
-    assert time.monotonic() - began < 1.0
+    stopped_at: list[float] = []
+
+    def stop_when_it_has_been_asked() -> None:
+        while not emulator.journal()["requests"]:
+            time.sleep(0.02)
+        time.sleep(0.1)
+        stopped_at.append(time.monotonic())
+        stop.request()
+
+    Thread(target=stop_when_it_has_been_asked, daemon=True).start()
+    assert isinstance(ask(connect(emulator.url), word, stop=stop).error, Stopped)
+    assert time.monotonic() - stopped_at[0] < 0.5
     until = time.monotonic() + 2
     while not emulator.journal()["disconnected"]:
         assert time.monotonic() < until, "the platform still believes that somebody listens"
