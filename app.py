@@ -16,7 +16,8 @@ from chat.runs import Runs
 from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
-from chat.web import chat, errors, language, ops, pages, visitors
+from chat.uploads import MEGABYTE, Uploads
+from chat.web import chat, conversations, errors, files, language, ops, pages, visitors
 
 ROOT = Path(__file__).resolve().parent
 LARGEST_BODY = 16 * 1024 * 1024
@@ -29,16 +30,22 @@ def create_app(given: Settings | None = None) -> Flask:
     key, store = secret_key(ours), storage.connect(ours)
     agents = load_agents(ours, store.spend)
     app = Flask(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, COMPRESS_MIMETYPES=COMPRESSED, COMPRESS_BR_LEVEL=5)
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
+        COMPRESS_MIMETYPES=COMPRESSED,
+        COMPRESS_BR_LEVEL=5,
+    )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.extensions["chat"] = Services(ours, store, Runs(), agents, Visitors(key))
+    app.extensions["chat"] = Services(
+        ours, store, Runs(), agents, Visitors(key), Uploads(store, key, ours.upload_max_mb, ours.public_url)
+    )
     security.keep_secrets_out_of_logs([key, *settings.secrets(ours)])
     errors.init_app(app)
     security.init_app(app, ours.public_url)
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
-    for blueprint in (pages.bp, chat.bp, ops.bp):
+    for blueprint in (pages.bp, chat.bp, conversations.bp, files.bp, ops.bp):
         app.register_blueprint(blueprint)
     app.jinja_env.globals["static"] = pages.static_address(version())
     app.wsgi_app = _behind_proxies(app.wsgi_app, ours.trusted_proxies)  # type: ignore[method-assign]

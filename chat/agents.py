@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from chat import demo
 from chat.limits import Account, Spend
+from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError, named_secret
 from providers import PLATFORMS, Row, load
 from providers.base import Provider
@@ -56,6 +57,13 @@ class Agents:
 
     def get(self, agent_id: str) -> Agent | None:
         return next((agent for agent in self.all if agent.id == agent_id), None)
+
+    def named(self, agent_id: str | None) -> Agent:
+        """The agent of this id, the default one without an id. Raises Refusal not_found."""
+        agent = self.get(agent_id) if agent_id is not None else self.default
+        if agent is None:
+            raise Refusal("not_found", "an unknown agent")
+        return agent
 
     def by_handle(self, handle: str) -> Agent | None:
         """The agent that its platform knows under this id."""

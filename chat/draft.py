@@ -11,6 +11,7 @@ from providers.base import (
     Event,
     Media,
     Rewrite,
+    Status,
     Suggestion,
     Thought,
     ToolStep,
@@ -37,7 +38,7 @@ class Draft:
 
     def take(self, event: Event) -> None:
         """Adds what an event says. A repeated picture, source or suggestion counts once."""
-        self.is_dirty = True
+        self.is_dirty = self.is_dirty or not isinstance(event, Accepted | Status)
         match event:
             case Delta(text, reply):
                 self._reply(reply).append(text)

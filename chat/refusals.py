@@ -2,9 +2,15 @@
 
 
 class Refusal(Exception):
-    """`code` is one of the reasons of the HTTP contract; `retry_after` is in seconds."""
+    """`code` is one of the reasons of the HTTP contract; `retry_after` is in seconds.
 
-    def __init__(self, code: str, detail: str = "", retry_after: float | None = None) -> None:
+    `status` is for the reasons that come with more than one HTTP status; None means the usual one.
+    """
+
+    def __init__(
+        self, code: str, detail: str = "", retry_after: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code
         self.retry_after = retry_after
+        self.status = status

@@ -38,7 +38,7 @@ class Log:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())  # never taken twice
         self.ended_at: float | None = None
 
     def append(self, entry: Entry) -> None:

@@ -14,6 +14,7 @@ from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Storage
 from chat.turns import Turns
+from chat.uploads import Uploads
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Services:
     runs: Runs
     agents: Agents
     visitors: Visitors
+    uploads: Uploads
     _keeper: Keeper | None = None
     _turns: Turns | None = None
     _process: int | None = None

@@ -108,6 +108,10 @@ class Settings(BaseSettings):
     max_message_chars: int = _setting(
         8000, "limits", "The longest question, in characters", "问题最长多少字", ge=1, le=1_000_000
     )
+    upload_max_mb: float = _setting(
+        20, "limits", "The largest file a visitor may send, in megabytes; 0: no files",
+        "访客可上传的最大文件，单位 MB；0 为不允许上传", ge=0, le=500,
+    )  # fmt: skip
     chat_timeout_s: float = _setting(
         600, "limits", "Seconds an answer may take", "一次回答最多多少秒", gt=0, le=3600
     )

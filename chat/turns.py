@@ -13,12 +13,24 @@ from chat.runs import Failed, Finished, Log, Runs
 from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Answer, Question, Storage
-from providers.base import Accepted, Done, Event, Exchange, Stop, Stopped, Turn
+from providers.base import Accepted, Attachment, Done, Event, Exchange, Stop, Stopped, Turn
 from providers.errors import EmptyAnswer, ProviderError, Unexpected
 
 LARGEST_ANSWER = 8_000_000  # characters; nobody reads more, and memory is finite
 
 log = logging.getLogger("chat.turns")
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A question on its way to an agent. `streaming` says whether somebody reads along."""
+
+    visitor: str
+    agent: Agent
+    question: str
+    conversation_id: str | None = None
+    streaming: bool = True
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Turns:
@@ -34,54 +46,50 @@ class Turns:
         self._visitors = visitors
         self._worker = worker
 
-    def start(
-        self, visitor: str, agent: Agent, conversation_id: str | None, question: str, streaming: bool
-    ) -> tuple[Question, Log]:
+    def start(self, inquiry: Inquiry) -> tuple[Question, Log]:
         """Stores a question and begins to answer it. Returns at once, with the log to follow.
 
-        `streaming` says whether somebody reads along. Raises Refusal: not_found, bad_input, busy.
+        Raises Refusal: not_found (the conversation), bad_input (it is another agent's), busy.
         """
-        stored = self._storage.ask(visitor, agent.id, conversation_id, question, self._worker)
-        return stored, self._begin(visitor, agent, question, stored, streaming)
+        stored = self._storage.ask(
+            inquiry.visitor,
+            inquiry.agent.id,
+            inquiry.conversation_id,
+            inquiry.question,
+            self._worker,
+            [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments],
+        )
+        return stored, self._begin(inquiry, stored)
 
     def resume(self, agent: Agent, answer: Answer) -> bool:
         """Finishes an answer whose process died, from the platform's record. False: another was faster."""
         stored = self._storage.adopt(answer, self._worker)
         if stored is not None:
-            self._begin(answer.conversation.visitor, agent, answer.question, stored, True, Draft.of(answer))
+            inquiry = Inquiry(answer.conversation.visitor, agent, answer.question)
+            self._begin(inquiry, stored, Draft.of(answer))
         return stored is not None
 
-    def _begin(
-        self,
-        visitor: str,
-        agent: Agent,
-        question: str,
-        stored: Question,
-        streaming: bool,
-        held: Draft | None = None,
-    ) -> Log:
+    def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> Log:
         journal, stop = self._runs.open(stored.answer_id)
-        turn = self._turn(visitor, agent, question, stored, streaming, stop)
-        run = _Run(
-            self._storage, self._saver, agent, stored, turn, journal, held or Draft(), held is not None
-        )
-        self._saver.add(stored.answer_id, run.draft)
+        turn = self._turn(inquiry, stored, stop)
+        draft = held or Draft()
+        run = _Run(self._storage, self._saver, inquiry.agent, stored, turn, journal, draft, bool(held))
+        self._saver.add(stored.answer_id, draft)
         threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
         return journal
 
-    def _turn(
-        self, visitor: str, agent: Agent, question: str, stored: Question, streaming: bool, stop: Stop
-    ) -> Turn:
+    def _turn(self, inquiry: Inquiry, stored: Question, stop: Stop) -> Turn:
         return Turn(
-            question=question,
-            user=self._visitors.pseudonym(visitor),
+            question=inquiry.question,
+            user=self._visitors.pseudonym(inquiry.visitor),
             stop=stop,
             deadline=time.monotonic() + self._timeout_s,
             conversation=stored.thread,
             previous_chat=stored.previous_chat,
             history=tuple(Exchange(*pair) for pair in stored.earlier),
-            streaming=streaming,
-            pace=agent.account,
+            attachments=inquiry.attachments,
+            streaming=inquiry.streaming,
+            pace=inquiry.agent.account,
         )
 
 

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from typing import Any
 
 from chat.draft import Draft
@@ -24,6 +23,7 @@ from providers.base import (
 
 HEARTBEAT = b": keep-alive\n\n"
 QUIET_S = 10.0
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 FRAME_S = 0.05  # a page needs no more than twenty pictures a second
 
 NAMES: dict[type[Any], str] = {
@@ -112,7 +112,8 @@ class Wire:
         name = NAMES.get(type(entry))
         if name is None:
             return b""
-        data = {key: value for key, value in asdict(entry).items() if value is not None}
+        fields = ((key, getattr(entry, key)) for key in entry.__slots__)
+        data = {key: value for key, value in fields if value is not None}
         return _event(position, name, data)
 
 
@@ -130,5 +131,4 @@ def problem(sentence: str, code: str, retry_after: float | None = None) -> dict[
 
 
 def _event(position: int, name: str, data: dict[str, Any]) -> bytes:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return f"id: {position}\nevent: {name}\ndata: {text}\n\n".encode()
+    return f"id: {position}\nevent: {name}\ndata: {_JSON.encode(data)}\n\n".encode()

@@ -27,10 +27,11 @@ class Row:
     """A platform. `module` holds `Options`, a pydantic model of what an agent needs, and `PROVIDER`.
 
     `account` names the options that tell one account from another: agents of the same account share its
-    limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history, else we send
-    it. `files`, `images`: what a question may bring. `cancels`: Stop ends the work there, else only our
-    connection. `suggests`: it offers follow-up questions. `counts`: it tells the tokens used. `records`: an
-    answer whose reader was lost can be read again.
+    limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history, else we
+    send it. `files`, `images`: the endings of what a question may bring. `cancels`: Stop ends the work
+    there, else only our connection. `suggests`: it offers follow-up questions. `counts`: it tells the
+    tokens used. `records`: an answer whose reader was lost can be read again. `clears`: it can forget a
+    conversation and go on with it. `fetches`: it takes files by addresses that it can reach.
     """
 
     title: str
@@ -40,12 +41,14 @@ class Row:
     limits: Limits = Limits()
     streams: bool = True
     remembers: bool = True
-    files: bool = False
-    images: bool = False
+    files: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     cancels: bool = False
     suggests: bool = False
     counts: bool = False
     records: bool = False
+    clears: bool = False
+    fetches: bool = False
 
 
 PLATFORMS: dict[str, Row] = {
@@ -55,8 +58,12 @@ PLATFORMS: dict[str, Row] = {
         "providers.coze",
         account=("api_base", "api_token"),
         limits=Limits(qps=20),
-        files=True,
-        images=True,
+        files=tuple(
+            "doc docx xls xlsx ppt pptx pdf numbers csv cpp py java c wav mp3 flac m4a aac ogg mp4 avi mov "
+            "webm mkv rar zip 7z gz bz2".split()
+        ),
+        images=("jpg", "jpeg", "png", "gif", "webp", "heic", "heif", "bmp", "tiff"),
+        clears=True,
         cancels=True,
         suggests=True,
         counts=True,
@@ -68,8 +75,8 @@ PLATFORMS: dict[str, Row] = {
         "providers.qingyan",
         account=("api_base", "api_key"),
         limits=Limits(concurrency=2, daily=500),
-        files=True,
-        images=True,
+        files=("pdf", "docx", "doc", "txt", "pptx", "md", "epub"),
+        images=("jpg", "jpeg", "png", "webp", "gif"),
         suggests=True,
         counts=True,
     ),
@@ -87,8 +94,9 @@ PLATFORMS: dict[str, Row] = {
         account=("api_token",),
         limits=Limits(concurrency=10),
         remembers=False,
-        files=True,
-        images=True,
+        files=("pdf", "doc", "docx", "txt"),
+        images=("jpg", "jpeg", "png", "webp", "gif"),
+        fetches=True,
         counts=True,
     ),
     "huawei": Row(

@@ -243,3 +243,10 @@ class Provider(Protocol):
         `said` are the replies as far as they were kept; only what is missing is yielded. Raises like
         `stream`, and Unavailable where the platform keeps no record.
         """
+
+
+class Clears(Provider, Protocol):
+    """A provider whose row says `clears`."""
+
+    def clear(self, conversation: str) -> None:
+        """Makes the platform forget a conversation's earlier messages. Raises ProviderError."""

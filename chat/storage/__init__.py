@@ -13,6 +13,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    func,
     insert,
     select,
     text,
@@ -35,12 +36,12 @@ _BEGIN = insert(_CONVERSATIONS)
 _ASK = insert(_ANSWERS)
 _IN_CONVERSATION = _CONVERSATIONS.c.id == bindparam("conversation")
 _TOUCH = update(_CONVERSATIONS).where(_IN_CONVERSATION)
-_OWNED = select(_CONVERSATIONS.c.agent, _CONVERSATIONS.c.thread).where(
+_OWNED = select(_CONVERSATIONS.c.agent, _CONVERSATIONS.c.thread, _CONVERSATIONS.c.cleared_after).where(
     _IN_CONVERSATION, _CONVERSATIONS.c.visitor == bindparam("visitor")
 )
 _LATEST = (
     select(_ANSWERS.c.question, _ANSWERS.c.replies, _ANSWERS.c.state, _ANSWERS.c.chat)
-    .where(_ANSWERS.c.conversation_id == bindparam("conversation"))
+    .where(_ANSWERS.c.conversation_id == bindparam("conversation"), _ANSWERS.c.id > bindparam("after"))
     .order_by(_ANSWERS.c.id.desc())
     .limit(HISTORY)
 )
@@ -109,10 +110,30 @@ class Storage:
                 raise Refusal("not_found", f"answer {answer_id}")
             return answer
 
+    def is_answering(self, conversation_id: str) -> bool:
+        """Whether a question of the conversation is being answered."""
+        running = select(Answer.id).where(Answer.conversation_id == conversation_id, Answer.state == RUNNING)
+        with self._sessions() as db:
+            return db.scalar(running) is not None
+
+    def clear(self, visitor: str, conversation_id: str, keep_thread: bool) -> None:
+        """The agent forgets what was said so far; the visitor does not. Raises Refusal not_found."""
+        with self._sessions.begin() as db:
+            conversation = _conversation(db, visitor, conversation_id)
+            newest = select(func.max(Answer.id)).where(Answer.conversation_id == conversation_id)
+            conversation.cleared_after = db.scalar(newest)
+            conversation.thread = conversation.thread if keep_thread else None
+
     # The life of an answer
 
     def ask(
-        self, visitor: str, agent: str, conversation_id: str | None, question: str, worker: str
+        self,
+        visitor: str,
+        agent: str,
+        conversation_id: str | None,
+        question: str,
+        worker: str,
+        files: Sequence[Mapping[str, Any]] = (),
     ) -> Question:
         """Stores a question with an empty answer, in a new conversation unless one is named.
 
@@ -131,6 +152,7 @@ class Storage:
                         "id": stored.answer_id,
                         "conversation_id": stored.conversation_id,
                         "question": question,
+                        "files": list(files),
                         "worker": worker,
                     },
                 )
@@ -262,7 +284,7 @@ def _continued(db: Connection, visitor: str, agent: str, asked: Question) -> Que
         raise Refusal("not_found", f"conversation {asked.conversation_id}")
     if found.agent != agent:
         raise Refusal("bad_input", "the conversation belongs to another agent")
-    latest = db.execute(_LATEST, conversation).all()
+    latest = db.execute(_LATEST, {**conversation, "after": found.cleared_after or ""}).all()
     db.execute(_TOUCH, {**conversation, "updated_at": now()})
     finished = [(one.question, "\n\n".join(one.replies)) for one in reversed(latest) if one.state == "done"]
     previous = latest[0].chat if latest else None

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, String, Text, TypeDecorator, text
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -39,7 +39,10 @@ class Base(DeclarativeBase):
 
 
 class Conversation(Base):
-    """A visitor's conversation with one agent. `thread` is the platform's own id of it."""
+    """A visitor's conversation with one agent.
+
+    `thread` is the platform's own id of it; the agent remembers nothing up to the answer `cleared_after`.
+    """
 
     __tablename__ = "conversations"
     __table_args__ = (Index("conversations_of_a_visitor", "visitor", "updated_at"),)
@@ -48,6 +51,7 @@ class Conversation(Base):
     visitor: Mapped[str] = mapped_column(String(64))
     agent: Mapped[str] = mapped_column(String(40))
     thread: Mapped[str | None] = mapped_column(String(255))
+    cleared_after: Mapped[str | None] = mapped_column(String(40))
     title: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
@@ -80,6 +84,7 @@ class Answer(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     question: Mapped[str] = mapped_column(Text)
+    files: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     state: Mapped[str] = mapped_column(String(12), default=RUNNING)
     code: Mapped[str | None] = mapped_column(String(20))
     finish_reason: Mapped[str | None] = mapped_column(String(40))
@@ -108,6 +113,21 @@ class Worker(Base):
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int] = mapped_column()
     seen_at: Mapped[datetime] = mapped_column()
+
+
+class Upload(Base):
+    """A file that a visitor has sent for a question."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (Index("uploads_by_age", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    visitor: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(200))
+    content_type: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int] = mapped_column()
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column()
 
 
 class Day(Base):

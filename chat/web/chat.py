@@ -1,9 +1,10 @@
 """/chat: a question is asked, its answer followed, stopped."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
+from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.agents import Agent
@@ -11,7 +12,8 @@ from chat.draft import Draft
 from chat.refusals import Refusal
 from chat.runs import Failed, Finished, Log
 from chat.storage import Answer, Question
-from chat.web import errors, questions, services
+from chat.turns import Inquiry
+from chat.web import errors, files, questions, services
 from chat.web.pages import page
 from chat.web.visitors import visitor
 from chat.wire import HEARTBEAT, QUIET_S, Wire
@@ -37,14 +39,15 @@ def ask() -> AnyResponse:
 def _ask_by_form() -> AnyResponse:
     try:
         asked = questions.read(request, services().agents, services().settings.max_message_chars)
-        _, stored, journal = _start(asked, streaming=True)
+        sent = [one for one in request.files.getlist("files") if one.filename]
+        _, stored, journal = _start(asked, streaming=True, sent=sent)
     except Refusal as refusal:
         return page(
             request.form.get("conversation_id") or None,
             request.form.get("agent"),
             problem=errors.sentence(refusal.code),
             draft=request.form.get("message", ""),
-            status=errors.STATUS[refusal.code],
+            status=refusal.status or errors.STATUS[refusal.code],
         )
     _wait(journal, FORM_WAIT_S)
     return redirect(url_for("pages.conversation", conversation_id=stored.conversation_id), 303)
@@ -72,19 +75,23 @@ def stop(message_id: str) -> AnyResponse:
     return response
 
 
-def _start(asked: questions.Asked, streaming: bool) -> tuple[Agent, Question, Log]:
-    """Begins the turn. In a conversation its agent answers, whichever the site's default is."""
-    agent = asked.agent
-    if agent is None and asked.conversation_id:
-        kept = services().storage.conversation_of(visitor(), asked.conversation_id).agent
-        agent = services().agents.get(kept)
-        if agent is None:
-            raise Refusal("not_found", f"the agent {kept} is no longer here")
-    agent = agent or services().agents.default
-    stored, journal = services().turns.start(
-        visitor(), agent, asked.conversation_id, asked.message, streaming
-    )
+def _start(
+    asked: questions.Asked, streaming: bool, sent: Sequence[FileStorage] = ()
+) -> tuple[Agent, Question, Log]:
+    """Begins the turn, with the files it names and those `sent` along."""
+    agent = asked.agent or _agent_of(asked.conversation_id)
+    ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
+    attachments = services().uploads.take(visitor(), ids, agent)
+    inquiry = Inquiry(visitor(), agent, asked.message, asked.conversation_id, streaming, attachments)
+    stored, journal = services().turns.start(inquiry)
     return agent, stored, journal
+
+
+def _agent_of(conversation_id: str | None) -> Agent:
+    """In a conversation its own agent answers, else the site's default."""
+    if not conversation_id:
+        return services().agents.default
+    return services().agents.named(services().storage.conversation_of(visitor(), conversation_id).agent)
 
 
 def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -> Wire:

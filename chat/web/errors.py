@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from chat.refusals import Refusal
 from chat.wire import problem
+from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")
 
@@ -64,6 +65,7 @@ def wants_html() -> bool:
 def init_app(app: Flask) -> None:
     """Answers every refusal and every fault in that shape."""
     app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(ProviderError, _failed)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _fault)
 
@@ -84,7 +86,12 @@ def answer(code: str, status: int | None = None, retry_after: float | None = Non
 
 def _refused(refusal: Refusal) -> Response:
     log.info("refused %s: %s", request.path, refusal)
-    return answer(refusal.code, retry_after=refusal.retry_after)
+    return answer(refusal.code, refusal.status, refusal.retry_after)
+
+
+def _failed(error: ProviderError) -> Response:
+    log.warning("%s: %s", request.path, error)
+    return answer(error.reason, retry_after=error.retry_after)
 
 
 def _http(error: HTTPException) -> Response:

@@ -22,6 +22,7 @@ class Exchange:
 
     id: str
     question: str
+    files: list[dict[str, Any]]
     state: str
     html: Markup
     thoughts: str
@@ -69,6 +70,8 @@ def page(
             exchanges=_exchanges(talk),
             problem=problem,
             draft=draft,
+            accepts=site.uploads.accepts(agent),
+            max_file_bytes=site.uploads.most_bytes,
             max_chars=site.settings.max_message_chars,
             language=language(),
         ),
@@ -87,6 +90,7 @@ def _exchange(answer: Answer) -> Exchange:
     return Exchange(
         id=answer.id,
         question=answer.question,
+        files=answer.files,
         state=answer.state,
         html=Markup("".join(render_blocks(answer.replies))),
         thoughts=answer.thoughts,

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from flask import Request
@@ -21,8 +21,10 @@ class Asked:
     agent: Agent | None
     conversation_id: str | None
     wants_events: bool
+    files: list[str]
 
 
+LARGEST_JSON = 4 * 1024 * 1024
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -32,6 +34,7 @@ class _Body(BaseModel):
     message: str
     agent: str | None = None
     conversation_id: str | None = None
+    files: list[str] = []
     stream: bool | None = None
 
 
@@ -63,14 +66,16 @@ def read(request: Request, agents: Agents, max_chars: int) -> Asked:
     else:
         document = _document(request)
         asked = _from_coze(document, agents) if "additional_messages" in document else _ours(document, agents)
-    return Asked(
-        _legible(asked.message, max_chars), asked.agent, asked.conversation_id or None, asked.wants_events
+    return replace(
+        asked, message=_legible(asked.message, max_chars), conversation_id=asked.conversation_id or None
     )
 
 
 def _document(request: Request) -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType
+    if (request.content_length or 0) > LARGEST_JSON:
+        raise Refusal("too_long", f"{request.content_length} bytes")
     try:
         document = json.loads(request.get_data(cache=False))
     except (ValueError, RecursionError):
@@ -82,8 +87,8 @@ def _document(request: Request) -> dict[str, Any]:
 
 def _ours(document: dict[str, Any], agents: Agents) -> Asked:
     body = _checked(_Body, document)
-    agent = _named(agents, body.agent) if body.agent is not None else None
-    return Asked(body.message, agent, body.conversation_id, bool(body.stream))
+    agent = agents.named(body.agent) if body.agent is not None else None
+    return Asked(body.message, agent, body.conversation_id, bool(body.stream), body.files)
 
 
 def _from_coze(document: dict[str, Any], agents: Agents) -> Asked:
@@ -94,16 +99,17 @@ def _from_coze(document: dict[str, Any], agents: Agents) -> Asked:
     users = [message for message in body.additional_messages if message.role == "user"]
     if not users:
         raise Refusal("bad_input", "no message of the user")
-    return Asked(_words(users[-1]), agent, body.conversation_id, bool(body.stream))
+    return Asked(_words(users[-1]), agent, body.conversation_id, bool(body.stream), [])
 
 
 def _from_form(request: Request, agents: Agents) -> Asked:
     name = request.form.get("agent")
     return Asked(
         request.form.get("message", ""),
-        _named(agents, name) if name else None,
+        agents.named(name) if name else None,
         request.form.get("conversation_id"),
         wants_events=False,
+        files=[],
     )
 
 
@@ -112,13 +118,6 @@ def _checked(model: type[Model], document: dict[str, Any]) -> Model:
         return model.model_validate(document)
     except ValidationError as error:
         raise Refusal("bad_input", str(error.errors()[0]["loc"])) from None
-
-
-def _named(agents: Agents, name: str) -> Agent:
-    agent = agents.get(name)
-    if agent is None:
-        raise Refusal("not_found", "an unknown agent")
-    return agent
 
 
 def _words(message: _CozeMessage) -> str:

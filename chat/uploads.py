@@ -1,0 +1,98 @@
+"""Files that come with questions: checked first of all, kept for a day, found by their owner."""
+
+import mimetypes
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy import delete, insert, select
+
+from chat.agents import Agent
+from chat.refusals import Refusal
+from chat.storage import Storage
+from chat.storage.models import Upload, new_id, now
+from providers.base import Attachment
+
+KEPT = timedelta(days=1)
+PER_QUESTION = 10
+MEGABYTE = 1024 * 1024
+
+
+class Uploads:
+    """Keeps files in the database. `public_url` is where platforms may fetch them, None when they cannot."""
+
+    def __init__(self, storage: Storage, secret_key: str, max_mb: float, public_url: str | None) -> None:
+        self._engine = storage.engine
+        self._most = int(max_mb * MEGABYTE)
+        self._public_url = public_url
+        self._serializer = URLSafeTimedSerializer(secret_key, salt="upload")
+
+    @property
+    def most_bytes(self) -> int:
+        return self._most
+
+    def accepts(self, agent: Agent) -> tuple[str, ...]:
+        """The endings of the files this agent takes here; none when there is no way to hand them over."""
+        if not self._most or (agent.row.fetches and not self._public_url):
+            return ()
+        return agent.row.files + agent.row.images
+
+    def keep(self, visitor: str, name: str, data: bytes, agent: Agent) -> dict[str, object]:
+        """Stores a file: {id, name, content_type, size}. Raises Refusal bad_input, too_long."""
+        ending = _checked_name(name)
+        if ending not in self.accepts(agent):
+            raise Refusal("bad_input", f"a file of the kind {ending!r}", status=415)
+        if not data:
+            raise Refusal("bad_input", "an empty file")
+        if len(data) > self._most:
+            raise Refusal("too_long", f"a file of {len(data)} bytes")
+        upload = {
+            "id": new_id(),
+            "name": name,
+            "content_type": mimetypes.guess_type(name)[0] or "application/octet-stream",
+            "size": len(data),
+        }
+        with self._engine.begin() as db:
+            db.execute(delete(Upload).where(Upload.created_at < now() - KEPT))
+            db.execute(insert(Upload), {**upload, "visitor": visitor, "data": data, "created_at": now()})
+        return upload
+
+    def take(self, visitor: str, ids: list[str], agent: Agent) -> tuple[Attachment, ...]:
+        """The visitor's files for a question. Raises Refusal not_found, bad_input."""
+        if len(ids) > PER_QUESTION:
+            raise Refusal("bad_input", f"{len(ids)} files")
+        return tuple(self._attachment(visitor, one, agent) for one in ids)
+
+    def fetch(self, key: str) -> Attachment:
+        """The file that a platform asks for by its signed key. Raises Refusal not_found."""
+        try:
+            upload_id = self._serializer.loads(key, max_age=int(KEPT.total_seconds()))
+        except BadSignature:
+            raise Refusal("not_found", "a file's key") from None
+        with self._engine.connect() as db:
+            found = db.execute(select(Upload).where(Upload.id == str(upload_id))).mappings().first()
+        if found is None:
+            raise Refusal("not_found", "a file that is gone")
+        return Attachment(found["name"], found["content_type"], found["data"])
+
+    def _attachment(self, visitor: str, upload_id: str, agent: Agent) -> Attachment:
+        query = select(Upload).where(Upload.id == upload_id, Upload.visitor == visitor)
+        with self._engine.connect() as db:
+            found = db.execute(query).mappings().first()
+        if found is None:
+            raise Refusal("not_found", f"file {upload_id}")
+        if _ending(found["name"]) not in self.accepts(agent):
+            raise Refusal("bad_input", "a file for another agent", status=415)
+        url = f"{self._public_url}/files/{self._serializer.dumps(upload_id)}" if self._public_url else None
+        return Attachment(found["name"], found["content_type"], found["data"], url)
+
+
+def _checked_name(name: str) -> str:
+    """The ending of a file's name. Raises Refusal bad_input for a name that no file of a person has."""
+    if not name or len(name) > 200 or any(char in name for char in "/\\:") or not name.isprintable():
+        raise Refusal("bad_input", "a file's name")
+    return _ending(name)
+
+
+def _ending(name: str) -> str:
+    return PurePosixPath(name).suffix.removeprefix(".").lower()

@@ -1,0 +1,38 @@
+"""Files that come with a question: sent here first, fetched from here by platforms that take addresses."""
+
+from flask import Blueprint, Response, jsonify, request
+from werkzeug.datastructures import FileStorage
+
+from chat.agents import Agent
+from chat.refusals import Refusal
+from chat.web import services
+from chat.web.visitors import visitor
+
+bp = Blueprint("files", __name__)
+
+
+@bp.post("/files")
+def upload() -> Response:
+    """Takes one file, the part `file`, for the agent `agent`: {"id", "name", "content_type", "size"}."""
+    sent = request.files.getlist("file")
+    if len(sent) != 1:
+        raise Refusal("bad_input", f"{len(sent)} files")
+    response = jsonify(keep(services().agents.named(request.form.get("agent") or None), sent[0]))
+    response.status_code = 201
+    return response
+
+
+@bp.get("/files/<key>")
+def fetch(key: str) -> Response:
+    """A file, for the platform it was sent to; the key is known to nobody else."""
+    file = services().uploads.fetch(key)
+    response = Response(file.data, mimetype=file.content_type)
+    response.headers["Content-Disposition"] = "attachment"  # never shown as a page of ours
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def keep(agent: Agent, sent: FileStorage) -> dict[str, object]:
+    """Stores a file of the request at hand for the visitor. Raises Refusal as Uploads.keep."""
+    data = sent.stream.read(services().uploads.most_bytes + 1)
+    return services().uploads.keep(visitor(), sent.filename or "", data, agent)
