@@ -133,7 +133,7 @@ def _answer(tell: Callable[[Plan, Words], Response]) -> ResponseReturnValue:
     body = _body(app_id)
     question = _question(body)
     words = read(question)
-    fault = ordered(words, lambda status: {"status": 1001, "message": f"error {status}", "data": None})
+    fault = ordered(words, _error_body)
     if fault is not None:
         return fault
     if words.has("json-error"):
@@ -154,6 +154,12 @@ def _answer(tell: Callable[[Plan, Words], Response]) -> ResponseReturnValue:
     speech = compose(question, Words({"empty": ()}) if is_deaf else plain, earlier)
     picture = f"{request.host_url.rstrip('/')}{OWN}/picture.png"
     return tell(Plan(ids, _logid(), speech, words, state.settings, picture), words)
+
+
+def _error_body(status: int) -> dict[str, Any]:
+    """The code that says about the same as an HTTP status."""
+    code = {400: 1000, 401: 1116, 403: 1116, 404: 1006, 429: 1002}.get(status, 1001)
+    return {"status": code, "message": LABELS[code], "logid": _logid(), "data": None}
 
 
 def _app_id() -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from providers import tokens
-from providers.base import Done, Event, Stop, Stopped, Suggestion, Turn
+from providers.base import Done, Event, Seen, Stop, Stopped, Suggestion, Turn
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -129,50 +129,58 @@ class Qingyan:
         """Asks for a token, which costs nothing. Raises AuthRejected when the keys are wrong."""
         self._fetch_token()
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """The keys; no call tells anything of the agent without asking it."""
+        self._fetch_token(deadline)
+        yield Seen("credentials")
+        yield Seen("unseen")
+
     def _answered(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
-        if turn.streaming:
-            yield from self._streamed(turn, question, answer)
-            if not answer.has_shown:
+        try:
+            if turn.streaming:
+                yield from self._streamed(turn, question, answer)
+            if turn.streaming and not answer.has_shown:
                 # Trap 12: a stream that says nothing, of what stream_sync would tell. It asks a second time,
                 # so only after a stream that has ended as it should.
                 turn.pace.wait(turn.stop, turn.deadline)
                 turn.pace.spend()
+            if not answer.has_shown:
                 yield from self._whole(turn, question, answer)
-        else:
-            yield from self._whole(turn, question, answer)
-        if not answer.has_spoken:
-            raise EmptyAnswer("finished without an answer", provider=NAME)
+            if not answer.has_spoken:
+                raise EmptyAnswer("finished without an answer", provider=NAME)
+        except ProviderError:
+            yield from answer.end("failed")
+            raise
+        yield from answer.end()
 
     def _streamed(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+        body = _continued(question, turn, answer)
         with (
             farewell(turn.stop) as line,
-            self._asking(
-                "stream", line.stop, turn.deadline, json=_continued(question, turn, answer)
-            ) as response,
+            self._asking("stream", line.stop, turn.deadline, json=body) as response,
         ):
-            body = Body(response)
-            for event in [self._result(response, body)] if body.is_json else body.events():
+            told = Body(response)
+            for event in [self._result(response, told)] if told.is_json else told.events():
                 if not line.has_begun:
                     yield from self._taken(answer, answer.take(event))
                 if answer.is_over:
                     line.begin()
-        if answer.is_over or not answer.has_shown:
-            yield from answer.end()
-            return
-        yield from answer.end("failed")
-        raise Unavailable("broke off before the end of the answer", provider=NAME)
+        if answer.has_shown and not answer.is_over:
+            raise Unavailable("broke off before the end of the answer", provider=NAME)
 
     def _whole(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
         body = _continued(question, turn, answer)
         with self._asking("stream_sync", turn.stop, turn.deadline, json=body) as response:
             result = self._result(response, Body(response))
         yield from self._taken(answer, answer.take_whole(result))
-        yield from answer.end()
 
     def _taken(self, answer: Answer, events: Iterator[Event]) -> Iterator[Event]:
         yield from events
         if answer.failure is not None:
-            yield from answer.end("failed")
             raise self._failure(answer.failure)
 
     def _upload(self, name: str, content_type: str, data: bytes, turn: Turn) -> str:
@@ -275,13 +283,14 @@ class Qingyan:
         secret = self._options.api_secret.get_secret_value()
         return " ".join(text(told).replace(secret, "***").split())[:TOLD]
 
-    def _fetch_token(self) -> tokens.Token:
+    def _fetch_token(self, deadline: float | None = None) -> tokens.Token:
         keys = {
             "api_key": self._options.api_key.get_secret_value(),
             "api_secret": self._options.api_secret.get_secret_value(),
         }
         url = f"{self._options.api_base}/get_token"
-        with self._http.open("POST", url, json=keys, deadline=time.monotonic() + TOKEN_S) as response:
+        deadline = deadline or time.monotonic() + TOKEN_S
+        with self._http.open("POST", url, json=keys, deadline=deadline) as response:
             error = self._refused(response)
             if error is not None:
                 raise error

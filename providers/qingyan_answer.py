@@ -95,6 +95,7 @@ class Answer:
         yield from self._show_pictures()
         if self._usage is not None:
             yield self._usage
+            self._usage = None
 
     def _noted(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:

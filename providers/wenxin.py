@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from providers.base import Done, Event, Stop, Turn
+from providers.base import Done, Event, Seen, Stop, Turn
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -30,6 +30,7 @@ NAME = "wenxin"
 CHECK_S = 30.0
 WAIT_S = 3.0
 TOLD = 300
+WORDLESS = 1000
 
 # Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more, but neither
 # says that the question was not taken: the thread might hold it twice, and the day's budget count it twice.
@@ -77,24 +78,36 @@ class Wenxin:
 
     def stream(self, turn: Turn) -> Iterator[Event]:
         answer = Answer()
-        if turn.streaming:
-            yield from self._streamed(turn, answer)
-            if not answer.has_shown:
-                # §9.6: a stream that ends without a word, where getAnswer has some. It asks a second time, so
-                # only after a stream that has ended as it should.
-                turn.pace.wait(turn.stop, turn.deadline)
-                turn.pace.spend()
-                yield from self._whole(turn, answer)
-        else:
-            yield from self._whole(turn, answer)
-        if not answer.has_spoken:
-            raise EmptyAnswer("finished without an answer", provider=NAME)
+        try:
+            yield from self._answered(turn, answer)
+        except ProviderError:
+            yield from answer.end("failed")
+            raise
+        yield from answer.end()
         yield Done("content_filter" if answer.is_moderated else "stop")
 
     def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
         raise Unavailable("keeps no record of an answer", provider=NAME)
 
-    def check_credentials(self) -> None:
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base, self._options.token_base)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """The keys; then a question without words, refused for that (1000) only when the keys are good and
+        the agent is published (that order is inferred, platforms/wenxin.md §10).
+        """
+        self.check_credentials(deadline)
+        yield Seen("credentials")
+        url = f"{self._options.api_base}/assistant/getAnswer"
+        with self._http.open("POST", url, params=self._keys, json={}, deadline=deadline) as response:
+            told = self._accepted(response).json()
+        error = self._error(response, told)
+        if isinstance(error, NotConfigured | AuthRejected | QuotaExhausted):
+            raise error
+        yield Seen("agent" if error.code == WORDLESS else "unseen")
+
+    def check_credentials(self, deadline: float | None = None) -> None:
         """Asks for a token, which nobody needs but which costs no question. Raises AuthRejected.
 
         It proves that id and key belong together, not that the agent is published.
@@ -105,7 +118,8 @@ class Wenxin:
             "client_secret": self._options.secret_key.get_secret_value(),
         }
         url = f"{self._options.token_base}/oauth/2.0/token"
-        with self._http.open("GET", url, params=keys, deadline=time.monotonic() + CHECK_S) as response:
+        deadline = deadline or time.monotonic() + CHECK_S
+        with self._http.open("GET", url, params=keys, deadline=deadline) as response:
             told = _object(response)
         if told.get("error"):
             raise AuthRejected(
@@ -115,6 +129,19 @@ class Wenxin:
             raise refusal(response, "")
         if not text(told.get("access_token")):
             raise Unexpected("gave no access_token", provider=NAME)
+
+    def _answered(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+        if turn.streaming:
+            yield from self._streamed(turn, answer)
+        if turn.streaming and not answer.has_shown:
+            # §9.6: a stream that ends without a word, where getAnswer has some. It asks a second time, so
+            # only after a stream that has ended as it should.
+            turn.pace.wait(turn.stop, turn.deadline)
+            turn.pace.spend()
+        if not answer.has_shown:
+            yield from self._whole(turn, answer)
+        if not answer.has_spoken:
+            raise EmptyAnswer("finished without an answer", provider=NAME)
 
     def _streamed(self, turn: Turn, answer: Answer) -> Iterator[Event]:
         with (
@@ -126,16 +153,12 @@ class Wenxin:
                 if line.has_begun:
                     continue
                 if whole(packet.get("status")):
-                    yield from answer.end("failed")
                     raise self._error(response, packet)
                 yield from answer.take(packet)
                 if answer.is_over:
                     line.begin()
-        if answer.is_over or answer.is_whole or not answer.has_shown:
-            yield from answer.end()
-            return
-        yield from answer.end("failed")
-        raise Unavailable("broke off before the end of the answer", provider=NAME)
+        if answer.has_shown and not (answer.is_over or answer.is_whole):
+            raise Unavailable("broke off before the end of the answer", provider=NAME)
 
     def _whole(self, turn: Turn, answer: Answer) -> Iterator[Event]:
         with self._asking("getAnswer", turn, answer, turn.stop) as response:
@@ -143,17 +166,15 @@ class Wenxin:
         if whole(told.get("status")) != 0:
             raise self._error(response, told)
         yield from answer.take_whole(told)
-        yield from answer.end()
 
     @contextmanager
     def _asking(self, path: str, turn: Turn, answer: Answer, stop: Stop) -> Iterator[Response]:
         """Sends the question. Both keys are part of the address, as the platform wants it: nothing that knows
         the address may reach a log."""
-        keys = {"appId": self._options.app_id, "secretKey": self._options.secret_key.get_secret_value()}
         with self._http.open(
             "POST",
             f"{self._options.api_base}/assistant/{path}",
-            params=keys,
+            params=self._keys,
             json=self._question(turn, answer),
             headers={"Accept": "text/event-stream"} if path == "conversation" else {},
             stop=stop,
@@ -161,6 +182,10 @@ class Wenxin:
             timeout=math.inf,
         ) as response:
             yield response
+
+    @property
+    def _keys(self) -> dict[str, str]:
+        return {"appId": self._options.app_id, "secretKey": self._options.secret_key.get_secret_value()}
 
     def _question(self, turn: Turn, answer: Answer) -> Fields:
         question: Fields = {

@@ -14,7 +14,19 @@ from pydantic import ValidationError
 from emulator import create_emulator
 from emulator.accounts import DEMO
 from emulator.serving import serve
-from providers.base import Accepted, Citation, Delta, Done, Event, Media, Rewrite, Stop, Stopped, Turn
+from providers.base import (
+    Accepted,
+    Citation,
+    Delta,
+    Done,
+    Event,
+    Media,
+    Rewrite,
+    Stop,
+    Stopped,
+    ToolStep,
+    Turn,
+)
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -200,7 +212,8 @@ OUTCOMES = [
     ("!busy", RateLimited), ("!quota", QuotaExhausted), ("!unauthorized", AuthRejected),
     ("!unpublished", NotConfigured), ("!unknown", AuthRejected), ("!blocked", ContentBlocked),
     ("!late-error", Unavailable), ("!blocked-late", ContentBlocked), ("!empty", EmptyAnswer),
-    ("!cut", Unavailable), ("!http 400", Unavailable), ("!nothing 400", Unexpected),
+    ("!cut", Unavailable), ("!http 400", Unexpected), ("!http 401", AuthRejected),
+    ("!http 503", Unavailable), ("!nothing 400", Unexpected),
     ("!nothing 429", RateLimited), ("!nothing 499", Unavailable), ("!nothing 500", Unavailable),
     ("!html 404", NotConfigured), ("!html 502", Unavailable), ("!html 200", Unexpected),
     ("!nothing 200", Unavailable), ("!garbage", Unexpected), ("!json-error", Unavailable),
@@ -259,6 +272,15 @@ def test_a_platform_that_does_not_hang_up_is_left_after_a_while():
     with saying(packets(SAID, END), lingers=True) as url:
         assert Visitor(agent(url)).ask("你好") == "你好"
     assert LINGER_S <= time.monotonic() - began < LINGER_S + 1
+
+
+def test_a_tool_at_work_when_the_stream_breaks_has_failed():
+    tool = '{"content":[{"progress":{"toolsStatus":[{"status":"ing","toolName":"search"}]}}]}'
+    with saying(packets(tool, SAID)) as url:
+        alice = Visitor(agent(url))
+        with pytest.raises(Unavailable):
+            alice.ask("你好")
+    assert [step.state for step in alice.all(ToolStep)] == ["running", "failed"]
 
 
 def test_a_character_cut_in_two_at_a_proper_end_is_a_break():
