@@ -226,9 +226,11 @@ def _given(settings: Settings, platform: str) -> list[str]:
 
 
 def _resolved(value: Any, place: str) -> Any:
-    """`{ env = "NAME" }` as the secret it names; anything else as it is."""
-    if not (isinstance(value, dict) and set(value) == {"env"} and isinstance(value["env"], str)):
+    """`{ env = "NAME" }`, at any depth, as the secret it names; anything else as it is."""
+    if not isinstance(value, dict):
         return value
+    if set(value) != {"env"} or not isinstance(value["env"], str):
+        return {key: _resolved(one, f"{place}.{key}") for key, one in value.items()}
     try:
         secret = named_secret(value["env"])
     except OSError as error:
