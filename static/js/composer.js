@@ -124,12 +124,14 @@ class ChatComposer extends HTMLElement {
 
   async #stop() {
     const id = this.#exchange?.dataset.messageId
+    const button = this.querySelector(".stop")
     this.#isStopWished = true
-    this.querySelector(".stop").disabled = true
+    if (document.activeElement === button) this.#settleFocus() // a disabled button would lose it to nobody
+    button.disabled = true
     if (!id) return
     const response = await fetch(`/chat/${id}/stop`, { method: "POST", headers: { Accept: "application/json" } })
       .catch(() => null)
-    if (!response?.ok) this.querySelector(".stop").disabled = false
+    if (!response?.ok) button.disabled = false
   }
 
   #escape() {
@@ -166,16 +168,15 @@ class ChatComposer extends HTMLElement {
 
   #announce(name) {
     const status = document.querySelector("body > [role=status]")
-    status.textContent = status.dataset[name]
+    status.textContent = status.dataset[name] ?? ""
   }
 
+  /** A short answer is read out; of a long one, only that it is there. */
   #announceEnd(exchange) {
     const { state } = exchange.dataset
-    if (state === "done") {
-      const said = this.#transcript.textOf(exchange)
-      this.#announce("ready")
-      if (said.length <= 300) document.querySelector("body > [role=status]").textContent = said
-    } else if (state !== "running") this.#announce(state)
+    const said = state === "done" ? this.#transcript.textOf(exchange) : ""
+    if (said && said.length <= 300) document.querySelector("body > [role=status]").textContent = said
+    else this.#announce(state === "done" ? "ready" : state)
   }
 }
 

@@ -36,6 +36,8 @@ async function* untilTheEnd(signal, place, first) {
         yield event
         if (event.type === "done" || event.type === "error") return
       }
+      // Closed in good order, yet without an end: what we count from is no longer known. From the start, then.
+      place.last = ""
     } catch (error) {
       const isFinal = error instanceof Refused && error.status < 500 && error.status !== 429
       if (signal.aborted || isFinal || !place.message) throw error

@@ -61,10 +61,14 @@ class ChatTranscript extends HTMLElement {
       // Whoever comes anew is told everything anew.
       if (exchange.dataset.lastEventId === "0") this.#empty(exchange)
       exchange.dataset.messageId = message_id
+      this.#progress(exchange, "waiting")
     },
     lost: exchange => this.#progress(exchange, "lost"),
     status: (exchange, { state, position }) => this.#progress(exchange, state, position),
-    html: (exchange, { from, blocks }) => this.#draw(exchange, from, blocks),
+    html: (exchange, { from, blocks }) => {
+      this.#progress(exchange, "answering")
+      this.#draw(exchange, from, blocks)
+    },
     thought: (exchange, { text }) => {
       exchange.querySelector(".thought").hidden = false
       exchange.querySelector(".thought-text").append(text)

@@ -85,6 +85,13 @@ test("a lost connection is read on from the last event", async () => {
   ])
 })
 
+test("an answer that ends without an end is read again from its start", async () => {
+  const asked = await serve((request, response, count) => response.end(count === 1 ? ": keep-alive\n\n" : ANSWER))
+  const events = await all(follow("m", "99", signal))
+  assert.deepEqual(events.map(one => one.type), ["lost", "turn", "html", "done"])
+  assert.deepEqual(asked.map(one => one.last), ["99", undefined])
+})
+
 test("a server that is busy restarting is asked again", async () => {
   await serve((request, response, count) => {
     if (count === 1) response.writeHead(503).end("{}")

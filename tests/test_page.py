@@ -1,0 +1,494 @@
+"""The page in a real browser: asked, read, reloaded, stopped, copied, with and without a script."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from tests.conftest import Emulator, coze
+from tests.site import Site
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+DESK = {"viewport": {"width": 1280, "height": 800}}
+# A name, not a number: browsers trust loopback numbers, but on plain http they trust no name.
+INSECURE_HOST = "site.test"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1"],
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Person:
+    """Somebody at a browser. Whatever the page does wrong meanwhile is noted."""
+
+    site: Site
+    context: BrowserContext
+    faults: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+
+    def open(self, path: str = "/", host: str = "127.0.0.1") -> Page:
+        """A new tab."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", lambda said: self._judge(said.text))
+        page.on("request", lambda request: self._judge_address(request.url))
+        page.goto(f"http://{host}:{self.site.port}{path}")
+        self.pages.append(page)
+        return page
+
+    def _judge(self, said: str) -> None:
+        if "Content Security Policy" in said or "TrustedHTML" in said:
+            self.faults.append(said)
+
+    def _judge_address(self, url: str) -> None:
+        if not re.match(rf"(http://(127\.0\.0\.1|{INSECURE_HOST}):{self.site.port}/|data:)", url):
+            self.faults.append(f"a request to {url}")
+
+
+@pytest.fixture
+def person(browser: Browser, site: Site) -> Iterator[Callable[..., Person]]:
+    """`person(**DESK)` sits down at a browser of their own. In the end nothing may have gone wrong."""
+    everybody: list[Person] = []
+
+    def arrive(at: Site = site, **options: Any) -> Person:
+        everybody.append(Person(at, browser.new_context(**{"locale": "en-US", **DESK, **options})))
+        everybody[-1].context.set_default_timeout(15_000)
+        return everybody[-1]
+
+    yield arrive
+    for one in everybody:
+        one.context.close()
+        assert not one.faults
+
+
+@pytest.fixture
+def page(person: Callable[..., Person]) -> Page:
+    """A tab on a desk."""
+    return person().open()
+
+
+def ask(page: Page, question: str) -> Locator:
+    """Types a question and sends it with Enter; the exchange it begins."""
+    count = page.locator("#transcript > .exchange").count()
+    page.locator("#question").fill(question)
+    page.locator("#question").press("Enter")
+    return page.locator("#transcript > .exchange").nth(count)
+
+
+def has_ended(exchange: Locator, state: str = "done") -> None:
+    expect(exchange).to_have_attribute("data-state", state, timeout=20_000)
+
+
+def words(exchange: Locator) -> Locator:
+    return exchange.locator(".words")
+
+
+def test_an_answer_streams_into_the_page(page: Page) -> None:
+    exchange = ask(page, "hello !pieces 20 100")
+    expect(words(exchange)).to_contain_text("hello")
+    expect(exchange).to_have_attribute("data-state", "running")
+    expect(exchange.locator(".answer")).to_have_attribute("aria-busy", "true")
+    has_ended(exchange)
+    expect(exchange.locator(".answer")).not_to_have_attribute("aria-busy", "true")
+    assert re.search(r"/c/\w+$", page.url)
+    expect(page.locator("#conversations a")).to_have_attribute("href", re.search(r"/c/\w+$", page.url)[0])  # type: ignore[index]
+
+
+def test_markdown_is_drawn_and_does_no_harm(page: Page) -> None:
+    exchange = ask(page, "!markdown !pieces 60 5")
+    has_ended(exchange)
+    for selector in ("h1", "table", ".code .k", "math", "a[rel~=noopener]"):
+        expect(words(exchange).locator(selector).first).to_be_attached()
+    assert words(exchange).locator("script, img, iframe, [onerror]").count() == 0
+    assert page.evaluate("document.querySelectorAll('[style]').length") == 0
+
+
+def test_history_is_drawn_exactly_as_the_stream_was(page: Page) -> None:
+    exchange = ask(page, "!markdown !two !pieces 60 5")
+    has_ended(exchange)
+    drawing = """words => [...words.children].map(block => {
+        const copy = block.cloneNode(true)
+        copy.querySelectorAll("[data-copy]").forEach(button => button.remove())
+        return copy.outerHTML
+    })"""
+    streamed = words(exchange).evaluate(drawing)
+    page.reload()
+    assert words(page.locator(".exchange")).evaluate(drawing) == streamed
+
+
+def test_thoughts_steps_sources_pictures_and_suggestions(page: Page) -> None:
+    exchange = ask(page, "!think !tool !cite !image !suggest")
+    has_ended(exchange)
+    expect(exchange.locator(".tool")).to_have_attribute("data-state", "done")
+    exchange.locator(".thought summary").click()
+    expect(exchange.locator(".thought-text")).not_to_be_empty()
+    chip = exchange.locator(".suggestions button").first
+    question = chip.inner_text()
+    chip.click()
+    second = page.locator(".exchange").nth(1)
+    expect(second.locator(".question-text")).to_have_text(question)
+    has_ended(second)
+
+
+def test_a_reload_in_the_middle_reads_on(page: Page) -> None:
+    exchange = ask(page, "carry on !think !pieces 30 120")
+    expect(words(exchange)).to_contain_text("carry")
+    page.reload()
+    exchange = page.locator(".exchange")
+    expect(exchange).to_have_attribute("data-state", "running")
+    has_ended(exchange)
+    told = exchange.locator(".thought-text").text_content()
+    page.reload()
+    expect(exchange).to_have_attribute("data-state", "done")
+    assert exchange.locator(".thought-text").text_content() == told
+
+
+def test_a_second_tab_sees_the_same_answer(person: Callable[..., Person]) -> None:
+    alice = person()
+    first = alice.open()
+    exchange = ask(first, "both of us !pieces 30 120")
+    expect(words(exchange)).to_contain_text("both")
+    second = alice.open(re.search(r"/c/\w+$", first.url)[0])  # type: ignore[index]
+    expect(second.locator(".exchange")).to_have_attribute("data-state", "running")
+    has_ended(exchange)
+    has_ended(second.locator(".exchange"))
+    assert words(second.locator(".exchange")).inner_text() == words(exchange).inner_text()
+
+
+def test_a_lost_connection_is_read_on(person: Callable[..., Person]) -> None:
+    alice = person()
+    page = alice.open()
+    exchange = ask(page, "hold the line !pieces 40 120")
+    expect(words(exchange)).to_contain_text("hold")
+    page.evaluate("""() => {
+        const read = ReadableStreamDefaultReader.prototype.read
+        ReadableStreamDefaultReader.prototype.read = function () {
+            ReadableStreamDefaultReader.prototype.read = read
+            return Promise.reject(new TypeError("network error"))
+        }
+    }""")
+    expect(exchange.locator(".progress")).to_have_text("Connection lost. Connecting again…")
+    expect(exchange.locator(".progress")).not_to_have_text("Connection lost. Connecting again…")
+    has_ended(exchange)
+
+
+@pytest.mark.parametrize("how", ["button", "Escape"])
+def test_stop_stops_at_the_platform_too(person: Callable[..., Person], emulator: Emulator, how: str) -> None:
+    page = person().open()
+    before = cancelled(emulator)
+    exchange = ask(page, "!endless")
+    expect(words(exchange)).not_to_be_empty()
+    if how == "button":
+        page.get_by_role("button", name="Stop").click()
+    else:
+        page.keyboard.press("Escape")
+    has_ended(exchange, "stopped")
+    expect(exchange).to_contain_text("You stopped this answer.")
+    expect(page.locator("#question")).to_be_focused()
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    assert cancelled(emulator) == before + 1
+
+
+def cancelled(emulator: Emulator) -> int:
+    return sum("/v3/chat/cancel" in call["path"] for call in emulator.journal()["requests"])
+
+
+def test_a_failure_says_what_happened_and_can_be_tried_again(page: Page) -> None:
+    exchange = ask(page, "!late-error")
+    has_ended(exchange, "failed")
+    expect(exchange.locator(".problem.if-failed")).to_contain_text("Ask again")
+    exchange.get_by_role("button", name="Try again").click()
+    has_ended(page.locator(".exchange").nth(1), "failed")
+    page.reload()
+    expect(page.locator(".exchange").nth(1).locator(".problem.if-failed")).to_contain_text("Ask again")
+
+
+def test_a_refused_question_comes_back(page: Page) -> None:
+    page.route("**/chat?html=live", lambda route: route.fulfill(
+        status=429, content_type="application/json", body='{"error": "慢一点。", "code": "rate_limited"}'
+    ))  # fmt: skip
+    ask(page, "too fast")
+    expect(page.get_by_role("alert")).to_have_text("慢一点。")
+    expect(page.locator("#question")).to_have_value("too fast")
+    expect(page.locator(".exchange")).to_have_count(0)
+    expect(page.locator(".welcome")).to_be_visible()
+
+
+def test_an_unreachable_site_is_said_and_the_question_kept(person: Callable[..., Person]) -> None:
+    alice = person()
+    page = alice.open()
+    alice.context.set_offline(True)
+    ask(page, "anybody?")
+    expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+    expect(page.locator("#question")).to_have_value("anybody?")
+
+
+def test_without_javascript_the_form_gets_its_answer(person: Callable[..., Person]) -> None:
+    page = person(java_script_enabled=False).open()
+    page.locator("#question").fill("no script at all")
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_url("**/c/*")
+    expect(page.locator(".words")).to_contain_text("no script at all", timeout=20_000)
+    page.locator(".suggestions button, .again").first.click()
+    expect(page.locator(".exchange")).to_have_count(2)
+
+
+def test_without_javascript_the_drawer_opens(person: Callable[..., Person]) -> None:
+    page = person(java_script_enabled=False, **PHONE).open()
+    expect(page.locator(".sidebar")).to_be_hidden()
+    page.locator("label.menu").click()
+    expect(page.locator(".sidebar")).to_be_visible()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", INSECURE_HOST])
+def test_code_is_copied_on_plain_http_too(person: Callable[..., Person], host: str) -> None:
+    alice = person()
+    page = alice.open(host=host)
+    assert page.evaluate("isSecureContext") == (host == "127.0.0.1")
+    exchange = ask(page, "!markdown")
+    has_ended(exchange)
+    exchange.get_by_role("button", name="Copy the code").first.click()
+    expect(page.locator("body > [role=status]")).to_have_text("Copied")
+    page.locator("#question").focus()
+    page.keyboard.press("Control+V")
+    expect(page.locator("#question")).to_have_value(re.compile("def greet"))
+
+
+def test_the_keyboard_is_enough(person: Callable[..., Person]) -> None:
+    page = person().open()
+    back_to(page, "skip")
+    page.keyboard.press("Enter")
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.type("typed")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("twice")
+    expect(page.locator("#question")).to_have_value("typed\ntwice")
+    page.keyboard.press("Enter")
+    has_ended(page.locator(".exchange"))
+    expect(page.locator("#question")).to_be_focused()
+    back_to(page, "again")
+    page.keyboard.press("Enter")
+    has_ended(page.locator(".exchange").nth(1))
+
+
+def back_to(page: Page, name: str) -> None:
+    """Shift+Tab until an element of this class has the focus."""
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("name => document.activeElement.classList.contains(name)", name):
+            return
+    raise AssertionError(f"{name} cannot be reached")
+
+
+def test_enter_while_composing_chinese_does_not_send(page: Page) -> None:
+    page.locator("#question").fill("nihao")
+    composing = "{key: 'Enter', bubbles: true, cancelable: true, isComposing: true}"
+    page.locator("#question").evaluate(
+        f"field => field.dispatchEvent(new KeyboardEvent('keydown', {composing}))"
+    )
+    late = "{key: 'Enter', bubbles: true, cancelable: true}"
+    page.locator("#question").evaluate(f"""field => {{
+        field.dispatchEvent(new CompositionEvent('compositionend', {{bubbles: true}}))
+        field.dispatchEvent(new KeyboardEvent('keydown', {late}))
+    }}""")
+    code = "{key: 'Enter', keyCode: 229, bubbles: true, cancelable: true}"
+    page.wait_for_timeout(100)
+    page.locator("#question").evaluate(f"field => field.dispatchEvent(new KeyboardEvent('keydown', {code}))")
+    expect(page.locator(".exchange")).to_have_count(0)
+    page.locator("#question").press("Enter")
+    has_ended(page.locator(".exchange"))
+
+
+def test_on_a_phone_enter_breaks_the_line_and_the_keyboard_stays_away(person: Callable[..., Person]) -> None:
+    page = person(**PHONE).open()
+    page.locator("#question").fill("one")
+    page.locator("#question").press("End")
+    page.locator("#question").press("Enter")
+    expect(page.locator("#question")).to_have_value("one\n")
+    page.locator(".send").tap()
+    has_ended(page.locator(".exchange"))
+    expect(page.locator("#question")).not_to_be_focused()
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en-US"])
+def test_a_phone_never_scrolls_sideways(person: Callable[..., Person], language: str) -> None:
+    page = person(**PHONE, locale=language).open()
+    page.locator("#question").fill("!markdown !tool !cite !suggest " + "https://example.com/" + "x" * 300)
+    page.locator(".send").tap()
+    has_ended(page.locator(".exchange"))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator(".scroller").evaluate("scroller => scroller.scrollWidth <= scroller.clientWidth")
+
+
+def test_what_can_be_touched_is_large_enough(person: Callable[..., Person]) -> None:
+    page = person(**PHONE).open()
+    page.locator("#question").fill("!markdown !think !suggest")
+    page.locator(".send").tap()
+    has_ended(page.locator(".exchange"))
+    small = page.evaluate("""() => [...document.querySelectorAll(
+            "button, summary, textarea, label.menu, nav a, header a, .chip")]
+        .filter(one => one.checkVisibility({visibilityProperty: true}))
+        .map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+        .filter(([, box]) => box.height < 43.9 || box.width < 43.9).map(([html]) => html)""")
+    assert small == []
+
+
+def test_the_end_is_followed_until_the_reader_goes_up(page: Page) -> None:
+    exchange = ask(page, "!markdown !pieces 80 60")
+    scroller = page.locator(".scroller")
+    gap = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"
+    expect(words(exchange).locator("table")).to_be_attached()
+    assert scroller.evaluate(gap) < 20
+    scroller.hover()
+    page.mouse.wheel(0, -250)
+    expect(page.locator(".to-end")).to_be_visible()
+    top = scroller.evaluate("scroller => scroller.scrollTop")
+    has_ended(exchange)
+    assert scroller.evaluate("scroller => scroller.scrollTop") == top
+    page.locator(".to-end").click()
+    assert scroller.evaluate(gap) < 20
+    expect(page.locator(".to-end")).to_be_hidden()
+
+
+def test_nothing_jumps_while_an_answer_streams(page: Page) -> None:
+    page.evaluate("""() => {
+        window.shifted = 0
+        new PerformanceObserver(list => list.getEntries().forEach(one => { window.shifted += one.value }))
+            .observe({type: "layout-shift", buffered: true})
+    }""")
+    exchange = ask(page, "!markdown !think !pieces 60 30")
+    page.wait_for_timeout(600)  # what follows a keystroke is not counted
+    has_ended(exchange)
+    assert page.evaluate("window.shifted") < 0.02
+
+
+def test_screen_readers_hear_states_not_tokens(page: Page) -> None:
+    page.evaluate("""() => {
+        window.heard = []
+        const status = document.querySelector("body > [role=status]")
+        new MutationObserver(() => window.heard.push(status.textContent)).observe(status, {childList: true})
+    }""")
+    exchange = ask(page, "short and sweet !pieces 10 20")
+    has_ended(exchange)
+    expect(page.locator("body > [role=status]")).to_contain_text("short and sweet")
+    assert page.evaluate("window.heard.length") == 2
+    assert page.evaluate("window.heard[0]").endswith("is answering")
+    assert page.locator("[role=log]").get_attribute("aria-live") == "off"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_enough_contrast(person: Callable[..., Person], scheme: str) -> None:
+    page = person(color_scheme=scheme).open()
+    exchange = ask(page, "!markdown !think !tool !suggest")
+    has_ended(exchange)
+    last = ask(page, "!late-error")
+    has_ended(last, "failed")
+    for selector in (
+        ".question-text", ".words p", ".words a", ".words blockquote p", ".words .k", ".words .c1",
+        ".words .s2", ".by strong", ".thought summary", ".tool", ".chip", ".problem.if-failed", "#hint",
+        "h1", ".conversation", ".again",
+    ):  # fmt: skip
+        found = page.locator(f".app {selector}").last
+        if found.count():
+            assert found.evaluate(CONTRAST) >= 4.5, selector
+
+
+CONTRAST = """element => {
+    const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true})
+    const channels = colour => {
+        canvas.clearRect(0, 0, 1, 1)
+        canvas.fillStyle = colour
+        canvas.fillRect(0, 0, 1, 1)
+        return canvas.getImageData(0, 0, 1, 1).data
+    }
+    const light = colour => [...channels(colour)].slice(0, 3)
+        .map(one => one / 255).map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, one, at) => sum + one * [0.2126, 0.7152, 0.0722][at], 0)
+    let behind = element
+    while (channels(getComputedStyle(behind).backgroundColor)[3] < 255) behind = behind.parentElement
+    const [low, high] = [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor]
+        .map(light).sort((a, b) => a - b)
+    return (high + 0.05) / (low + 0.05)
+}"""
+
+
+def test_the_theme_is_remembered_without_a_flash(person: Callable[..., Person]) -> None:
+    alice = person(color_scheme="light")
+    page = alice.open()
+    page.get_by_role("button", name="Light or dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert 'data-theme="dark"' in page.request.get(page.url).text()
+    page.reload()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(22, 24, 26)"
+
+
+def test_the_language_can_be_changed(page: Page) -> None:
+    page.get_by_role("link", name="中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.get_by_role("link", name="新对话").first).to_be_visible()
+    page.goto(page.url.partition("?")[0])
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+
+
+def test_the_first_visit_is_small(person: Callable[..., Person]) -> None:
+    alice = person()
+    page = alice.context.new_page()
+    session = alice.context.new_cdp_session(page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+    asked: list[str] = []
+    session.on("Network.requestWillBeSent", lambda sent: asked.append(sent["request"]["url"]))
+    session.on("Network.loadingFinished", lambda loaded: sizes.append(loaded["encodedDataLength"]))
+    page.goto(alice.site.url)
+    page.wait_for_load_state("networkidle")
+    assert len(set(asked)) <= 8, asked  # the icon is asked for twice, and answered from the cache
+    assert sum(sizes) <= 60_000
+
+
+def test_a_page_that_is_not_there_says_so(page: Page) -> None:
+    page.goto(page.url + "c/nothing")
+    expect(page.get_by_role("heading")).to_contain_text("nothing here")
+    page.get_by_role("link").click()
+    expect(page.locator("#question")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def demo_site(start_site: Callable[..., Site], emulator: Emulator) -> Site:
+    return start_site(DEMO_URL=emulator.url)
+
+
+def test_the_demo_says_that_it_is_one(person: Callable[..., Person], demo_site: Site) -> None:
+    page = person(demo_site).open()
+    expect(page.get_by_text("not from real agents")).to_be_visible()
+    page.locator(".welcome a").last.click()
+    chosen = page.locator("h1").inner_text()
+    page.locator(".welcome [data-ask] button").first.click()
+    has_ended(page.locator(".exchange"))
+    page.reload()
+    expect(page.locator("h1")).to_have_text(chosen)
+
+
+def test_an_answer_cut_off_by_a_restart_says_so(
+    person: Callable[..., Person], start_site: Callable[..., Site], emulator: Emulator
+) -> None:
+    site = start_site(**coze(emulator))
+    page = person(site).open()
+    exchange = ask(page, "keep going !pieces 40 200")
+    expect(words(exchange)).to_contain_text("keep")
+    site.kill()
+    expect(exchange.locator(".progress")).to_contain_text("Connecting again")
+    site.start()
+    expect(exchange).not_to_have_attribute("data-state", "running", timeout=40_000)
