@@ -91,6 +91,15 @@ class _Noted:
         if self.wire is not None:
             self.wire.take(self.sock)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the other side has not hung up. Under gevent, urllib3's select costs a tenth of a poll."""
+        if self.sock is None or not hasattr(socket, "TCP_INFO"):
+            return bool(super().is_connected)  # type: ignore[misc]
+        with suppress(OSError):
+            return self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"  # ESTABLISHED
+        return False
+
     def _new_conn(self) -> socket.socket:
         line: socket.socket = super()._new_conn()  # type: ignore[misc]
         if self.wire is not None:
