@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from providers.errors import ProviderError
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -227,8 +229,33 @@ class Turn:
     pace: Pace = field(default_factory=NoPace)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look at an agent's set-up has shown; `error` is what the platform said.
+
+    `credentials`: they are accepted. `agent`: it may be asked, `detail` is its name where that is known.
+    `unseen`: only a question would show whether it may. `scope`: the token lacks the permission `detail`;
+    `stop_scope`: one that only Stop needs. `region`: the token is good at the address `detail` instead.
+    `short_lived`: the token ends within a month.
+    """
+
+    what: Literal["credentials", "agent", "unseen", "scope", "stop_scope", "region", "short_lived"]
+    detail: str = ""
+    error: ProviderError | None = None
+
+
 class Provider(Protocol):
     """One agent on one platform. Instances are shared by all threads and keep nothing of a turn."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it calls."""
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """Yields what the platform lets one see of the set-up without asking the agent anything.
+
+        Raises the ProviderError that would keep it from answering.
+        """
 
     def stream(self, turn: Turn) -> Iterator[Event]:
         """Asks the platform and yields its answer, `Done` last.

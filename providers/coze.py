@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import Any, TypeVar
 
-from providers import sse
-from providers.base import Accepted, Done, Event, Status, Stop, Stopped, Turn
+from providers import coze_check, sse
+from providers.base import Accepted, Done, Event, Seen, Status, Stop, Stopped, Turn
 from providers.coze_api import ERRORS, UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
 from providers.coze_chat import TERMINAL, json_object, status_of, tool_calls, usage_of, wanted
 from providers.coze_messages import Reading
@@ -45,7 +45,15 @@ class Coze:
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options
+        self._http = http
         self._api = Api(options.api_base, options.api_token.get_secret_value(), http)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        return coze_check.check(self._options, self._http, deadline)
 
     def stream(self, turn: Turn) -> Iterator[Event]:
         """Asks, and yields the answer while it is made; in one piece when nobody reads along."""

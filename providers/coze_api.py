@@ -132,6 +132,23 @@ class Api:
             raise Unexpected("made a conversation without an id", provider=self.provider)
         return str(made["id"])
 
+    def bot(self, bot_id: str, deadline: float) -> dict[str, Any]:
+        """What Coze tells about the published agent; its name among other things."""
+        response, body = self._http.call(
+            "GET", f"{self._base}/v1/bots/{bot_id}", headers=self._headers, deadline=deadline
+        )
+        told = self.unwrap(response, body)
+        return told if isinstance(told, dict) else {}
+
+    def half_a_question(self, bot_id: str, deadline: float) -> None:
+        """A question that cannot run: nobody asks nothing, and it is not to be kept. Raises its refusal.
+
+        Token, agent and publication are looked at before the rest, so that 4000 or 4007 means that they are
+        good (that order is inferred, coze.md §12.3).
+        """
+        half = {"bot_id": bot_id, "stream": False, "auto_save_history": False}
+        self._post("/v3/chat", half, None, deadline)
+
     def unwrap(self, response: Response, body: bytes) -> Any:
         """The `data` of an envelope. Raises the error it holds, or the one its HTTP status stands for."""
         try:

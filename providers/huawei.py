@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, SecretStr
 
-from providers.base import Event, Exchange, Stopped, Turn
+from providers.base import Event, Exchange, Seen, Stopped, Turn
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -25,6 +25,8 @@ from providers.reading import fields, text
 
 SILENCE_S = 300.0  # a free deployment is one slow node
 MEMORY_LIMIT = 1_500_000  # characters, of six bytes at most; the gateway takes bodies of 12 MB
+
+EMPTY_QUERY = {"AIAE.31001701", "AIAE.22001004", "AIAE.40001001"}
 
 ERRORS: dict[str, type[ProviderError]] = {  # their code, with a status where that matters -> our name
     "AIAE.22001001": NotConfigured,  # wrong address or method, or somebody else's agent
@@ -98,7 +100,7 @@ class Huawei:
         with self._http.open(
             "POST",
             self._options.agent_url,
-            headers={"Authorization": f"Bearer {self._options.api_key.get_secret_value()}"},
+            headers=self._headers,
             json=self._question(turn, conversation),
             stop=turn.stop,
             deadline=turn.deadline,
@@ -122,6 +124,29 @@ class Huawei:
 
     def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
         raise Unavailable("keeps no record of an answer", provider=NAME)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.agent_url,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """An empty question, refused for that only when key and address are good (inferred, huawei.md §9)."""
+        with self._http.open(
+            "POST", self._options.agent_url, headers=self._headers, json={"query": ""}, deadline=deadline
+        ) as response:
+            error = self._refusal(response) if response.status >= 300 else None
+            told = next(iter(objects(response)), {}) if error is None else {}
+            if (failed := failed_part(told)) is not None:
+                error = self._failure(failed, response)
+        is_for_the_query = response.status == 400 and isinstance(error, Unexpected)
+        if error is not None and error.code not in EMPTY_QUERY and not is_for_the_query:
+            raise error
+        yield Seen("credentials")
+        yield Seen("agent" if error is not None else "unseen")
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._options.api_key.get_secret_value()}"}
 
     def _question(self, turn: Turn, conversation: str | None) -> dict[str, Any]:
         """Either the ids by which the platform remembers, or our own history: it never takes both."""

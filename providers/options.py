@@ -1,9 +1,11 @@
 """What an agent of any platform is given: checked at the start, frozen, its secrets hidden."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+QUOTES = " \t\r\n\"'`“”‘’"
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -14,7 +16,9 @@ def _base_address(value: str) -> str:
 
 
 def _token(value: SecretStr) -> SecretStr:
-    secret = value.get_secret_value().strip()
+    """The token itself, also out of a copied header or with the quotes of an example around it."""
+    copied = value.get_secret_value().strip(QUOTES)
+    secret = re.sub(r"^(authorization:)?\s*bearer\s+", "", copied, flags=re.IGNORECASE).strip(QUOTES)
     if not secret or not secret.isascii() or any(char.isspace() for char in secret):
         raise ValueError("a token is one word of letters, digits and signs: copy it again")
     return SecretStr(secret)

@@ -139,6 +139,16 @@ class Qingyan:
         yield Seen("credentials")
         yield Seen("unseen")
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """The keys; no call tells anything of the agent without asking it."""
+        self._fetch_token(deadline)
+        yield Seen("credentials")
+        yield Seen("unseen")
+
     def _answered(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
         try:
             if turn.streaming:

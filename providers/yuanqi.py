@@ -1,14 +1,15 @@
 """Tencent Yuanqi (platforms/yuanqi.md): one stateless call, so the whole history goes with each question."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from providers.base import Event, Exchange, Stop, Turn
+from providers.base import Event, Exchange, Seen, Stop, Turn
 from providers.errors import (
     NotConfigured,
     ProviderError,
@@ -45,13 +46,25 @@ FILE_TYPES = {
 }
 
 
+def _agent_id(value: str) -> str:
+    """The id, also out of the address to try the agent at, which holds it as `appid`."""
+    if "/" not in value:
+        return value
+    found = re.search(r"(?:[?&#]appid=|/agent/)([0-9A-Za-z]{12,})(?![0-9A-Za-z])", value)
+    if not found:
+        raise ValueError("no agent id in this address: copy the 体验链接 under 应用发布 › 服务状态")
+    return found[1]
+
+
 class Options(AgentOptions):
     """What a Yuanqi agent needs. Its id may be a number of 19 digits: TOML allows it without quotes."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     api_token: Token = Field(description="Token (newer consoles: appkey), under 应用发布 › API管理")
-    assistant_id: Text = Field(description="The agent's id (newer consoles: appid)")
+    assistant_id: Annotated[Text, AfterValidator(_agent_id)] = Field(
+        description="The agent's id (newer consoles: appid), or the address of its 体验链接"
+    )
     api_base: Address = Field(
         "https://yuanqi.tencent.com/openapi/v1",
         description="https://open.hunyuan.tencent.com/openapi/v1, the older host, works the same",
@@ -93,11 +106,32 @@ class Yuanqi:
     def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
         raise Unavailable("keeps no record of an answer", provider=NAME)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """A question without messages, refused for that (400) only when the token is good.
+
+        Whether the agent is looked at before the messages is not known (yuanqi.md §9 infers: after).
+        """
+        body = {"assistant_id": self._options.assistant_id, "user_id": "doctor", "messages": []}
+        with self._http.open(
+            "POST", self._options.api_base + PATH, headers=self._headers, json=body, deadline=deadline
+        ) as response:
+            error = self._refusal(response) if response.status >= 300 else None
+            if error is None:
+                next(frames(response), None)
+        if error is not None and not (response.status == 400 and isinstance(error, Unexpected)):
+            raise error
+        yield Seen("credentials")
+        yield Seen("unseen")
+
     def _asked(self, turn: Turn, stop: Stop) -> AbstractContextManager[Response]:
         return self._http.open(
             "POST",
             self._options.api_base + PATH,
-            headers={"Authorization": f"Bearer {self._token}", "X-Source": "openapi"},
+            headers=self._headers,
             json=self._question(turn),
             stop=stop,
             deadline=turn.deadline,
@@ -107,6 +141,10 @@ class Yuanqi:
     @property
     def _token(self) -> str:
         return self._options.api_token.get_secret_value()
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "X-Source": "openapi"}
 
     def _question(self, turn: Turn) -> dict[str, Any]:
         body: dict[str, Any] = {
