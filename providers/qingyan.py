@@ -125,29 +125,19 @@ class Qingyan:
     def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
         raise Unavailable("keeps no record of an answer", provider=NAME)
 
-    def check_credentials(self) -> None:
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """Only a question would tell whether the agent exists and is the account's own."""
+        self.check_credentials(deadline)
+        yield Seen("credentials")
+        yield Seen("unseen")
+
+    def check_credentials(self, deadline: float | None = None) -> None:
         """Asks for a token, which costs nothing. Raises AuthRejected when the keys are wrong."""
-        self._fetch_token()
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        return (self._options.api_base,)
-
-    def check(self, deadline: float) -> Iterator[Seen]:
-        """The keys; no call tells anything of the agent without asking it."""
         self._fetch_token(deadline)
-        yield Seen("credentials")
-        yield Seen("unseen")
-
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        return (self._options.api_base,)
-
-    def check(self, deadline: float) -> Iterator[Seen]:
-        """The keys; no call tells anything of the agent without asking it."""
-        self._fetch_token(deadline)
-        yield Seen("credentials")
-        yield Seen("unseen")
 
     def _answered(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
         try:

@@ -346,8 +346,10 @@ def test_keys_that_were_ended_later(start_emulator):
         assert failed.value.code == code
 
 
-def test_good_keys_pass_the_check(emulator):
-    agent(emulator.url).check_credentials()
+def test_a_check_sees_the_keys_and_not_the_agent(emulator):
+    one = agent(emulator.url)
+    assert [seen.what for seen in one.check(time.monotonic() + 5)] == ["credentials", "unseen"]
+    assert one.addresses == (f"{emulator.url}/chatglm/assistant-api/v1",)
 
 
 # Conversations, follow-up questions, files, limits

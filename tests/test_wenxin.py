@@ -365,14 +365,23 @@ def test_keys_are_checked_without_spending_a_question(start_emulator, status):
     assert set(paths(emulator)) == {"token"}
 
 
+def test_a_check_sees_the_keys_and_the_agent(wenxin):
+    one = agent(wenxin.url)
+    assert [seen.what for seen in one.check(time.monotonic() + 5)] == ["credentials", "agent"]
+    assert one.addresses == (wenxin.url, wenxin.url)
+    with pytest.raises(TimedOut):
+        list(one.check(time.monotonic()))
+
+
 def test_wrong_keys_and_an_agent_that_is_not_published(wenxin):
     with pytest.raises(AuthRejected):
         Visitor(agent(wenxin.url, secret_key="EmuSecretWrong")).ask("你好")
     offline = agent(
         wenxin.url, app_id="EmuAgentAAAAAAAAAAAAAAAAAAAAAA02", secret_key="EmuSecretBBBBBBBBBBBBBBBBBBBBB02"
     )
-    with pytest.raises(NotConfigured):
-        Visitor(offline).ask("你好")
+    for act in (lambda: Visitor(offline).ask("你好"), lambda: list(offline.check(time.monotonic() + 5))):
+        with pytest.raises(NotConfigured):
+            act()
 
 
 def nobody_listens() -> str:
