@@ -31,7 +31,6 @@ CHECK_S = 30.0
 WAIT_S = 3.0
 TOLD = 300
 WORDLESS = 1000
-WORDLESS = 1000
 
 # Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more, but neither
 # says that the question was not taken: the thread might hold it twice, and the day's budget count it twice.
@@ -183,10 +182,6 @@ class Wenxin:
             timeout=math.inf,
         ) as response:
             yield response
-
-    @property
-    def _keys(self) -> dict[str, str]:
-        return {"appId": self._options.app_id, "secretKey": self._options.secret_key.get_secret_value()}
 
     @property
     def _keys(self) -> dict[str, str]:
