@@ -32,6 +32,7 @@ __all__ = ["ERRORS", "PROVIDER", "Coze", "Options"]
 BUSY_S = 30.0  # how long a question waits for the chat before it
 QUIET_S = 90.0  # Coze sends no keep-alives, and tools can be silent for long
 LAST_WORDS_S = 2.0  # how long the end marker may lag behind the end
+LAST_BYTES_S = 0.1  # how long the answer may take to close, which saves its connection for the next
 UNBORN_S = 2.0  # how long a stopped question may take to name the chat that is to be cancelled
 TROUBLE_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 DONE = {"done", "conversation.stream.done"}
@@ -87,6 +88,7 @@ class _Run:
         self._trace: str | None = None
         self._reading = Reading(said)
         self._end: dict[str, Any] | None = None
+        self._is_done = False
         self._busy_until: float | None = None
         self._busy_pause = 1.0
 
@@ -214,16 +216,15 @@ class _Run:
     def _from_events(self, response: Response) -> Generator[Event, None, bool]:
         """The answer as it comes. Returns whether that was all, or the record has to say the rest."""
         reading, stop = self._reading, self._turn.stop
-        was_ended_properly = False
         for event in self._events(response):
             if event.name == "conversation.message.delta":
                 stop.check()
                 if (message := json_object(event.data)) is not None:
                     yield from reading.delta(message)
             elif event.name in DONE:
-                was_ended_properly = True
-                break
-            else:
+                self._is_done = True
+                response.hurry(LAST_BYTES_S)
+            elif not self._is_done:
                 yield from self._from_event(event)
                 if self._end is None:
                     stop.check()
@@ -233,7 +234,7 @@ class _Run:
                     response.hurry(LAST_WORDS_S)
         if self._chat is None and self._end is None:
             raise Unavailable("closed before it named a chat", provider=self._api.provider, trace=self._trace)
-        if self._end is None and was_ended_properly and reading.has_answer and reading.is_whole:
+        if self._end is None and self._is_done and reading.has_answer and reading.is_whole:
             self._end = {"status": "completed"}
         if self._end is None:
             yield Status("recovering")
@@ -246,7 +247,7 @@ class _Run:
         try:
             yield from sse.parse(response.pieces(quiet=QUIET_S))
         except (Stopped, TimedOut):
-            if self._end is None:
+            if self._end is None and not self._is_done:
                 raise
         except Unavailable as error:
             if self._chat is None:

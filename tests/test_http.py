@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 
 import pytest
 import requests
@@ -80,8 +81,14 @@ def either(request, serve, tls, bundle) -> Callable[[Answer], tuple[Server, Http
     return start
 
 
-def door(**network: object) -> Http:
-    return Http("coze", Network(**network))
+@cache
+def network(**options: str) -> Network:
+    """One for all doors of a kind: the authorities are slow to load."""
+    return Network(**options)
+
+
+def door(**options: str | None) -> Http:
+    return Http("coze", network(**{name: value for name, value in options.items() if value}))
 
 
 def always(response: bytes, keep: bool = True) -> Answer:
