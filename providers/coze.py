@@ -1,5 +1,6 @@
 """Coze (扣子): an agent published to its API, streamed or polled (platforms/coze.md §1, §2, §11)."""
 
+import json
 import random
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -8,7 +9,7 @@ from threading import Timer
 from typing import Any, TypeVar
 
 from providers import coze_check, sse
-from providers.base import Accepted, Done, Event, Seen, Status, Stop, Stopped, Turn
+from providers.base import Accepted, Attachment, Done, Event, Seen, Status, Stop, Stopped, Turn
 from providers.coze_api import ERRORS, UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
 from providers.coze_chat import TERMINAL, json_object, status_of, tool_calls, usage_of, wanted
 from providers.coze_messages import Reading
@@ -30,6 +31,7 @@ from providers.sse import ServerEvent
 __all__ = ["ERRORS", "PROVIDER", "Coze", "Options"]
 
 BUSY_S = 30.0  # how long a question waits for the chat before it
+CLEAR_S = 15.0
 QUIET_S = 90.0  # Coze sends no keep-alives, and tools can be silent for long
 LAST_WORDS_S = 2.0  # how long the end marker may lag behind the end
 LAST_BYTES_S = 0.1  # how long the answer may take to close, which saves its connection for the next
@@ -66,6 +68,10 @@ class Coze:
         run = _Run(self._options, self._api, turn, chat, said)
         yield from run.resume()
 
+    def clear(self, conversation: str) -> None:
+        """Makes the agent forget what was said so far; the thread stays. Raises ProviderError."""
+        self._api.clear(conversation, time.monotonic() + CLEAR_S)
+
     def create_conversation(self, stop: Stop | None = None, timeout: float = 30.0) -> str:
         """A new, empty thread at Coze: its id. Not needed before a first question, which makes its own."""
         return self._api.create_conversation(self._options.bot_id, stop, time.monotonic() + timeout)
@@ -87,6 +93,7 @@ class _Run:
         self._chat = chat
         self._trace: str | None = None
         self._reading = Reading(said)
+        self._question: dict[str, str] = {}
         self._end: dict[str, Any] | None = None
         self._is_done = False
         self._busy_until: float | None = None
@@ -94,6 +101,7 @@ class _Run:
 
     def ask(self) -> Iterator[Event]:
         self._turn.stop.check()
+        self._question = self._with_files()
         with self._cancelled_on_failure():
             yield from self._ask_until_accepted()
 
@@ -136,6 +144,7 @@ class _Run:
                 yield from self._replace_the_conversation()
             else:
                 raise refusal
+            self._turn.pace.wait(self._turn.stop, self._turn.deadline)
 
     @property
     def _is_conversation_of_turn(self) -> bool:
@@ -164,15 +173,28 @@ class _Run:
             include={"custom_variables", "parameters", "meta_data", "extra_params", "shortcut_command"},
             exclude_none=True,
         )
-        question = {"role": "user", "type": "question", "content": turn.question, "content_type": "text"}
         return {
             "bot_id": options.bot_id,
             "user_id": turn.user,
             "stream": turn.streaming,
             "auto_save_history": True,
-            "additional_messages": [question],
+            "additional_messages": [{"role": "user", "type": "question", **self._question}],
             **extras,
         }
+
+    def _with_files(self) -> dict[str, str]:
+        """The question's content; its files, if it brings any, are uploaded for it (§1.2, §4)."""
+        turn = self._turn
+        if not turn.attachments:
+            return {"content": turn.question, "content_type": "text"}
+        # A text without words is refused, and so are files without a text.
+        text = turn.question.strip() or " ".join(file.name for file in turn.attachments)
+        items = [{"type": "text", "text": text}]
+        for file in turn.attachments:
+            file_id = self._api.upload(file, turn.stop, turn.deadline)
+            items.append({"type": _kind_of_file(file), "file_id": file_id})
+            turn.pace.wait(turn.stop, turn.deadline)
+        return {"content": json.dumps(items, ensure_ascii=False), "content_type": "object_string"}
 
     @contextmanager
     def _stop_once_there_is_a_chat(self) -> Iterator[Stop]:
@@ -304,14 +326,19 @@ class _Run:
 
     def _insist(self, read: Callable[[], T], deadline: float) -> T:
         """Reads again after troubles that pass: a poll that fails must not cost the answer."""
+        turn = self._turn
         for pause in TROUBLE_PAUSES_S:
+            turn.pace.wait(turn.stop, deadline)
             try:
                 return read()
             except ProviderError as error:
                 if not _may_pass(error):
                     raise
+                if isinstance(error, RateLimited):
+                    turn.pace.refused(error.retry_after)
                 pause = max(pause, error.retry_after or 0.0)
             self._sleep(pause, deadline)
+        turn.pace.wait(turn.stop, deadline)
         return read()
 
     def _sleep(self, seconds: float, deadline: float) -> None:
@@ -383,6 +410,11 @@ class _Run:
                 self._options.bot_id, self._turn.stop, self._turn.deadline
             )
             yield Accepted(self._conversation)
+
+
+def _kind_of_file(file: Attachment) -> str:
+    kind = file.content_type.partition("/")[0]
+    return kind if kind in ("image", "audio") else "file"
 
 
 def _may_pass(error: ProviderError) -> bool:

@@ -4,9 +4,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 from providers import http
-from providers.base import Stop
+from providers.base import Attachment, Stop
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -148,6 +149,29 @@ class Api:
         """
         half = {"bot_id": bot_id, "stream": False, "auto_save_history": False}
         self._post("/v3/chat", half, None, deadline)
+
+    def clear(self, conversation: str, deadline: float) -> None:
+        """Begins a new section of a conversation; one that is gone (4002) holds nothing to forget."""
+        try:
+            self._post(f"/v1/conversations/{quote(conversation, safe='')}/clear", {}, None, deadline)
+        except Unexpected as error:
+            if error.code != UNKNOWN_CONVERSATION:
+                raise
+
+    def upload(self, file: Attachment, stop: Stop, deadline: float) -> str:
+        """Hands a file over: its id, good for three months and for this account."""
+        response, body = self._http.call(
+            "POST",
+            f"{self._base}/v1/files/upload",
+            files={"file": (file.name, file.data, file.content_type)},
+            headers=self._headers,
+            stop=stop,
+            deadline=deadline,
+        )
+        kept = self.unwrap(response, body)
+        if not isinstance(kept, dict) or not kept.get("id"):
+            raise Unexpected("kept a file without an id", provider=self.provider)
+        return str(kept["id"])
 
     def unwrap(self, response: Response, body: bytes) -> Any:
         """The `data` of an envelope. Raises the error it holds, or the one its HTTP status stands for."""
