@@ -1,0 +1,84 @@
+"""What is measured, one function each; each is bounded in time and gives numbers."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from bench import clients
+from bench.clients import Heard
+from bench.site import Site
+
+CHATS = 1000
+WORK_S = 8.0
+STREAMS, RATE, STREAM_S = 200, 20, 8
+BULK_STREAMS, BULK_EVENTS = 50, 2000
+NAIVE_CHATS, NAIVE_S = 20, 28.0
+
+
+@dataclass
+class Waiting:
+    """Many chats that wait: how long until all were answered, how many were, what it cost."""
+
+    seconds: float
+    answered: int
+    memory_mb: float
+    health_ms: list[float]
+
+
+async def own_time(port: int) -> float:
+    """Seconds that the platform itself takes for CHATS chats, asked by callers who never ask too early."""
+    began = time.monotonic()
+    ends = await asyncio.gather(*(clients.ask_platform(port, f"work={WORK_S}", WORK_S) for _ in range(CHATS)))
+    return max(ends) - began
+
+
+async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiting:
+    """All chats at once, /healthz and memory watched meanwhile; given up after `within` seconds."""
+    healths: list[float] = []
+    sizes: list[float] = []
+    watchers = [
+        asyncio.ensure_future(clients.watch(site.port, 0.05, healths)),
+        asyncio.ensure_future(_weigh(site, sizes)),
+    ]
+    await asyncio.sleep(0.5)
+    began = time.monotonic()
+    asked = [asyncio.ensure_future(clients.ask(site.port, f"work={WORK_S}")) for _ in range(chats)]
+    done, late = await asyncio.wait(asked, timeout=within)
+    seconds = time.monotonic() - began
+    for task in [*late, *watchers]:
+        task.cancel()
+    await asyncio.gather(*late, *watchers, return_exceptions=True)
+    return Waiting(
+        seconds, sum(task.result()[1] for task in done), max(sizes), [one * 1000 for one in healths]
+    )
+
+
+async def streaming(port: int) -> list[Heard]:
+    """Streams with a pace: each event has all the time between two of them to get here."""
+    question = f"events={RATE * STREAM_S} rate={RATE}"
+    return await asyncio.gather(*(_later(number, port, question) for number in range(STREAMS)))
+
+
+async def bulk(port: int) -> tuple[float, list[Heard]]:
+    """Streams without a pace: seconds until all have ended."""
+    began = time.monotonic()
+    question = f"events={BULK_EVENTS} rate=0"
+    heard = await asyncio.gather(*(clients.follow(port, question) for _ in range(BULK_STREAMS)))
+    return time.monotonic() - began, heard
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The value that `part` of all values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+async def _later(number: int, port: int, question: str) -> Heard:
+    await asyncio.sleep(number * 2 / STREAMS)  # visitors do not come in one millisecond
+    return await clients.follow(port, question)
+
+
+async def _weigh(site: Site, sizes: list[float]) -> None:
+    while True:
+        sizes.append(await asyncio.to_thread(site.memory_mb))
+        await asyncio.sleep(0.5)
