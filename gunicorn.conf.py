@@ -11,7 +11,13 @@ monkey.patch_all()
 import os  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
 from typing import Any  # noqa: E402
+
+import gevent  # noqa: E402
+from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
 
 from chat import demo, settings  # noqa: E402
 from chat.agents import is_demo  # noqa: E402
@@ -27,24 +33,62 @@ except settings.SettingsError as error:
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each live answer takes two or three
 
-bind = f"{_ours.host}:{_ours.port}"
-worker_class = "gevent"
-workers = 1  # live answers are in the memory of one process
-worker_connections = 8000
-preload_app = True  # wrong settings end the start with one line, and the processes share their memory
-timeout = 120
-graceful_timeout = _ours.grace_s
-keepalive = 15
-proc_name = "zhiye"
-control_socket_disable = True
-forwarded_allow_ips = "127.0.0.1,::1"
+
+class Worker(GeventWorker):  # type: ignore[misc]
+    """Stops politely: idle connections end at once, answers have GRACE_S, also those nobody reads."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._idle: dict[Any, gevent.Timeout] = {}
+        self._stop_at = 0.0
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Around a connection's wait for its next request."""
+        waiting = gevent.getcurrent()
+        try:
+            with gevent.Timeout(self.cfg.keepalive if self.alive else 1, False) as patience:
+                self._idle[waiting] = patience
+                yield
+        finally:
+            self._idle.pop(waiting, None)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._stop_at = time.monotonic() + _ours.grace_s
+        super().handle_exit(sig, frame)
+        for waiting, patience in list(self._idle.items()):
+            waiting.kill(patience, block=False)  # its patience ends now
+
+    def run(self) -> None:
+        self.cfg.set("graceful_timeout", _ours.grace_s)  # sooner than the master, which would kill us
+        super().run()
+        while services(self).runs.live() and time.monotonic() < self._stop_at:
+            self.notify()
+            gevent.sleep(0.1)
+
+
+def services(worker: Any) -> Any:
+    return worker.app.wsgi().extensions["chat"]
 
 
 def post_worker_init(worker: Any) -> None:
     """Begins to save and to look for answers left behind, before the first request."""
-    worker.app.wsgi().extensions["chat"].start()
+    services(worker).start()
 
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Saves what is being said."""
-    worker.app.wsgi().extensions["chat"].end()
+    services(worker).end()
+
+
+bind = f"{_ours.host}:{_ours.port}"
+worker_class = Worker
+workers = 1  # live answers are in the memory of one process
+worker_connections = 8000
+preload_app = True  # wrong settings end the start with one line, and the processes share their memory
+timeout = 120
+graceful_timeout = _ours.grace_s + 10  # then the master kills; a worker needs a moment to end and save
+keepalive = 15
+proc_name = "zhiye"
+control_socket_disable = True
+forwarded_allow_ips = ""  # what a proxy says is believed by TRUSTED_PROXIES alone, in app.py
