@@ -1,8 +1,8 @@
 // The form: Enter sends (not while composing Chinese), Shift+Enter breaks the line, Esc stops.
 
-import "./transcript.js"
 import { stayAboveKeyboard } from "./scroll.js"
-import { ask, follow, Refused } from "./stream.js"
+import { ask, follow, Refused, send } from "./stream.js"
+import { listFiles } from "./transcript.js"
 
 // Safari ends a composition before it tells of the Enter that ended it.
 const AFTER_COMPOSING_MS = 50
@@ -22,6 +22,7 @@ class ChatComposer extends HTMLElement {
     document.addEventListener("click", this, { signal })
     this.addEventListener("compositionend", this, { signal })
     this.addEventListener("input", this, { signal })
+    this.addEventListener("change", this, { signal })
     stayAboveKeyboard(globalThis.visualViewport, signal)
     if (!isTouchOnly.matches) this.#field.focus({ preventScroll: true })
     this.#grow()
@@ -53,6 +54,7 @@ class ChatComposer extends HTMLElement {
 
   onclick(event) {
     if (event.target.closest(".stop")) this.#stop()
+    if (event.target.closest("[data-drop-files]")) this.#choose([])
     if (event.target.closest("[data-theme-switch]")) import("./theme.js").then(theme => theme.change())
   }
 
@@ -60,20 +62,38 @@ class ChatComposer extends HTMLElement {
 
   oninput() { this.#grow() }
 
+  onchange(event) { if (event.target === this.#picker) this.#choose(this.#picker.files) }
+
   get #form() { return this.querySelector("form") }
   get #field() { return this.querySelector("textarea") }
+  get #picker() { return this.querySelector("[type=file]") }
   get #send() { return this.querySelector(".send") }
   get #problem() { return this.querySelector("[role=alert]") }
   get #transcript() { return document.querySelector("chat-transcript") }
 
   async #ask(question, isTyped) {
     const { agent, conversation_id } = this.#form.elements
-    const exchange = this.#transcript.begin(question)
+    const { signal } = this.#leaving
+    const files = isTyped ? [...this.#picker?.files ?? []] : []
+    const exchange = this.#transcript.begin(question, files)
     this.#problem.hidden = true
     if (isTyped) this.#write("")
     this.#settleFocus()
     const asked = { message: question, agent: agent.value, conversation_id: conversation_id.value || undefined }
-    await this.#read(exchange, ask(asked, this.#leaving.signal))
+    await this.#read(exchange, sendAndAsk(asked, files, signal))
+    if (files.length && exchange.isConnected) this.#choose([])
+  }
+
+  /** Shows the chosen files, unless one is too large. An empty choice takes them all back. */
+  #choose(files) {
+    const chosen = this.querySelector(".chosen")
+    if (!chosen) return
+    const isTooLarge = [...files].some(file => file.size > Number(chosen.dataset.mostBytes))
+    if (isTooLarge || !files.length) this.#picker.value = ""
+    listFiles(chosen.firstElementChild, this.#picker.files)
+    chosen.hidden = !this.#picker.files.length
+    this.#problem.hidden = !isTooLarge
+    if (isTooLarge) this.#problem.textContent = chosen.dataset.tooLarge
   }
 
   async #read(exchange, events) {
@@ -178,6 +198,12 @@ class ChatComposer extends HTMLElement {
     if (said && said.length <= 300) document.querySelector("body > [role=status]").textContent = said
     else this.#announce(state === "done" ? "ready" : state)
   }
+}
+
+async function* sendAndAsk(question, files, signal) {
+  const ids = []
+  for (const file of files) ids.push(await send(file, question.agent, signal))
+  yield* ask({ ...question, ...(ids.length ? { files: ids } : {}) }, signal)
 }
 
 customElements.define("chat-composer", ChatComposer)

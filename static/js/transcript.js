@@ -16,7 +16,8 @@ class ChatTranscript extends HTMLElement {
   connectedCallback() {
     const { signal } = this.#leaving
     this.#follower = followEnd(this.querySelector(".scroller"), document.querySelector(".to-end"), signal)
-    this.#follower.follow()
+    if (this.#list.children.length) this.#follower.follow()
+    else this.#follower.release() // a welcome is read from its top
     this.#addCopyButtons(this)
     this.addEventListener("click", event => {
       const button = event.target.closest("[data-copy]")
@@ -30,8 +31,9 @@ class ChatTranscript extends HTMLElement {
   get running() { return this.querySelector(".exchange[data-state=running]") }
 
   /** Adds a question, with an answer that is yet to come. */
-  begin(question) {
+  begin(question, files = []) {
     const exchange = copyOf("exchange")
+    listFiles(exchange.querySelector(".question-files"), files)
     exchange.querySelector(".question-text").textContent = question
     exchange.querySelector(".again").value = question
     exchange.querySelector(".progress").textContent = exchange.querySelector(".progress").dataset.waiting
@@ -164,10 +166,16 @@ class ChatTranscript extends HTMLElement {
   }
 
   #addCopyButtons(root) {
-    for (const code of root.querySelectorAll(".words > .code, .words .code, .code")) {
+    for (const code of root.querySelectorAll(".code")) {
       if (!code.querySelector("[data-copy]")) code.append(copyOf("copy-code"))
     }
   }
+}
+
+/** Shows the names of files that come with a question. */
+export function listFiles(list, files) {
+  list.textContent = ""
+  for (const { name } of files) add(list, copyOf("file")).querySelector(".file-name").textContent = name
 }
 
 function add(list, item) {
