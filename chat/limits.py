@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from providers import Limits
-from providers.base import Event, Status, Stop, Turn
+from providers.base import Done, Event, Status, Stop, Turn
 from providers.errors import QuotaExhausted, RateLimited, TimedOut
 
 CHINA = timezone(timedelta(hours=8))  # the platforms' day; none says so, all are Chinese
@@ -26,10 +27,30 @@ FIRST_BACK_OFF_S = 2.0
 LONGEST_BACK_OFF_S = 60.0
 
 Spend = Callable[[str, str, int], bool]  # (account, day, limit): one more question, or False
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long somebody waits in a line: until a wish to stop, or a deadline."""
+
+    stop: Stop
+    deadline: float
+    platform: str
+    clock: Clock = time.monotonic
+
+    def wait(self, called: threading.Event, seconds: float) -> None:
+        """Waits until `called`, but not longer than so many seconds. Raises Stopped, TimedOut."""
+        self.stop.check()
+        left = self.deadline - self.clock()
+        if left <= 0:
+            raise TimedOut("still waiting in line at the deadline", provider=self.platform)
+        called.wait(min(seconds, left))
+        self.stop.check()
 
 
 class _Ticket:
-    """A place in a line. `called` is set when it may be its turn."""
+    """A place in a line. `called` wakes its holder; why, the holder has to look up."""
 
     def __init__(self) -> None:
         self.called = threading.Event()
@@ -40,7 +61,7 @@ class Rate:
 
     RUNNING, NEW = 0, 1
 
-    def __init__(self, qps: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, qps: float, clock: Clock = time.monotonic) -> None:
         self._gap = HEADROOM / qps if qps else 0.0
         self._clock = clock
         self._lock = threading.Lock()
@@ -49,18 +70,22 @@ class Rate:
         self._head: _Ticket | None = None
         self._next = 0.0
 
-    def take(self, line: int, stop: Stop) -> Iterator[int]:
-        """Waits for a call; meanwhile yields, about once a second, how many are ahead. Raises Stopped."""
+    def take(self, line: int, patience: Patience) -> Iterator[int]:
+        """Waits for a call; meanwhile tells the line of new turns how many are ahead, about once a second.
+
+        Raises Stopped, TimedOut.
+        """
+        patience.stop.check()
         ticket = _Ticket()
         with self._lock:
             self._lines[line].append(ticket)
             self._call_next()
         try:
-            with stop.interrupting(ticket.called.set):
-                while (patience := self._try(ticket)) > 0:
-                    if (ahead := self._ahead(ticket, line)) is not None:
+            with patience.stop.interrupting(ticket.called.set):
+                while (wait := self._wait_of(ticket, line)) > 0:
+                    if line == self.NEW and (ahead := self._ahead(ticket)) is not None:
                         yield ahead
-                    self._pause(ticket, stop, min(patience, LOOK_S))
+                    patience.wait(ticket.called, min(wait, LOOK_S))
         finally:
             self._leave(ticket, line)
 
@@ -69,37 +94,33 @@ class Rate:
         with self._lock:
             self._next = max(self._next, self._clock() + seconds)
 
-    def _try(self, ticket: _Ticket) -> float:
-        """Takes the call if it is this ticket's; else says how long to wait before looking again."""
+    def _wait_of(self, ticket: _Ticket, line: int) -> float:
+        """0 when the call is this ticket's, which it then has taken; else how long to wait before looking."""
         with self._lock:
             if self._head is not ticket:
                 return LOOK_S
             wait = self._next - self._clock()
             if wait > 0:
+                # From now on only a wish to stop may wake it early; one made before this is seen next.
+                ticket.called.clear()
                 return wait
             self._next = max(self._next, self._clock()) + self._gap
+            self._served = line
             return 0.0
 
-    def _ahead(self, ticket: _Ticket, line: int) -> int | None:
-        """How many are ahead, when the wait is worth a word."""
+    def _ahead(self, ticket: _Ticket) -> int | None:
+        """How many new turns are ahead, when the wait is worth a word."""
         with self._lock:
-            number = self._lines[line].index(ticket)
-            shared = 2 if self._lines[1 - line] else 1
+            number = self._lines[self.NEW].index(ticket)
+            shared = 2 if self._lines[self.RUNNING] else 1
             wait = max(0.0, self._next - self._clock()) + number * shared * self._gap
         return number if wait >= TOLD_FROM_S else None
-
-    def _pause(self, ticket: _Ticket, stop: Stop, seconds: float) -> None:
-        if self._head is ticket:
-            stop.sleep(seconds)
-        else:
-            ticket.called.wait(seconds)
-            stop.check()
 
     def _leave(self, ticket: _Ticket, line: int) -> None:
         with self._lock:
             self._lines[line].remove(ticket)
             if self._head is ticket:
-                self._head, self._served = None, line
+                self._head = None
                 self._call_next()
 
     def _call_next(self) -> None:
@@ -121,20 +142,23 @@ class Seats:
         self._taken = 0
         self._line: deque[_Ticket] = deque()
 
-    def take(self, stop: Stop) -> Iterator[int]:
-        """Waits for a seat; meanwhile yields, about once a second, how many are ahead. Raises Stopped."""
+    def take(self, patience: Patience) -> Iterator[int]:
+        """Waits for a seat; meanwhile tells, about once a second, how many are ahead.
+
+        Raises Stopped, TimedOut.
+        """
+        patience.stop.check()
+        ticket = _Ticket()
         with self._lock:
             if not self._limit or (self._taken < self._limit and not self._line):
                 self._taken += 1
                 return
-            ticket = _Ticket()
             self._line.append(ticket)
         try:
-            while not ticket.called.is_set():
-                yield self._line.index(ticket)
-                with stop.interrupting(ticket.called.set):
-                    ticket.called.wait(LOOK_S)
-                stop.check()
+            with patience.stop.interrupting(ticket.called.set):
+                while (ahead := self._ahead(ticket)) is not None:
+                    yield ahead
+                    patience.wait(ticket.called, LOOK_S)
         except BaseException:
             self._give_up(ticket)
             raise
@@ -142,17 +166,25 @@ class Seats:
     def leave(self) -> None:
         """Gives the seat to whoever has waited longest."""
         with self._lock:
-            if self._line:
-                self._line.popleft().called.set()
-            else:
-                self._taken -= 1
+            self._pass_on()
+
+    def _ahead(self, ticket: _Ticket) -> int | None:
+        """How many are ahead; None when the seat is this ticket's."""
+        with self._lock:
+            return self._line.index(ticket) if ticket in self._line else None
 
     def _give_up(self, ticket: _Ticket) -> None:
         with self._lock:
             if ticket in self._line:
                 self._line.remove(ticket)
-                return
-        self.leave()  # the seat was given in the moment of giving up
+            else:
+                self._pass_on()  # the seat was given in the moment of giving up
+
+    def _pass_on(self) -> None:
+        if self._line:
+            self._line.popleft().called.set()
+        else:
+            self._taken -= 1
 
 
 class Account:
@@ -164,7 +196,7 @@ class Account:
         platform: str,
         limits: Limits,
         spend: Spend,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -177,20 +209,27 @@ class Account:
         self._clock = clock
         self._now = now
         self._chance = chance
+        self._lock = threading.Lock()
         self._refusals = 0
+        self._held_until = 0.0
+        self._full_day = ""
 
     def ask(self, turn: Turn, stream: Callable[[Turn], Iterator[Event]]) -> Iterator[Event]:
         """The events of `stream(turn)`, once it is this turn's turn; before, `queued` with its place.
 
         Raises QuotaExhausted before anything is asked, and whatever `stream` raises.
         """
-        yield from _queued(self._seats.take(turn.stop), turn.deadline, self._platform)
+        patience = self._patience(turn.stop, turn.deadline)
+        self._refuse_when_full()
+        yield from _queued(self._seats.take(patience))
         try:
-            yield from _queued(self._rate.take(Rate.NEW, turn.stop), turn.deadline, self._platform)
+            yield from _queued(self._rate.take(Rate.NEW, patience))
             self.spend()
             with closing(stream(turn)) as events:  # type: ignore[type-var]
-                yield from events
-            self._refusals = 0
+                for event in events:
+                    if isinstance(event, Done):
+                        self._refusals = 0
+                    yield event
         except RateLimited as error:
             self.refused(error.retry_after)
             raise
@@ -198,26 +237,49 @@ class Account:
             self._seats.leave()
 
     def wait(self, stop: Stop, deadline: float) -> None:
-        for _ in self._rate.take(Rate.RUNNING, stop):
-            if self._clock() > deadline:
-                raise TimedOut("no call was free before the deadline", provider=self._platform)
+        with closing(self._rate.take(Rate.RUNNING, self._patience(stop, deadline))) as places:  # type: ignore[type-var]
+            for _ in places:
+                pass
 
     def spend(self) -> None:
-        if self._daily and not self._spend(self._name, self._today.date().isoformat(), self._daily):
+        if not self._daily:
+            return
+        self._refuse_when_full()
+        day = self._day
+        if not self._spend(self._name, day, self._daily):
+            self._full_day = day
+            self._refuse_when_full()
+
+    def refused(self, retry_after: float | None = None) -> None:
+        with self._lock:
+            now = self._clock()
+            # Of calls that were under way together each may be refused: that is one refusal, not many.
+            if now >= self._held_until:
+                self._refusals = min(self._refusals + 1, 6)
+            longest = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** (self._refusals - 1))
+            seconds = max(retry_after or 0.0, longest * (0.5 + self._chance()))
+            self._held_until = max(self._held_until, now + seconds)
+        self._rate.hold(seconds)
+
+    def _patience(self, stop: Stop, deadline: float) -> Patience:
+        return Patience(stop, deadline, self._platform, self._clock)
+
+    def _refuse_when_full(self) -> None:
+        """Nobody waits in a line for a budget that is known to be used up."""
+        if self._full_day == self._day:
             raise QuotaExhausted(
                 f"{self._daily} questions were asked today",
                 provider=self._platform,
                 retry_after=self._until_tomorrow,
             )
 
-    def refused(self, retry_after: float | None = None) -> None:
-        seconds = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2**self._refusals)
-        self._refusals = min(self._refusals + 1, 6)
-        self._rate.hold(max(retry_after or 0.0, seconds * (0.5 + self._chance())))
-
     @property
     def _today(self) -> datetime:
         return self._now().astimezone(CHINA)
+
+    @property
+    def _day(self) -> str:
+        return self._today.date().isoformat()
 
     @property
     def _until_tomorrow(self) -> float:
@@ -226,11 +288,11 @@ class Account:
         return (midnight - self._today).total_seconds()
 
 
-def _queued(places: Iterator[int], deadline: float, platform: str) -> Iterator[Status]:
+def _queued(places: Iterator[int]) -> Iterator[Status]:
     told = None
-    for ahead in places:
-        if time.monotonic() > deadline:
-            raise TimedOut("still waiting in line at the deadline", provider=platform)
-        if ahead != told:
-            told = ahead
-            yield Status("queued", ahead)
+    # Closed here and now: an exception's traceback would keep it, and its place in the line, alive.
+    with closing(places):  # type: ignore[type-var]
+        for ahead in places:
+            if ahead != told:
+                told = ahead
+                yield Status("queued", ahead)

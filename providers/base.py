@@ -169,7 +169,10 @@ class Pace(Protocol):
         """One more question of the day's budget. Raises QuotaExhausted when there is none."""
 
     def refused(self, retry_after: float | None = None) -> None:
-        """The platform has refused a call as one too many: the whole account holds back for a while."""
+        """The platform has refused a further call as one too many: the whole account holds back for a while.
+
+        A RateLimited that a provider raises says the same without this.
+        """
 
 
 class NoPace:

@@ -14,7 +14,6 @@ from providers.errors import (
     ContentBlocked,
     NotConfigured,
     ProviderError,
-    RateLimited,
     Unavailable,
     Unexpected,
 )
@@ -107,10 +106,7 @@ class Huawei:
             timeout=SILENCE_S,
         ) as response:
             if response.status >= 300:
-                error = self._refusal(response)
-                if isinstance(error, RateLimited):
-                    turn.pace.refused(error.retry_after)
-                raise error
+                raise self._refusal(response)
             answer = Answer(conversation)
             try:
                 for told in objects(response):

@@ -86,10 +86,7 @@ class Yuanqi:
         answer = Answer()
         with farewell(turn.stop) as line, self._asked(turn, line.stop) as response:
             if response.status >= 300:
-                error = self._refusal(response)
-                if isinstance(error, RateLimited):
-                    turn.pace.refused(error.retry_after)
-                raise error
+                raise self._refusal(response)
             try:
                 for frame in frames(response):
                     if frame.get("error") and not frame.get("choices"):

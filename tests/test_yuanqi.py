@@ -14,7 +14,6 @@ from providers.base import (
     Attachment,
     Done,
     Exchange,
-    NoPace,
     Stop,
     Stopped,
     Thought,
@@ -298,19 +297,6 @@ def test_files_go_with_the_question(agent: Yuanqi) -> None:
     assert heard.text.endswith("收到附件：pdf http://a/b.pdf、image http://a/c.png")
     heard = ask(agent, "看", attachments=(Attachment("a.pdf", "application/pdf", b"%PDF"),))
     assert isinstance(heard.error, NotConfigured)
-
-
-def test_a_refusal_for_too_many_slows_the_account_down(agent: Yuanqi) -> None:
-    class Noted(NoPace):
-        refusals = 0
-
-        def refused(self, retry_after: float | None = None) -> None:
-            self.refusals += 1
-
-    pace = Noted()
-    for question in ("你好", "!busy", "!quota", "!http 500"):
-        ask(agent, question, pace=pace)
-    assert pace.refusals == 1
 
 
 def test_options() -> None:
