@@ -9,15 +9,16 @@ from flask import Flask
 from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat import demo, security, settings, storage
-from chat.access import Visitors
+from chat import cli, demo, security, settings, storage
+from chat.access import Owner, Visitors
 from chat.agents import is_demo, load_agents
 from chat.runs import Runs
 from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
 from chat.uploads import MEGABYTE, Uploads
-from chat.web import chat, conversations, errors, files, language, ops, pages, visitors
+from chat.vault import Vault
+from chat.web import chat, conversations, errors, files, language, oauth, ops, pages, visitors
 
 ROOT = Path(__file__).resolve().parent
 LARGEST_BODY = 16 * 1024 * 1024
@@ -28,7 +29,7 @@ def create_app(given: Settings | None = None) -> Flask:
     """The site, ready to serve. Raises SettingsError, one line, when a setting is wrong."""
     ours = _with_emulator(given or settings.load())
     key, store = secret_key(ours), storage.connect(ours)
-    agents = load_agents(ours, store.spend)
+    agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE))
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
@@ -37,15 +38,23 @@ def create_app(given: Settings | None = None) -> Flask:
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions["chat"] = Services(
-        ours, store, Runs(), agents, Visitors(key), Uploads(store, key, ours.upload_max_mb, ours.public_url)
+        settings=ours,
+        storage=store,
+        runs=Runs(),
+        agents=agents,
+        visitors=Visitors(key),
+        uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
+        owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
+        secret_key=key,
     )
     security.keep_secrets_out_of_logs([key, *settings.secrets(ours)])
+    cli.init_app(app)
     errors.init_app(app)
     security.init_app(app, ours.public_url)
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
-    for blueprint in (pages.bp, chat.bp, conversations.bp, files.bp, ops.bp):
+    for blueprint in (pages.bp, chat.bp, conversations.bp, files.bp, oauth.bp, ops.bp):
         app.register_blueprint(blueprint)
     app.jinja_env.globals["static"] = pages.static_address(version())
     app.wsgi_app = _behind_proxies(app.wsgi_app, ours.trusted_proxies)  # type: ignore[method-assign]
@@ -75,6 +84,8 @@ def __getattr__(name: str) -> Flask:
     """`app:app` is made when a server asks for it, so that importing this module does nothing."""
     if name != "app":
         raise AttributeError(name)
+    if cli.is_looked_up():
+        return cli.commands()
     try:
         globals()["app"] = create_app()
     except SettingsError as error:

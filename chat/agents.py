@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import ssl
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from chat import demo
 from chat.limits import Account, Spend
 from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError, named_secret
+from chat.vault import Vault
 from providers import PLATFORMS, Row, load
 from providers.base import Provider
 from providers.http import Http, Network
@@ -84,12 +86,12 @@ class _Card(BaseModel):
     suggestions: list[str] = Field([], max_length=8)
 
 
-def load_agents(settings: Settings, spend: Spend) -> Agents:
+def load_agents(settings: Settings, spend: Spend, vault: Vault) -> Agents:
     """The agents of this site. Raises SettingsError naming the setting, or the file, table and key.
 
-    `spend` counts a question against an account's day (Storage.spend).
+    `spend` counts a question against an account's day (Storage.spend); `vault` keeps what accounts grant.
     """
-    maker = _Maker(settings, spend)
+    maker = _Maker(settings, spend, vault)
     declared = maker.declared(settings.agents_file) if settings.agents_file else []
     covered = {agent.platform for agent in declared}
     single = [maker.single(platform) for platform in PLATFORMS if maker.is_offered(platform, covered)]
@@ -106,8 +108,9 @@ def is_demo(settings: Settings) -> bool:
 class _Maker:
     """Makes agents. Those of a platform share its pooled session, those of an account its budget."""
 
-    def __init__(self, settings: Settings, spend: Spend) -> None:
+    def __init__(self, settings: Settings, spend: Spend, vault: Vault) -> None:
         self._settings = settings
+        self._vault = vault
         self._spend = spend
         self._doors = _doors(settings)
         self._accounts: dict[str, Account] = {}
@@ -121,11 +124,7 @@ class _Maker:
             return bool(given)
         if platform in covered:  # agents.toml builds on the account's token
             return False
-        raise SettingsError(
-            f"{PLATFORMS[platform].english} is not set up: {' and '.join(missing)} is empty. Set it in .env "
-            f"(see config.example.env), or unset {' and '.join(given).upper()} as well: a site with "
-            "no platform starts in demo mode and needs no account."
-        )
+        raise _half(platform, f"{' and '.join(missing)} is empty", given)
 
     def single(self, platform: str) -> Agent:
         """The one agent that the settings make."""
@@ -133,7 +132,11 @@ class _Maker:
             return self._agent(_Card(id=platform, platform=platform), self._defaults(platform))
         except ValidationError as error:
             key, message = _first(error)
-            name = key.upper() if key in Settings.model_fields else f"{platform}_{key}".rstrip("_").upper()
+            if not key:  # what is wrong is in no one option
+                raise _half(
+                    platform, _as_settings(platform, message), _given(self._settings, platform)
+                ) from None
+            name = key.upper() if key in Settings.model_fields else f"{platform}_{key}".upper()
             raise SettingsError(f"{name}: {message}. See config.example.env.") from None
 
     def declared(self, path: Path) -> list[Agent]:
@@ -168,6 +171,7 @@ class _Maker:
     def _agent(self, card: _Card, options: Mapping[str, Any]) -> Agent:
         module = load(card.platform)
         checked = module.Options(**options)
+        kept = (self._vault,) if PLATFORMS[card.platform].grants else ()
         return Agent(
             id=card.id,
             platform=card.platform,
@@ -177,7 +181,7 @@ class _Maker:
             welcome=card.welcome,
             suggestions=tuple(card.suggestions),
             handle=getattr(checked, "bot_id", None) or getattr(checked, "assistant_id", None),
-            provider=module.PROVIDER(checked, self._doors[card.platform]),
+            provider=module.PROVIDER(checked, self._doors[card.platform], *kept),
             account=self._account(card.platform, checked),
         )
 
@@ -223,6 +227,21 @@ def _given(settings: Settings, platform: str) -> list[str]:
         for name, field in Settings.model_fields.items()
         if name.startswith(f"{platform}_") and field.default is None and getattr(settings, name) is not None
     ]
+
+
+def _half(platform: str, what: str, given: list[str]) -> SettingsError:
+    return SettingsError(
+        f"{PLATFORMS[platform].english} is not set up: {what}. Set it in .env (see config.example.env), or "
+        f"unset {' and '.join(given).upper()} as well: a site with no platform starts in demo mode and needs "
+        "no account."
+    )
+
+
+def _as_settings(platform: str, message: str) -> str:
+    """A sentence about a platform's options, with the names they have in .env."""
+    for name in sorted(_options(platform), key=len, reverse=True):
+        message = re.sub(rf"\b{name}\b", f"{platform}_{name}".upper(), message)
+    return message
 
 
 def _resolved(value: Any, place: str) -> Any:

@@ -6,7 +6,7 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
-from chat.access import Visitors
+from chat.access import Owner, Visitors
 from chat.agents import Agents
 from chat.keeper import Keeper
 from chat.runs import Runs
@@ -27,6 +27,8 @@ class Services:
     agents: Agents
     visitors: Visitors
     uploads: Uploads
+    owner: Owner
+    secret_key: str = field(repr=False)
     _keeper: Keeper | None = None
     _turns: Turns | None = None
     _process: int | None = None

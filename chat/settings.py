@@ -16,6 +16,7 @@ GROUPS = {
     "site": ("Site", "站点"),
     "upstream": ("The way to the platforms", "到平台的网络"),
     "storage": ("Storage", "存储"),
+    "access": ("Access", "访问"),
     "limits": ("Limits", "限制"),
     "agents": ("Agents beyond one per platform", "更多智能体"),
     "coze": ("Coze", "扣子 Coze"),
@@ -105,6 +106,11 @@ class Settings(BaseSettings):
         "sqlite:///instance/chat.db", "storage", "Where conversations are kept", "对话保存在哪里"
     )
 
+    admin_password: SecretStr | None = _setting(
+        None, "access", "The owner's password, at least 12 characters: opens /oauth/coze/start",
+        "站长密码，至少 12 个字符：用于打开 /oauth/coze/start",
+    )  # fmt: skip
+
     max_message_chars: int = _setting(
         8000, "limits", "The longest question, in characters", "问题最长多少字", ge=1, le=1_000_000
     )
@@ -141,6 +147,30 @@ class Settings(BaseSettings):
         "在 coze.com 创建的智能体用 https://api.coze.com",
     )  # fmt: skip
 
+    coze_jwt_app_id: str | None = _setting(
+        None, "coze", "A service app instead of a token: the app's id", "用服务类应用（JWT）代替令牌：应用 ID"
+    )
+    coze_jwt_key_id: str | None = _setting(
+        None, "coze", "The fingerprint of its public key", "该应用公钥的指纹"
+    )
+    coze_jwt_private_key: SecretStr | None = _setting(
+        None, "coze", "Its private key, PEM; best given as COZE_JWT_PRIVATE_KEY_FILE",
+        "该应用的私钥（PEM），建议用 COZE_JWT_PRIVATE_KEY_FILE 指定文件",
+    )  # fmt: skip
+    coze_oauth_client_id: str | None = _setting(
+        None,
+        "coze",
+        "A web OAuth app instead of a token: its client id",
+        "用网页 OAuth 应用代替令牌：客户端 ID",
+    )
+    coze_oauth_client_secret: SecretStr | None = _setting(
+        None, "coze", "Its client secret; then open /oauth/coze/start as the owner",
+        "客户端密钥；填好后由站长打开 /oauth/coze/start 授权",
+    )  # fmt: skip
+    coze_web_base: Address = _setting(
+        "https://www.coze.cn", "coze", "Where a web app is authorised; https://www.coze.com for coze.com",
+        "授权网页应用的网址；coze.com 用 https://www.coze.com",
+    )  # fmt: skip
     coze_qps: float = _setting(
         20, "coze", "Calls a second the account may make, polls included; 0: no limit",
         "账号每秒最多调用次数（含轮询）；0 为不限", ge=0,
@@ -238,6 +268,8 @@ def load() -> Settings:
         raise SettingsError(".env: not UTF-8. Save it as UTF-8 text.") from error
     if settings.secret_key is not None and len(settings.secret_key.get_secret_value()) < 16:
         raise SettingsError("SECRET_KEY: too short. Use at least 16 characters, or leave it unset.")
+    if settings.admin_password is not None and len(settings.admin_password.get_secret_value()) < 12:
+        raise SettingsError("ADMIN_PASSWORD: too short. Use at least 12 characters, or leave it unset.")
     if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
         raise SettingsError(
             f"CA_BUNDLE: there is no file {settings.ca_bundle}. Name a PEM file, or unset it."

@@ -31,7 +31,8 @@ class Row:
     send it. `files`, `images`: the endings of what a question may bring. `cancels`: Stop ends the work
     there, else only our connection. `suggests`: it offers follow-up questions. `counts`: it tells the
     tokens used. `records`: an answer whose reader was lost can be read again. `clears`: it can forget a
-    conversation and go on with it. `fetches`: it takes files by addresses that it can reach.
+    conversation and go on with it. `fetches`: it takes files by addresses that it can reach. `grants`: its
+    owner may grant tokens that have to be kept.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Row:
     records: bool = False
     clears: bool = False
     fetches: bool = False
+    grants: bool = False
 
 
 PLATFORMS: dict[str, Row] = {
@@ -56,7 +58,7 @@ PLATFORMS: dict[str, Row] = {
         "扣子",
         "Coze",
         "providers.coze",
-        account=("api_base", "api_token"),
+        account=("api_base", "api_token", "jwt_app_id", "oauth_client_id"),
         limits=Limits(qps=20),
         files=tuple(
             "doc docx xls xlsx ppt pptx pdf numbers csv cpp py java c wav mp3 flac m4a aac ogg mp4 avi mov "
@@ -64,6 +66,7 @@ PLATFORMS: dict[str, Row] = {
         ),
         images=("jpg", "jpeg", "png", "gif", "webp", "heic", "heif", "bmp", "tiff"),
         clears=True,
+        grants=True,
         cancels=True,
         suggests=True,
         counts=True,

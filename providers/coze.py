@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from providers import coze_check, sse
 from providers.base import Accepted, Attachment, Done, Event, Seen, Status, Stop, Stopped, Turn
 from providers.coze_api import ERRORS, UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
+from providers.coze_auth import Vault, WebApp
 from providers.coze_chat import TERMINAL, json_object, status_of, tool_calls, usage_of, wanted
 from providers.coze_messages import Reading
-from providers.coze_options import Options
+from providers.coze_options import Options, credentials
 from providers.errors import (
     AuthRejected,
     Busy,
@@ -46,17 +47,26 @@ T = TypeVar("T")
 class Coze:
     """One agent on Coze."""
 
-    def __init__(self, options: Options, http: Http) -> None:
+    def __init__(self, options: Options, http: Http, vault: Vault | None = None) -> None:
         self._options = options
         self._http = http
-        self._api = Api(options.api_base, options.api_token.get_secret_value(), http)
+        self._credentials = credentials(options, http, vault)
+
+    @property
+    def web_app(self) -> WebApp | None:
+        """The app that the owner has to authorise, when that is how we sign in."""
+        return self._credentials if isinstance(self._credentials, WebApp) else None
+
+    @property
+    def _api(self) -> Api:
+        return Api(self._options.api_base, self._credentials, self._http)
 
     @property
     def addresses(self) -> tuple[str, ...]:
         return (self._options.api_base,)
 
     def check(self, deadline: float) -> Iterator[Seen]:
-        return coze_check.check(self._options, self._http, deadline)
+        return coze_check.check(self._options, self._credentials, self._http, deadline)
 
     def stream(self, turn: Turn) -> Iterator[Event]:
         """Asks, and yields the answer while it is made; in one piece when nobody reads along."""
@@ -96,6 +106,7 @@ class _Run:
         self._question: dict[str, str] = {}
         self._end: dict[str, Any] | None = None
         self._is_done = False
+        self._is_renewed = False
         self._busy_until: float | None = None
         self._busy_pause = 1.0
 
@@ -126,7 +137,7 @@ class _Run:
             raise
 
     def _ask_until_accepted(self) -> Iterator[Event]:
-        """Asks; again after a refusal that time (4016) or a new conversation (4002) can cure.
+        """Asks; again after a refusal that time (4016), a new conversation (4002) or a new token can cure.
 
         Only after refusals: a question that may have been taken is never asked twice.
         """
@@ -138,7 +149,9 @@ class _Run:
                 if self._chat:
                     raise
                 refusal = error
-            if isinstance(refusal, Busy):
+            if isinstance(refusal, AuthRejected) and not self._is_renewed and self._api.renew():
+                self._is_renewed = True
+            elif isinstance(refusal, Busy):
                 yield from self._wait_for_the_previous(refusal)
             elif refusal.code == UNKNOWN_CONVERSATION and self._is_conversation_of_turn:
                 yield from self._replace_the_conversation()
@@ -332,7 +345,9 @@ class _Run:
             try:
                 return read()
             except ProviderError as error:
-                if not _may_pass(error):
+                if isinstance(error, AuthRejected) and self._api.renew():
+                    pause = 0.0
+                elif not _may_pass(error):
                     raise
                 if isinstance(error, RateLimited):
                     turn.pace.refused(error.retry_after)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from providers import http
 from providers.base import Attachment, Stop
+from providers.coze_auth import Credentials
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -84,14 +85,24 @@ FAMILIES: dict[int, type[ProviderError]] = {  # their code without its last thre
 
 
 class Api:
-    """The calls of one account. Each raises what ERRORS and `http` name, with Coze's code and logid."""
+    """The calls of one turn. Each raises what ERRORS and `http` name, with Coze's code and logid."""
 
-    def __init__(self, base: str, token: str, http: Http) -> None:
+    def __init__(self, base: str, credentials: Credentials, http: Http) -> None:
         self._base = base
-        self._token = token
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._credentials = credentials
+        self._token = ""
         self._http = http
         self.provider = http.provider
+
+    def renew(self) -> bool:
+        """After a refusal: whether there is another token to try than the one last used."""
+        used = self._token
+        return self._credentials.current(refused=used) != used
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        self._token = self._credentials.current()
+        return {"Authorization": f"Bearer {self._token}"}
 
     @contextmanager
     def ask(
@@ -193,7 +204,7 @@ class Api:
         """The error for Coze's `{code, msg}`; an unknown code falls back on the HTTP status."""
         code = told.get("code")
         code = int(code) if isinstance(code, str) and code.isdecimal() else code
-        text = str(told.get("msg") or "no reason given").replace(self._token, "[token]")[:TEXT_LIMIT]
+        text = str(told.get("msg") or "no reason given").replace(self._token or "\0", "[token]")[:TEXT_LIMIT]
         kind = kind_of(code)
         if response is not None and response.status >= 400:
             if kind is Unexpected or response.status == 404:  # 404 with 4000: no such endpoint

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from providers.base import Seen, Stop
 from providers.coze_api import Api
+from providers.coze_auth import Credentials
 from providers.coze_options import Options
 from providers.errors import AuthRejected, BadQuestion, NotConfigured, ProviderError
 from providers.http import Http
@@ -14,10 +15,9 @@ ABOUT_NOTHING = {4001, 4002, 4104, 4200}
 NO_TOKEN = {401, 700012006}
 
 
-def check(options: Options, http: Http, deadline: float) -> Iterator[Seen]:
+def check(options: Options, credentials: Credentials, http: Http, deadline: float) -> Iterator[Seen]:
     """Yields what calls about nothing tell of the token, and what Coze tells of the agent."""
-    token = options.api_token.get_secret_value()
-    api, stop = Api(options.api_base, token, http), Stop()
+    api, stop = Api(options.api_base, credentials, http), Stop()
     try:
         lacks_poll = _lacking(lambda: api.retrieve(NOTHING, NOTHING, stop, deadline))
         lacks_chat = _lacking(lambda: api.half_a_question(options.bot_id, deadline), is_about_the_agent=True)
@@ -25,7 +25,7 @@ def check(options: Options, http: Http, deadline: float) -> Iterator[Seen]:
             raise lacks_chat
     except AuthRejected as refusal:
         other = SIBLINGS.get(options.api_base)
-        if not (other and _is_accepted(Api(other, token, http), deadline)):
+        if not (other and _is_accepted(Api(other, credentials, http), deadline)):
             raise
         yield Seen("region", other, refusal)
         return
@@ -40,7 +40,7 @@ def check(options: Options, http: Http, deadline: float) -> Iterator[Seen]:
         yield Seen("stop_scope", "cancelChat", lacks_cancel)
     if not lacks_chat:
         yield Seen("agent", _name(api, options.bot_id, deadline))
-    if token.startswith("pat_"):
+    if credentials.current().startswith("pat_"):
         yield Seen("short_lived")
 
 

@@ -4,8 +4,19 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
+from providers.coze_auth import Credentials, FixedToken, ServiceApp, Vault, WebApp
+from providers.http import Http
 from providers.options import Address, AgentOptions, Text, Token
 
 
@@ -37,6 +48,15 @@ MetaKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetaValue = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
+WAYS = (
+    ("api_token",),
+    ("jwt_app_id", "jwt_key_id", "jwt_private_key"),
+    ("oauth_client_id", "oauth_client_secret"),
+)
+_NONE = "api_token is empty, and so are jwt_app_id and oauth_client_id, of which one may stand instead"
+_HALF = "there is more than one of api_token, jwt_app_id and oauth_client_id"
+
+
 class ShortcutCommand(BaseModel):
     """A shortcut bound to the agent; Coze makes the query from it."""
 
@@ -47,9 +67,18 @@ class ShortcutCommand(BaseModel):
 
 
 class Options(AgentOptions):
-    """What an agent on Coze is given. The maps are sent with every question, as the sheet's §1.2 has them."""
+    """What an agent on Coze is given. The maps are sent with every question, as the sheet's §1.2 has them.
 
-    api_token: Token
+    It signs in by one of three: a token, a service app (JWT), or a web app that its owner authorises (§6).
+    """
+
+    api_token: Token | None = None
+    jwt_app_id: Text | None = None
+    jwt_key_id: Text | None = None
+    jwt_private_key: SecretStr | None = None
+    oauth_client_id: Text | None = None
+    oauth_client_secret: Token | None = None
+    web_base: Address = "https://www.coze.cn"
     bot_id: Annotated[str, BeforeValidator(_bot_id)]
     api_base: Address = "https://api.coze.cn"
     poll_interval_s: float = Field(1.0, ge=1.0, allow_inf_nan=False)
@@ -58,3 +87,28 @@ class Options(AgentOptions):
     meta_data: Annotated[dict[MetaKey, MetaValue], Field(max_length=16)] | None = None
     extra_params: dict[Literal["latitude", "longitude"], str] | None = None
     shortcut_command: ShortcutCommand | None = None
+
+    @model_validator(mode="after")
+    def _signs_in_by_one_way(self) -> "Options":
+        given = [names for names in WAYS if any(getattr(self, name) is not None for name in names)]
+        if len(given) != 1:
+            raise ValueError(_HALF if given else _NONE)
+        missing = [name for name in given[0] if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"{' and '.join(missing)} is empty")
+        return self
+
+
+def credentials(options: Options, http: Http, vault: Vault | None) -> Credentials:
+    """How calls are signed. `vault` keeps what the owner of a web app has granted."""
+    base = options.api_base
+    if options.api_token is not None:
+        return FixedToken(options.api_token.get_secret_value())
+    if options.jwt_private_key is not None:
+        key = options.jwt_private_key.get_secret_value()
+        return ServiceApp(base, options.jwt_app_id or "", options.jwt_key_id or "", key, http)
+    assert options.oauth_client_id and options.oauth_client_secret
+    if vault is None:
+        raise ValueError("a web app needs a place to keep its tokens")
+    secret = options.oauth_client_secret.get_secret_value()
+    return WebApp(base, options.web_base, options.oauth_client_id, secret, http, vault)

@@ -138,3 +138,12 @@ class Day(Base):
     account: Mapped[str] = mapped_column(String(80), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     asked: Mapped[int] = mapped_column()
+
+
+class Secret(Base):
+    """A token that the site was granted, sealed."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,0 +1,94 @@
+"""The owner authorises this site at Coze, once; the tokens that come back are kept sealed."""
+
+import secrets
+from typing import cast
+
+from flask import Blueprint, Response, render_template, request
+from flask_babel import gettext as _
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from chat.agents import Agent
+from chat.refusals import Refusal
+from chat.web import services
+from providers.coze_auth import WebApp
+
+bp = Blueprint("oauth", __name__, url_prefix="/oauth/coze")
+COOKIE = "oauth"
+STATE_LIFE_S = 600
+
+
+@bp.get("/start")
+def start() -> AnyResponse:
+    """Sends the owner to Coze. `?agent=` chooses among several agents with web apps."""
+    if not _is_owner():
+        return _ask_for_password()
+    agent, app = _web_app(request.args.get("agent"))
+    nonce = secrets.token_urlsafe(16)
+    response = redirect(app.address(_callback(), _state().dumps([agent.id, nonce])), 302)
+    response.set_cookie(
+        COOKIE,
+        nonce,
+        max_age=STATE_LIFE_S,
+        path="/oauth/coze",
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+    return response
+
+
+@bp.get("/callback")
+def callback() -> AnyResponse:
+    """Where Coze sends the owner back, with a code that is good once and a state that only we could make."""
+    if not _is_owner():
+        return _ask_for_password()
+    try:
+        agent_id, nonce = _state().loads(request.args.get("state", ""), max_age=STATE_LIFE_S)
+    except (BadSignature, ValueError, TypeError):
+        raise Refusal("bad_input", "a state that is not ours, or too old") from None
+    if not secrets.compare_digest(str(nonce), request.cookies.get(COOKIE, "")):
+        raise Refusal("cross_site", "a state of another browser")
+    code = request.args.get("code")
+    if not code:
+        raise Refusal("bad_input", f"no code: {request.args.get('error', '')[:80]}")
+    agent, app = _web_app(agent_id)
+    app.redeem(code, _callback())
+    told = _("%(agent)s is authorised. This page can be closed.", agent=agent.name)
+    response = Response(render_template("error.html", status=200, sentence=told))
+    response.delete_cookie(COOKIE, path="/oauth/coze")
+    return response
+
+
+def _web_app(agent_id: str | None) -> tuple[Agent, WebApp]:
+    for agent in services().agents.all:
+        app = getattr(agent.provider, "web_app", None)
+        if app is not None and agent_id in (None, agent.id):
+            return agent, cast(WebApp, app)
+    raise Refusal("not_found", "no agent with a web app")
+
+
+def _callback() -> str:
+    base = services().settings.public_url or request.host_url.rstrip("/")
+    return f"{base}/oauth/coze/callback"
+
+
+def _state() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(services().secret_key, salt="oauth-state")
+
+
+def _is_owner() -> bool:
+    owner = services().owner
+    if not owner.may_exist:
+        raise Refusal("not_found", "no ADMIN_PASSWORD")
+    if owner.is_locked_out():
+        raise Refusal("rate_limited", "too many wrong passwords", retry_after=owner.WINDOW_S)
+    given = request.authorization
+    return given is not None and given.type == "basic" and owner.knows(given.password)
+
+
+def _ask_for_password() -> Response:
+    response = Response(render_template("error.html", status=401, sentence=_("Please sign in first.")), 401)
+    response.headers["WWW-Authenticate"] = 'Basic realm="owner", charset="UTF-8"'
+    return response
