@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from chat.agents import Agents
@@ -34,7 +35,7 @@ class Keeper:
 
     def start(self) -> None:
         """Looks for orphans at once, then works on in the background."""
-        self._beat()
+        _try(self._beat)
         threading.Thread(target=self._work, name="keeper", daemon=True).start()
 
     def end(self) -> None:
@@ -46,13 +47,10 @@ class Keeper:
     def _work(self) -> None:
         beaten = time.monotonic()
         while not self._ended.wait(SAVE_S):
-            try:
-                self._saver.save()
-                if time.monotonic() - beaten >= BEAT_S:
-                    beaten = time.monotonic()
-                    self._beat()
-            except Exception:  # a full disk may have room again in a minute
-                log.exception("could not save")
+            _try(self._saver.save)
+            if time.monotonic() - beaten >= BEAT_S:
+                beaten = time.monotonic()
+                _try(self._beat)
 
     def _beat(self) -> None:
         self._storage.beat(self._worker, self._host, os.getpid())
@@ -80,6 +78,14 @@ class Keeper:
         elif self._storage.adopt(answer, self._worker) is not None:
             self._storage.end(answer.id, "interrupted", {"code": "unavailable"})
             log.warning("answer %s: its process died; interrupted", answer.id)
+
+
+def _try(work: Callable[[], None]) -> None:
+    """Works, or says why not: a full disk may have room again in a minute."""
+    try:
+        work()
+    except Exception:
+        log.exception("could not reach the database")
 
 
 def _is_running(pid: int) -> bool:

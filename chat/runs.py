@@ -34,9 +34,15 @@ Entry = Event | Finished | Failed
 
 
 class Log:
-    """What has happened in one answer so far. Positions count from 1; 0 is before the first entry."""
+    """What has happened in one answer so far.
 
-    def __init__(self) -> None:
+    Positions count from 1, those of a resumed answer from so far on that its earlier log cannot have come
+    there; 0 is before the first entry.
+    """
+
+    def __init__(self, start: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.start = start
+        self._clock = clock
         self._entries: list[Entry] = []
         self._changed = threading.Condition(threading.Lock())  # never taken twice
         self.ended_at: float | None = None
@@ -46,23 +52,25 @@ class Log:
         with self._changed:
             self._entries.append(entry)
             if isinstance(entry, Finished | Failed):
-                self.ended_at = time.monotonic()
+                self.ended_at = self._clock()
             self._changed.notify_all()
 
     def follow(self, position: int = 0, quiet_s: float = 15) -> Iterator[list[tuple[int, Entry]]]:
         """Yields what comes after `position`, in batches as large as the reader is slow, until the end.
 
-        An empty batch says that nothing happened for `quiet_s` seconds.
+        A position of an earlier log counts as none. An empty batch says that nothing happened for `quiet_s`
+        seconds.
         """
+        read = max(0, position - self.start)
         while True:
             with self._changed:
-                if position >= len(self._entries) and self.ended_at is None:
+                if read >= len(self._entries) and self.ended_at is None:
                     self._changed.wait(quiet_s)
-                fresh = self._entries[position:]
+                fresh = self._entries[read:]
                 ended = self.ended_at is not None
             if fresh or not ended:
-                yield list(enumerate(fresh, position + 1))
-            position += len(fresh)
+                yield list(enumerate(fresh, self.start + read + 1))
+            read += len(fresh)
             if ended:
                 return
 
@@ -76,10 +84,10 @@ class Runs:
         self._runs: dict[str, tuple[Log, Stop]] = {}
         self._forgotten_at = clock()
 
-    def open(self, message_id: str) -> tuple[Log, Stop]:
+    def open(self, message_id: str, is_resumed: bool = False) -> tuple[Log, Stop]:
         """A new log to append to, and the wish to heed."""
         self._forget_old()
-        run = (Log(), Stop())
+        run = (Log(time.time_ns() // 1_000_000 if is_resumed else 0, self._clock), Stop())
         with self._lock:
             self._runs[message_id] = run
         return run

@@ -1,9 +1,14 @@
 """Keeps what running answers hold so far, about once a second, all of them in one transaction."""
 
+import logging
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 from chat.draft import Draft
 from chat.storage import Storage
+
+log = logging.getLogger("chat.saver")
 
 
 class Saver:
@@ -13,20 +18,43 @@ class Saver:
         self._storage = storage
         self._lock = threading.Lock()
         self._drafts: dict[str, Draft] = {}
+        self._ends: dict[str, tuple[str, Mapping[str, Any]]] = {}
 
     def add(self, answer_id: str, draft: Draft) -> None:
         with self._lock:
             self._drafts[answer_id] = draft
 
-    def remove(self, answer_id: str) -> None:
+    def end(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
+        """Stores how an answer ended. When that fails, every `save` tries again: until it is stored, the
+        conversation takes no other question.
+        """
         with self._lock:
             self._drafts.pop(answer_id, None)
+            self._ends[answer_id] = (state, columns)
+        try:
+            self._store_ends()
+        except Exception:
+            log.exception("answer %s: its end could not be stored yet", answer_id)
 
     def save(self) -> None:
         """Stores the drafts that have changed since the last time."""
+        self._store_ends()
         with self._lock:
             changed = {answer_id: draft for answer_id, draft in self._drafts.items() if draft.is_dirty}
         for draft in changed.values():
             draft.is_dirty = False
-        if changed:
-            self._storage.save({answer_id: draft.columns() for answer_id, draft in changed.items()})
+        try:
+            if changed:
+                self._storage.save({answer_id: draft.columns() for answer_id, draft in changed.items()})
+        except Exception:
+            for draft in changed.values():
+                draft.is_dirty = True
+            raise
+
+    def _store_ends(self) -> None:
+        with self._lock:
+            ends = list(self._ends.items())
+        for answer_id, (state, columns) in ends:
+            self._storage.end(answer_id, state, columns)
+            with self._lock:
+                self._ends.pop(answer_id, None)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from chat.access import Visitors
@@ -70,7 +71,7 @@ class Turns:
         return stored is not None
 
     def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> Log:
-        journal, stop = self._runs.open(stored.answer_id)
+        journal, stop = self._runs.open(stored.answer_id, is_resumed=held is not None)
         turn = self._turn(inquiry, stored, stop)
         draft = held or Draft()
         run = _Run(self._storage, self._saver, inquiry.agent, stored, turn, journal, draft, bool(held))
@@ -127,16 +128,17 @@ class _Run:
         return "interrupted" if self.is_resumed else "failed"
 
     def _read(self) -> tuple[Finished | Failed, str]:
-        for event in self._events():
-            if isinstance(event, Done):
-                return self._finished(event)
-            self.draft.take(event)
-            if isinstance(event, Accepted):
-                self.storage.note_accepted(self.stored, self.draft.thread, self.draft.chat, self.draft.trace)
-            else:
-                self.journal.append(event)
-            if self.draft.size > LARGEST_ANSWER:
-                raise Unexpected("an answer without end", provider=self.agent.platform)
+        with closing(self._events()) as events:  # type: ignore[type-var]
+            for event in events:
+                if isinstance(event, Done):
+                    return self._finished(event)
+                self.draft.take(event)
+                if isinstance(event, Accepted):
+                    self._note_accepted()
+                else:
+                    self.journal.append(event)
+                if self.draft.size > LARGEST_ANSWER:
+                    raise Unexpected("an answer without end", provider=self.agent.platform)
         raise Unexpected("its provider ended without Done", provider=self.agent.platform)
 
     def _events(self) -> Iterator[Event]:
@@ -145,6 +147,13 @@ class _Run:
         for event in self.draft.events():
             self.journal.append(event)
         return self.agent.provider.resume(self.turn, self.draft.chat or "", self.draft.replies)
+
+    def _note_accepted(self) -> None:
+        draft = self.draft
+        try:
+            self.storage.note_accepted(self.stored, draft.thread, draft.chat, draft.trace)
+        except Exception:  # a database out of order must not cost the answer as well
+            log.exception("answer %s: the platform's ids could not be stored", self.stored.answer_id)
 
     def _finished(self, done: Done) -> tuple[Finished | Failed, str]:
         if done.finish_reason == "stopped":
@@ -155,15 +164,10 @@ class _Run:
 
     def _end(self, entry: Finished | Failed, state: str) -> None:
         """Stored first, told second: whoever sees the end may ask the next question at once."""
-        self.saver.remove(self.stored.answer_id)
         code = entry.code if isinstance(entry, Failed) else None
         reason = entry.finish_reason if isinstance(entry, Finished) else None
-        try:
-            self.storage.end(
-                self.stored.answer_id, state, {**self.draft.columns(), "code": code, "finish_reason": reason}
-            )
-        except Exception:
-            log.exception("answer %s: its end could not be stored", self.stored.answer_id)
+        columns = {**self.draft.columns(), "code": code, "finish_reason": reason}
+        self.saver.end(self.stored.answer_id, state, columns)
         self.journal.append(entry)
         log.info(
             "answer %s: %s by %s, %d characters in %.1f s, chat %s, trace %s",

@@ -55,11 +55,14 @@ class Wire:
         self._position = position
         self._sentence = sentence
         self._markdown = GrowingMarkdown() if is_page else None
+        self._known: set[int] | None = None  # replies begun, for a reader of an earlier log
 
     def live(self, journal: Log) -> Iterator[bytes]:
         """Yields the events of a running answer as they come, several at once to a slow reader."""
         yield HEARTBEAT + _event(self._position, "turn", self._opening)
         drawn = 0.0
+        if 0 < self._position <= journal.start:
+            self._known = set()
         for batch in journal.follow(quiet_s=QUIET_S):
             out = self._write(batch)
             yield out or HEARTBEAT
@@ -88,10 +91,21 @@ class Wire:
                 if is_last:
                     chunks.append(self._drawn(position - 1, last=True))
             if position > self._position:
-                chunks.append(self._encode(position, entry))
+                chunks.append(self._encode(position, self._anew(entry)))
         if shown and self._markdown is not None and not is_last:
             chunks.append(self._drawn(shown, last=False))
         return b"".join(chunks)
+
+    def _anew(self, entry: Entry) -> Entry | None:
+        """To a reader of an earlier log a reply begins with all of it so far, and thoughts are old."""
+        if self._known is None:
+            return entry
+        if isinstance(entry, Thought):
+            return None
+        if not isinstance(entry, Delta) or entry.reply in self._known:
+            return entry
+        self._known.add(entry.reply)
+        return Rewrite(entry.text, entry.reply)
 
     def _feed(self, markdown: GrowingMarkdown, entry: Entry) -> None:
         match entry:
@@ -106,11 +120,11 @@ class Wire:
             return b""
         return _event(max(position, self._position), "html", {"from": changes[0], "blocks": changes[1]})
 
-    def _encode(self, position: int, entry: Entry) -> bytes:
+    def _encode(self, position: int, entry: Entry | None) -> bytes:
         if isinstance(entry, Failed):
             return _event(position, "error", problem(self._sentence(entry), entry.code, entry.retry_after))
         name = NAMES.get(type(entry))
-        if name is None:
+        if entry is None or name is None:
             return b""
         fields = ((key, getattr(entry, key)) for key in entry.__slots__)
         data = {key: value for key, value in fields if value is not None}

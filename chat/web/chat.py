@@ -58,7 +58,7 @@ def follow(message_id: str) -> AnyResponse:
     """Reads an answer on from Last-Event-ID, live or finished."""
     answer = services().storage.answer_of(visitor(), message_id)
     last = request.headers.get("Last-Event-ID", "0")
-    position = int(last) if last.isascii() and last.isdigit() and len(last) < 12 else 0
+    position = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
     wire = _wire(answer.conversation_id, answer.id, answer.conversation.agent, position)
     return _events(_followed(answer, wire))
 
