@@ -107,7 +107,7 @@ class Storage:
         with self._sessions() as db:
             answer = db.get(Answer, answer_id, options=[joinedload(Answer.conversation)])
             if answer is None or answer.conversation.visitor != visitor:
-                raise Refusal("not_found", f"answer {answer_id}")
+                raise Refusal("not_found", "an answer")
             return answer
 
     def is_answering(self, conversation_id: str) -> bool:
@@ -246,11 +246,12 @@ def connect(settings: Settings) -> Storage:
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"DATABASE_URL: {error}. Name a folder that can be written.") from None
-    engine = create_engine(url, pool_size=5, max_overflow=20)
+    engine = create_engine(url, pool_size=5, max_overflow=20, hide_parameters=True)  # they are people's words
     event.listen(engine, "connect", _tune)
     from chat.storage import migrations  # alembic is large: it is imported only when there is work for it
 
     migrations.bring_up_to_date(engine, Path(url.database))
+    engine.dispose()  # SQLite's connections must not be carried into a worker
     return Storage(engine)
 
 
@@ -265,7 +266,7 @@ def _tune(connection: Any, record: Any) -> None:
 def _conversation(db: Session, visitor: str, conversation_id: str) -> Conversation:
     conversation = db.get(Conversation, conversation_id)
     if conversation is None or conversation.visitor != visitor:
-        raise Refusal("not_found", f"conversation {conversation_id}")
+        raise Refusal("not_found", "a conversation")
     return conversation
 
 
@@ -281,7 +282,7 @@ def _continued(db: Connection, visitor: str, agent: str, asked: Question) -> Que
     conversation = {"conversation": asked.conversation_id}
     found = db.execute(_OWNED, {**conversation, "visitor": visitor}).one_or_none()
     if found is None:
-        raise Refusal("not_found", f"conversation {asked.conversation_id}")
+        raise Refusal("not_found", "a conversation")
     if found.agent != agent:
         raise Refusal("bad_input", "the conversation belongs to another agent")
     latest = db.execute(_LATEST, {**conversation, "after": found.cleared_after or ""}).all()

@@ -85,12 +85,12 @@ def answer(code: str, status: int | None = None, retry_after: float | None = Non
 
 
 def _refused(refusal: Refusal) -> Response:
-    log.info("refused %s: %s", request.path, refusal)
+    log.info("refused %.100a: %.200a", request.path, str(refusal))
     return answer(refusal.code, refusal.status, refusal.retry_after)
 
 
 def _failed(error: ProviderError) -> Response:
-    log.warning("%s: %s", request.path, error)
+    log.warning("%.100a: %s", request.path, error)
     return answer(error.reason, retry_after=error.retry_after)
 
 
@@ -105,5 +105,5 @@ def _http(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("a fault of ours at %s", request.path)
+    log.exception("a fault of ours at %.100a", request.path)
     return answer("unexpected", 500)
