@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -48,12 +49,17 @@ def _is_from_our_page(ours: set[str]) -> bool:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
         return site in ("same-origin", "none")
-    return origin is None or origin in ours or origin == _origin(request.host_url)
+    # Not request.host_url: it spells 例子.中国 in Chinese, browsers in ASCII.
+    return origin is None or origin in ours or origin == _origin(f"{request.scheme}://{request.host}")
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    """The origin of an address as browsers write it: in lower case and ASCII, without the usual port."""
+    parts = urlsplit(url.lower())
+    host = parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
+    with suppress(UnicodeError):  # what is no name of a host equals no origin
+        host = host.encode("idna").decode()
+    return f"{parts.scheme}://{host}"
 
 
 class Redaction(logging.Filter):
@@ -82,5 +88,6 @@ def keep_secrets_out_of_logs(secrets: Iterable[str]) -> None:
     """Sends the log to standard error, redacted."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     redaction = Redaction(secrets)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(redaction)
+    for name in (None, "gunicorn.error", "gunicorn.access"):  # these two have handlers of their own
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(redaction)

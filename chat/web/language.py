@@ -19,7 +19,14 @@ def init_app(app: Flask) -> None:
     def remember(response: Response) -> Response:
         wish = request.args.get("lang")
         if wish in LANGUAGES:
-            response.set_cookie(COOKIE, wish, max_age=365 * 24 * 3600, httponly=True, samesite="Lax")
+            response.set_cookie(
+                COOKIE,
+                wish,
+                max_age=365 * 24 * 3600,
+                httponly=True,
+                samesite="Lax",
+                secure=request.is_secure,
+            )
         return response
 
 
