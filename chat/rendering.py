@@ -1,6 +1,7 @@
 """Markdown to safe HTML, whole or while it grows."""
 
 import re
+import time
 from collections.abc import Iterable
 
 import nh3
@@ -13,6 +14,7 @@ from chat.markdown import parser
 # does not stop everybody else's answers.
 _SMALL = 1_000
 _LARGE = 20_000
+_PIECE = 50_000
 
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLY_BREAK = '<hr class="reply">\n'
@@ -76,7 +78,10 @@ def render_blocks(replies: Iterable[str]) -> list[str]:
     """An answer of one or more replies as the blocks its readers were sent; joined, they are its HTML."""
     growing = GrowingMarkdown()
     for number, text in enumerate(replies):
-        growing.feed(text, number)
+        for begin in range(0, len(text), _PIECE):
+            growing.feed(text[begin : begin + _PIECE], number)
+            growing.changes()
+            time.sleep(0)  # a long answer must not stop everybody else's
     growing.changes(last=True)
     return growing.blocks()
 
