@@ -32,8 +32,11 @@ CAPABILITIES = {
     "records": "An answer can be read again",
     "suggests": "Follow-up questions",
     "counts": "Tells the tokens used",
-    "files": "Files",
-    "images": "Pictures",
+    "clears": "It can be made to forget",
+    "files": "Files with a question",
+    "images": "Pictures with a question",
+    "fetches": "Fetches them from here, so `PUBLIC_URL` is needed",
+    "grants": "The owner can authorise this site instead of making a token",
 }
 
 
@@ -96,6 +99,8 @@ def platforms() -> str:
 
 def _options(name: str, row: Row) -> Iterator[str]:
     yield f'`platform = "{name}"`, read by `{row.module.replace(".", "/")}.py`.'
+    if endings := (*row.files, *row.images):
+        yield f"Takes files that end in {', '.join(endings)}."
     yield ""
     yield _row("In agents.toml", "In .env", "Default", "What it is")
     yield "|---|---|---|---|"
