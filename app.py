@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from chat import cli, demo, security, settings, storage
 from chat.access import Owner, Visitors
 from chat.agents import is_demo, load_agents
+from chat.introductions import Introductions
 from chat.runs import Runs
 from chat.secret_key import secret_key
 from chat.services import Services
@@ -42,6 +43,7 @@ def create_app(given: Settings | None = None) -> Flask:
         storage=store,
         runs=Runs(),
         agents=agents,
+        introductions=Introductions(agents),
         visitors=Visitors(key),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
         owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),

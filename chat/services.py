@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from chat.access import Owner, Visitors
 from chat.agents import Agents
+from chat.introductions import Introductions
 from chat.keeper import Keeper
 from chat.runs import Runs
 from chat.saver import Saver
@@ -25,6 +26,7 @@ class Services:
     storage: Storage
     runs: Runs
     agents: Agents
+    introductions: Introductions
     visitors: Visitors
     uploads: Uploads
     owner: Owner
@@ -53,6 +55,7 @@ class Services:
             self._turns = Turns(self.settings, self.storage, self.runs, saver, self.visitors, worker)
             self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker)
             self._keeper.start()
+            self.introductions.refresh()
             self._process = os.getpid()
 
     def end(self) -> None:

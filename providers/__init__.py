@@ -32,7 +32,8 @@ class Row:
     there, else only our connection. `suggests`: it offers follow-up questions. `counts`: it tells the
     tokens used. `records`: an answer whose reader was lost can be read again. `clears`: it can forget a
     conversation and go on with it. `fetches`: it takes files by addresses that it can reach. `grants`: its
-    owner may grant tokens that have to be kept.
+    owner may grant tokens that have to be kept. `introduces`: it tells the agent's name, welcome and first
+    questions.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Row:
     clears: bool = False
     fetches: bool = False
     grants: bool = False
+    introduces: bool = False
 
 
 PLATFORMS: dict[str, Row] = {
@@ -67,6 +69,7 @@ PLATFORMS: dict[str, Row] = {
         images=("jpg", "jpeg", "png", "gif", "webp", "heic", "heif", "bmp", "tiff"),
         clears=True,
         grants=True,
+        introduces=True,
         cancels=True,
         suggests=True,
         counts=True,

@@ -275,6 +275,23 @@ class Provider(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an agent says of itself on its platform; anything may be empty."""
+
+    name: str = ""
+    description: str = ""
+    prologue: str = ""
+    suggestions: tuple[str, ...] = ()
+
+
+class Introduces(Provider, Protocol):
+    """A provider whose row says `introduces`."""
+
+    def about(self, deadline: float) -> About:
+        """Asks the platform about the agent, until `deadline`. Raises ProviderError."""
+
+
 class Clears(Provider, Protocol):
     """A provider whose row says `clears`."""
 

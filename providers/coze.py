@@ -9,10 +9,10 @@ from threading import Timer
 from typing import Any, TypeVar
 
 from providers import coze_check, sse
-from providers.base import Accepted, Attachment, Done, Event, Seen, Status, Stop, Stopped, Turn
+from providers.base import About, Accepted, Attachment, Done, Event, Seen, Status, Stop, Stopped, Turn
 from providers.coze_api import ERRORS, UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
 from providers.coze_auth import Vault, WebApp
-from providers.coze_chat import TERMINAL, json_object, status_of, tool_calls, usage_of, wanted
+from providers.coze_chat import TERMINAL, about, json_object, status_of, tool_calls, usage_of, wanted
 from providers.coze_messages import Reading
 from providers.coze_options import Options, credentials
 from providers.errors import (
@@ -77,6 +77,10 @@ class Coze:
         """Yields what `said` lacks of an earlier chat's answer; waits for its end if it still runs."""
         run = _Run(self._options, self._api, turn, chat, said)
         yield from run.resume()
+
+    def about(self, deadline: float) -> About:
+        """The published agent's name, welcome and first questions (§5). Raises ProviderError."""
+        return about(self._api.bot(self._options.bot_id, deadline))
 
     def clear(self, conversation: str) -> None:
         """Makes the agent forget what was said so far; the thread stays. Raises ProviderError."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from providers.base import Usage
+from providers.base import About, Usage
 
 SYNONYMS = {"cancelled": "canceled", "required_action": "requires_action", "compleated": "completed"}
 TERMINAL = {"completed", "failed", "canceled", "requires_action"}
@@ -57,3 +57,23 @@ def wanted(chat: dict[str, Any]) -> str:
     functions = [call.get("function") for call in tool_calls(chat)]
     names = [str(one.get("name")) for one in functions if isinstance(one, dict)]
     return "asks for the result of " + (", ".join(names) or "a step of its own")
+
+
+def about(bot: dict[str, Any]) -> About:
+    """What a bot object says of the agent (§5); its onboarding keys come in two spellings."""
+    onboarding = bot.get("onboarding_info")
+    onboarding = onboarding if isinstance(onboarding, dict) else {}
+    prologue = _text(onboarding.get("prologue") or onboarding.get("Prologue"))
+    questions = onboarding.get("suggested_questions") or onboarding.get("SuggestedQuestions")
+    return About(
+        name=_text(bot.get("name"))[:60],
+        description=_text(bot.get("description"))[:300],
+        prologue=prologue.replace("{{user_name}}", "")[:2000],  # nobody here has told a name
+        suggestions=tuple(_text(one)[:200] for one in questions if _text(one))[:6]
+        if isinstance(questions, list)
+        else (),
+    )
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""

@@ -1,17 +1,20 @@
 """One shape for every failure: a sentence for the person, a reason for the program, the right status."""
 
 import logging
+from datetime import datetime, timedelta
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import lazy_gettext as _
 from werkzeug.exceptions import HTTPException
 
+from chat.limits import CHINA
 from chat.refusals import Refusal
 from chat.wire import problem
 from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")
 
+DAY_S = 24 * 3600 + 60
 STATUS = {
     "bad_input": 400,
     "too_long": 413,
@@ -51,8 +54,13 @@ SENTENCES = {
 HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
 
 
-def sentence(code: str) -> str:
+def sentence(code: str, retry_after: float | None = None) -> str:
     """What a person is told, in their language, about a reason of the contract."""
+    if code == "quota_exhausted" and retry_after and retry_after < DAY_S:
+        at = datetime.now(CHINA) + timedelta(seconds=retry_after)
+        return str(
+            _("Today's questions are used up. Ask again after %(time)s (China time).", time=f"{at:%H:%M}")
+        )
     return str(SENTENCES[code])
 
 
@@ -74,9 +82,11 @@ def answer(code: str, status: int | None = None, retry_after: float | None = Non
     """The response for a reason of the contract."""
     status = status or STATUS[code]
     if wants_html():
-        response = Response(render_template("error.html", status=status, sentence=sentence(code)))
+        response = Response(
+            render_template("error.html", status=status, sentence=sentence(code, retry_after))
+        )
     else:
-        response = jsonify(problem(sentence(code), code, retry_after))
+        response = jsonify(problem(sentence(code, retry_after), code, retry_after))
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     if retry_after is not None:
