@@ -49,7 +49,7 @@ def create_app(given: Settings | None = None) -> Flask:
         owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
         secret_key=key,
     )
-    security.keep_secrets_out_of_logs([key, *settings.secrets(ours)])
+    security.keep_secrets_out_of_logs([key, *settings.secrets(ours), *agents.secrets])
     cli.init_app(app)
     errors.init_app(app)
     security.init_app(app, ours.public_url)

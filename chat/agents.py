@@ -6,7 +6,7 @@ import re
 import ssl
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class Agents:
 
     all: tuple[Agent, ...]
     is_demo: bool = False
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def default(self) -> Agent:
@@ -97,7 +98,7 @@ def load_agents(settings: Settings, spend: Spend, vault: Vault) -> Agents:
     single = [maker.single(platform) for platform in PLATFORMS if maker.is_offered(platform, covered)]
     agents = [*single, *declared]
     _refuse_twins(agents)
-    return Agents(tuple(agents)) if agents else Agents(tuple(maker.demo()), is_demo=True)
+    return Agents(tuple(agents or maker.demo()), not agents, frozenset(maker.secrets))
 
 
 def is_demo(settings: Settings) -> bool:
@@ -114,6 +115,7 @@ class _Maker:
         self._spend = spend
         self._doors = _doors(settings)
         self._accounts: dict[str, Account] = {}
+        self.secrets: set[str] = set()
 
     def is_offered(self, platform: str, covered: set[str]) -> bool:
         """Whether the settings alone make an agent. Raises SettingsError when they make half of one."""
@@ -142,7 +144,7 @@ class _Maker:
     def declared(self, path: Path) -> list[Agent]:
         """The agents of a TOML file."""
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"AGENTS_FILE: {path}: {error}. Mend it, or unset AGENTS_FILE.") from None
         tables = document.get("agents")
@@ -156,7 +158,8 @@ class _Maker:
             yield self._agent(_Card(id=platform, platform=platform), options)
 
     def _from_table(self, path: Path, number: int, table: dict[str, Any]) -> Agent:
-        place = f"{path}: [[agents]] number {number} ({json.dumps(table.get('id', '?'), ensure_ascii=False)})"
+        name = json.dumps(str(table.get("id", "?")), ensure_ascii=False)
+        place = f"{path}: [[agents]] number {number} ({name})"
         try:
             card = _Card.model_validate(table)
             if card.platform not in PLATFORMS:
@@ -171,6 +174,7 @@ class _Maker:
     def _agent(self, card: _Card, options: Mapping[str, Any]) -> Agent:
         module = load(card.platform)
         checked = module.Options(**options)
+        self.secrets |= {one.get_secret_value() for _, one in checked if isinstance(one, SecretStr)}
         kept = (self._vault,) if PLATFORMS[card.platform].grants else ()
         return Agent(
             id=card.id,
@@ -252,7 +256,7 @@ def _resolved(value: Any, place: str) -> Any:
         return {key: _resolved(one, f"{place}.{key}") for key, one in value.items()}
     try:
         secret = named_secret(value["env"])
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{place}: {error}.") from None
     if not secret:
         raise SettingsError(f"{place}: {value['env']} is empty. Set it in .env or in the environment.")

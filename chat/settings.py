@@ -46,7 +46,7 @@ class _SecretFiles(PydanticBaseSettingsSource):
         if not path:
             return None, field_name, False
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
+            return Path(path).read_text(encoding="utf-8-sig").strip(), field_name, False
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{name}: cannot read {path}: {error}. Name a readable file.") from error
 
@@ -64,7 +64,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=".env",
-        env_file_encoding="utf-8",
+        env_file_encoding="utf-8-sig",  # Notepad begins a file with a mark
         env_ignore_empty=True,
         frozen=True,
         extra="ignore",
@@ -283,7 +283,7 @@ def named_secret(name: str) -> str | None:
     if environment.get(name):
         return environment[name]
     path = environment.get(name + "_FILE")
-    return Path(path).read_text(encoding="utf-8").strip() if path else None
+    return Path(path).read_text(encoding="utf-8-sig").strip() if path else None
 
 
 def secrets(settings: Settings) -> list[str]:
@@ -343,7 +343,7 @@ def _is_secret(field: FieldInfo) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    values = {name: value for name, value in dotenv_values(".env").items() if value}
+    values = {name: value for name, value in dotenv_values(".env", encoding="utf-8-sig").items() if value}
     return {**values, **{name: value for name, value in os.environ.items() if value}}
 
 
