@@ -104,8 +104,13 @@ def test_sentences_come_in_the_visitor_s_language(alice: Visitor) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nowhere", 404), ("GET", "/c/unknown", 404), ("GET", "/chat/unknown/events", 404), ("PUT", "/chat", 405)],
-)  # fmt: skip
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/c/unknown", 404),
+        ("GET", "/chat/unknown/events", 404),
+        ("PUT", "/chat", 405),
+    ],
+)
 def test_wrong_addresses_say_so(site: Site, method: str, path: str, status: int) -> None:
     response = requests.request(method, site.url + path, timeout=10)
     assert response.status_code == status

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an answer: no question is lost, at most about a second of text, and Coze finishes it."""
+"""kill -9 in the middle of an answer: no question is lost, about a second of text, and Coze finishes it."""
 
 import time
 from pathlib import Path

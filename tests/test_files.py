@@ -1,4 +1,4 @@
-"""Files with a question: refused before they leave, found by their owner only, in the platform's hands when good."""
+"""Files with a question: refused before they leave, found by their owner only, handed over when good."""
 
 from collections.abc import Callable
 
