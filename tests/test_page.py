@@ -144,7 +144,7 @@ def test_thoughts_steps_sources_pictures_and_suggestions(page: Page) -> None:
 
 
 def test_a_reload_in_the_middle_reads_on(page: Page) -> None:
-    exchange = ask(page, "carry on !think !pieces 30 120")
+    exchange = ask(page, "carry on !think !pieces 60 120")
     expect(words(exchange)).to_contain_text("carry")
     page.reload()
     exchange = page.locator(".exchange")
@@ -159,7 +159,7 @@ def test_a_reload_in_the_middle_reads_on(page: Page) -> None:
 def test_a_second_tab_sees_the_same_answer(person: Callable[..., Person]) -> None:
     alice = person()
     first = alice.open()
-    exchange = ask(first, "both of us !pieces 30 120")
+    exchange = ask(first, "both of us !pieces 60 120")
     expect(words(exchange)).to_contain_text("both")
     second = alice.open(re.search(r"/c/\w+$", first.url)[0])  # type: ignore[index]
     expect(second.locator(".exchange")).to_have_attribute("data-state", "running")
@@ -171,7 +171,7 @@ def test_a_second_tab_sees_the_same_answer(person: Callable[..., Person]) -> Non
 def test_a_lost_connection_is_read_on(person: Callable[..., Person]) -> None:
     alice = person()
     page = alice.open()
-    exchange = ask(page, "hold the line !pieces 40 120")
+    exchange = ask(page, "hold the line !pieces 60 120")
     expect(words(exchange)).to_contain_text("hold")
     page.evaluate("""() => {
         const read = ReadableStreamDefaultReader.prototype.read
@@ -378,6 +378,13 @@ def test_what_can_be_touched_is_large_enough(person: Callable[..., Person]) -> N
         .map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
         .filter(([, box]) => box.height < 43.9 || box.width < 43.9).map(([html]) => html)""")
     assert small == []
+
+
+def test_a_welcome_is_read_from_its_top(person: Callable[..., Person]) -> None:
+    page = person(**{**PHONE, "viewport": {"width": 390, "height": 300}}).open()
+    page.wait_for_timeout(200)
+    assert page.locator(".scroller").evaluate("scroller => scroller.scrollTop") == 0
+    expect(page.locator(".to-end")).to_be_hidden()
 
 
 def test_the_end_is_followed_until_the_reader_goes_up(page: Page) -> None:

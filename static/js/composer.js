@@ -125,7 +125,9 @@ class ChatComposer extends HTMLElement {
   #listConversation(id, exchange) {
     const item = document.getElementById("conversation").content.firstElementChild.cloneNode(true)
     item.querySelector("a").href = `/c/${id}`
-    item.querySelector("span").textContent = exchange.querySelector(".question-text").textContent.slice(0, 80)
+    const title = exchange.querySelector(".question-text").textContent.slice(0, 80)
+    item.querySelector("span").textContent = title
+    document.title = `${title} · ${document.title}`
     document.getElementById("conversations").prepend(item)
   }
 

@@ -56,7 +56,9 @@ export class Follower {
 
 /** Connects a Follower to what happens to an element and its content. */
 export function followEnd(scroller, button, signal) {
-  const follower = new Follower(scroller, hasNews => { button.hidden = !hasNews })
+  const follower = new Follower(scroller, hasNews => {
+    button.hidden = !hasNews || !scroller.querySelector(".exchange") // a welcome is no news
+  })
   const on = (target, type, listener) => target.addEventListener(type, listener, { signal, passive: true })
   on(scroller, "scroll", () => follower.moved())
   on(scroller, "wheel", event => event.deltaY < 0 && follower.release())

@@ -94,7 +94,8 @@ class ChatTranscript extends HTMLElement {
       const item = add(details.querySelector("ol"), copyOf("citation"))
       item.dataset.key = `${url} ${title} ${text}`
       const link = item.querySelector(".citation-title")
-      link.textContent = title || url
+      link.textContent = title || url || ""
+      link.hidden = !link.textContent
       link.classList.toggle("link", isWeb(url))
       if (isWeb(url)) link.href = url
       const passage = item.querySelector(".citation-text")
@@ -115,7 +116,7 @@ class ChatTranscript extends HTMLElement {
     },
   }
 
-  get #list() { return this.querySelector("[role=log]") }
+  get #list() { return document.getElementById("transcript") }
 
   #welcome(isShown) {
     const welcome = this.querySelector(".welcome")
