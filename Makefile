@@ -5,7 +5,7 @@ BIN := .venv/bin
 BABEL := $(BIN)/pybabel -q
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check css messages documents bench browser
+.PHONY: help run test check doctor css messages documents bench browser
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ check: .venv/tests ## lint, types, format, generated files: what a commit must p
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m chat.documents --check
+
+doctor: .venv/runs ## look at settings, disk and platforms, and say what to do about each
+	@$(BIN)/flask doctor
 
 css: ## compile static/css/page.css (needs Node.js)
 	npm ci --no-audit --no-fund --silent

@@ -314,7 +314,7 @@ def example() -> str:
         if group != last:
             lines += ["", f"# == {GROUPS[group][1]} / {GROUPS[group][0]} =="]
             last = group
-        lines += ["", f"# {_chinese(field)}", f"# {field.description}", f"# {name}={_default(field)}"]
+        lines += ["", f"# {chinese_help(field)}", f"# {field.description}", f"# {name}={_default(field)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -324,11 +324,12 @@ def table(chinese: bool) -> str:
     rows = [head, "|---|---|---|"]
     for _, name, field in published():
         default = f"`{_default(field)}`" if _default(field) else ""
-        rows.append(f"| `{name}` | {default} | {_chinese(field) if chinese else field.description} |")
+        rows.append(f"| `{name}` | {default} | {chinese_help(field) if chinese else field.description} |")
     return "\n".join(rows) + "\n"
 
 
-def _chinese(field: FieldInfo) -> str:
+def chinese_help(field: FieldInfo) -> str:
+    """What a setting does, in Chinese."""
     extra = field.json_schema_extra
     assert isinstance(extra, dict)
     return str(extra["chinese"])

@@ -1,0 +1,68 @@
+"""The one line of a wrong setting as a finding: in Chinese too, and with what the setting is."""
+
+import re
+
+from chat.findings import Finding
+from chat.settings import chinese_help, published
+
+
+def wrong_setting(message: str) -> Finding:
+    """The finding for the one line that a wrong setting ends the start with."""
+    helps = {name: field for _, name, field in published()}
+    named = re.findall(r"\b[A-Z][A-Z0-9_]+\b", message)
+    names = [name if name in helps else name.removesuffix("_FILE") for name in named]
+    known = [name for name in dict.fromkeys(names) if name in helps][:2]
+    chinese = [f"{name}：{chinese_help(helps[name])}。" for name in known]
+    english = [f"{name}: {helps[name].description}. " for name in known]
+    facts = {"en": message.replace(" Value error,", "").rstrip("."), "zh": in_chinese(message)}
+    facts |= {"help_zh": "".join(chinese), "help_en": "".join(english)}
+    return Finding("settings_wrong", "settings", facts)
+
+
+def in_chinese(message: str) -> str:
+    """The one line of a wrong setting in Chinese, as far as it is made of sentences of ours."""
+    for pattern, chinese in CHINESE:
+        message = re.sub(pattern, chinese, message)
+    return message.rstrip(". 。")
+
+
+CHINESE: list[tuple[str, str]] = [  # what settings, agents and options say, and the same in Chinese
+    (r"See config\.example\.env.*$|Set it in \.env.*$|Name a .*$|Unset it to use.*$|Add one for.*$", ""),
+    (r"Mend it, or unset.*$|Check the file and its folder.*$|Use at least.*$|Save it as.*$", ""),
+    (r"(Set \w+, or )?make the folder writable.*$|Remove it and a new one is made.*$|Give each agent.*$", ""),
+    (r"(.+?) is not set up: (.+) is empty", r"\1 没有配置完整：\2 为空"),
+    (r"([A-Z_]+) is empty", r"\1 为空"),
+    (r" and (?=[A-Z])", "、"),
+    (r"not UTF-8", "不是 UTF-8 编码"),
+    (r"too short", "太短，至少要 16 个字符"),
+    (r"there is no file (\S+)\.", r"没有这个文件：\1"),
+    (r"(\S+) holds no certificate", r"\1 里没有证书"),
+    (r"cannot read", "无法读取"),
+    (r"cannot keep one in", "密钥无法保存在"),
+    (r"is damaged", "已损坏"),
+    (r"no \[\[agents\]\] table", "没有 [[agents]] 表"),
+    (r"\[\[agents\]\] number (\d+) \((.+?)\)", r"第 \1 个 [[agents]]（\2）"),
+    (r"none of (.+)\.", r"只能是 \1 之一"),
+    (r'The agent id (".+?") is used twice', r"智能体 id \1 重复"),
+    (r"there is no such option on this platform", "这个平台没有这个选项"),
+    (r"(Value error, )?an address begins with https://", "网址要以 https:// 开头"),
+    (r"a token is one word of letters, digits and signs: copy it again", "令牌不含空格和汉字，请重新复制"),
+    (r"a bot id is the digits after /bot/ in the address of.* page", "应是智能体网址里 /bot/ 后面的数字"),
+    (r"no agent id in this address: copy it from", "网址里没有智能体 ID，请从这里复制："),
+    (r"no agent id in this address: copy the (\S+) under", r"网址里没有智能体 ID，请复制\1："),
+    (r"copy the whole 发布地址 of the agent: it begins with", "请复制完整的发布地址，开头是"),
+    (r"only sqlite:///path is supported", "只支持 sqlite:///路径"),
+    (r"\[Errno \d+\] ", ""),
+    (r"No such file or directory", "没有这个文件或文件夹"),
+    (r"Permission denied", "没有权限"),
+    (r"Not a directory", "不是文件夹"),
+    (r"Field required", "必须填写"),
+    (r"Input should be a valid integer.*?(?=\.\s*$|$)", "应是整数"),
+    (r"Input should be a valid number.*?(?=\.\s*$|$)", "应是数字"),
+    (r"Input should be greater than or equal to ([\d.]+\d|\d)", r"不能小于 \1"),
+    (r"Input should be less than or equal to ([\d.]+\d|\d)", r"不能大于 \1"),
+    (r"Input should be greater than (\d+)", r"要大于 \1"),
+    (r"Input should be (.+? or .+?)(?=\.|$)", r"应是 \1"),
+    (r"(?<=') or (?=')", " 或 "),
+    (r": (?!//)", "："),
+]  # fmt: skip
