@@ -8,6 +8,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
@@ -69,6 +70,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 def services(worker: Any) -> Any:
     return worker.app.wsgi().extensions["chat"]
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Keeps what is loaded from the garbage collector, which would make the worker copy all of it."""
+    gc.freeze()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bench import clients
 from bench.clients import Heard
@@ -11,8 +13,11 @@ from bench.site import Site
 CHATS = 1000
 WORK_S = 8.0
 STREAMS, RATE, STREAM_S = 200, 20, 8
+ARRIVE_S = 1.0  # visitors do not come in one millisecond
 BULK_STREAMS, BULK_EVENTS = 50, 2000
 NAIVE_CHATS, NAIVE_S = 20, 28.0
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -28,8 +33,9 @@ class Waiting:
 async def own_time(port: int) -> float:
     """Seconds that the platform itself takes for CHATS chats, asked by callers who never ask too early."""
     began = time.monotonic()
-    ends = await asyncio.gather(*(clients.ask_platform(port, f"work={WORK_S}", WORK_S) for _ in range(CHATS)))
-    return max(ends) - began
+    question = f"work={WORK_S}"
+    asked = [_later(number / CHATS, clients.ask_platform(port, question, WORK_S)) for number in range(CHATS)]
+    return max(await asyncio.gather(*asked)) - began
 
 
 async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiting:
@@ -42,7 +48,10 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
     ]
     await asyncio.sleep(0.5)
     began = time.monotonic()
-    asked = [asyncio.ensure_future(clients.ask(site.port, f"work={WORK_S}")) for _ in range(chats)]
+    asked = [
+        asyncio.ensure_future(_later(number / chats, clients.ask(site.port, f"work={WORK_S}")))
+        for number in range(chats)
+    ]
     done, late = await asyncio.wait(asked, timeout=within)
     seconds = time.monotonic() - began
     for task in [*late, *watchers]:
@@ -56,7 +65,8 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
 async def streaming(port: int) -> list[Heard]:
     """Streams with a pace: each event has all the time between two of them to get here."""
     question = f"events={RATE * STREAM_S} rate={RATE}"
-    return await asyncio.gather(*(_later(number, port, question) for number in range(STREAMS)))
+    asked = [_later(number / STREAMS, clients.follow(port, question)) for number in range(STREAMS)]
+    return await asyncio.gather(*asked)
 
 
 async def bulk(port: int) -> tuple[float, list[Heard]]:
@@ -73,9 +83,9 @@ def percentile(values: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-async def _later(number: int, port: int, question: str) -> Heard:
-    await asyncio.sleep(number * 2 / STREAMS)  # visitors do not come in one millisecond
-    return await clients.follow(port, question)
+async def _later(part: float, visit: Awaitable[T]) -> T:
+    await asyncio.sleep(part * ARRIVE_S)
+    return await visit
 
 
 async def _weigh(site: Site, sizes: list[float]) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from chat import cures
 from chat.access import Visitors
 from chat.agents import Agent
-from chat.draft import Draft
+from chat.draft import Draft, legible
 from chat.runs import Failed, Finished, Log, Runs
 from chat.saver import Saver
 from chat.settings import Settings
@@ -41,25 +42,31 @@ class Turns:
         self, settings: Settings, storage: Storage, runs: Runs, saver: Saver, visitors: Visitors, worker: str
     ) -> None:
         self._timeout_s = settings.chat_timeout_s
+        self._language = settings.default_language
         self._storage = storage
         self._runs = runs
         self._saver = saver
         self._visitors = visitors
         self._worker = worker
+        self._one_at_a_time = threading.Lock()
 
     def start(self, inquiry: Inquiry) -> tuple[Question, Log]:
-        """Stores a question and begins to answer it. Returns at once, with the log to follow.
+        """Stores a question and begins to answer it. Returns at once, with the log to follow; when nobody
+        reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
         Raises Refusal: not_found (the conversation), bad_input (it is another agent's), busy.
         """
-        stored = self._storage.ask(
-            inquiry.visitor,
-            inquiry.agent.id,
-            inquiry.conversation_id,
-            inquiry.question,
-            self._worker,
-            [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments],
-        )
+        files = [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments]
+        with self._one_at_a_time:
+            stored = self._storage.ask(
+                inquiry.visitor,
+                inquiry.agent.id,
+                inquiry.conversation_id,
+                inquiry.question,
+                self._worker,
+                files,
+            )
+            time.sleep(0)  # after each, whatever else is ready: a crowd at the door stops nobody inside
         return stored, self._begin(inquiry, stored)
 
     def resume(self, agent: Agent, answer: Answer) -> bool:
@@ -74,9 +81,13 @@ class Turns:
         journal, stop = self._runs.open(stored.answer_id, is_resumed=held is not None)
         turn = self._turn(inquiry, stored, stop)
         draft = held or Draft()
-        run = _Run(self._storage, self._saver, inquiry.agent, stored, turn, journal, draft, bool(held))
+        resumed, language = bool(held), self._language
+        run = _Run(self._storage, self._saver, inquiry.agent, stored, turn, journal, draft, resumed, language)
         self._saver.add(stored.answer_id, draft)
-        threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
+        if inquiry.streaming:
+            threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
+        else:
+            run.work()
         return journal
 
     def _turn(self, inquiry: Inquiry, stored: Question, stop: Stop) -> Turn:
@@ -106,6 +117,7 @@ class _Run:
     journal: Log
     draft: Draft
     is_resumed: bool
+    language: str
     began: float = field(default_factory=time.monotonic)
 
     def work(self) -> None:
@@ -115,7 +127,7 @@ class _Run:
         except Stopped:
             entry, state = Finished("stopped", self.draft.replies), "stopped"
         except ProviderError as error:
-            log.warning("answer %s: %s", self.stored.answer_id, error)
+            log.warning("answer %s: %s", self.stored.answer_id, cures.told(error, self.language))
             self.draft.trace = error.trace or self.draft.trace
             entry, state = Failed(error.reason, error.retry_after), self._failed_state
         except Exception:
@@ -129,7 +141,7 @@ class _Run:
 
     def _read(self) -> tuple[Finished | Failed, str]:
         with closing(self._events()) as events:  # type: ignore[type-var]
-            for event in events:
+            for event in map(legible, events):
                 if isinstance(event, Done):
                     return self._finished(event)
                 self.draft.take(event)

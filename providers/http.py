@@ -6,6 +6,7 @@ An error's text never holds a URL: some platforms want their secret in the query
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -33,6 +34,8 @@ from providers.wire import Adapter, Network, Wire
 __all__ = ["Http", "Network", "Response", "parse_json", "refusal", "retry_after"]
 
 CONNECT_S = 10.0
+READS = 64  # at once; a crowd of polls in one breath would hold up everybody else in the process
+SEAT_S = 0.5
 CALL_S = 60.0
 BODY_LIMIT = 32 * 1024 * 1024
 STREAM_LIMIT = 512 * 1024 * 1024
@@ -131,6 +134,7 @@ class Http:
     def __init__(self, provider: str, network: Network) -> None:
         self.provider = provider
         self._adapter = Adapter(network)
+        self._seats = threading.Semaphore(READS)
         # urllib3 logs addresses with their queries, and in those are some platforms' secrets.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -165,9 +169,29 @@ class Http:
                 raw.close()  # keeps the connection when the body was read to its end
 
     def call(self, method: str, url: str, **options: Any) -> tuple[Response, bytes]:
-        """Sends a request and reads the whole answer: the Response and its body. All else as in `open`."""
-        with self.open(method, url, **options) as response:
+        """Sends a request and reads the whole answer: the Response and its body. All else as in `open`.
+
+        Of GETs no more than READS are on their way at once; the others wait for a seat.
+        """
+        with (
+            self._seat(**options) if method == "GET" else nullcontext(),
+            self.open(method, url, **options) as response,
+        ):
             return response, response.read()
+
+    @contextmanager
+    def _seat(
+        self, stop: Stop | None = None, deadline: float | None = None, **options: Any
+    ) -> Iterator[None]:
+        while not self._seats.acquire(timeout=SEAT_S):
+            if stop is not None:
+                stop.check()
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimedOut("no call was free before the deadline", provider=self.provider)
+        try:
+            yield
+        finally:
+            self._seats.release()
 
     def _send(
         self,
