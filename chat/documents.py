@@ -32,6 +32,7 @@ CAPABILITIES = {
     "records": "An answer can be read again",
     "suggests": "Follow-up questions",
     "counts": "Tells the tokens used",
+    "introduces": "Name, welcome and first questions come from there",
     "clears": "It can be made to forget",
     "files": "Files with a question",
     "images": "Pictures with a question",
