@@ -1,6 +1,7 @@
 """What an answer holds so far: events go in, what is stored and shown comes out."""
 
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from chat.storage import Answer
@@ -17,6 +18,8 @@ from providers.base import (
     ToolStep,
     Usage,
 )
+
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass
@@ -126,6 +129,16 @@ class Draft:
         while len(self._replies) <= number:
             self._replies.append([])
         return self._replies[number]
+
+
+def legible(event: Event) -> Event:
+    """The event without characters that can be neither stored nor sent: NUL, and halves of a pair."""
+    broken = {
+        one.name: _UNWRITABLE.sub("\ufffd", value)
+        for one in fields(event)
+        if isinstance(value := getattr(event, one.name), str) and _UNWRITABLE.search(value)
+    }
+    return replace(event, **broken) if broken else event  # type: ignore[arg-type]
 
 
 def _add(items: list[Any], item: Any) -> None:
