@@ -44,7 +44,7 @@ class Log:
         self.start = start
         self._clock = clock
         self._entries: list[Entry] = []
-        self._changed = threading.Condition(threading.Lock())  # never taken twice
+        self._changed = threading.Condition()  # with a plain Lock, gevent would yield at each notify
         self.ended_at: float | None = None
 
     def append(self, entry: Entry) -> None:
