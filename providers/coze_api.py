@@ -188,7 +188,7 @@ class Api:
         """The `data` of an envelope. Raises the error it holds, or the one its HTTP status stands for."""
         try:
             envelope = http.parse_json(body, response.provider)
-        except Unexpected as error:
+        except ProviderError as error:
             raise self._traced(error if response.status < 400 else http.refusal(response), response) from None
         if not isinstance(envelope, dict):
             raise self._traced(Unexpected("sent JSON that is no object", provider=self.provider), response)

@@ -304,11 +304,23 @@ def _sleep(seconds: float, stop: Stop | None) -> None:
 
 
 def parse_json(body: bytes | str, provider: str) -> Any:
-    """A body as JSON. Raises Unexpected, with the size but not the text, when it is none."""
+    """A body as JSON. Raises Unavailable when it ends too soon, Unexpected when it is none.
+
+    Either tells the size, but not the text.
+    """
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise Unexpected(f"sent {len(body)} bytes that are no JSON", provider=provider) from None
+        size = f"{len(body)} bytes"
+    if _breaks_off(body if isinstance(body, bytes) else body.encode("utf-8", "replace")):
+        raise Unavailable(f"the answer broke off after {size}", provider=provider)
+    raise Unexpected(f"sent {size} that are no JSON", provider=provider)
+
+
+def _breaks_off(body: bytes) -> bool:
+    """Whether nothing came, or JSON without its end."""
+    told = body.strip()
+    return not told or (told[:1] in (b"{", b"[") and told[-1:] not in (b"}", b"]"))
 
 
 def refusal(response: Response, message: str = "", code: int | str | None = None) -> ProviderError:

@@ -171,6 +171,8 @@ class Huawei:
         message = text(failed.get("error_msg")) or text(fields(failed.get("error")).get("message"))
         plain = refusal(response)
         kind = ERRORS.get(f"{code} {response.status}") or ERRORS.get(code) or type(plain)
+        if kind is Unexpected and response.status >= 500:
+            kind = Unavailable  # the gateway's code for whatever it did not expect itself
         return kind(
             f"HTTP {response.status} {self._without_secrets(message)[:400]}".rstrip(),
             provider=NAME,

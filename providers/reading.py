@@ -1,5 +1,6 @@
 """Reading what a platform sent: JSON or events, told apart by the first byte; fields of any kind, safely."""
 
+import json
 import math
 import threading
 from collections.abc import Iterator
@@ -69,10 +70,8 @@ class Body:
         self.is_page = start == b"<"
 
     def json(self) -> Fields:
-        """The body as one JSON object. Raises Unexpected when it is none, Unavailable when it is empty."""
+        """The body as one JSON object. Raises Unexpected when it is none, Unavailable when it broke off."""
         body = b"".join(chain([self._first], self._pieces)).removeprefix(b"\xef\xbb\xbf")
-        if not body.strip():
-            raise Unavailable("sent nothing", provider=self._provider)
         return fields(parse_json(body, self._provider))
 
     def events(self) -> Iterator[Fields]:
@@ -88,11 +87,11 @@ class Body:
 
     def _object(self, event: sse.ServerEvent) -> Fields:
         try:
-            return fields(parse_json(event.data, self._provider))
-        except Unexpected:
+            return fields(json.loads(event.data))
+        except (ValueError, RecursionError):
             if event.cut:
                 raise Unavailable("broke off inside an event", provider=self._provider) from None
-            raise
+            raise Unexpected("sent an event that is no JSON", provider=self._provider) from None
 
 
 class Farewell:

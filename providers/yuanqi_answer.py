@@ -53,20 +53,11 @@ def frames(response: Response) -> Iterator[dict[str, Any]]:
         case b"":
             raise Unavailable("an empty body", provider=NAME)
         case b"{":
-            yield _whole(start + b"".join(pieces))
+            yield fields(parse_json(start + b"".join(pieces), NAME))
         case b"<":
             raise Unexpected("sent a page", provider=NAME)
         case _:
             yield from _streamed(chain([start], pieces))
-
-
-def _whole(body: bytes) -> dict[str, Any]:
-    try:
-        return fields(parse_json(body, NAME))
-    except Unexpected:
-        if body.rstrip().endswith(b"}"):
-            raise
-        raise Unavailable("the answer broke off", provider=NAME) from None
 
 
 def _streamed(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:

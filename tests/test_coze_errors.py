@@ -100,10 +100,10 @@ WORDS: list[tuple[str, type[Exception], int | None]] = [
     ("!html 429", RateLimited, None),
     ("!html 404", NotConfigured, None),
     ("!html 200", Unexpected, None),
-    ("!nothing 200", Unexpected, None),
+    ("!nothing 200", Unavailable, None),
     ("!nothing 503", Unavailable, None),
     ("!nothing 401", AuthRejected, None),
-    ("!garbage", Unexpected, None),
+    ("!garbage", Unavailable, None),
     ("!redirect", Unexpected, None),
 ]
 

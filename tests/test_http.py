@@ -543,8 +543,16 @@ def test_pieces_come_when_they_come_chunked_or_not(either):
 
 
 def test_json_that_is_none_is_named_by_its_size_only():
-    for body in (b"<html>" + SECRET.encode(), b"", b"[" * 100_000, b"\xff"):
-        with pytest.raises(Unexpected) as caught:
+    for body, kind in (
+        (b"<html>" + SECRET.encode(), Unexpected),
+        (b"\xff", Unexpected),
+        (b'{"a": b}', Unexpected),
+        (b"", Unavailable),
+        (b"[" * 100_000, Unavailable),
+        (b'{"token": "' + SECRET.encode(), Unavailable),
+        ("\ufeff".encode() + b'{"a": "\xe4\xbd'[3:], Unexpected),
+    ):
+        with pytest.raises(kind) as caught:
             parse_json(body, "coze")
         assert SECRET not in "".join(traceback.format_exception(caught.value))
         assert str(len(body)) in str(caught.value)

@@ -208,7 +208,7 @@ OUTCOMES = [
     ("!empty", EmptyAnswer), ("!cut", Unavailable), ("!http 400", Unexpected), ("!http 403", AuthRejected),
     ("!http 429", RateLimited), ("!http 500", Unavailable), ("!html 404", NotConfigured),
     ("!html 502", Unavailable), ("!html 200", Unexpected), ("!nothing 503", Unavailable),
-    ("!nothing 200", Unavailable), ("!garbage", Unexpected), ("!json-error", Unavailable),
+    ("!nothing 200", Unavailable), ("!garbage", Unavailable), ("!json-error", Unavailable),
     ("!redirect", Unexpected), ("!late-code 10028", Unavailable), ("!late-code 99", Unexpected),
     ("!code 10005", BadQuestion), ("!code 77", Unexpected),
 ]  # fmt: skip

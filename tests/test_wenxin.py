@@ -216,7 +216,7 @@ OUTCOMES = [
     ("!http 503", Unavailable), ("!nothing 400", Unexpected),
     ("!nothing 429", RateLimited), ("!nothing 499", Unavailable), ("!nothing 500", Unavailable),
     ("!html 404", NotConfigured), ("!html 502", Unavailable), ("!html 200", Unexpected),
-    ("!nothing 200", Unavailable), ("!garbage", Unexpected), ("!json-error", Unavailable),
+    ("!nothing 200", Unavailable), ("!garbage", Unavailable), ("!json-error", Unavailable),
     ("!redirect", Unexpected), ("!late-code 1005", ContentBlocked), ("!late-code 99", Unexpected),
 ]  # fmt: skip
 
