@@ -83,7 +83,7 @@ class Draft:
     def events(self, anew: bool = False) -> list[Event]:
         """The fewest events that say the same. `anew`: to somebody who has heard some of the text already."""
         say = Rewrite if anew else Delta
-        thoughts = [Thought(self.thoughts)] if self._thoughts and not anew else []
+        thoughts = [Thought(self.thoughts)] if self.thoughts and not anew else []
         return [
             *thoughts,
             *(ToolStep(**step) for step in self.tools),

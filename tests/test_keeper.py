@@ -1,0 +1,254 @@
+"""The keeper with real threads and a real database: what runs is saved, what the dead left is taken over."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import update
+
+from chat import storage
+from chat.access import Visitors
+from chat.agents import Agent, Agents, load_agents
+from chat.keeper import DEAD_AFTER, Keeper
+from chat.runs import Runs
+from chat.saver import Saver
+from chat.settings import Settings
+from chat.storage import Answer, Question, Storage
+from chat.storage.models import Worker, now
+from chat.turns import Inquiry, Turns
+from chat.vault import Vault
+from tests.conftest import Emulator
+
+KEY = "a-key-of-the-tests-0123456789"
+TOKEN, BOT = "pat_demo_only_not_a_secret", "7480000000000000101"
+
+
+@dataclass
+class Process:
+    """What one process of the site is made of, as chat/services.py puts it together."""
+
+    storage: Storage
+    saver: Saver
+    runs: Runs
+    turns: Turns
+    agents: Agents
+    keeper: Keeper
+    worker: str
+
+    @property
+    def agent(self) -> Agent:
+        return self.agents.default
+
+    def answer(self, asked: Question) -> Answer:
+        return self.storage.answer_of("alice", asked.answer_id)
+
+
+Begin = Callable[..., Process]
+
+
+@pytest.fixture
+def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
+    """Puts together another process on the same database; its keeper is started by the test."""
+    monkeypatch.chdir(tmp_path)
+    begun: list[Process] = []
+
+    def one(worker: str = "w1") -> Process:
+        settings = Settings(
+            database_url="sqlite:///chat.db",
+            coze_api_token=TOKEN,  # type: ignore[arg-type]
+            coze_bot_id=BOT,
+            coze_api_base=emulator.url,
+            coze_qps=0,
+        )
+        store, runs = storage.connect(settings), Runs()
+        agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
+        saver = Saver(store)
+        turns = Turns(settings, store, runs, saver, Visitors(KEY), worker)
+        keeper = Keeper(store, saver, turns, agents, worker)
+        begun.append(Process(store, saver, runs, turns, agents, keeper, worker))
+        return begun[-1]
+
+    yield one
+    for process in begun:
+        process.keeper.end()
+        process.storage.engine.dispose()
+
+
+def dead_pid() -> int:
+    """The id of a process that has just ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def orphan(process: Process, host: str, pid: int, silent: timedelta = timedelta(), **more: str) -> Question:
+    """A running answer of a worker "other", which was seen so long ago."""
+    asked = process.storage.ask("alice", "coze", None, "hi", "other")
+    process.storage.note_accepted(asked, more.get("thread"), more.get("chat"), None)
+    process.storage.save({asked.answer_id: {"replies": [more.get("said", "half a")]}})
+    process.storage.beat("other", host, pid)
+    with process.storage.engine.begin() as db:
+        db.execute(update(Worker).where(Worker.id == "other").values(seen_at=now() - silent))
+    return asked
+
+
+def this_host() -> str:
+    return os.uname().nodename
+
+
+def wait_until(is_true: Callable[[], object], seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
+    while not is_true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@contextmanager
+def table_missing(store: Storage, table: str) -> Iterator[None]:
+    """A database that is out of order, as far as this table goes."""
+    with store.engine.begin() as db:
+        db.exec_driver_sql(f"ALTER TABLE {table} RENAME TO hidden")
+    yield
+    with store.engine.begin() as db:
+        db.exec_driver_sql(f"ALTER TABLE hidden RENAME TO {table}")
+
+
+def test_what_a_dead_process_left_is_interrupted_where_there_is_no_record(begin: Begin) -> None:
+    process = begin()
+    asked = orphan(process, this_host(), dead_pid())
+    process.keeper.start()
+    answer = process.answer(asked)
+    assert (answer.state, answer.code, answer.replies) == ("interrupted", "unavailable", ["half a"])
+    assert [one.id for one in process.storage.workers()] == ["w1"], "the dead are buried"
+    process.storage.ask("alice", "coze", asked.conversation_id, "next", "w1")
+
+
+def test_what_a_dead_process_left_is_finished_from_the_platform_s_record(
+    begin: Begin, emulator: Emulator
+) -> None:
+    question = {"role": "user", "content": "你好", "content_type": "text", "type": "question"}
+    body = {"bot_id": BOT, "user_id": "u", "stream": False, "auto_save_history": True}
+    chat = requests.post(
+        f"{emulator.url}/v3/chat",
+        json={**body, "additional_messages": [question]},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=10,
+    ).json()["data"]
+    process = begin()
+    asked = orphan(
+        process, this_host(), dead_pid(), thread=chat["conversation_id"], chat=chat["id"], said="这是"
+    )
+    process.keeper.start()
+    wait_until(lambda: process.answer(asked).state != "running")
+    answer = process.answer(asked)
+    assert answer.state == "done" and "你好" in answer.replies[0]
+    journal = process.runs.find(asked.answer_id)
+    assert journal is not None and journal.start > 1_000_000, "its positions are beyond the earlier log's"
+
+
+@pytest.mark.parametrize("host", ["this", "another"])
+def test_what_a_living_process_answers_is_its_own(begin: Begin, host: str) -> None:
+    process = begin()
+    asked = orphan(process, this_host() if host == "this" else "another", os.getppid())
+    process.keeper.start()
+    time.sleep(2.5)
+    assert process.answer(asked).state == "running"
+    assert {one.id for one in process.storage.workers()} == {"w1", "other"}
+
+
+@pytest.mark.parametrize("host", ["this", "another"])
+def test_a_process_silent_for_long_is_dead(begin: Begin, host: str) -> None:
+    process = begin()
+    asked = orphan(
+        process, this_host() if host == "this" else "another", os.getppid(), DEAD_AFTER + timedelta(seconds=1)
+    )
+    process.keeper.start()
+    assert process.answer(asked).state == "interrupted"
+
+
+def test_of_two_processes_one_takes_over(begin: Begin) -> None:
+    first, second = begin("w1"), begin("w2")
+    asked = orphan(first, this_host(), dead_pid())
+    first.keeper.start()
+    second.keeper.start()
+    assert first.answer(asked).worker == "w1"
+
+
+def test_an_agent_that_is_gone_leaves_no_answer_running(begin: Begin) -> None:
+    process = begin()
+    asked = process.storage.ask("alice", "gone", None, "hi", "dead")
+    process.storage.note_accepted(asked, "thread", "chat", None)
+    process.keeper.start()
+    assert process.answer(asked).state == "interrupted"
+
+
+def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent(begin: Begin) -> None:
+    process = begin()
+    process.keeper.start()
+    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    heard = next(batch for batch in journal.follow() if any("text" in str(entry) for _, entry in batch))
+    assert heard
+    time.sleep(2.0)
+    answer = process.answer(asked)
+    assert answer.state == "running" and answer.replies and answer.replies[0]
+    assert answer.chat and answer.conversation.thread, "the platform's ids are kept at once"
+    process.runs.stop(asked.answer_id)
+    wait_until(lambda: process.answer(asked).state == "stopped")
+    assert process.answer(asked).replies[0].startswith(answer.replies[0])
+
+
+def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
+    process = begin()
+    process.keeper.start()
+    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    said = ""
+    for batch in journal.follow():
+        said += "".join(getattr(entry, "text", "") for _, entry in batch)
+        if said:
+            break
+    process.keeper.end()
+    assert process.answer(asked).replies[0].startswith(said)
+    assert process.storage.workers() == []
+    process.runs.stop(asked.answer_id)
+    wait_until(lambda: process.answer(asked).state == "stopped")
+
+
+def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
+    process = begin()
+    process.keeper.start()
+    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 10 50"))
+    with table_missing(process.storage, "answers"):
+        told = [entry for batch in journal.follow() for _, entry in batch]
+        assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
+    wait_until(lambda: process.answer(asked).state == "done")
+    assert process.answer(asked).replies
+    process.storage.ask("alice", "coze", asked.conversation_id, "next", "w1")
+
+
+def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
+    process = begin()
+    with table_missing(process.storage, "conversations"):
+        process.keeper.start()
+    asked, _ = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    wait_until(lambda: process.runs.find(asked.answer_id) is not None and process.answer(asked).chat)
+    with table_missing(process.storage, "answers"):
+        time.sleep(2.5)
+    wait_until(lambda: process.answer(asked).replies, 3)
+    process.runs.stop(asked.answer_id)
+    wait_until(lambda: process.answer(asked).state == "stopped")
+
+
+def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
+    process = begin()
+    with table_missing(process.storage, "workers"):
+        process.keeper.start()
+        time.sleep(1.2)
+    wait_until(lambda: [one.id for one in process.storage.workers()] == ["w1"])
