@@ -33,8 +33,8 @@ css: ## compile static/css/page.css (needs Node.js)
 	npm run --silent css
 
 messages: .venv/tests ## gather the sentences for translation, and compile the catalogues
-	$(BABEL) extract -F babel.cfg -k lazy_gettext -o /tmp/messages.pot --omit-header .
-	$(BABEL) update -i /tmp/messages.pot -d chat/translations --omit-header --no-fuzzy-matching
+	$(BABEL) extract -F babel.cfg --no-location --sort-output -o .venv/messages.pot .
+	$(BABEL) update -i .venv/messages.pot -d chat/translations --no-fuzzy-matching --ignore-obsolete --no-wrap
 	$(BABEL) compile -d chat/translations
 
 documents: .venv/tests ## write config.example.env and the tables of the documents anew

@@ -14,3 +14,7 @@ class Refusal(Exception):
         self.code = code
         self.retry_after = retry_after
         self.status = status
+
+
+class FileRefusal(Refusal):
+    """A file is refused, for reasons that have sentences of their own."""

@@ -8,7 +8,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import delete, insert, select
 
 from chat.agents import Agent
-from chat.refusals import Refusal
+from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.models import Upload, new_id, now
 from providers.base import Attachment
@@ -41,11 +41,11 @@ class Uploads:
         """Stores a file: {id, name, content_type, size}. Raises Refusal bad_input, too_long."""
         ending = _checked_name(name)
         if ending not in self.accepts(agent):
-            raise Refusal("bad_input", f"a file of the kind {ending!r}", status=415)
+            raise FileRefusal("bad_input", f"a file of the kind {ending!r}", status=415)
         if not data:
-            raise Refusal("bad_input", "an empty file")
+            raise FileRefusal("bad_input", "an empty file")
         if len(data) > self._most:
-            raise Refusal("too_long", f"a file of {len(data)} bytes")
+            raise FileRefusal("too_long", f"a file of {len(data)} bytes")
         upload = {
             "id": new_id(),
             "name": name,
@@ -82,7 +82,7 @@ class Uploads:
         if found is None:
             raise Refusal("not_found", f"file {upload_id}")
         if _ending(found["name"]) not in self.accepts(agent):
-            raise Refusal("bad_input", "a file for another agent", status=415)
+            raise FileRefusal("bad_input", "a file for another agent", status=415)
         url = f"{self._public_url}/files/{self._serializer.dumps(upload_id)}" if self._public_url else None
         return Attachment(found["name"], found["content_type"], found["data"], url)
 
@@ -90,7 +90,7 @@ class Uploads:
 def _checked_name(name: str) -> str:
     """The ending of a file's name. Raises Refusal bad_input for a name that no file of a person has."""
     if not name or len(name) > 200 or any(char in name for char in "/\\:") or not name.isprintable():
-        raise Refusal("bad_input", "a file's name")
+        raise FileRefusal("bad_input", "a file's name")
     return _ending(name)
 
 

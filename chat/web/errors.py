@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.exceptions import HTTPException
 
 from chat.limits import CHINA
-from chat.refusals import Refusal
+from chat.refusals import FileRefusal, Refusal
 from chat.wire import problem
 from providers.errors import ProviderError
 
@@ -51,6 +51,10 @@ SENTENCES = {
     "misconfigured": _("This agent is not set up properly. The site's owner has to look at it."),
     "timeout": _("The answer took too long and was ended. Ask again, or ask for something shorter."),
 }
+FILE_SENTENCES = {
+    "bad_input": _("This file cannot be sent to this agent: it is empty, or of a kind it does not read."),
+    "too_long": _("This file is too large. Send a smaller one."),
+}
 HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
 
 
@@ -78,15 +82,15 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _fault)
 
 
-def answer(code: str, status: int | None = None, retry_after: float | None = None) -> Response:
-    """The response for a reason of the contract."""
-    status = status or STATUS[code]
+def answer(
+    code: str, status: int | None = None, retry_after: float | None = None, said: str | None = None
+) -> Response:
+    """The response for a reason of the contract; `said` where its usual sentence would say the wrong thing."""
+    status, said = status or STATUS[code], said or sentence(code, retry_after)
     if wants_html():
-        response = Response(
-            render_template("error.html", status=status, sentence=sentence(code, retry_after))
-        )
+        response = Response(render_template("error.html", status=status, sentence=said))
     else:
-        response = jsonify(problem(sentence(code, retry_after), code, retry_after))
+        response = jsonify(problem(said, code, retry_after))
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     if retry_after is not None:
@@ -96,7 +100,8 @@ def answer(code: str, status: int | None = None, retry_after: float | None = Non
 
 def _refused(refusal: Refusal) -> Response:
     log.info("refused %.100a: %.200a", request.path, str(refusal))
-    return answer(refusal.code, refusal.status, refusal.retry_after)
+    said = str(FILE_SENTENCES[refusal.code]) if isinstance(refusal, FileRefusal) else None
+    return answer(refusal.code, refusal.status, refusal.retry_after, said)
 
 
 def _failed(error: ProviderError) -> Response:
