@@ -2,6 +2,8 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 
 # A poll that left its sender a second after the last may arrive a little less than a second after it.
@@ -48,6 +50,19 @@ class Limits:
     def leave(self, key: object) -> None:
         with self._lock:
             self._running[key] -= 1
+
+    def leaver(self, key: object) -> Callable[[], None]:
+        """What takes a call off again, once, however often it is called.
+
+        Before the last byte of an answer, for who has read that may ask again; else when it is given up.
+        """
+        running = [key]
+
+        def leave() -> None:
+            with suppress(IndexError):
+                self.leave(running.pop())
+
+        return leave
 
     def use(self, key: object) -> int:
         """Counts one use, for a day's or a life's budget, and returns how many there were."""

@@ -153,6 +153,7 @@ class Question:
     conversation: Conversation
     turn: Turn
     plan: Plan
+    release: Callable[[], None]
 
 
 def _answer(tell: Callable[[Question], Response]) -> ResponseReturnValue:
@@ -171,7 +172,7 @@ def _answer(tell: Callable[[Question], Response]) -> ResponseReturnValue:
     _refuse_as_told(words, busy=10007)
     _check_day(owner)
     release = _enter(10007)
-    question = _begin(body, words, conversation)
+    question = _begin(body, words, conversation, release)
     response = tell(question)
     response.call_on_close(release)
     return response
@@ -190,7 +191,7 @@ def _told_stream(question: Question) -> Response:
         middle=plan.middle,
         instead=instead,
     )
-    return respond(framed(steps, words), finished=lambda: _finish(question.turn))
+    return respond(framed(steps, words), finished=lambda: _finish(question))
 
 
 def _told_whole(question: Question) -> Response:
@@ -203,7 +204,7 @@ def _told_whole(question: Question) -> Response:
     return respond(
         framed([wait, *_sent(plan.whole(), words)], words, is_sse=False),
         mimetype="application/json",
-        finished=lambda: _finish(question.turn),
+        finished=lambda: _finish(question),
     )
 
 
@@ -215,11 +216,14 @@ def _sent(body: bytes, words: Words) -> list[Step]:
     return [body[:half]] if words.has("short") else [body]
 
 
-def _finish(turn: Turn) -> None:
-    turn.is_finished = True
+def _finish(question: Question) -> None:
+    question.turn.is_finished = True
+    question.release()
 
 
-def _begin(body: dict[str, Any], words: Words, conversation: Conversation | None) -> Question:
+def _begin(
+    body: dict[str, Any], words: Words, conversation: Conversation | None, release: Callable[[], None]
+) -> Question:
     state, prompt = here(), body["prompt"]
     with state.lock:
         conversation = conversation or state.store(QingyanStore).begin(
@@ -233,7 +237,7 @@ def _begin(body: dict[str, Any], words: Words, conversation: Conversation | None
     picture = f"{request.host_url.rstrip('/')}{OWN}/picture.png"
     speech = compose(prompt, plain, earlier)
     plan = Plan(conversation.id, turn.history_id, speech, words, state.settings, picture)
-    return Question(prompt, words, conversation, turn, plan)
+    return Question(prompt, words, conversation, turn, plan, release)
 
 
 def _body() -> dict[str, Any]:
@@ -348,4 +352,4 @@ def _enter(code: int) -> Callable[[], None]:
     if not limits.enter(key, at_most):
         violation("concurrency", f"more than {at_most} calls at once")
         raise Refused(code, "concurrency exceeded")
-    return lambda: limits.leave(key)
+    return limits.leaver(key)

@@ -93,19 +93,17 @@ def _answered(account: str, body: dict[str, Any], question: str, words: Words) -
     speech = _speech(body, question, words)
     answer = Answer(body["assistant_id"], words, speech, pieces(speech.text, words, here().settings))
     note(chat_id=answer.id)
-    state, limits = here(), here().limits
+    state, leave = here(), here().limits.leaver(("yuanqi", account))
 
     def finished() -> None:
+        leave()
         with state.lock:
             used = state.store(YuanqiBooks).used
             used[account] = used.get(account, 0) + answer.usage["total_tokens"]
 
-    def ended() -> None:
-        limits.leave(("yuanqi", account))
-
     if bool(body.get("stream")) != words.has("unasked"):
-        return respond(_streamed(answer, words), finished=finished, ended=ended)
-    return respond(_at_once(answer, words), mimetype="application/json", finished=finished, ended=ended)
+        return respond(_streamed(answer, words), finished=finished, ended=leave)
+    return respond(_at_once(answer, words), mimetype="application/json", finished=finished, ended=leave)
 
 
 def _speech(body: dict[str, Any], question: str, words: Words) -> Speech:
