@@ -31,7 +31,7 @@ from providers.errors import (
 )
 from providers.wire import Adapter, Network, Wire
 
-__all__ = ["Http", "Network", "Response", "parse_json", "refusal", "retry_after"]
+__all__ = ["STATUS", "Http", "Network", "Response", "parse_json", "refusal", "retry_after"]
 
 CONNECT_S = 10.0
 READS = 64  # at once; a crowd of polls in one breath would hold up everybody else in the process

@@ -18,7 +18,7 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
-from providers.http import Http, Response, retry_after
+from providers.http import STATUS, Http, Response, retry_after
 from providers.options import Address, AgentOptions, Text, Token
 from providers.reading import farewell, fields, text
 from providers.yuanqi_answer import ERRORS, NAME, Answer, frames
@@ -227,5 +227,5 @@ def _kind(code: str, message: str, status: int) -> type[ProviderError]:
         for word, kind in HINTS.items():
             if word in message.lower():
                 return kind
-    known = ERRORS.get(str(status)) or ERRORS.get(code)
+    known = ERRORS.get(str(status)) or ERRORS.get(code) or STATUS.get(status)
     return known or (Unavailable if status >= 500 else Unexpected)
