@@ -64,8 +64,11 @@ class Connection(asyncio.Protocol):
         if address.path == "/v3/chat":
             self._begin(told, query.get("conversation_id") or str(next(_numbers)))
             return
-        found = _record(address.path, {**query, **told})
-        self._send({"code": 0, "msg": "", "data": found, "detail": {"logid": "bench"}})
+        ids = {**query, **told}
+        if ids.get("chat_id") in _ends:
+            self._send({"code": 0, "msg": "", "data": _record(address.path, ids), "detail": {}})
+        else:
+            self._send({"code": 4000, "msg": "no such thing here"})
 
     def _begin(self, told: dict[str, Any], conversation: str) -> None:
         wishes = dict(re.findall(r"(\w+)=([\d.]+)", told["additional_messages"][-1]["content"]))
