@@ -29,6 +29,13 @@ _COZE_SCOPE = Cure(
     "The token may not do this: edit it, tick chat, getChat, listMessage and cancelChat, and choose the "
     "workspace of the agent; if it was deleted or has ended, put a new one into COZE_API_TOKEN",
 )
+_COZE_APP = Cure(
+    "OAuth 应用被拒绝：在 www.coze.cn/open/oauth/apps 核对应用 ID、公钥指纹和密钥（COZE_JWT_*、COZE_OAUTH_*）"
+    "以及应用是否启用，并核对服务器时间；网页应用可在 /oauth/coze/start 重新授权",
+    "The OAuth app was refused: at www.coze.cn/open/oauth/apps compare its id, key fingerprint and secret "
+    "(COZE_JWT_*, COZE_OAUTH_*), see that it is active, and check the server's clock; a web app can be "
+    "authorised anew at /oauth/coze/start",
+)
 _COZE_AGENT = Cure(
     "找不到智能体：COZE_BOT_ID 填编辑页网址里 /bot/ 后面的数字，"
     "并确认令牌和智能体在同一个站点、同一个工作空间",
@@ -140,6 +147,19 @@ CURES: dict[str, dict[str, Cure]] = {  # a platform's code, or the name of our e
         "NotConfigured": Cure(
             "这个地址没有扣子的接口：COZE_API_BASE 应为 https://api.coze.cn（国际版 https://api.coze.com）",
             "Coze's API is not at this address: COZE_API_BASE is https://api.coze.cn or https://api.coze.com",
+        ),
+        "unauthorised": Cure(
+            "网页应用还没有授权本站：启动站点，站长打开 /oauth/coze/start，用 ADMIN_PASSWORD 登录后授权",
+            "The web app has not been authorised for this site: start the site, open /oauth/coze/start as "
+            "its owner (ADMIN_PASSWORD), and authorise it",
+        ),
+        "unreadable_key": Cure(
+            "服务类应用的私钥读不出来：把下载的 .pem 文件原样保存，用 COZE_JWT_PRIVATE_KEY_FILE 指向它",
+            "The private key of the service app cannot be read: save the downloaded .pem file as it is, and "
+            "name it in COZE_JWT_PRIVATE_KEY_FILE",
+        ),
+        **dict.fromkeys(
+            ("invalid_client", "invalid_request", "access_deny", "unsupported_grant_type"), _COZE_APP
         ),
         "AuthRejected": _COZE_TOKEN,
         "QuotaExhausted": _COZE_CREDITS,

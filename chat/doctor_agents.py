@@ -36,7 +36,6 @@ ANSWER_S = 60.0
 SKEW_S = 60.0
 QUESTION = "你好"
 NOBODY = "0" * 32
-UNAUTHORISED = "unauthorised"  # what providers/coze_auth.py says of a web app that nobody has authorised
 
 # The kinds of failure that an Unavailable tells of (providers/http.py), the most telling first.
 SIGNS = {
@@ -92,7 +91,7 @@ def reach(http: Http, host: str, seconds: float = PATIENCE_S) -> list[Finding]:
     except Unexpected:
         return [Finding("host_ok", name)]  # it redirects whoever does not ask its API
     except ProviderError as error:
-        return [_failure(error, name)]
+        return [failure(error, name)]
 
 
 def look(agent: Agent, asks: bool) -> Iterator[Finding]:
@@ -107,9 +106,10 @@ def look(agent: Agent, asks: bool) -> Iterator[Finding]:
         if asks and is_well:
             yield _asked(agent)
     except ProviderError as error:
-        yield _failure(error, agent.id)
+        yield failure(error, agent.id)
     except SQLAlchemyError:  # where a web app's tokens are kept, there is nothing yet
-        yield Finding("agent_unauthorised", agent.id)
+        lacking = AuthRejected("no tokens are kept", provider=agent.platform, code="unauthorised")
+        yield failure(lacking, agent.id)
 
 
 def _asked(agent: Agent) -> Finding:
@@ -129,10 +129,8 @@ def _seen(seen: Seen, agent: Agent) -> Finding:
     return Finding(f"agent_{seen.what}", agent.id, facts, seen.error)
 
 
-def _failure(error: ProviderError, about: str) -> Finding:
+def failure(error: ProviderError, about: str) -> Finding:
     """The finding for an error of a provider, wherever it came up."""
-    if error.code == UNAUTHORISED:
-        return Finding("agent_unauthorised", about)
     kind = KINDS[next(one for one in type(error).__mro__ if one in KINDS)]
     if kind == "agent_trouble":
         kind = next((found for sign, found in SIGNS.items() if sign in str(error)), kind)

@@ -146,9 +146,9 @@ WORDS: dict[str, Words] = {
         "To know, run flask doctor --ask (it costs one question)",
     ),
     "agent_scope": Words(
-        "fail", "令牌缺少权限 {scope}{either}",
+        "fail", "令牌缺少权限 {scope}",
         "在 www.coze.cn/open/oauth/pats 编辑令牌，勾选 {scope}，并选中智能体所在的工作空间",
-        "The token lacks the permission {scope}{either}",
+        "The token lacks the permission {scope}",
         "Edit the token at www.coze.cn/open/oauth/pats: tick {scope}, and choose the agent's workspace",
     ),
     "agent_stop_scope": Words(
@@ -169,12 +169,6 @@ WORDS: dict[str, Words] = {
         "A personal access token (pat_) ends within 30 days, and the site stops answering with it",
         "Take a service access token (sat_, may be permanent) from the same place, and put it into "
         "COZE_API_TOKEN",
-    ),
-    "agent_unauthorised": Words(
-        "fail", "扣子网页应用还没有授权本站",
-        "启动站点，站长打开 /oauth/coze/start，用 ADMIN_PASSWORD 登录后授权",
-        "The web app at Coze has not been authorised for this site",
-        "Start the site, open /oauth/coze/start as its owner (ADMIN_PASSWORD), and authorise it",
     ),
     "agent_refused": Words("fail", "平台拒绝：{reason}", "{cure}", "Refused: {reason}", "{cure}"),
     "agent_busy": Words(

@@ -23,6 +23,7 @@ ASSERTION_LIFE_S = 600
 EARLY_S = 120.0
 CALL_S = 30.0
 
+UNAUTHORISED, UNREADABLE_KEY = "unauthorised", "unreadable_key"  # codes of our own: nobody was asked yet
 OWNER_ERRORS = {"invalid_request", "invalid_client", "unsupported_grant_type", "access_deny"}
 
 
@@ -87,7 +88,9 @@ class ServiceApp:
             return jwt.encode(claims, self._private_key, algorithm="RS256", headers={"kid": self._key_id})
         except (ValueError, TypeError, jwt.PyJWTError):
             raise AuthRejected(
-                "the private key of the service app cannot be read", provider=self._http.provider
+                "the private key of the service app cannot be read",
+                provider=self._http.provider,
+                code=UNREADABLE_KEY,
             ) from None
 
 
@@ -138,7 +141,11 @@ class WebApp:
         with self._vault.lock(self._name):
             kept = self._vault.load(self._name)  # somebody else may have renewed it while we waited
             if kept is None:
-                raise AuthRejected("its owner has not authorised this site yet", provider=self._http.provider)
+                raise AuthRejected(
+                    "its owner has not authorised this site yet",
+                    provider=self._http.provider,
+                    code=UNAUTHORISED,
+                )
             if self._is_good(kept, refused):
                 return kept
             return self._ask({"grant_type": "refresh_token", "refresh_token": kept["refresh_token"]})

@@ -12,7 +12,7 @@ from providers.http import Http
 SIBLINGS = {"https://api.coze.cn": "https://api.coze.com", "https://api.coze.com": "https://api.coze.cn"}
 NOTHING = "7000000000000000001"  # looks like one of their ids and is nobody's
 ABOUT_NOTHING = {4001, 4002, 4104, 4200}
-NO_TOKEN = {401, 700012006}
+MAY_NOT = {4100, 4101}
 
 
 def check(options: Options, credentials: Credentials, http: Http, deadline: float) -> Iterator[Seen]:
@@ -49,7 +49,7 @@ def _lacking(call: Callable[[], object], is_about_the_agent: bool = False) -> Au
     try:
         call()
     except AuthRejected as error:
-        if error.code is None or error.code in NO_TOKEN:
+        if error.code not in MAY_NOT:
             raise
         return error
     except BadQuestion:

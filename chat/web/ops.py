@@ -5,6 +5,7 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, send_from_directory
 from sqlalchemy.exc import SQLAlchemyError
 
+from chat import doctor
 from chat.web import services
 
 bp = Blueprint("ops", __name__)
@@ -20,14 +21,15 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """The process can serve: its database answers too."""
+    """The process can serve: its database answers too, and the disk has room."""
+    problems = {one.about: one.id for one in doctor.local(services().settings)}
     try:
         services().storage.ping()
     except SQLAlchemyError:
-        response = jsonify({"status": "unavailable", "database": "does not answer"})
-        response.status_code = 503
-        return response
-    return jsonify({"status": "ok"})
+        problems["database"] = "does not answer"
+    response = jsonify({"status": "unavailable" if problems else "ok", **problems})
+    response.status_code = 503 if problems else 200
+    return response
 
 
 @bp.get("/static/<version>/<path:name>")
