@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from chat import settings
+from chat import cures, settings
 from chat.settings import Settings
 from providers import PLATFORMS, Row, load
 from providers.options import AgentOptions
@@ -53,6 +53,8 @@ def documents() -> dict[str, str]:
         "README.zh-CN.md": _document("README.zh-CN.md", "settings", settings.table(chinese=True)),
         "docs/architecture.md": _document("docs/architecture.md", "layout", layout()),
         "docs/providers.md": _document("docs/providers.md", "platforms", platforms()),
+        "docs/doctor.md": _document("docs/doctor.md", "cures", cures.table(chinese=False)),
+        "docs/doctor.zh-CN.md": _document("docs/doctor.zh-CN.md", "cures", cures.table(chinese=True)),
     }
 
 

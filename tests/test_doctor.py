@@ -437,3 +437,31 @@ def test_the_other_commands_of_flask_still_find_the_site(emulator: Emulator, tmp
     ours = environment(**settings("coze", emulator.url))
     done = subprocess.run(command, cwd=tmp_path, env=ours, capture_output=True, timeout=60)
     assert done.returncode == 0 and b"/chat" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("app", "zh", "en"),
+    [
+        (
+            {"COZE_JWT_APP_ID": "1", "COZE_JWT_KEY_ID": "2", "COZE_JWT_PRIVATE_KEY": "no key at all"},
+            "私钥读不出来",
+            "private key of the service app cannot be read",
+        ),
+        (
+            {"COZE_OAUTH_CLIENT_ID": "1.app.coze", "COZE_OAUTH_CLIENT_SECRET": "demo-only-secret"},
+            "站长打开 /oauth/coze/start",
+            "open /oauth/coze/start",
+        ),
+    ],
+    ids=["service app", "web app"],
+)
+def test_an_app_in_place_of_a_token(
+    app: Settings, zh: str, en: str, emulator: Emulator, tmp_path: Path
+) -> None:
+    ours = settings("coze", emulator.url, **app)
+    del ours["COZE_API_TOKEN"]
+    code, chinese, english = both(tmp_path, ours)
+    assert code == 2 and "fail  coze" in english
+    assert zh in chinese, chinese
+    assert en in english, english
+    assert not list(tmp_path.iterdir())
