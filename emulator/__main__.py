@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import ssl
-import sys
 from threading import Thread
 
 from emulator import create_emulator
@@ -55,7 +54,7 @@ def _tls(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(4096):
+    while os.read(0, 4096):  # not sys.stdin: a thread that reads it is fatal to an interpreter that ends
         pass
     os._exit(0)
 

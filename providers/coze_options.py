@@ -82,11 +82,21 @@ class Options(AgentOptions):
     bot_id: Annotated[str, BeforeValidator(_bot_id)]
     api_base: Address = "https://api.coze.cn"
     poll_interval_s: float = Field(1.0, ge=1.0, allow_inf_nan=False)
-    custom_variables: dict[Annotated[str, AfterValidator(_prompt_name)], str] | None = None
-    parameters: Annotated[dict[str, Any], AfterValidator(_json_map)] | None = None
-    meta_data: Annotated[dict[MetaKey, MetaValue], Field(max_length=16)] | None = None
-    extra_params: dict[Literal["latitude", "longitude"], str] | None = None
-    shortcut_command: ShortcutCommand | None = None
+    custom_variables: dict[Annotated[str, AfterValidator(_prompt_name)], str] | None = Field(
+        None, description="Values for the {{names}} in the agent's prompt"
+    )
+    parameters: Annotated[dict[str, Any], AfterValidator(_json_map)] | None = Field(
+        None, description="Inputs of the start node, for agents in chatflow mode"
+    )
+    meta_data: Annotated[dict[MetaKey, MetaValue], Field(max_length=16)] | None = Field(
+        None, description="Up to 16 texts that Coze keeps with each chat"
+    )
+    extra_params: dict[Literal["latitude", "longitude"], str] | None = Field(
+        None, description="Where the visitors are: latitude and longitude"
+    )
+    shortcut_command: ShortcutCommand | None = Field(
+        None, description="A shortcut bound to the agent: command_id and parameters"
+    )
 
     @model_validator(mode="after")
     def _signs_in_by_one_way(self) -> "Options":

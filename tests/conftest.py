@@ -3,7 +3,7 @@
 import ipaddress
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,19 +73,36 @@ def start_emulator() -> Iterator[Callable[..., Emulator]]:
         yield lambda **switches: Emulator(stack.enter_context(serve(create_emulator(quick(**switches)))))
 
 
-@pytest.fixture(scope="session")
-def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """`start_site(COZE_API_TOKEN=...)`: a site with these settings, stopped at the end of the run."""
+@contextmanager
+def _sites(folders: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     sites: list[Site] = []
 
     def start(folder: Path | None = None, **settings: object) -> Site:
-        site = Site(folder or tmp_path_factory.mktemp("site"), settings)
+        site = Site(folder or folders.mktemp("site"), settings)
         sites.append(site)
         return site.start()
 
-    yield start
-    for site in sites:
-        site.end()
+    try:
+        yield start
+    finally:
+        for site in sites:
+            site.ask_to_end()
+        for site in sites:
+            site.end()
+
+
+@pytest.fixture
+def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """`start_site(COZE_API_TOKEN=...)`: a site with these settings, stopped at the end of the test."""
+    with _sites(tmp_path_factory) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def keep_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """The same for a site that many tests share."""
+    with _sites(tmp_path_factory) as start:
+        yield start
 
 
 def coze(emulator: Emulator) -> dict[str, object]:
@@ -98,9 +115,9 @@ def coze(emulator: Emulator) -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def site(emulator: Emulator, start_site: Callable[..., Site]) -> Site:
+def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     """One for the whole run, with a Coze agent."""
-    return start_site(**coze(emulator))
+    return keep_site(**coze(emulator))
 
 
 @pytest.fixture

@@ -63,11 +63,15 @@ class Site:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def ask_to_end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
     def end(self) -> None:
         """Asks it to stop, and insists."""
         if self.process is None or self.process.poll() is not None:
             return
-        self.process.terminate()
+        self.ask_to_end()
         try:
             self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:

@@ -16,9 +16,9 @@ def send(visitor: Visitor, name: str, data: bytes, agent: str = "coze") -> reque
 
 
 @pytest.fixture(scope="module")
-def five(emulator: Emulator, start_site: Callable[..., Site]) -> Site:
+def five(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     """A site with all five platforms, which anybody may fetch files from."""
-    return start_site(DEMO_URL=emulator.url, UPLOAD_MAX_MB=1, PUBLIC_URL="https://chat.example.com")
+    return keep_site(DEMO_URL=emulator.url, UPLOAD_MAX_MB=1, PUBLIC_URL="https://chat.example.com")
 
 
 @pytest.fixture

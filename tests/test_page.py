@@ -509,8 +509,8 @@ def test_a_page_that_is_not_there_says_so(page: Page) -> None:
 
 
 @pytest.fixture(scope="module")
-def demo_site(start_site: Callable[..., Site], emulator: Emulator) -> Site:
-    return start_site(DEMO_URL=emulator.url)
+def demo_site(keep_site: Callable[..., Site], emulator: Emulator) -> Site:
+    return keep_site(DEMO_URL=emulator.url)
 
 
 def test_the_demo_says_that_it_is_one(person: Callable[..., Person], demo_site: Site) -> None:

@@ -37,8 +37,8 @@ def secure_emulator(authority: trustme.CA) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="module")
-def secure_site(secure_emulator: Emulator, bundle: Path, start_site: Callable[..., Site]) -> Site:
-    return start_site(**coze(secure_emulator), CA_BUNDLE=bundle)
+def secure_site(secure_emulator: Emulator, bundle: Path, keep_site: Callable[..., Site]) -> Site:
+    return keep_site(**coze(secure_emulator), CA_BUNDLE=bundle)
 
 
 def test_an_answer_streams_over_tls(secure_site: Site, secure_emulator: Emulator) -> None:

@@ -85,7 +85,7 @@ def init_app(app: Flask) -> None:
 def answer(
     code: str, status: int | None = None, retry_after: float | None = None, said: str | None = None
 ) -> Response:
-    """The response for a reason of the contract; `said` where its usual sentence would say the wrong thing."""
+    """The response for a reason of the contract; `said` where its usual sentence would be wrong."""
     status, said = status or STATUS[code], said or sentence(code, retry_after)
     if wants_html():
         response = Response(render_template("error.html", status=status, sentence=said))
