@@ -233,7 +233,7 @@ def test_a_missing_or_unreadable_file_is_named(offer: Offer, tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def two_agents(
-    emulator: Emulator, start_site: Callable[..., Site], tmp_path_factory: pytest.TempPathFactory
+    emulator: Emulator, keep_site: Callable[..., Site], tmp_path_factory: pytest.TempPathFactory
 ) -> Site:
     """A site with one token in .env and two agents in agents.toml."""
     folder = tmp_path_factory.mktemp("two")
@@ -242,7 +242,7 @@ def two_agents(
         + agent('name = "Service desk"', "desk").replace(FIRST, SECOND),
         encoding="utf-8",
     )
-    return start_site(
+    return keep_site(
         folder, AGENTS_FILE="agents.toml", COZE_API_TOKEN=TOKEN, COZE_API_BASE=emulator.url, COZE_QPS=0
     )
 
