@@ -165,10 +165,9 @@ WORDS: dict[str, Words] = {
     ),
     "agent_short_lived": Words(
         "warn", "个人访问令牌（pat_）最长 30 天，到期后站点会停答",
-        "换成服务访问令牌（sat_，可永久有效）：扣子 → API 授权 → 服务访问令牌，填入 COZE_API_TOKEN",
+        "在扣子新建服务访问令牌（sat_，可永久有效），填入 COZE_API_TOKEN",
         "A personal access token (pat_) ends within 30 days, and the site stops answering with it",
-        "Take a service access token (sat_, may be permanent) from the same place, and put it into "
-        "COZE_API_TOKEN",
+        "Make a service access token (sat_, may be permanent) at Coze, and put it into COZE_API_TOKEN",
     ),
     "agent_refused": Words("fail", "平台拒绝：{reason}", "{cure}", "Refused: {reason}", "{cure}"),
     "agent_busy": Words(
