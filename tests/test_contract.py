@@ -432,9 +432,13 @@ AT_THE_SITE = [
 
 
 @pytest.fixture(scope="module")
-def whole_site(contract: Emulator, start_site: Callable[..., Site]) -> Site:
+def whole_site(contract: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The demo, every platform of which is the contract's."""
-    return start_site(DEMO_URL=contract.url, CHAT_TIMEOUT_S=5)
+    site = Site(tmp_path_factory.mktemp("site"), {"DEMO_URL": contract.url, "CHAT_TIMEOUT_S": 5})
+    try:
+        yield site.start()
+    finally:
+        site.end()
 
 
 @pytest.fixture(scope="module")
