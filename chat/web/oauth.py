@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.agents import Agent
 from chat.refusals import Refusal
-from chat.web import services
+from chat.web import errors, services
 from providers.coze_auth import WebApp
 
 bp = Blueprint("oauth", __name__, url_prefix="/oauth/coze")
@@ -48,7 +48,7 @@ def callback() -> AnyResponse:
         agent_id, nonce = _state().loads(request.args.get("state", ""), max_age=STATE_LIFE_S)
     except (BadSignature, ValueError, TypeError):
         raise Refusal("bad_input", "a state that is not ours, or too old") from None
-    if not secrets.compare_digest(str(nonce), request.cookies.get(COOKIE, "")):
+    if not secrets.compare_digest(str(nonce).encode(), request.cookies.get(COOKIE, "").encode()):
         raise Refusal("cross_site", "a state of another browser")
     code = request.args.get("code")
     if not code:
@@ -70,7 +70,7 @@ def _web_app(agent_id: str | None) -> tuple[Agent, WebApp]:
 
 
 def _callback() -> str:
-    base = services().settings.public_url or request.host_url.rstrip("/")
+    base = services().settings.public_url or f"{request.scheme}://{request.host}"
     return f"{base}/oauth/coze/callback"
 
 
@@ -89,6 +89,6 @@ def _is_owner() -> bool:
 
 
 def _ask_for_password() -> Response:
-    response = Response(render_template("error.html", status=401, sentence=_("Please sign in first.")), 401)
+    response = errors.answer("sign_in")
     response.headers["WWW-Authenticate"] = 'Basic realm="owner", charset="UTF-8"'
     return response

@@ -39,7 +39,7 @@ class Exchange:
 @bp.get("/")
 def home() -> Response:
     """A new conversation with the agent of `?agent=`."""
-    return page(None, request.args.get("agent"))
+    return page(None, services().agents.named(request.args.get("agent") or None).id)
 
 
 @bp.get("/c/<conversation_id>")
@@ -54,7 +54,7 @@ def page(
     draft: str = "",
     status: int = 200,
 ) -> Response:
-    """The chat page. Raises Refusal not_found for another visitor's conversation or an unknown agent."""
+    """The chat page. Raises Refusal not_found for another visitor's conversation."""
     site = services()
     talk = site.storage.conversation_of(visitor(), conversation_id) if conversation_id else None
     agent = site.agents.get(talk.agent if talk else agent_id or "") or site.agents.default

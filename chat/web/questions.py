@@ -3,10 +3,10 @@
 import json
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
 from chat.agents import Agent, Agents
@@ -26,6 +26,7 @@ class Asked:
 
 LARGEST_JSON = 4 * 1024 * 1024
 Model = TypeVar("Model", bound=BaseModel)
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{0,64}$")]
 
 
 class _Body(BaseModel):
@@ -33,8 +34,8 @@ class _Body(BaseModel):
 
     message: str
     agent: str | None = None
-    conversation_id: str | None = None
-    files: list[str] = []
+    conversation_id: Id | None = None
+    files: list[Id] = []
     stream: bool | None = None
 
 
@@ -54,7 +55,7 @@ class _CozeBody(BaseModel):
     bot_id: str
     stream: bool | None = None
     additional_messages: list[_CozeMessage]
-    conversation_id: str | None = None
+    conversation_id: Id | None = None
 
 
 def read(request: Request, agents: Agents, max_chars: int) -> Asked:
