@@ -292,7 +292,7 @@ def test_wal_and_foreign_keys_are_on(store: Storage) -> None:
 
 def test_the_newest_migration_is_known_and_none_is_missing() -> None:
     assert VERSIONS[-1] == migrations.NEWEST
-    assert VERSIONS == [f"{number:04}" for number in range(1, len(VERSIONS) + 1)]
+    assert [f"{number:04}" for number in range(1, len(VERSIONS) + 1)] == VERSIONS
 
 
 def _migrate(path: Path, target: str) -> None:
