@@ -34,6 +34,7 @@ class Exchange:
     code: str | None
     created_at: datetime
     last_event_id: int
+    is_forgotten: bool
 
 
 @bp.get("/")
@@ -83,10 +84,12 @@ def page(
 
 
 def _exchanges(talk: Conversation | None) -> list[Exchange]:
-    return [_exchange(answer) for answer in services().storage.answers_in(talk.id)] if talk else []
+    if talk is None:
+        return []
+    return [_exchange(answer, talk.cleared_after) for answer in services().storage.answers_in(talk.id)]
 
 
-def _exchange(answer: Answer) -> Exchange:
+def _exchange(answer: Answer, cleared_after: str | None) -> Exchange:
     return Exchange(
         id=answer.id,
         question=answer.question,
@@ -102,6 +105,7 @@ def _exchange(answer: Answer) -> Exchange:
         code=answer.code,
         created_at=answer.created_at,
         last_event_id=0,
+        is_forgotten=answer.id == cleared_after,
     )
 
 

@@ -119,6 +119,9 @@ class ChatComposer extends HTMLElement {
     if (!place.value) this.#listConversation(conversation_id, exchange)
     place.value = conversation_id
     history.replaceState(null, "", `/c/${conversation_id}`)
+    const forget = document.querySelector("form[data-forget]")
+    forget.action = `/c/${conversation_id}/clear`
+    forget.hidden = false
     if (this.#isStopWished) this.#stop()
   }
 
