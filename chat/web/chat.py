@@ -45,7 +45,7 @@ def _ask_by_form() -> AnyResponse:
         return page(
             request.form.get("conversation_id") or None,
             request.form.get("agent"),
-            problem=errors.sentence(refusal.code),
+            problem=errors.told(refusal),
             draft=request.form.get("message", ""),
             status=refusal.status or errors.STATUS[refusal.code],
         )

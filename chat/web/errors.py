@@ -68,6 +68,13 @@ def sentence(code: str, retry_after: float | None = None) -> str:
     return str(SENTENCES[code])
 
 
+def told(refusal: Refusal) -> str:
+    """The sentence for a refusal; files have their own."""
+    if isinstance(refusal, FileRefusal):
+        return str(FILE_SENTENCES[refusal.code])
+    return sentence(refusal.code, refusal.retry_after)
+
+
 def wants_html() -> bool:
     """Whether a person's browser asks for a page, rather than a program or our own script for data."""
     best = request.accept_mimetypes.best_match(["application/json", "text/html", "text/event-stream"])
@@ -100,8 +107,7 @@ def answer(
 
 def _refused(refusal: Refusal) -> Response:
     log.info("refused %.100a: %.200a", request.path, str(refusal))
-    said = str(FILE_SENTENCES[refusal.code]) if isinstance(refusal, FileRefusal) else None
-    return answer(refusal.code, refusal.status, refusal.retry_after, said)
+    return answer(refusal.code, refusal.status, refusal.retry_after, told(refusal))
 
 
 def _failed(error: ProviderError) -> Response:
