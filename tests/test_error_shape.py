@@ -142,8 +142,8 @@ OF_A_PLATFORM = {
 
 
 @pytest.fixture(scope="module")
-def site(emulator: Emulator, start_site: Callable[..., Site]) -> Site:
-    return start_site(**coze(emulator), ADMIN_PASSWORD="correct horse battery")
+def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
+    return keep_site(**coze(emulator), ADMIN_PASSWORD="correct horse battery")
 
 
 @pytest.fixture(scope="module")

@@ -21,15 +21,15 @@ TOKEN = "pat_demo_only_not_a_secret"
 
 
 @pytest.fixture(scope="module")
-def proxied(emulator: Emulator, start_site: Callable[..., Site]) -> Site:
+def proxied(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     """A site behind one proxy of the owner's, which speaks HTTPS to the world."""
-    return start_site(**coze(emulator), TRUSTED_PROXIES=1)
+    return keep_site(**coze(emulator), TRUSTED_PROXIES=1)
 
 
 @pytest.fixture(scope="module")
-def public(emulator: Emulator, start_site: Callable[..., Site]) -> Site:
+def public(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     """A site that knows its address, behind a proxy that says nothing."""
-    return start_site(**coze(emulator), PUBLIC_URL="https://Chat.example.com:443/")
+    return keep_site(**coze(emulator), PUBLIC_URL="https://Chat.example.com:443/")
 
 
 # headers
