@@ -22,7 +22,7 @@ bp = Blueprint("emulator", __name__, url_prefix=OWN)
 
 @bp.get("/journal")
 def show_journal() -> Response:
-    return jsonify(here().journal.as_json())
+    return jsonify(here().journal.as_json(request.args.get("since", 0, int)))
 
 
 @bp.delete("/journal")

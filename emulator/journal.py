@@ -3,7 +3,7 @@
 import re
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import count
 from threading import Lock
 from typing import Any
@@ -67,9 +67,10 @@ class Journal:
         with self._lock:
             self._violations.append(found)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, since: int = 0) -> dict[str, Any]:
+        """All that is kept, or the requests after the one of this number."""
         with self._lock:
-            requests = [asdict(entry) for entry in self._entries]
+            requests = [vars(entry).copy() for entry in self._entries if entry.number > since]
             violations = list(self._violations)
         gone = [entry["number"] for entry in requests if entry["disconnected"]]
         return {"requests": requests, "violations": violations, "disconnected": gone}

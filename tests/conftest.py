@@ -45,8 +45,17 @@ class Emulator:
 
     url: str
 
-    def journal(self) -> dict[str, Any]:
-        return requests.get(f"{self.url}/_emulator/journal", timeout=5).json()
+    def journal(self, since: int = 0) -> dict[str, Any]:
+        """What it was asked, or only what came after the request of this number."""
+        return requests.get(f"{self.url}/_emulator/journal?since={since}", timeout=5).json()
+
+    def asked(self, since: int = 0) -> list[str]:
+        """The paths of what was sent to it; a page may look at an agent's welcome at any time."""
+        return [one["path"] for one in self.journal(since)["requests"] if one["method"] != "GET"]
+
+    def mark(self) -> int:
+        """The number of the last request."""
+        return max((one["number"] for one in self.journal()["requests"]), default=0)
 
     def violations(self, kind: str) -> list[dict[str, Any]]:
         return [found for found in self.journal()["violations"] if found["kind"] == kind]
