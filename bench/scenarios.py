@@ -12,8 +12,8 @@ from bench.site import Site
 
 CHATS = 1000
 WORK_S = 8.0
-STREAMS, RATE, STREAM_S = 200, 20, 8
-ARRIVE_S = 1.0  # visitors do not come in one millisecond
+STREAMS, RATE, STREAM_S = 200, 20, 10
+CHATS_COME_S, STREAMS_COME_S = 1.0, 5.0  # visitors do not come in one millisecond
 BULK_STREAMS, BULK_EVENTS = 50, 2000
 NAIVE_CHATS, NAIVE_S = 20, 28.0
 
@@ -34,7 +34,10 @@ async def own_time(port: int) -> float:
     """Seconds that the platform itself takes for CHATS chats, asked by callers who never ask too early."""
     began = time.monotonic()
     question = f"work={WORK_S}"
-    asked = [_later(number / CHATS, clients.ask_platform(port, question, WORK_S)) for number in range(CHATS)]
+    asked = [
+        _later(number / CHATS * CHATS_COME_S, clients.ask_platform(port, question, WORK_S))
+        for number in range(CHATS)
+    ]
     return max(await asyncio.gather(*asked)) - began
 
 
@@ -49,7 +52,7 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
     await asyncio.sleep(0.5)
     began = time.monotonic()
     asked = [
-        asyncio.ensure_future(_later(number / chats, clients.ask(site.port, f"work={WORK_S}")))
+        asyncio.ensure_future(_later(number / chats * CHATS_COME_S, clients.ask(site.port, f"work={WORK_S}")))
         for number in range(chats)
     ]
     done, late = await asyncio.wait(asked, timeout=within)
@@ -65,7 +68,9 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
 async def streaming(port: int) -> list[Heard]:
     """Streams with a pace: each event has all the time between two of them to get here."""
     question = f"events={RATE * STREAM_S} rate={RATE}"
-    asked = [_later(number / STREAMS, clients.follow(port, question)) for number in range(STREAMS)]
+    asked = [
+        _later(number / STREAMS * STREAMS_COME_S, clients.follow(port, question)) for number in range(STREAMS)
+    ]
     return await asyncio.gather(*asked)
 
 
@@ -83,8 +88,8 @@ def percentile(values: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-async def _later(part: float, visit: Awaitable[T]) -> T:
-    await asyncio.sleep(part * ARRIVE_S)
+async def _later(seconds: float, visit: Awaitable[T]) -> T:
+    await asyncio.sleep(seconds)
     return await visit
 
 

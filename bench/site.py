@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SITE_CORE, OTHER_CORE = 0, 1
 ALONE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(ROOT)}
+TABLES = "from chat import settings, storage; storage.connect(settings.load())"
 
 
 @dataclass
@@ -83,6 +84,8 @@ def _served(arguments: list[str], platform_address: str, more: dict[str, str]) -
             "COZE_API_BASE": platform_address,
             **more,
         }
+        # The tables are there, as at every start but the first: that one also loads alembic, and keeps it.
+        subprocess.run([sys.executable, "-c", TABLES], cwd=folder, env=environment, check=True)
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *arguments]
         with open(folder / "log", "wb") as log:
             began = time.monotonic()

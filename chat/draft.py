@@ -1,6 +1,7 @@
 """What an answer holds so far: events go in, what is stored and shown comes out."""
 
 import re
+import time
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -31,6 +32,7 @@ class Draft:
     trace: str | None = None
     size: int = 0
     is_dirty: bool = False
+    saved_at: float = field(default_factory=time.monotonic)
     _replies: list[list[str]] = field(default_factory=list)
     _thoughts: list[str] = field(default_factory=list)
     _tools: dict[str, dict[str, Any]] = field(default_factory=dict)

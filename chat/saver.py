@@ -1,7 +1,8 @@
-"""Keeps what running answers hold so far, about once a second, all of them in one transaction."""
+"""Keeps what running answers hold so far, each about once a second, some of them in each transaction."""
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,13 +37,18 @@ class Saver:
         except Exception:
             log.exception("answer %s: its end could not be stored yet", answer_id)
 
-    def save(self) -> None:
-        """Stores the drafts that have changed since the last time."""
+    def save(self, older_s: float = 0.0) -> None:
+        """Stores the drafts that have changed, but for those stored in the last `older_s` seconds."""
         self._store_ends()
+        now = time.monotonic()
         with self._lock:
-            changed = {answer_id: draft for answer_id, draft in self._drafts.items() if draft.is_dirty}
+            changed = {
+                answer_id: draft
+                for answer_id, draft in self._drafts.items()
+                if draft.is_dirty and draft.saved_at <= now - older_s
+            }
         for draft in changed.values():
-            draft.is_dirty = False
+            draft.is_dirty, draft.saved_at = False, now
         try:
             if changed:
                 self._storage.save({answer_id: draft.columns() for answer_id, draft in changed.items()})
