@@ -79,7 +79,6 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Begins to save and to look for answers left behind, before the first request."""
-    gc.set_threshold(20_000, 20, 100)  # a full collection holds up every answer for 20 ms: seldom
     services(worker).start()
 
 

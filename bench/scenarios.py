@@ -1,6 +1,7 @@
 """What is measured, one function each; each is bounded in time and gives numbers."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from bench.site import Site
 CHATS = 1000
 WORK_S = 8.0
 STREAMS, RATE, STREAM_S = 200, 20, 10
-CHATS_COME_S, STREAMS_COME_S = 1.0, 5.0  # visitors do not come in one millisecond
+CHATS_COME_S, STREAMS_COME_S = 1.0, 2.0  # visitors do not come in one millisecond
 BULK_STREAMS, BULK_EVENTS = 50, 2000
 NAIVE_CHATS, NAIVE_S = 20, 28.0
 
@@ -65,13 +66,23 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
     )
 
 
-async def streaming(port: int) -> list[Heard]:
-    """Streams with a pace: each event has all the time between two of them to get here."""
+async def streaming(port: int) -> tuple[list[Heard], list[float]]:
+    """Streams with a pace: each event has all the time between two of them to get here.
+
+    They begin at random: at even distances their events would all fall on the same few moments. Returns what
+    was heard, and the lags of those events that came while all ran and none began or ended.
+    """
     question = f"events={RATE * STREAM_S} rate={RATE}"
-    asked = [
-        _later(number / STREAMS * STREAMS_COME_S, clients.follow(port, question)) for number in range(STREAMS)
+    chance = random.Random(STREAMS)
+    begins = [chance.uniform(0, STREAMS_COME_S) for _ in range(STREAMS)]
+    heard = await asyncio.gather(*(_later(begin, clients.follow(port, question)) for begin in begins))
+    calm = [
+        lag
+        for begin, one in zip(begins, heard, strict=True)
+        for number, lag in enumerate(one.lags)
+        if STREAMS_COME_S + 1 <= begin + number / RATE < STREAM_S
     ]
-    return await asyncio.gather(*asked)
+    return heard, calm
 
 
 async def bulk(port: int) -> tuple[float, list[Heard]]:
