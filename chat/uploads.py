@@ -1,11 +1,12 @@
 """Files that come with questions: checked first of all, kept for a day, found by their owner."""
 
 import mimetypes
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePosixPath
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 
 from chat.agents import Agent
 from chat.refusals import FileRefusal, Refusal
@@ -69,22 +70,22 @@ class Uploads:
             upload_id = self._serializer.loads(key, max_age=int(KEPT.total_seconds()))
         except BadSignature:
             raise Refusal("not_found", "a file's key") from None
-        with self._engine.connect() as db:
-            found = db.execute(select(Upload).where(Upload.id == str(upload_id))).mappings().first()
-        if found is None:
-            raise Refusal("not_found", "a file that is gone")
-        return Attachment(found["name"], found["content_type"], found["data"])
+        return self._found(Upload.id == str(upload_id))
 
     def _attachment(self, visitor: str, upload_id: str, agent: Agent) -> Attachment:
-        query = select(Upload).where(Upload.id == upload_id, Upload.visitor == visitor)
-        with self._engine.connect() as db:
-            found = db.execute(query).mappings().first()
-        if found is None:
-            raise Refusal("not_found", f"file {upload_id}")
-        if _ending(found["name"]) not in self.accepts(agent):
+        found = self._found(Upload.id == upload_id, Upload.visitor == visitor)
+        if _ending(found.name) not in self.accepts(agent):
             raise FileRefusal("bad_input", "a file for another agent", status=415)
         url = f"{self._public_url}/files/{self._serializer.dumps(upload_id)}" if self._public_url else None
-        return Attachment(found["name"], found["content_type"], found["data"], url)
+        return replace(found, url=url)
+
+    def _found(self, *conditions: ColumnElement[bool]) -> Attachment:
+        columns = select(Upload.name, Upload.content_type, Upload.data)
+        with self._engine.connect() as db:
+            found = db.execute(columns.where(*conditions)).first()
+        if found is None:
+            raise Refusal("not_found", "a file that is gone, or another visitor's")
+        return Attachment(found.name, found.content_type, found.data)
 
 
 def _checked_name(name: str) -> str:

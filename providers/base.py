@@ -197,10 +197,6 @@ class Attachment:
     data: bytes
     url: str | None = None
 
-    @property
-    def is_image(self) -> bool:
-        return self.content_type.startswith("image/")
-
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

@@ -1,7 +1,6 @@
 """The page: the agent's welcome or a conversation, whole in its HTML."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
@@ -32,8 +31,6 @@ class Exchange:
     suggestions: list[str]
     problem: str | None
     code: str | None
-    created_at: datetime
-    last_event_id: int
     is_forgotten: bool
 
 
@@ -103,8 +100,6 @@ def _exchange(answer: Answer, cleared_after: str | None) -> Exchange:
         suggestions=answer.suggestions,
         problem=errors.sentence(answer.code) if answer.code else None,
         code=answer.code,
-        created_at=answer.created_at,
-        last_event_id=0,
         is_forgotten=answer.id == cleared_after,
     )
 
