@@ -1,6 +1,7 @@
 """What tests share: the emulated platforms and the site, on real loopback sockets and nowhere else."""
 
 import ipaddress
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
+from tests.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
 from tests.site import Site, Visitor
 
 
@@ -139,3 +142,39 @@ def alice(site: Site) -> Visitor:
 def bob(site: Site) -> Visitor:
     """Another visitor."""
     return Visitor(site.url)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, one for the whole run; without it these tests are skipped, except where they must run."""
+    if not Path(CHROMIUM).exists() and not os.environ.get("CI"):
+        pytest.skip(f"needs {CHROMIUM}: apt-get install chromium fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(browser: Browser, site: Site) -> Iterator[Callable[..., Person]]:
+    """`person(**DESK)` sits down at a browser of their own. In the end nothing may have gone wrong."""
+    everybody: list[Person] = []
+
+    def arrive(at: Site = site, **options: Any) -> Person:
+        everybody.append(Person(at, browser.new_context(**{"locale": "en-US", **DESK, **options})))
+        everybody[-1].context.set_default_timeout(15_000)
+        return everybody[-1]
+
+    yield arrive
+    for one in everybody:
+        one.context.close()
+        assert not one.faults
+
+
+@pytest.fixture
+def page(person: Callable[..., Person]) -> Page:
+    """A tab on a desk."""
+    return person().open()

@@ -1,99 +1,16 @@
 """The page in a real browser: asked, read, reloaded, stopped, copied, with and without a script."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.browsing import INSECURE_HOST, PHONE, Person, ask, has_ended, words
 from tests.conftest import Emulator, coze
 from tests.site import Site
 
 pytestmark = pytest.mark.browser
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-DESK = {"viewport": {"width": 1280, "height": 800}}
-# A name, not a number: browsers trust loopback numbers, but on plain http they trust no name.
-INSECURE_HOST = "site.test"
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1"],
-        )
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Person:
-    """Somebody at a browser. Whatever the page does wrong meanwhile is noted."""
-
-    site: Site
-    context: BrowserContext
-    faults: list[str] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
-
-    def open(self, path: str = "/", host: str = "127.0.0.1") -> Page:
-        """A new tab."""
-        page = self.context.new_page()
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda said: self._judge(said.text))
-        page.on("request", lambda request: self._judge_address(request.url))
-        page.goto(f"http://{host}:{self.site.port}{path}")
-        self.pages.append(page)
-        return page
-
-    def _judge(self, said: str) -> None:
-        if "Content Security Policy" in said or "TrustedHTML" in said:
-            self.faults.append(said)
-
-    def _judge_address(self, url: str) -> None:
-        if not re.match(rf"(http://(127\.0\.0\.1|{INSECURE_HOST}):{self.site.port}/|data:)", url):
-            self.faults.append(f"a request to {url}")
-
-
-@pytest.fixture
-def person(browser: Browser, site: Site) -> Iterator[Callable[..., Person]]:
-    """`person(**DESK)` sits down at a browser of their own. In the end nothing may have gone wrong."""
-    everybody: list[Person] = []
-
-    def arrive(at: Site = site, **options: Any) -> Person:
-        everybody.append(Person(at, browser.new_context(**{"locale": "en-US", **DESK, **options})))
-        everybody[-1].context.set_default_timeout(15_000)
-        return everybody[-1]
-
-    yield arrive
-    for one in everybody:
-        one.context.close()
-        assert not one.faults
-
-
-@pytest.fixture
-def page(person: Callable[..., Person]) -> Page:
-    """A tab on a desk."""
-    return person().open()
-
-
-def ask(page: Page, question: str) -> Locator:
-    """Types a question and sends it with Enter; the exchange it begins."""
-    count = page.locator("#transcript > .exchange").count()
-    page.locator("#question").fill(question)
-    page.locator("#question").press("Enter")
-    return page.locator("#transcript > .exchange").nth(count)
-
-
-def has_ended(exchange: Locator, state: str = "done") -> None:
-    expect(exchange).to_have_attribute("data-state", state, timeout=20_000)
-
-
-def words(exchange: Locator) -> Locator:
-    return exchange.locator(".words")
 
 
 def test_an_answer_streams_into_the_page(page: Page) -> None:
