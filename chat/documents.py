@@ -28,6 +28,7 @@ LAYERS = {
 CAPABILITIES = {
     "streams": "Text comes while it is made",
     "remembers": "The platform keeps the history",
+    "branches": "A question edited or asked again meets the history up to there only",
     "cancels": "Stop ends the work there",
     "records": "An answer can be read again",
     "suggests": "Follow-up questions",

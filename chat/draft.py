@@ -28,6 +28,7 @@ class Draft:
     """An answer in the making. Text is kept in pieces, so that adding to a long answer costs nothing."""
 
     thread: str | None = None
+    thought_s: float | None = None
     chat: str | None = None
     trace: str | None = None
     size: int = 0
@@ -50,9 +51,10 @@ class Draft:
                 self.size += len(text)
             case Rewrite(text, reply):
                 self._reply(reply)[:] = [text]
-            case Thought(text):
+            case Thought(text, seconds):
                 self._thoughts.append(text)
                 self.size += len(text)
+                self.thought_s = seconds or self.thought_s
             case ToolStep(id=step):
                 known = {name: value for name, value in asdict(event).items() if value is not None}
                 self._tools[step] = {**self._tools.get(step, {}), **known}
@@ -72,7 +74,7 @@ class Draft:
     @classmethod
     def of(cls, answer: Answer) -> "Draft":
         """What a stored answer holds."""
-        draft = cls(thread=answer.conversation.thread, chat=answer.chat, trace=answer.trace)
+        draft = cls(answer.thread, answer.thought_s, answer.chat, answer.trace)
         draft._replies = [[text] for text in answer.replies]
         draft._thoughts = [answer.thoughts] if answer.thoughts else []
         draft._tools = {step["id"]: step for step in answer.tools}
@@ -85,7 +87,7 @@ class Draft:
     def events(self, anew: bool = False) -> list[Event]:
         """The fewest events that say the same. `anew`: to somebody who has heard some of the text already."""
         say = Rewrite if anew else Delta
-        thoughts = [Thought(self.thoughts)] if self.thoughts and not anew else []
+        thoughts = [Thought(self.thoughts, self.thought_s)] if self.thoughts and not anew else []
         return [
             *thoughts,
             *(ToolStep(**step) for step in self.tools),
@@ -118,11 +120,13 @@ class Draft:
         return {
             "replies": list(self.replies),
             "thoughts": self.thoughts,
+            "thought_s": self.thought_s,
             "tools": self.tools,
             "media": list(self.media),
             "citations": list(self.citations),
             "suggestions": list(self.suggestions),
             "usage": self.usage,
+            "thread": self.thread,
             "chat": self.chat,
             "trace": self.trace,
         }

@@ -73,7 +73,7 @@ class Keeper:
     def _take_over(self, answer: Answer) -> None:
         """Finishes an orphan from the platform's record where there is one, else ends it with what it had."""
         agent = self._agents.get(answer.conversation.agent)
-        if agent is not None and agent.row.records and answer.chat and answer.conversation.thread:
+        if agent is not None and agent.row.records and answer.chat and answer.thread:
             if self._turns.resume(agent, answer):
                 log.warning("answer %s: its process died; reading the platform's record", answer.id)
         elif self._storage.adopt(answer, self._worker) is not None:

@@ -14,8 +14,20 @@ from chat.draft import Draft, legible
 from chat.runs import Failed, Finished, Log, Runs
 from chat.saver import Saver
 from chat.settings import Settings
-from chat.storage import Answer, Question, Storage
-from providers.base import Accepted, Attachment, Done, Event, Exchange, Stop, Stopped, Turn
+from chat.storage import Answer, Place, Question, Storage
+from providers.base import (
+    Accepted,
+    Attachment,
+    Delta,
+    Done,
+    Event,
+    Exchange,
+    Rewrite,
+    Stop,
+    Stopped,
+    Thought,
+    Turn,
+)
 from providers.errors import EmptyAnswer, ProviderError, Unexpected
 
 LARGEST_ANSWER = 8_000_000  # characters; nobody reads more, and memory is finite
@@ -25,7 +37,10 @@ log = logging.getLogger("chat.turns")
 
 @dataclass(frozen=True)
 class Inquiry:
-    """A question on its way to an agent. `streaming` says whether somebody reads along."""
+    """A question on its way to an agent. `streaming` says whether somebody reads along.
+
+    In the conversation it comes `after` an answer, or `instead` of an answer's question; else it is the next.
+    """
 
     visitor: str
     agent: Agent
@@ -33,6 +48,15 @@ class Inquiry:
     conversation_id: str | None = None
     streaming: bool = True
     attachments: tuple[Attachment, ...] = ()
+    after: str | None = None
+    instead: str | None = None
+
+    @property
+    def place(self) -> Place | None:
+        """Where it belongs in its conversation; None when it begins one."""
+        if self.conversation_id is None:
+            return None
+        return Place(self.conversation_id, self.after, self.instead, self.agent.row.branches)
 
 
 class Turns:
@@ -54,14 +78,14 @@ class Turns:
         """Stores a question and begins to answer it. Returns at once, with the log to follow; when nobody
         reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
-        Raises Refusal: not_found (the conversation), bad_input (it is another agent's), busy.
+        Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's), busy.
         """
         files = [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments]
         with self._one_at_a_time:
             stored = self._storage.ask(
                 inquiry.visitor,
                 inquiry.agent.id,
-                inquiry.conversation_id,
+                inquiry.place,
                 inquiry.question,
                 self._worker,
                 files,
@@ -119,6 +143,7 @@ class _Run:
     is_resumed: bool
     language: str
     began: float = field(default_factory=time.monotonic)
+    thinking_since: float | None = None
 
     def work(self) -> None:
         """Reads the provider to its end, whatever that is. Raises nothing."""
@@ -144,6 +169,7 @@ class _Run:
             for event in map(legible, events):
                 if isinstance(event, Done):
                     return self._finished(event)
+                self._time_thoughts(event)
                 self.draft.take(event)
                 if isinstance(event, Accepted):
                     self._note_accepted()
@@ -152,6 +178,16 @@ class _Run:
                 if self.draft.size > LARGEST_ANSWER:
                     raise Unexpected("an answer without end", provider=self.agent.platform)
         raise Unexpected("its provider ended without Done", provider=self.agent.platform)
+
+    def _time_thoughts(self, event: Event) -> None:
+        """Says how long the agent has thought, when it begins to speak."""
+        if isinstance(event, Thought):
+            self.thinking_since = self.thinking_since or time.monotonic()
+        elif self.thinking_since and isinstance(event, Delta | Rewrite):
+            thought = Thought("", round(time.monotonic() - self.thinking_since, 1))
+            self.thinking_since = None
+            self.draft.take(thought)
+            self.journal.append(thought)
 
     def _events(self) -> Iterator[Event]:
         if not self.is_resumed:
@@ -162,6 +198,7 @@ class _Run:
 
     def _note_accepted(self) -> None:
         draft = self.draft
+        draft.thread = draft.thread or self.stored.thread
         try:
             self.storage.note_accepted(self.stored, draft.thread, draft.chat, draft.trace)
         except Exception:  # a database out of order must not cost the answer as well

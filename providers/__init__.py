@@ -28,7 +28,8 @@ class Row:
 
     `account` names the options that tell one account from another: agents of the same account share its
     limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history, else we
-    send it. `files`, `images`: the endings of what a question may bring. `cancels`: Stop ends the work
+    send it. `branches`: where it remembers it can be told another history, so that a question can be asked
+    again. `files`, `images`: the endings of what a question may bring. `cancels`: Stop ends the work
     there, else only our connection. `suggests`: it offers follow-up questions. `counts`: it tells the
     tokens used. `records`: an answer whose reader was lost can be read again. `clears`: it can forget a
     conversation and go on with it. `fetches`: it takes files by addresses that it can reach. `grants`: its
@@ -43,6 +44,7 @@ class Row:
     limits: Limits = Limits()
     streams: bool = True
     remembers: bool = True
+    branches: bool = True
     files: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     cancels: bool = False
@@ -81,6 +83,7 @@ PLATFORMS: dict[str, Row] = {
         "providers.qingyan",
         account=("api_base", "api_key"),
         limits=Limits(concurrency=2, daily=500),
+        branches=False,
         files=("pdf", "docx", "doc", "txt", "pptx", "md", "epub"),
         images=("jpg", "jpeg", "png", "webp", "gif"),
         suggests=True,
@@ -92,6 +95,7 @@ PLATFORMS: dict[str, Row] = {
         "providers.wenxin",
         account=("api_base", "app_id"),
         limits=Limits(daily=500),
+        branches=False,
     ),
     "yuanqi": Row(
         "腾讯元器",

@@ -41,9 +41,13 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """More of the model's reasoning. Never part of the answer."""
+    """More of the model's reasoning. Never part of the answer.
+
+    `seconds` is how long it has thought in all: told at the end by whoever listens, not by a provider.
+    """
 
     text: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,8 @@ class Turn:
     """One question as a provider sees it.
 
     `user` is a stable pseudonym of the visitor (32 hex digits), `conversation` the platform's id of the
-    thread as an earlier `Accepted` gave it, `previous_chat` the platform's id of the run before this one.
+    thread as an earlier `Accepted` gave it, None when this is the first question or the platform remembers
+    something else than `history`, `previous_chat` the platform's id of the run before this one.
     `history` is oldest first. `streaming` says whether somebody reads along. `deadline` is in
     time.monotonic() seconds.
     """

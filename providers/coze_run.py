@@ -9,11 +9,12 @@ from threading import Timer
 from typing import Any, TypeVar
 
 from providers import sse
-from providers.base import Accepted, Attachment, Done, Event, Status, Stop, Stopped, Turn
+from providers.base import Accepted, Done, Event, Status, Stop, Stopped, Turn
 from providers.coze_api import UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
 from providers.coze_chat import TERMINAL, json_object, status_of, tool_calls, usage_of, wanted
 from providers.coze_messages import Reading
 from providers.coze_options import Options
+from providers.coze_question import kind_of_file, told
 from providers.errors import (
     AuthRejected,
     Busy,
@@ -141,7 +142,10 @@ class Run:
             "user_id": turn.user,
             "stream": turn.streaming,
             "auto_save_history": True,
-            "additional_messages": [{"role": "user", "type": "question", **self._question}],
+            "additional_messages": [
+                *(() if self._is_conversation_of_turn else told(turn.history)),
+                {"role": "user", "type": "question", **self._question},
+            ],
             **extras,
         }
 
@@ -155,7 +159,7 @@ class Run:
         items = [{"type": "text", "text": text}]
         for file in turn.attachments:
             file_id = self._api.upload(file, turn.stop, turn.deadline)
-            items.append({"type": _kind_of_file(file), "file_id": file_id})
+            items.append({"type": kind_of_file(file), "file_id": file_id})
             turn.pace.wait(turn.stop, turn.deadline)
         return {"content": json.dumps(items, ensure_ascii=False), "content_type": "object_string"}
 
@@ -375,11 +379,6 @@ class Run:
                 self._options.bot_id, self._turn.stop, self._turn.deadline
             )
             yield Accepted(self._conversation)
-
-
-def _kind_of_file(file: Attachment) -> str:
-    kind = file.content_type.partition("/")[0]
-    return kind if kind in ("image", "audio") else "file"
 
 
 def _may_pass(error: ProviderError) -> bool:

@@ -95,7 +95,9 @@ class Huawei:
         self._http = http
 
     def stream(self, turn: Turn) -> Iterator[Event]:
-        conversation = None if self._options.memory else turn.conversation or uuid4().hex
+        # What it remembers under another id is not this history: then ours goes along instead.
+        is_ours = self._options.memory or (turn.history and not turn.conversation)
+        conversation = None if is_ours else turn.conversation or uuid4().hex
         with self._http.open(
             "POST",
             self._options.agent_url,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.draft import Draft
-from chat.storage import Answer, Conversation
+from chat.storage import Answer
 from providers.base import (
     Accepted,
     Citation,
@@ -54,12 +54,12 @@ def taken(events: list[Event]) -> Draft:
 def said(draft: Draft) -> dict[str, object]:
     """All that is shown of a draft. An empty reply before the first word of a later one is none."""
     shown = draft.columns()
-    return {**shown, "chat": None, "trace": None}
+    return {**shown, "thread": None, "chat": None, "trace": None}
 
 
 def stored(draft: Draft) -> Answer:
     """The answer as the database gives it back."""
-    return Answer(**draft.columns(), conversation=Conversation(thread=draft.thread))
+    return Answer(**draft.columns())
 
 
 @given(st.lists(EVENTS, max_size=30))

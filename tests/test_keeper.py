@@ -21,7 +21,7 @@ from chat.keeper import DEAD_AFTER, Keeper
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
-from chat.storage import Answer, Question, Storage
+from chat.storage import Answer, Place, Question, Storage
 from chat.storage.models import Worker, now
 from chat.turns import Inquiry, Turns
 from chat.vault import Vault
@@ -128,7 +128,7 @@ def test_what_a_dead_process_left_is_interrupted_where_there_is_no_record(begin:
     answer = process.answer(asked)
     assert (answer.state, answer.code, answer.replies) == ("interrupted", "unavailable", ["half a"])
     assert [one.id for one in process.storage.workers()] == ["w1"], "the dead are buried"
-    process.storage.ask("alice", "coze", asked.conversation_id, "next", "w1")
+    process.storage.ask("alice", "coze", Place(asked.conversation_id), "next", "w1")
 
 
 def test_what_a_dead_process_left_is_finished_from_the_platform_s_record(
@@ -199,7 +199,7 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
     time.sleep(2.0)
     answer = process.answer(asked)
     assert answer.state == "running" and answer.replies and answer.replies[0]
-    assert answer.chat and answer.conversation.thread, "the platform's ids are kept at once"
+    assert answer.chat and answer.thread, "the platform's ids are kept at once"
     process.runs.stop(asked.answer_id)
     wait_until(lambda: process.answer(asked).state == "stopped")
     assert process.answer(asked).replies[0].startswith(answer.replies[0])
@@ -230,7 +230,7 @@ def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
         assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
     wait_until(lambda: process.answer(asked).state == "done")
     assert process.answer(asked).replies
-    process.storage.ask("alice", "coze", asked.conversation_id, "next", "w1")
+    process.storage.ask("alice", "coze", Place(asked.conversation_id), "next", "w1")
 
 
 def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:

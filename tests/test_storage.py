@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, delete, func, inspect, select, update
 from chat import storage
 from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError
-from chat.storage import Question, Storage, migrations
+from chat.storage import Place, Question, Storage, migrations
 from chat.storage.models import Answer, Base, Conversation, Worker, new_id, now
 from tests.site import ROOT, environment
 
@@ -47,9 +47,19 @@ def store(connect: Connect) -> Storage:
 
 
 def ask(store: Storage, question: str = "hi", conversation: str | None = None, **who: str) -> Question:
+    place = Place(conversation, who.get("after"), who.get("instead"), who.get("memory") != "fixed")
     return store.ask(
-        who.get("visitor", "alice"), who.get("agent", "coze"), conversation, question, who.get("worker", "w1")
+        who.get("visitor", "alice"),
+        who.get("agent", "coze"),
+        place if conversation else None,
+        question,
+        who.get("worker", "w1"),
     )
+
+
+def answers(store: Storage, conversation: str) -> Sequence[Answer]:
+    shelf = store.conversations
+    return shelf.answers(conversation, shelf.tree(conversation).branch())
 
 
 def end(store: Storage, asked: Question, *replies: str, state: str = "done", **columns: Any) -> None:
@@ -87,7 +97,7 @@ def together(act: Callable[[int], T], count: int) -> list[T | Exception]:
 
 def test_a_question_is_there_before_its_answer(store: Storage) -> None:
     asked = ask(store, "  what\n is   this? " + "x" * 100)
-    (answer,) = store.answers_in(asked.conversation_id)
+    (answer,) = answers(store, asked.conversation_id)
     assert (answer.id, answer.state, answer.replies) == (asked.answer_id, "running", [])
     title = store.conversation_of("alice", asked.conversation_id).title
     assert title.startswith("what is this? xxx") and len(title) == 40 and title.endswith("…")
@@ -102,7 +112,7 @@ def test_of_twenty_questions_at_once_one_is_answered(connect: Connect) -> None:
     taken = [one for one in results if isinstance(one, Question)]
     assert len(taken) == 1
     assert [one.code for one in results if isinstance(one, Refusal)] == ["busy"] * 19
-    assert len(first.answers_in(asked.conversation_id)) == 2
+    assert len(answers(first, asked.conversation_id)) == 2
 
 
 def test_twenty_conversations_at_once_are_no_trouble(connect: Connect) -> None:
@@ -127,14 +137,14 @@ def test_what_is_another_visitor_s_does_not_exist(store: Storage) -> None:
         lambda: store.conversation_of("bob", asked.conversation_id),
         lambda: store.answer_of("bob", asked.answer_id),
         lambda: ask(store, "hi", asked.conversation_id, visitor="bob"),
-        lambda: store.clear("bob", asked.conversation_id, keep_thread=False),
+        lambda: store.conversations.clear("bob", asked.conversation_id),
         lambda: store.conversation_of("alice", "nowhere"),
         lambda: store.answer_of("alice", "nowhere"),
         lambda: ask(store, "hi", "nowhere"),
     ):
         assert refused(act) == "not_found"
-    assert store.conversations_of("bob") == []
-    assert len(store.answers_in(asked.conversation_id)) == 1
+    assert store.conversations.of("bob", 10) == []
+    assert len(answers(store, asked.conversation_id)) == 1
 
 
 def test_a_conversation_stays_with_its_agent(store: Storage) -> None:
@@ -171,18 +181,18 @@ def test_what_was_cleared_is_shown_but_not_told(store: Storage) -> None:
     store.note_accepted(asked, "thread", "chat", None)
     assert store.is_answering(asked.conversation_id)
     end(store, asked, "first")
-    store.clear("alice", asked.conversation_id, keep_thread=False)
+    store.conversations.clear("alice", asked.conversation_id)
     again = ask(store, "two", asked.conversation_id)
     assert (again.earlier, again.thread) == ((), None)
-    assert [one.question for one in store.answers_in(asked.conversation_id)] == ["one", "two"]
+    assert [one.question for one in answers(store, asked.conversation_id)] == ["one", "two"]
 
 
 def test_conversations_come_latest_first(store: Storage) -> None:
     first, second = ask(store, "first"), ask(store, "second")
     end(store, first)
-    assert [one.title for one in store.conversations_of("alice")] == ["second", "first"]
+    assert [one.title for one in store.conversations.of("alice", 10)] == ["second", "first"]
     ask(store, "again", first.conversation_id)
-    assert [one.title for one in store.conversations_of("alice")] == ["first", "second"]
+    assert [one.title for one in store.conversations.of("alice", 10)] == ["first", "second"]
     assert second.conversation_id != first.conversation_id
 
 
@@ -344,7 +354,7 @@ def test_what_was_stored_survives_from_every_version(connect: Connect, tmp_path:
         )
     engine.dispose()
     store = connect()
-    (answer,) = store.answers_in("c1")
+    (answer,) = answers(store, "c1")
     assert (answer.question, answer.replies, answer.files) == ("how?", ["so"], [])
     assert ask(store, "and now?", "c1").earlier == (("how?", "so"),)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     Connection,
     Engine,
     bindparam,
@@ -21,30 +22,42 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
-from sqlalchemy.orm import Session, joinedload, sessionmaker
+from sqlalchemy.orm import joinedload, sessionmaker
 
 from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError
+from chat.storage.conversations import Conversations, owned
 from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new_id, now
 
 HISTORY = 60
-LISTED = 100
 
 # Each turn writes by these, made once and without the ORM, which takes five times as long for the same.
 _CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.tables["answers"]
 _BEGIN = insert(_CONVERSATIONS)
 _ASK = insert(_ANSWERS)
-_IN_CONVERSATION = _CONVERSATIONS.c.id == bindparam("conversation")
-_TOUCH = update(_CONVERSATIONS).where(_IN_CONVERSATION)
-_OWNED = select(_CONVERSATIONS.c.agent, _CONVERSATIONS.c.thread, _CONVERSATIONS.c.cleared_after).where(
-    _IN_CONVERSATION, _CONVERSATIONS.c.visitor == bindparam("visitor")
+_IN_CONVERSATION = _ANSWERS.c.conversation_id == bindparam("conversation")
+_TOUCH = update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("conversation"))
+_OWNED = select(_CONVERSATIONS.c.agent, _CONVERSATIONS.c.cleared_after).where(
+    _CONVERSATIONS.c.id == bindparam("conversation"),
+    _CONVERSATIONS.c.visitor == bindparam("visitor"),
+    _CONVERSATIONS.c.deleted_at.is_(None),
 )
-_LATEST = (
-    select(_ANSWERS.c.question, _ANSWERS.c.replies, _ANSWERS.c.state, _ANSWERS.c.chat)
-    .where(_ANSWERS.c.conversation_id == bindparam("conversation"), _ANSWERS.c.id > bindparam("after"))
+_NEWEST = select(func.max(_ANSWERS.c.id)).where(_IN_CONVERSATION)
+_NEWEST_IN_THREAD = _NEWEST.where(_ANSWERS.c.thread == bindparam("thread"))
+_LATEST_THREAD = (
+    select(_ANSWERS.c.thread)
+    .where(_IN_CONVERSATION, _ANSWERS.c.thread.is_not(None))
     .order_by(_ANSWERS.c.id.desc())
-    .limit(HISTORY)
+    .limit(1)
 )
+_ONE = select(_ANSWERS.c.id, _ANSWERS.c.parent).where(_IN_CONVERSATION, _ANSWERS.c.id == bindparam("answer"))
+_BRANCH = text(
+    "WITH RECURSIVE branch(id, depth) AS (SELECT :leaf, 1 UNION ALL "
+    "SELECT answers.parent, depth + 1 FROM answers JOIN branch ON answers.id = branch.id "
+    "WHERE answers.parent IS NOT NULL AND depth < :most) "
+    "SELECT answers.id, question, replies, state, chat, thread FROM branch "
+    "JOIN answers ON answers.id = branch.id WHERE depth = 1 OR answers.id > :after ORDER BY depth"
+).columns(replies=JSON)
 _KEEP = update(_ANSWERS).where(_ANSWERS.c.id == bindparam("answer"))
 # One statement: were it read first and written second, two processes would let one more in.
 _SPEND = text(
@@ -57,13 +70,30 @@ _KEEP_RUNNING = _KEEP.where(_ANSWERS.c.state == RUNNING)
 
 @dataclass(frozen=True)
 class Question:
-    """A question as it was stored: where it stands, and what went before."""
+    """A question as it was stored: where it stands, and what went before.
+
+    `thread` is what the platform remembers of just that, None when it remembers nothing or something else.
+    """
 
     answer_id: str
     conversation_id: str
-    thread: str | None
-    previous_chat: str | None
-    earlier: tuple[tuple[str, str], ...]
+    thread: str | None = None
+    previous_chat: str | None = None
+    earlier: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a conversation a question belongs: `after` an answer, or `instead` of one's question.
+
+    Without either it follows the newest. `can_branch`: the platform can be given another past than the one
+    it remembers.
+    """
+
+    conversation_id: str
+    after: str | None = None
+    instead: str | None = None
+    can_branch: bool = True
 
 
 class Storage:
@@ -71,6 +101,7 @@ class Storage:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.conversations = Conversations(engine)
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     def ping(self) -> None:
@@ -78,35 +109,16 @@ class Storage:
         with self._sessions() as db:
             db.execute(select(1))
 
-    # Conversations, always looked up through their visitor
-
     def conversation_of(self, visitor: str, conversation_id: str) -> Conversation:
         """Raises Refusal not_found when there is none, or it is another visitor's."""
         with self._sessions() as db:
-            return _conversation(db, visitor, conversation_id)
-
-    def conversations_of(self, visitor: str) -> Sequence[Conversation]:
-        """A visitor's conversations, latest first."""
-        query = (
-            select(Conversation)
-            .where(Conversation.visitor == visitor)
-            .order_by(Conversation.updated_at.desc())
-            .limit(LISTED)
-        )
-        with self._sessions() as db:
-            return db.scalars(query).all()
-
-    def answers_in(self, conversation_id: str) -> Sequence[Answer]:
-        """All questions and answers of a conversation, oldest first."""
-        query = select(Answer).where(Answer.conversation_id == conversation_id).order_by(Answer.id)
-        with self._sessions() as db:
-            return db.scalars(query).all()
+            return owned(db, visitor, conversation_id)
 
     def answer_of(self, visitor: str, answer_id: str) -> Answer:
         """An answer with its conversation. Raises Refusal not_found as `conversation_of`."""
         with self._sessions() as db:
             answer = db.get(Answer, answer_id, options=[joinedload(Answer.conversation)])
-            if answer is None or answer.conversation.visitor != visitor:
+            if answer is None or answer.conversation.visitor != visitor or answer.conversation.deleted_at:
                 raise Refusal("not_found", "an answer")
             return answer
 
@@ -116,34 +128,28 @@ class Storage:
         with self._sessions() as db:
             return db.scalar(running) is not None
 
-    def clear(self, visitor: str, conversation_id: str, keep_thread: bool) -> None:
-        """The agent forgets what was said so far; the visitor does not. Raises Refusal not_found."""
-        with self._sessions.begin() as db:
-            conversation = _conversation(db, visitor, conversation_id)
-            newest = select(func.max(Answer.id)).where(Answer.conversation_id == conversation_id)
-            conversation.cleared_after = db.scalar(newest)
-            conversation.thread = conversation.thread if keep_thread else None
-
     # The life of an answer
 
     def ask(
         self,
         visitor: str,
         agent: str,
-        conversation_id: str | None,
+        place: Place | None,
         question: str,
         worker: str,
         files: Sequence[Mapping[str, Any]] = (),
     ) -> Question:
-        """Stores a question with an empty answer, in a new conversation unless one is named.
+        """Stores a question with an empty answer, in a new conversation unless a place in one is named.
 
-        Raises Refusal: not_found (the conversation), bad_input (it belongs to another agent), busy.
+        Raises Refusal: not_found (the conversation, or the answer), bad_input (it belongs to another agent),
+        busy.
         """
-        stored = Question(new_id(), conversation_id or new_id(), None, None, ())
+        stored = Question(new_id(), place.conversation_id if place else new_id())
+        parent = None
         try:
             with self.engine.begin() as db:
-                if conversation_id:
-                    stored = _continued(db, visitor, agent, stored)
+                if place:
+                    parent, stored = _placed(db, visitor, agent, place, stored)
                 else:
                     _begin(db, visitor, agent, stored.conversation_id, question)
                 db.execute(
@@ -151,13 +157,14 @@ class Storage:
                     {
                         "id": stored.answer_id,
                         "conversation_id": stored.conversation_id,
+                        "parent": parent,
                         "question": question,
                         "files": list(files),
                         "worker": worker,
                     },
                 )
         except IntegrityError as error:
-            raise Refusal("busy", f"conversation {conversation_id}", retry_after=3) from error
+            raise Refusal("busy", f"conversation {stored.conversation_id}", retry_after=3) from error
         return stored
 
     def note_accepted(
@@ -165,9 +172,8 @@ class Storage:
     ) -> None:
         """Keeps the platform's ids of a conversation and of a run, as soon as they are known."""
         with self.engine.begin() as db:
-            db.execute(_KEEP, {"answer": question.answer_id, "chat": chat, "trace": trace})
-            if thread and thread != question.thread:
-                db.execute(_TOUCH, {"conversation": question.conversation_id, "thread": thread})
+            known = {"thread": thread, "chat": chat, "trace": trace}
+            db.execute(_KEEP, {"answer": question.answer_id, **known})
 
     def save(self, drafts: Mapping[str, Mapping[str, Any]]) -> None:
         """Keeps what running answers hold so far: columns by answer id, the same ones for each."""
@@ -228,8 +234,7 @@ class Storage:
             ).all()
         if not taken:
             return None
-        conversation = answer.conversation
-        return Question(answer.id, conversation.id, conversation.thread, None, ())
+        return Question(answer.id, answer.conversation_id, answer.thread)
 
 
 def connect(settings: Settings) -> Storage:
@@ -263,13 +268,6 @@ def _tune(connection: Any, record: Any) -> None:
     cursor.close()
 
 
-def _conversation(db: Session, visitor: str, conversation_id: str) -> Conversation:
-    conversation = db.get(Conversation, conversation_id)
-    if conversation is None or conversation.visitor != visitor:
-        raise Refusal("not_found", "a conversation")
-    return conversation
-
-
 def _begin(db: Connection, visitor: str, agent: str, conversation_id: str, question: str) -> None:
     db.execute(
         _BEGIN,
@@ -277,19 +275,54 @@ def _begin(db: Connection, visitor: str, agent: str, conversation_id: str, quest
     )
 
 
-def _continued(db: Connection, visitor: str, agent: str, asked: Question) -> Question:
-    """The question with what went before it in its conversation, which moves to the top of the list."""
-    conversation = {"conversation": asked.conversation_id}
+def _placed(
+    db: Connection, visitor: str, agent: str, place: Place, asked: Question
+) -> tuple[str | None, Question]:
+    """The answer that a question follows, and the question with what went before it there.
+
+    Its conversation moves to the top of the list.
+    """
+    conversation = {"conversation": place.conversation_id}
     found = db.execute(_OWNED, {**conversation, "visitor": visitor}).one_or_none()
     if found is None:
         raise Refusal("not_found", "a conversation")
     if found.agent != agent:
         raise Refusal("bad_input", "the conversation belongs to another agent")
-    latest = db.execute(_LATEST, {**conversation, "after": found.cleared_after or ""}).all()
+    parent = _parent(db, place)
+    known_from = found.cleared_after or ""
+    limits = {"leaf": parent, "after": known_from, "most": HISTORY}
+    branch = db.execute(_BRANCH, limits).all() if parent else []
     db.execute(_TOUCH, {**conversation, "updated_at": now()})
-    finished = [(one.question, "\n\n".join(one.replies)) for one in reversed(latest) if one.state == "done"]
-    previous = latest[0].chat if latest else None
-    return replace(asked, thread=found.thread, previous_chat=previous, earlier=tuple(finished))
+    said = [one for one in reversed(branch) if one.state == "done" and one.id > known_from]
+    earlier = tuple((one.question, "\n\n".join(one.replies)) for one in said)
+    thread = _thread(db, place, branch)
+    previous = next((one.chat for one in branch if one.chat), None) if thread else None
+    return parent, replace(asked, thread=thread, previous_chat=previous, earlier=earlier)
+
+
+def _parent(db: Connection, place: Place) -> str | None:
+    conversation = {"conversation": place.conversation_id}
+    named = place.instead or place.after
+    if not named:
+        newest: str | None = db.scalar(_NEWEST, conversation)
+        return newest
+    found = db.execute(_ONE, {**conversation, "answer": named}).one_or_none()
+    if found is None:
+        raise Refusal("not_found", "an answer")
+    return found.parent if place.instead else found.id  # type: ignore[no-any-return]
+
+
+def _thread(db: Connection, place: Place, branch: Sequence[Any]) -> str | None:
+    """The platform's memory of just this branch: no other answer may have gone on from it since."""
+    conversation = {"conversation": place.conversation_id}
+    held = next((one for one in branch if one.thread), None)
+    if held and db.scalar(_NEWEST_IN_THREAD, {**conversation, "thread": held.thread}) == held.id:
+        return held.thread  # type: ignore[no-any-return]
+    if place.can_branch or not branch:
+        return None
+    # A memory with a question too many in it is better than none at all.
+    latest: str | None = db.scalar(_LATEST_THREAD, conversation)
+    return latest
 
 
 def _title(question: str) -> str:
@@ -297,4 +330,4 @@ def _title(question: str) -> str:
     return line if len(line) <= 40 else line[:39] + "…"
 
 
-__all__ = ["Answer", "Conversation", "Question", "Storage", "connect"]
+__all__ = ["Answer", "Conversation", "Place", "Question", "Storage", "connect"]

@@ -39,22 +39,25 @@ class Base(DeclarativeBase):
 
 
 class Conversation(Base):
-    """A visitor's conversation with one agent.
+    """A visitor's conversation with one agent; the agent remembers nothing up to the answer `cleared_after`.
 
-    `thread` is the platform's own id of it; the agent remembers nothing up to the answer `cleared_after`.
+    One that has `deleted_at` is not shown any more; for a while it can be taken back.
     """
 
     __tablename__ = "conversations"
-    __table_args__ = (Index("conversations_of_a_visitor", "visitor", "updated_at"),)
+    __table_args__ = (
+        Index("conversations_of_a_visitor", "visitor", "updated_at"),
+        Index("conversations_by_deletion", "deleted_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     visitor: Mapped[str] = mapped_column(String(64))
     agent: Mapped[str] = mapped_column(String(40))
-    thread: Mapped[str | None] = mapped_column(String(255))
     cleared_after: Mapped[str | None] = mapped_column(String(40))
     title: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
+    deleted_at: Mapped[datetime | None] = mapped_column()
 
     answers: Mapped[list["Answer"]] = relationship(
         back_populates="conversation", cascade="all, delete-orphan", passive_deletes=True
@@ -64,6 +67,9 @@ class Conversation(Base):
 class Answer(Base):
     """A question and its answer, from the moment the question is asked. Its id is the contract's message_id.
 
+    `parent` is the answer that the question follows, None at the beginning: what has the same parent are
+    versions of one turn, so that a conversation is a tree of which a page shows one branch. `thread` is the
+    platform's own id of what it remembers. `thought_s` is how many seconds the agent thought before it spoke.
     `state` is running, done, failed, stopped or interrupted; `code` the reason of a failure. `chat` and
     `trace` are the platform's ids of the run and of its log. `worker` is the process that is answering.
     """
@@ -83,6 +89,7 @@ class Answer(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    parent: Mapped[str | None] = mapped_column(String(40))
     question: Mapped[str] = mapped_column(Text)
     files: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     state: Mapped[str] = mapped_column(String(12), default=RUNNING)
@@ -90,11 +97,13 @@ class Answer(Base):
     finish_reason: Mapped[str | None] = mapped_column(String(40))
     replies: Mapped[list[Any]] = mapped_column(default=list)
     thoughts: Mapped[str] = mapped_column(Text, default="")
+    thought_s: Mapped[float | None] = mapped_column()
     tools: Mapped[list[Any]] = mapped_column(default=list)
     media: Mapped[list[Any]] = mapped_column(default=list)
     citations: Mapped[list[Any]] = mapped_column(default=list)
     suggestions: Mapped[list[Any]] = mapped_column(default=list)
     usage: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    thread: Mapped[str | None] = mapped_column(String(255))
     chat: Mapped[str | None] = mapped_column(String(255))
     trace: Mapped[str | None] = mapped_column(String(255))
     worker: Mapped[str] = mapped_column(String(40))
@@ -102,6 +111,19 @@ class Answer(Base):
     ended_at: Mapped[datetime | None] = mapped_column()
 
     conversation: Mapped[Conversation] = relationship(back_populates="answers")
+
+
+class Share(Base):
+    """A link by which anybody who has it may read a branch of a conversation, as far as the answer `leaf`."""
+
+    __tablename__ = "shares"
+
+    token: Mapped[str] = mapped_column(String(40), primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        ForeignKey("conversations.id", ondelete="CASCADE"), unique=True
+    )
+    leaf: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Worker(Base):

@@ -82,7 +82,16 @@ def _start(
     agent = asked.agent or _agent_of(asked.conversation_id)
     ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
     attachments = services().uploads.take(visitor(), ids, agent)
-    inquiry = Inquiry(visitor(), agent, asked.message, asked.conversation_id, streaming, attachments)
+    inquiry = Inquiry(
+        visitor(),
+        agent,
+        asked.message,
+        asked.conversation_id,
+        streaming,
+        attachments,
+        asked.after,
+        asked.instead,
+    )
     stored, journal = services().turns.start(inquiry)
     return agent, stored, journal
 

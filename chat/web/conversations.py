@@ -1,11 +1,13 @@
-"""What a visitor does with a conversation as a whole."""
+"""What a visitor does with a conversation as a whole: a form is led to a page, a program gets 204."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
-from flask import Blueprint, Response, redirect, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.refusals import Refusal
+from chat.storage.conversations import Conversations
 from chat.web import errors, services
 from chat.web.visitors import visitor
 from providers.base import Clears
@@ -15,15 +17,52 @@ bp = Blueprint("conversations", __name__)
 
 @bp.post("/c/<conversation_id>/clear")
 def clear(conversation_id: str) -> AnyResponse:
-    """The agent forgets what was said; the page keeps it. 204, or back to the page for a form."""
+    """The agent forgets what was said; the page keeps it."""
     site = services()
     conversation = site.storage.conversation_of(visitor(), conversation_id)
     agent = site.agents.named(conversation.agent)
     if site.storage.is_answering(conversation_id):
         raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
-    if agent.row.clears and conversation.thread:
-        cast(Clears, agent.provider).clear(conversation.thread)
-    site.storage.clear(visitor(), conversation_id, keep_thread=agent.row.clears)
-    if errors.wants_html():
-        return redirect(url_for("pages.conversation", conversation_id=conversation_id), 303)
-    return Response(status=204)
+    thread = _shelf().newest_thread(conversation_id) if agent.row.clears else None
+    if thread:
+        cast(Clears, agent.provider).clear(thread)
+    _shelf().clear(visitor(), conversation_id, keep_thread=thread)
+    return _done(_page_of(conversation_id))
+
+
+@bp.post("/c/<conversation_id>/title")
+def rename(conversation_id: str) -> AnyResponse:
+    """Gives it the title `title`, a form field or a field of JSON."""
+    sent: Any = request.get_json(silent=True) if request.is_json else request.form
+    title = sent.get("title") if isinstance(sent, Mapping) else None
+    if not isinstance(title, str):
+        raise Refusal("bad_input", "no title")
+    _shelf().rename(visitor(), conversation_id, title)
+    return _done(_page_of(conversation_id))
+
+
+@bp.post("/c/<conversation_id>/delete")
+def delete(conversation_id: str) -> AnyResponse:
+    """Deletes it; for an hour it can be taken back."""
+    agent = services().storage.conversation_of(visitor(), conversation_id).agent
+    _shelf().delete(visitor(), conversation_id)
+    return _done(url_for("pages.home", agent=agent, deleted=conversation_id))
+
+
+@bp.post("/c/<conversation_id>/restore")
+def restore(conversation_id: str) -> AnyResponse:
+    """Takes a deleted one back."""
+    _shelf().restore(visitor(), conversation_id)
+    return _done(_page_of(conversation_id))
+
+
+def _shelf() -> Conversations:
+    return services().storage.conversations
+
+
+def _page_of(conversation_id: str) -> str:
+    return url_for("pages.conversation", conversation_id=conversation_id)
+
+
+def _done(page: str) -> AnyResponse:
+    return redirect(page, 303) if errors.wants_html() else Response(status=204)

@@ -1,47 +1,31 @@
 """The page: the agent's welcome or a conversation, whole in its HTML."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
-from markupsafe import Markup
 
-from chat.rendering import render_blocks
-from chat.storage import Answer, Conversation
-from chat.web import errors, services
-from chat.web.language import language
+from chat.storage import Conversation
+from chat.storage.models import Share
+from chat.web import services, showing
 from chat.web.visitors import visitor
 
 bp = Blueprint("pages", __name__)
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """A question and its answer as the page shows them."""
-
-    id: str
-    question: str
-    files: list[dict[str, Any]]
-    state: str
-    html: Markup
-    thoughts: str
-    tools: list[dict[str, Any]]
-    media: list[dict[str, Any]]
-    citations: list[dict[str, Any]]
-    suggestions: list[str]
-    problem: str | None
-    code: str | None
-    is_forgotten: bool
-
-
 @bp.get("/")
 def home() -> Response:
-    """A new conversation with the agent of `?agent=`."""
-    return page(None, services().agents.named(request.args.get("agent") or None).id)
+    """A new conversation with the agent of `?agent=`; `?deleted=` offers to take a deleted one back."""
+    deleted = request.args.get("deleted")
+    gone = services().storage.conversations.deleted(visitor(), deleted) if deleted else None
+    return page(None, services().agents.named(request.args.get("agent") or None).id, gone=gone)
 
 
 @bp.get("/c/<conversation_id>")
 def conversation(conversation_id: str) -> Response:
+    """A conversation: its newest branch or the one `?at=` an answer, its end or what is `?before=` one.
+
+    `?edit=` an answer offers its question to be asked in other words.
+    """
     return page(conversation_id, None)
 
 
@@ -51,57 +35,51 @@ def page(
     problem: str | None = None,
     draft: str = "",
     status: int = 200,
+    gone: Conversation | None = None,
 ) -> Response:
     """The chat page. Raises Refusal not_found for another visitor's conversation."""
     site = services()
     talk = site.storage.conversation_of(visitor(), conversation_id) if conversation_id else None
     agent = site.agents.get(talk.agent if talk else agent_id or "") or site.agents.default
-    response = make_response(
-        render_template(
-            "page.html",
-            site_title=site.settings.site_title,
-            demo=site.agents.is_demo,
-            agents=[site.introductions.of(one) for one in site.agents.all],
-            agent=site.introductions.of(agent),
-            conversations=site.storage.conversations_of(visitor()),
-            conversation=talk,
-            exchanges=_exchanges(talk),
-            problem=problem,
-            draft=draft,
-            accepts=site.uploads.accepts(agent),
-            max_file_bytes=site.uploads.most_bytes,
-            max_chars=site.settings.max_message_chars,
-            language=language(),
-        ),
+    shown = showing.Shown([])
+    if talk:
+        tree = site.storage.conversations.tree(talk.id)
+        branch = tree.branch(request.args.get("at") or None)
+        shown = showing.part(talk, tree, branch, request.args.get("before"))
+    edited = next((one for one in shown.exchanges if one.id == request.args.get("edit")), None)
+    return rendered(
+        "page.html",
         status,
+        agents=[site.introductions.of(one) for one in site.agents.all],
+        agent=site.introductions.of(agent),
+        conversation=talk,
+        shown=shown,
+        exchanges=shown.exchanges,
+        share=_address_of(site.storage.conversations.share_of(talk.id)) if talk else None,
+        gone=gone,
+        problem=problem,
+        edited=edited,
+        draft=draft or (edited.question if edited else ""),
+        accepts=site.uploads.accepts(agent),
+        max_file_bytes=site.uploads.most_bytes,
+        max_chars=site.settings.max_message_chars,
     )
+
+
+def rendered(template: str, status: int = 200, **content: Any) -> Response:
+    """A page with the sidebar. It is the visitor's own, so nobody may keep a copy."""
+    response = make_response(render_template(template, **showing.sidebar(), **content), status)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Cookie"
     return response
 
 
-def _exchanges(talk: Conversation | None) -> list[Exchange]:
-    if talk is None:
-        return []
-    return [_exchange(answer, talk.cleared_after) for answer in services().storage.answers_in(talk.id)]
-
-
-def _exchange(answer: Answer, cleared_after: str | None) -> Exchange:
-    return Exchange(
-        id=answer.id,
-        question=answer.question,
-        files=answer.files,
-        state=answer.state,
-        html=Markup("".join(render_blocks(answer.replies))),
-        thoughts=answer.thoughts,
-        tools=answer.tools,
-        media=answer.media,
-        citations=answer.citations,
-        suggestions=answer.suggestions,
-        problem=errors.sentence(answer.code) if answer.code else None,
-        code=answer.code,
-        is_forgotten=answer.id == cleared_after,
-    )
+def _address_of(share: Share | None) -> str | None:
+    """Where a link leads, as others can open it."""
+    if share is None:
+        return None
+    base = services().settings.public_url or request.host_url.rstrip("/")
+    return f"{base}{url_for('sharing.shared', token=share.token)}"
 
 
 def static_address(version: str) -> Any:

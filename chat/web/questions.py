@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeVar
 
 from flask import Request
@@ -15,13 +15,18 @@ from chat.refusals import Refusal
 
 @dataclass(frozen=True)
 class Asked:
-    """A question that may be put to an agent. `conversation_id` None begins a new conversation."""
+    """A question that may be put to an agent. `conversation_id` None begins a new conversation.
+
+    It may say `after` which answer it goes on, or `instead` of which answer's question it is asked.
+    """
 
     message: str
     agent: Agent | None
     conversation_id: str | None
     wants_events: bool
-    files: list[str]
+    files: list[str] = field(default_factory=list)
+    after: str | None = None
+    instead: str | None = None
 
 
 LARGEST_JSON = 4 * 1024 * 1024
@@ -36,6 +41,8 @@ class _Body(BaseModel):
     agent: str | None = None
     conversation_id: Id | None = None
     files: list[Id] = []
+    after: Id | None = None
+    instead: Id | None = None
     stream: bool | None = None
 
 
@@ -89,7 +96,15 @@ def _document(request: Request) -> dict[str, Any]:
 def _ours(document: dict[str, Any], agents: Agents) -> Asked:
     body = _checked(_Body, document)
     agent = agents.named(body.agent) if body.agent is not None else None
-    return Asked(body.message, agent, body.conversation_id, bool(body.stream), body.files)
+    return Asked(
+        body.message,
+        agent,
+        body.conversation_id,
+        bool(body.stream),
+        body.files,
+        body.after or None,
+        body.instead or None,
+    )
 
 
 def _from_coze(document: dict[str, Any], agents: Agents) -> Asked:
@@ -100,7 +115,7 @@ def _from_coze(document: dict[str, Any], agents: Agents) -> Asked:
     users = [message for message in body.additional_messages if message.role == "user"]
     if not users:
         raise Refusal("bad_input", "no message of the user")
-    return Asked(_words(users[-1]), agent, body.conversation_id, bool(body.stream), [])
+    return Asked(_words(users[-1]), agent, body.conversation_id, bool(body.stream))
 
 
 def _from_form(request: Request, agents: Agents) -> Asked:
@@ -110,7 +125,8 @@ def _from_form(request: Request, agents: Agents) -> Asked:
         agents.named(name) if name else None,
         request.form.get("conversation_id"),
         wants_events=False,
-        files=[],
+        after=request.form.get("after") or None,
+        instead=request.form.get("instead") or None,
     )
 
 

@@ -119,9 +119,11 @@ class ChatComposer extends HTMLElement {
     if (!place.value) this.#listConversation(conversation_id, exchange)
     place.value = conversation_id
     history.replaceState(null, "", `/c/${conversation_id}`)
-    const forget = document.querySelector("form[data-forget]")
-    forget.action = `/c/${conversation_id}/clear`
-    forget.hidden = false
+    this.#form.elements.after.value = "" // from here on this branch is the newest
+    for (const one of document.querySelectorAll("[data-path]")) {
+      one[one.action === undefined ? "href" : "action"] = one.dataset.path.replace("{}", conversation_id)
+    }
+    document.querySelector("[data-of-conversation]").hidden = false
     if (this.#isStopWished) this.#stop()
   }
 

@@ -16,7 +16,7 @@ class ChatTranscript extends HTMLElement {
   connectedCallback() {
     const { signal } = this.#leaving
     this.#follower = followEnd(this.querySelector(".scroller"), document.querySelector(".to-end"), signal)
-    if (this.#list.children.length) this.#follower.follow()
+    if (this.#list.children.length && !location.hash) this.#follower.follow()
     else this.#follower.release() // a welcome is read from its top
     this.#addCopyButtons(this)
     this.addEventListener("click", event => {
@@ -71,15 +71,21 @@ class ChatTranscript extends HTMLElement {
       this.#progress(exchange, "answering")
       this.#draw(exchange, from, blocks)
     },
-    thought: (exchange, { text }) => {
+    thought: (exchange, { text, seconds }) => {
       exchange.querySelector(".thought").hidden = false
       exchange.querySelector(".thought-text").append(text)
+      const title = exchange.querySelector(".thought-title")
+      if (seconds) title.textContent = title.dataset.thoughtFor.replace("%s", seconds)
     },
     tool: (exchange, step) => {
       const list = exchange.querySelector(".tools")
       const item = [...list.children].find(one => one.dataset.id === step.id) ?? add(list, copyOf("tool"))
       Object.assign(item.dataset, { id: step.id, state: step.state })
       item.querySelector(".tool-name").textContent = step.name
+      for (const side of ["input", "output"]) {
+        if (step[side]) item.querySelector(`.tool-${side}`).textContent = step[side]
+      }
+      item.firstElementChild.classList.toggle("empty", !item.querySelector("dd:not(:empty)"))
     },
     media: (exchange, { kind, url }) => {
       const list = exchange.querySelector(".media")

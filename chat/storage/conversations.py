@@ -1,0 +1,205 @@
+"""A visitor's conversations as a whole: listed, read by branches, renamed, deleted and taken back, shared."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from chat.refusals import Refusal
+from chat.storage.models import RUNNING, Answer, Conversation, Share, now
+
+TITLE_CHARS = 80
+UNDO = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """How the answers of a conversation follow each other: the parent of each by its id, oldest first."""
+
+    parents: dict[str, str | None]
+
+    def branch(self, at: str | None = None) -> list[str]:
+        """The ids of one branch from its beginning to its end: the one through `at`, else the newest.
+
+        Beyond `at` it goes the way that was gone last. Raises Refusal not_found for an unknown answer.
+        """
+        if at is None:
+            return self._up_from(next(reversed(self.parents), None))
+        if at not in self.parents:
+            raise Refusal("not_found", "an answer")
+        below = {at}
+        leaf = at
+        for one, parent in self.parents.items():  # children come after their parents
+            if parent in below:
+                below.add(one)
+                leaf = one
+        return self._up_from(leaf)
+
+    def versions(self, answer_id: str) -> list[str]:
+        """The ids of all versions of a turn, oldest first, itself among them."""
+        parent = self.parents[answer_id]
+        return [one for one, other in self.parents.items() if other == parent]
+
+    def _up_from(self, leaf: str | None) -> list[str]:
+        branch: list[str] = []
+        while leaf is not None:
+            branch.append(leaf)
+            leaf = self.parents[leaf]
+        return branch[::-1]
+
+
+class Conversations:
+    """Named queries, each one short transaction, each through the visitor whose conversation it is.
+
+    All that name a conversation raise Refusal not_found when it is unknown, deleted or another visitor's.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+
+    # What there is to read
+
+    def of(
+        self, visitor: str, limit: int, before: tuple[datetime, str] | None = None
+    ) -> Sequence[Conversation]:
+        """A visitor's conversations, latest first; with `before` those older than that moment and id."""
+        query = (
+            select(Conversation)
+            .where(Conversation.visitor == visitor, Conversation.deleted_at.is_(None))
+            .order_by(Conversation.updated_at.desc(), Conversation.id.desc())
+            .limit(limit)
+        )
+        if before:
+            moment, last = before
+            is_older = (Conversation.updated_at < moment) | (
+                (Conversation.updated_at == moment) & (Conversation.id < last)
+            )
+            query = query.where(Conversation.updated_at <= moment, is_older)
+        with self._sessions() as db:
+            return db.scalars(query).all()
+
+    def tree(self, conversation_id: str) -> Tree:
+        """All answers of a conversation by their ids alone: a thousand take two milliseconds."""
+        query = (
+            select(Answer.id, Answer.parent)
+            .where(Answer.conversation_id == conversation_id)
+            .order_by(Answer.id)
+        )
+        with self._sessions() as db:
+            return Tree({one.id: one.parent for one in db.execute(query)})
+
+    def answers(self, conversation_id: str, ids: Sequence[str]) -> Sequence[Answer]:
+        """These answers of a conversation, in the order of the ids."""
+        query = select(Answer).where(Answer.conversation_id == conversation_id, Answer.id.in_(ids))
+        with self._sessions() as db:
+            found = {one.id: one for one in db.scalars(query)}
+        return [found[one] for one in ids if one in found]
+
+    # What a visitor does with one
+
+    def rename(self, visitor: str, conversation_id: str, title: str) -> str:
+        """Gives it a title, which is returned as it was kept. Raises Refusal bad_input for an empty one."""
+        kept = " ".join("".join(char for char in title if char.isprintable() or char.isspace()).split())
+        if not kept:
+            raise Refusal("bad_input", "an empty title")
+        with self._sessions.begin() as db:
+            owned(db, visitor, conversation_id).title = kept[:TITLE_CHARS]
+        return kept[:TITLE_CHARS]
+
+    def clear(self, visitor: str, conversation_id: str, keep_thread: str | None = None) -> None:
+        """The agent forgets what was said so far; the visitor does not.
+
+        `keep_thread` is one that the platform has emptied itself.
+        """
+        answers = Answer.conversation_id == conversation_id
+        with self._sessions.begin() as db:
+            conversation = owned(db, visitor, conversation_id)
+            conversation.cleared_after = db.scalar(select(func.max(Answer.id)).where(answers))
+            others = update(Answer).where(answers, Answer.thread != (keep_thread or ""))
+            db.execute(others.values(thread=None))
+
+    def newest_thread(self, conversation_id: str) -> str | None:
+        """What the platform remembers of the newest branch."""
+        query = select(Answer.thread).where(
+            Answer.conversation_id == conversation_id, Answer.thread.is_not(None)
+        )
+        with self._sessions() as db:
+            return db.scalar(query.order_by(Answer.id.desc()).limit(1))
+
+    # Deleted, and taken back
+
+    def delete(self, visitor: str, conversation_id: str) -> None:
+        """Takes it off every list; `restore` brings it back until it is purged. Links to it end at once.
+
+        Raises Refusal busy while it is answering.
+        """
+        running = select(Answer.id).where(Answer.conversation_id == conversation_id, Answer.state == RUNNING)
+        with self._sessions.begin() as db:
+            conversation = owned(db, visitor, conversation_id)
+            if db.scalar(running) is not None:
+                raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
+            conversation.deleted_at = now()
+            db.execute(delete(Share).where(Share.conversation_id == conversation_id))
+
+    def restore(self, visitor: str, conversation_id: str) -> None:
+        with self._sessions.begin() as db:
+            conversation = db.get(Conversation, conversation_id)
+            if conversation is None or conversation.visitor != visitor:
+                raise Refusal("not_found", "a conversation")
+            conversation.deleted_at = None
+
+    def deleted(self, visitor: str, conversation_id: str) -> Conversation | None:
+        """The conversation if it was deleted and can still be taken back."""
+        with self._sessions() as db:
+            found = db.get(Conversation, conversation_id)
+        return found if found and found.visitor == visitor and found.deleted_at else None
+
+    def purge(self, older_than: timedelta = UNDO) -> None:
+        """Removes for good what was deleted longer ago."""
+        with self._sessions.begin() as db:
+            db.execute(delete(Conversation).where(Conversation.deleted_at < now() - older_than))
+
+    # Shared by a link
+
+    def share(self, visitor: str, conversation_id: str, at: str | None = None) -> Share:
+        """A new link to the branch through `at` as it is now; an earlier link of the conversation ends."""
+        branch = self.tree(conversation_id).branch(at)
+        if not branch:
+            raise Refusal("not_found", "a conversation without answers")
+        link = Share(token=secrets.token_urlsafe(24), conversation_id=conversation_id, leaf=branch[-1])
+        with self._sessions.begin() as db:
+            owned(db, visitor, conversation_id)
+            db.execute(delete(Share).where(Share.conversation_id == conversation_id))
+            db.add(link)
+        return link
+
+    def unshare(self, visitor: str, conversation_id: str) -> None:
+        with self._sessions.begin() as db:
+            owned(db, visitor, conversation_id)
+            db.execute(delete(Share).where(Share.conversation_id == conversation_id))
+
+    def share_of(self, conversation_id: str) -> Share | None:
+        """The link to a conversation, if there is one."""
+        with self._sessions() as db:
+            return db.scalar(select(Share).where(Share.conversation_id == conversation_id))
+
+    def shared(self, token: str) -> tuple[Conversation, list[str]]:
+        """What a link shows: the conversation and the ids of the branch. Raises Refusal not_found."""
+        with self._sessions() as db:
+            link = db.get(Share, token)
+            conversation = db.get(Conversation, link.conversation_id) if link else None
+        if link is None or conversation is None or conversation.deleted_at:
+            raise Refusal("not_found", "a link")
+        branch = self.tree(conversation.id).branch(link.leaf)
+        return conversation, branch[: branch.index(link.leaf) + 1]
+
+
+def owned(db: Session, visitor: str, conversation_id: str) -> Conversation:
+    """The visitor's conversation. Raises Refusal not_found when there is none, or it is another's."""
+    conversation = db.get(Conversation, conversation_id)
+    if conversation is None or conversation.visitor != visitor or conversation.deleted_at:
+        raise Refusal("not_found", "a conversation")
+    return conversation

@@ -1,0 +1,59 @@
+"""Links by which others may read a conversation: made, withdrawn, followed."""
+
+from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from chat.web import errors, services, showing
+from chat.web.language import language
+from chat.web.visitors import visitor
+
+bp = Blueprint("sharing", __name__)
+
+
+@bp.post("/c/<conversation_id>/share")
+def share(conversation_id: str) -> AnyResponse:
+    """Makes a link to the branch through `at` as it is now. An earlier link of the conversation ends."""
+    shelf = services().storage.conversations
+    services().storage.conversation_of(visitor(), conversation_id)
+    link = shelf.share(visitor(), conversation_id, request.form.get("at") or None)
+    if errors.wants_html():
+        return _back(conversation_id)
+    response = jsonify({"url": url_for("sharing.shared", token=link.token)})
+    response.status_code = 201
+    return response
+
+
+@bp.post("/c/<conversation_id>/unshare")
+def unshare(conversation_id: str) -> AnyResponse:
+    """Withdraws the link."""
+    services().storage.conversations.unshare(visitor(), conversation_id)
+    return _back(conversation_id) if errors.wants_html() else Response(status=204)
+
+
+@bp.get("/s/<token>")
+def shared(token: str) -> Response:
+    """The conversation behind a link, to be read by whoever has it. Gives nobody a cookie."""
+    site = services()
+    talk, ids = site.storage.conversations.shared(token)
+    agent = site.agents.get(talk.agent) or site.agents.default
+    tree = site.storage.conversations.tree(talk.id)
+    response = make_response(
+        render_template(
+            "shared.html",
+            site_title=site.settings.site_title,
+            language=language(),
+            demo=site.agents.is_demo,
+            agent=site.introductions.of(agent),
+            conversation=talk,
+            shown=showing.part(talk, tree, ids, request.args.get("before")),
+            token=token,
+        )
+    )
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    response.headers["Referrer-Policy"] = "no-referrer"  # the address is the key
+    return response
+
+
+def _back(conversation_id: str) -> AnyResponse:
+    return redirect(url_for("pages.conversation", conversation_id=conversation_id, menu=1), 303)
