@@ -19,7 +19,20 @@ from chat.services import Services
 from chat.settings import Settings, SettingsError
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
-from chat.web import chat, conversations, dates, errors, files, language, oauth, ops, pages, sharing, visitors
+from chat.web import (
+    chat,
+    conversations,
+    dates,
+    errors,
+    files,
+    history,
+    language,
+    oauth,
+    ops,
+    pages,
+    sharing,
+    visitors,
+)
 
 ROOT = Path(__file__).resolve().parent
 LARGEST_BODY = 16 * 1024 * 1024
@@ -56,7 +69,16 @@ def create_app(given: Settings | None = None) -> Flask:
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
-    for blueprint in (pages.bp, chat.bp, conversations.bp, sharing.bp, files.bp, oauth.bp, ops.bp):
+    for blueprint in (
+        pages.bp,
+        chat.bp,
+        conversations.bp,
+        history.bp,
+        sharing.bp,
+        files.bp,
+        oauth.bp,
+        ops.bp,
+    ):
         app.register_blueprint(blueprint)
     app.jinja_env.globals["static"] = pages.static_address(version())
     app.jinja_env.globals["moment"] = dates.moment

@@ -76,10 +76,13 @@ def rendered(template: str, status: int = 200, **content: Any) -> Response:
 
 def _address_of(share: Share | None) -> str | None:
     """Where a link leads, as others can open it."""
-    if share is None:
-        return None
+    return public_address("sharing.shared", token=share.token) if share else None
+
+
+def public_address(endpoint: str, **values: str) -> str:
+    """The whole address of a page of ours, as others can open it."""
     base = services().settings.public_url or request.host_url.rstrip("/")
-    return f"{base}{url_for('sharing.shared', token=share.token)}"
+    return f"{base}{url_for(endpoint, **values)}"
 
 
 def static_address(version: str) -> Any:

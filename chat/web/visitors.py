@@ -18,6 +18,11 @@ def visitor() -> str:
     return cast(str, g.visitor)
 
 
+def become(other: str) -> None:
+    """From this answer on the browser is another visitor."""
+    g.visitor, g.is_newcomer = other, True
+
+
 def init_app(app: Flask) -> None:
     """Sends the cookie to whoever has just become a visitor."""
 
