@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from chat.rendering import render_blocks
 from chat.storage import Answer, Conversation
+from chat.uploads import PER_QUESTION
 from chat.web import errors, services
 from chat.web.language import language
 from chat.web.visitors import visitor
@@ -69,6 +70,7 @@ def page(
             problem=problem,
             draft=draft,
             accepts=site.uploads.accepts(agent),
+            max_files=PER_QUESTION,
             max_file_bytes=site.uploads.most_bytes,
             max_chars=site.settings.max_message_chars,
             language=language(),
