@@ -168,26 +168,6 @@ def test_a_file_goes_along_and_is_shown(page: Page, emulator: Emulator) -> None:
     expect(page.locator(".exchange .file-name")).to_have_text("报告.pdf")
 
 
-def test_a_file_of_the_wrong_kind_brings_the_question_back(page: Page) -> None:
-    page.locator("[type=file]").set_input_files(
-        {"name": "virus.exe", "mimeType": "application/x-msdownload", "buffer": b"MZ"}
-    )
-    ask(page, "run this")
-    expect(page.get_by_role("alert")).not_to_be_empty()
-    expect(page.locator("#question")).to_have_value("run this")
-    page.get_by_role("button", name="Remove the files").click()
-    expect(page.locator(".chosen")).to_be_hidden()
-
-
-def test_a_file_that_is_too_large_is_not_taken(page: Page) -> None:
-    page.locator(".chosen").evaluate("chosen => chosen.dataset.mostBytes = 10")
-    page.locator("[type=file]").set_input_files(
-        {"name": "large.pdf", "mimeType": "application/pdf", "buffer": b"more than ten bytes"}
-    )
-    expect(page.get_by_role("alert")).to_contain_text("MB")
-    expect(page.locator(".chosen")).to_be_hidden()
-
-
 def test_without_javascript_the_form_gets_its_answer(person: Callable[..., Person]) -> None:
     page = person(java_script_enabled=False).open()
     page.locator("#question").fill("no script at all")

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from chat.storage import Conversation
 from chat.storage.models import Share
+from chat.uploads import PER_QUESTION
 from chat.web import services, showing
 from chat.web.visitors import visitor
 
@@ -58,9 +59,10 @@ def page(
         share=_address_of(site.storage.conversations.share_of(talk.id)) if talk else None,
         gone=gone,
         problem=problem,
-        edited=edited,
+        instead=edited.id if edited else request.form.get("instead"),
         draft=draft or (edited.question if edited else ""),
         accepts=site.uploads.accepts(agent),
+        max_files=PER_QUESTION,
         max_file_bytes=site.uploads.most_bytes,
         max_chars=site.settings.max_message_chars,
     )

@@ -13,6 +13,7 @@ from chat.refusals import Refusal
 from chat.rendering import render_blocks
 from chat.storage import Answer, Conversation
 from chat.storage.conversations import Tree
+from chat.storage.models import now
 from chat.web import errors, services
 from chat.web.dates import day
 from chat.web.language import language
@@ -24,7 +25,8 @@ LISTED = 50
 
 @dataclass(frozen=True)
 class Exchange:
-    """A question and its answer as a page shows them; `versions` are the ids of all versions of this turn."""
+    """A question and its answer as a page shows them; `versions` are the ids of all versions of
+    this turn, `age` is how many seconds ago it was asked, `seconds` how many its answer took."""
 
     id: str
     question: str
@@ -42,6 +44,7 @@ class Exchange:
     code: str | None
     asked_at: datetime
     seconds: float | None
+    age: int
     versions: list[str]
     is_forgotten: bool
 
@@ -114,6 +117,7 @@ def _exchange(answer: Answer, versions: list[str], cleared_after: str | None) ->
         code=answer.code,
         asked_at=answer.created_at,
         seconds=(answer.ended_at - answer.created_at).total_seconds() if answer.ended_at else None,
+        age=int((now() - answer.created_at).total_seconds()),
         versions=versions,
         is_forgotten=answer.id == cleared_after,
     )

@@ -1,216 +1,155 @@
-// The form: Enter sends (not while composing Chinese), Shift+Enter breaks the line, Esc stops.
+// The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; nothing typed is lost.
 
-import { stayAboveKeyboard } from "./scroll.js"
-import { ask, follow, Refused, send } from "./stream.js"
-import { listFiles } from "./transcript.js"
+import { grow, isPhone, stayAboveKeyboard } from "./scroll.js"
+import "./transcript.js"
+import { join, keyOf, sentenceOf, tell, Turn } from "./turn.js"
 
 // Safari ends a composition before it tells of the Enter that ended it.
 const AFTER_COMPOSING_MS = 50
 
-const isTouchOnly = matchMedia("(pointer: coarse) and (hover: none)")
-
 class ChatComposer extends HTMLElement {
   #leaving = new AbortController()
   #composedAt = -Infinity
-  #isStopWished = false
-  #exchange = null
+  #files // a promise, from the first file on
+  #drafts // likewise, from the first character on
+  turn = null // the one at hand, until its answer has ended
 
   connectedCallback() {
     const { signal } = this.#leaving
-    document.addEventListener("submit", this, { signal })
-    document.addEventListener("keydown", this, { signal })
-    document.addEventListener("click", this, { signal })
-    this.addEventListener("compositionend", this, { signal })
-    this.addEventListener("input", this, { signal })
-    this.addEventListener("change", this, { signal })
+    const listen = (target, ...types) => types.forEach(type => target.addEventListener(type, this, { signal }))
+    listen(document, "submit", "keydown", "click", "dragover", "dragleave", "drop")
+    listen(this, "compositionend", "input", "change", "paste")
     stayAboveKeyboard(globalThis.visualViewport, signal)
-    if (!isTouchOnly.matches) this.#field.focus({ preventScroll: true })
-    this.#grow()
-    const running = this.#transcript.running
-    if (running) this.#read(running, follow(running.dataset.messageId, running.dataset.lastEventId, signal))
+    if (!isPhone()) this.#field.focus({ preventScroll: true })
+    this.#measure()
+    if (hasDrafts()) import("./draft.js").then(drafts => drafts.restore(this))
+    const { running } = document.querySelector("chat-transcript")
+    if (running) new Turn(this, running).resume(signal)
   }
 
   disconnectedCallback() { this.#leaving.abort() }
 
-  handleEvent(event) { this[`on${event.type}`](event) }
+  handleEvent(event) { (this[`on${event.type}`] ?? this.#receive).call(this, event) }
 
   onsubmit(event) {
     const isTyped = event.target === this.#form
     if (!isTyped && !("ask" in event.target.dataset)) return
+    if (isTyped && this.#picker?.value && !this.#files) return // without their module, the form takes files along
     event.preventDefault()
-    const question = event.target.elements.message.value
-    if (question.trim() && !this.#exchange) this.#ask(question, isTyped)
+    const { message, instead } = event.target.elements
+    if (isTyped) this.#submit()
+    else this.#ask(message.value, { instead: instead?.value })
   }
 
   onkeydown(event) {
-    if (event.key === "Escape" && !event.isComposing) this.#escape()
-    if (event.key !== "Enter" || event.target !== this.#field) return
-    const isComposing = event.isComposing || event.keyCode === 229
-      || event.timeStamp - this.#composedAt < AFTER_COMPOSING_MS
-    if (isComposing || event.shiftKey || event.altKey || isTouchOnly.matches) return
+    const { key } = event
+    const isLate = event.timeStamp - this.#composedAt < AFTER_COMPOSING_MS
+    if (event.isComposing || event.keyCode === 229 || isLate || event.defaultPrevented) return
+    if (key === "Escape") this.#escape()
+    if (event.target !== this.#field) return
+    const isIdle = !this.turn && !this.#field.value && !this.#form.elements.instead.value
+    if (key === "ArrowUp" && isIdle) this.dispatchEvent(new CustomEvent("edit-last", { bubbles: true }))
+    if (key !== "Enter" || event.shiftKey || event.altKey || isPhone()) return
     event.preventDefault()
-    if (!this.#exchange) this.#form.requestSubmit(this.#send)
+    if (!this.turn) this.#send.click() // older Safari has no requestSubmit
   }
 
   onclick(event) {
-    if (event.target.closest(".stop")) this.#stop()
-    if (event.target.closest("[data-drop-files]")) this.#choose([])
-    if (event.target.closest("[data-theme-switch]")) import("./theme.js").then(theme => theme.change())
+    const { target } = event
+    if (target.closest(".stop")) this.turn?.stop()
+    if (target.closest("[data-cancel-edit]")) this.edit(null)
+    if (target.closest("[data-more]")) event.preventDefault()
+    const isElsewhere = target.closest("[data-theme-switch], [data-more]") || document.querySelector(".menu-box[open]")
+    if (isElsewhere) import("./clicks.js").then(({ clicked }) => clicked(target))
   }
 
-  oncompositionend(event) { this.#composedAt = event.timeStamp }
+  oncompositionend({ timeStamp }) { this.#composedAt = timeStamp }
 
-  oninput() { this.#grow() }
+  onchange({ target }) { if (target === this.#picker) this.#attach(target.files) }
 
-  onchange(event) { if (event.target === this.#picker) this.#choose(this.#picker.files) }
+  oninput() {
+    this.#measure()
+    this.keep()
+  }
 
   get #form() { return this.querySelector("form") }
   get #field() { return this.querySelector("textarea") }
   get #picker() { return this.querySelector("[type=file]") }
   get #send() { return this.querySelector(".send") }
-  get #problem() { return this.querySelector("[role=alert]") }
-  get #transcript() { return document.querySelector("chat-transcript") }
 
-  async #ask(question, isTyped) {
-    const { agent, conversation_id } = this.#form.elements
-    const { signal } = this.#leaving
-    const files = isTyped ? [...this.#picker?.files ?? []] : []
-    const exchange = this.#transcript.begin(question, files)
-    this.#problem.hidden = true
-    if (isTyped) this.#write("")
-    this.#settleFocus()
-    const asked = { message: question, agent: agent.value, conversation_id: conversation_id.value || undefined }
-    await this.#read(exchange, sendAndAsk(asked, files, signal))
-    if (files.length && exchange.isConnected) this.#choose([])
+  /** Takes an earlier question, {message, answer}, into the field, to be asked anew in the answer's place; null ends that. */
+  edit(question) { return import("./edit.js").then(({ edit }) => edit(this, question)) }
+
+  /** Asks a question once more, in the place of an answer. */
+  regenerate(answer, question) { this.#ask(question, { instead: answer }) }
+
+  write(text) {
+    this.#field.value = text
+    this.#measure()
   }
 
-  /** Shows the chosen files, unless one is too large. An empty choice takes them all back. */
-  #choose(files) {
-    const chosen = this.querySelector(".chosen")
-    if (!chosen) return
-    const isTooLarge = [...files].some(file => file.size > Number(chosen.dataset.mostBytes))
-    if (isTooLarge || !files.length) this.#picker.value = ""
-    listFiles(chosen.firstElementChild, this.#picker.files)
-    chosen.hidden = !this.#picker.files.length
-    this.#problem.hidden = !isTooLarge
-    if (isTooLarge) this.#problem.textContent = chosen.dataset.tooLarge
+  /** Keeps what is written, and in front of it what is on its way from the same place. */
+  keep(key = keyOf(this.#form), text = join(this.turn?.pending(key), this.#field.value)) {
+    this.#drafts ??= import("./draft.js")
+    this.#drafts.then(drafts => drafts.keep(key, text)).catch(() => { this.#drafts = null })
   }
 
-  async #read(exchange, events) {
-    this.#exchange = exchange
-    this.#isStopWished = false
-    this.#showStop(true)
-    this.#announce("answering")
+  /** Files pasted, or dragged over the page; anything else is left to the browser. */
+  #receive(event) {
+    const { type, clipboardData, dataTransfer: carried = clipboardData, relatedTarget } = event
+    const has = kind => [...carried?.types ?? []].includes(kind)
+    const isText = type === "paste" && has("text/plain") && has("text/html") // office programs add a picture of it
+    if (!this.#picker || !has("Files") || isText) return
+    if (type !== "dragleave") event.preventDefault() // else the browser would leave for the file
+    this.querySelector(".drop-hint").hidden = type !== "dragover" && !relatedTarget
+    if (["drop", "paste"].includes(type)) this.#attach(carried.files, type === "paste")
+  }
+
+  async #attach(list, arePasted) {
+    const files = [...list] // the browser empties its own list
+    this.#files ??= import("./files.js").then(({ Files }) => new Files(this))
     try {
-      for await (const event of events) {
-        this.#transcript.take(exchange, event)
-        if (event.type === "turn") this.#begun(event.data, exchange)
-      }
+      (await this.#files).add(files, arePasted)
+      this.#picker.value = ""
     } catch (error) {
-      if (!this.#leaving.signal.aborted) this.#fail(exchange, error)
+      this.#files = null
+      tell(sentenceOf(error))
     }
-    this.#exchange = null
-    this.#showStop(false)
-    this.#announceEnd(exchange)
   }
 
-  #begun({ conversation_id }, exchange) {
-    const { conversation_id: place } = this.#form.elements
-    if (!place.value) this.#listConversation(conversation_id, exchange)
-    place.value = conversation_id
-    history.replaceState(null, "", `/c/${conversation_id}`)
-    this.#form.elements.after.value = "" // from here on this branch is the newest
-    for (const one of document.querySelectorAll("[data-path]")) {
-      one[one.action === undefined ? "href" : "action"] = one.dataset.path.replace("{}", conversation_id)
-    }
-    document.querySelector("[data-of-conversation]").hidden = false
-    if (this.#isStopWished) this.#stop()
+  /** Sends what is written, unless it is too long, once its files have arrived. */
+  async #submit() {
+    if (this.turn || await this.#measure(true)) return
+    const files = await this.#files
+    if ((files && !await files.haveArrived()) || this.turn || !this.#field.value.trim()) return
+    this.#ask(this.#field.value, { isTyped: true, files: files?.take(), instead: this.#form.elements.instead.value })
   }
 
-  #listConversation(id, exchange) {
-    const item = document.getElementById("conversation").content.firstElementChild.cloneNode(true)
-    item.querySelector("a").href = `/c/${id}`
-    const title = exchange.querySelector(".question-text").textContent.slice(0, 80)
-    item.querySelector("span").textContent = title
-    document.title = `${title} · ${document.title}`
-    document.getElementById("conversations").prepend(item)
-  }
-
-  /** Before the answer began, the question comes back to be sent again; later, the answer says what happened. */
-  #fail(exchange, error) {
-    const sentence = error instanceof Refused ? error.message : this.#problem.dataset.unreachable
-    if (exchange.dataset.messageId) {
-      this.#transcript.take(exchange, { type: "error", data: { error: sentence } })
-      return
-    }
-    if (!this.#field.value) this.#write(exchange.querySelector(".question-text").textContent)
-    this.#transcript.remove(exchange)
-    this.#problem.textContent = sentence
-    this.#problem.hidden = false
-  }
-
-  async #stop() {
-    const id = this.#exchange?.dataset.messageId
-    const button = this.querySelector(".stop")
-    this.#isStopWished = true
-    if (document.activeElement === button) this.#settleFocus() // a disabled button would lose it to nobody
-    button.disabled = true
-    if (!id) return
-    const response = await fetch(`/chat/${id}/stop`, { method: "POST", headers: { Accept: "application/json" } })
-      .catch(() => null)
-    if (!response?.ok) button.disabled = false
+  #ask(text, question) {
+    if (!this.turn && text.trim()) new Turn(this).ask({ text, ...question }, this.#leaving.signal)
   }
 
   #escape() {
     const drawer = document.getElementById("drawer")
-    if (drawer.checked) drawer.checked = false
-    else if (this.#exchange) this.#stop()
+    const menu = document.querySelector(".menu-box[open]")
+    if (menu) import("./clicks.js").then(({ close }) => close(menu))
+    else if (drawer?.checked) drawer.checked = false
+    else if (this.#form.elements.instead.value) this.edit(null)
+    else if (this.#send.hasAttribute("aria-busy")) this.#send.removeAttribute("aria-busy") // waits for files no longer
+    else this.turn?.stop()
   }
 
-  #showStop(isRunning) {
-    const stop = this.querySelector(".stop")
-    const hadFocus = [stop, this.#send].includes(document.activeElement)
-    stop.hidden = !isRunning
-    stop.disabled = false
-    this.#send.hidden = isRunning
-    if (hadFocus) this.#settleFocus()
-  }
-
-  /** On a desk the next question can be typed at once; on a phone the keyboard would cover the answer. */
-  #settleFocus() {
-    if (isTouchOnly.matches) this.#field.blur()
-    else this.#field.focus({ preventScroll: true })
-  }
-
-  #write(text) {
-    this.#field.value = text
-    this.#grow()
-  }
-
-  #grow() {
-    if (CSS.supports("field-sizing", "content")) return
-    this.#field.style.height = "auto"
-    this.#field.style.height = `${this.#field.scrollHeight}px`
-  }
-
-  #announce(name) {
-    const status = document.querySelector("body > [role=status]")
-    status.textContent = status.dataset[name] ?? ""
-  }
-
-  /** A short answer is read out; of a long one, only that it is there. */
-  #announceEnd(exchange) {
-    const { state } = exchange.dataset
-    const said = state === "done" ? this.#transcript.textOf(exchange) : ""
-    if (said && said.length <= 300) document.querySelector("body > [role=status]").textContent = said
-    else this.#announce(state === "done" ? "ready" : state)
+  /** Grows with the text, and counts it near the limit; how many characters are too many. */
+  #measure(isSending) {
+    grow(this.#field)
+    const counter = this.querySelector(".counter")
+    if (this.#field.value.length <= counter.dataset.most * 0.9 && !counter.textContent) return 0
+    return import("./counter.js").then(({ show }) => show(counter, this.#field.value, isSending), () => 0)
   }
 }
 
-async function* sendAndAsk(question, files, signal) {
-  const ids = []
-  for (const file of files) ids.push(await send(file, question.agent, signal))
-  yield* ask({ ...question, ...(ids.length ? { files: ids } : {}) }, signal)
+function hasDrafts() {
+  try { return localStorage.getItem("drafts") } catch { return null } // it may be forbidden
 }
 
 customElements.define("chat-composer", ChatComposer)

@@ -64,10 +64,10 @@ export function followEnd(scroller, button, signal) {
   on(scroller, "wheel", event => event.deltaY < 0 && follower.release())
   on(scroller, "touchmove", () => follower.release())
   on(button, "click", () => follower.follow())
-  const sizes = new ResizeObserver(() => follower.grew())
-  sizes.observe(scroller)
-  sizes.observe(scroller.firstElementChild)
-  signal.addEventListener("abort", () => sizes.disconnect())
+  const sizes = globalThis.ResizeObserver && new ResizeObserver(() => follower.grew())
+  sizes?.observe(scroller)
+  sizes?.observe(scroller.firstElementChild)
+  signal.addEventListener("abort", () => sizes?.disconnect())
   return follower
 }
 
@@ -81,4 +81,23 @@ export function stayAboveKeyboard(viewport, signal) {
     if (isCovered) scrollTo(0, 0)
   }
   viewport?.addEventListener("resize", fit, { signal })
+}
+
+const isTouchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)") ?? { matches: false }
+
+/** Fingers and nothing else: a laptop with a touch screen is no phone. */
+export const isPhone = () => isTouchOnly.matches
+
+/** On a desk the next question can be typed at once; on a phone the keyboard would cover the answer. */
+export function settleFocus() {
+  const field = document.getElementById("question")
+  if (isPhone()) field.blur()
+  else field.focus({ preventScroll: true })
+}
+
+/** A field becomes as high as its text, where style sheets cannot say so. */
+export function grow(field) {
+  if (globalThis.CSS?.supports?.("field-sizing", "content")) return
+  field.style.height = "auto"
+  field.style.height = `${field.scrollHeight}px`
 }

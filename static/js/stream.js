@@ -20,15 +20,6 @@ export const ask = (question, signal) => untilTheEnd(signal, {}, () => open("/ch
   signal,
 }))
 
-/** Sends a file ahead of its question; its id. */
-export async function send(file, agent, signal) {
-  const body = new FormData()
-  body.append("agent", agent)
-  body.append("file", file)
-  const response = await open("/files", { method: "POST", headers: { Accept: "application/json" }, body, signal })
-  return (await response.json()).id
-}
-
 /** Reads on an answer that was asked for before. */
 export const follow = (message, last, signal) =>
   untilTheEnd(signal, { message, last }, () => resume({ message, last }, signal))

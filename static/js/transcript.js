@@ -3,14 +3,14 @@
 import { followEnd } from "./scroll.js"
 import { setServerHTML } from "./trusted.js"
 
-const copyOf = id => document.getElementById(id).content.firstElementChild.cloneNode(true)
+const BESIDE = ["thought", "tool", "media", "citation", "suggestion"] // what beside.js takes
 
-/** An address of the platform's, if it is one that a click may follow. */
-const isWeb = url => /^https?:\/\//i.test(url ?? "")
+export const copyOf = id => document.getElementById(id).content.firstElementChild.cloneNode(true)
 
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
   #waiting = new Map()
+  #replaced = new WeakMap() // what a question stands in the place of
   #follower
 
   connectedCallback() {
@@ -19,25 +19,36 @@ class ChatTranscript extends HTMLElement {
     if (this.#list.children.length && !location.hash) this.#follower.follow()
     else this.#follower.release() // a welcome is read from its top
     this.#addCopyButtons(this)
-    this.addEventListener("click", event => {
-      const button = event.target.closest("[data-copy]")
-      if (button) copy(button)
-    }, { signal })
+    if (this.#list.children.length) this.#prepare().then(({ count }) => this.running && count(this.running))
+    document.addEventListener("click", this, { signal })
+    document.addEventListener("edit-last", this, { signal })
   }
 
   disconnectedCallback() { this.#leaving.abort() }
 
+  handleEvent(event) {
+    const isClick = event.type === "click"
+    const button = isClick && event.target.closest("[data-copy]")
+    if (button) this.#prepare().then(({ copy }) => copy(button))
+    const place = isClick ? event.target.closest("[data-edit]") : this.#list.lastElementChild
+    if (!place) return
+    event.preventDefault()
+    this.#prepare().then(({ edit }) => edit(place.closest(".exchange")))
+  }
+
   /** The answer that the server says is still being made, if any. */
   get running() { return this.querySelector(".exchange[data-state=running]") }
 
-  /** Adds a question, with an answer that is yet to come. */
-  begin(question, files = []) {
+  /** Adds a question, with an answer that is yet to come; `instead` of that answer and all that follows it. */
+  begin(question, files = [], instead) {
     const exchange = copyOf("exchange")
     listFiles(exchange.querySelector(".question-files"), files)
     exchange.querySelector(".question-text").textContent = question
     exchange.querySelector(".again").value = question
-    exchange.querySelector(".progress").textContent = exchange.querySelector(".progress").dataset.waiting
+    this.#progress(exchange, "waiting")
+    this.#prepare().then(({ count }) => count(exchange))
     this.#welcome(false)
+    if (instead) this.#prepare().then(({ replace }) => this.#replaced.set(exchange, replace(this.#list, instead, exchange)))
     this.#list.append(exchange)
     this.#follower.follow()
     return exchange
@@ -45,7 +56,7 @@ class ChatTranscript extends HTMLElement {
 
   /** Takes back a question that was refused. */
   remove(exchange) {
-    exchange.remove()
+    exchange.replaceWith(...this.#replaced.get(exchange) ?? [])
     this.#welcome(!this.#list.children.length)
   }
 
@@ -53,6 +64,7 @@ class ChatTranscript extends HTMLElement {
   take(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
     this.#takers[type]?.(exchange, data)
+    if (BESIDE.includes(type)) this.#prepare().then(beside => beside[type](exchange, data))
   }
 
   /** What was said, as plain text. */
@@ -61,8 +73,9 @@ class ChatTranscript extends HTMLElement {
   #takers = {
     turn: (exchange, { message_id }) => {
       // Whoever comes anew is told everything anew.
-      if (exchange.dataset.lastEventId === "0") this.#empty(exchange)
+      const isAnew = exchange.dataset.lastEventId === "0"
       exchange.dataset.messageId = message_id
+      this.#prepare().then(({ identify }) => identify(exchange, isAnew))
       this.#progress(exchange, "waiting")
     },
     lost: exchange => this.#progress(exchange, "lost"),
@@ -70,50 +83,6 @@ class ChatTranscript extends HTMLElement {
     html: (exchange, { from, blocks }) => {
       this.#progress(exchange, "answering")
       this.#draw(exchange, from, blocks)
-    },
-    thought: (exchange, { text, seconds }) => {
-      exchange.querySelector(".thought").hidden = false
-      exchange.querySelector(".thought-text").append(text)
-      const title = exchange.querySelector(".thought-title")
-      if (seconds) title.textContent = title.dataset.thoughtFor.replace("%s", seconds)
-    },
-    tool: (exchange, step) => {
-      const list = exchange.querySelector(".tools")
-      const item = [...list.children].find(one => one.dataset.id === step.id) ?? add(list, copyOf("tool"))
-      Object.assign(item.dataset, { id: step.id, state: step.state })
-      item.querySelector(".tool-name").textContent = step.name
-      for (const side of ["input", "output"]) {
-        if (step[side]) item.querySelector(`.tool-${side}`).textContent = step[side]
-      }
-      item.firstElementChild.classList.toggle("empty", !item.querySelector("dd:not(:empty)"))
-    },
-    media: (exchange, { kind, url }) => {
-      const list = exchange.querySelector(".media")
-      if (!isWeb(url) || [...list.querySelectorAll("a")].some(link => link.href === new URL(url).href)) return
-      const template = document.getElementById(`media-${kind}`) ? `media-${kind}` : "media-file"
-      add(list, copyOf(template)).querySelector("a").href = url
-    },
-    citation: (exchange, { title, url, text }) => {
-      const details = exchange.querySelector(".citations")
-      const known = [...details.querySelectorAll("li")].some(one => one.dataset.key === `${url} ${title} ${text}`)
-      if (known) return
-      const item = add(details.querySelector("ol"), copyOf("citation"))
-      item.dataset.key = `${url} ${title} ${text}`
-      const link = item.querySelector(".citation-title")
-      link.textContent = title || url || ""
-      link.hidden = !link.textContent
-      link.classList.toggle("link", isWeb(url))
-      if (isWeb(url)) link.href = url
-      const passage = item.querySelector(".citation-text")
-      passage.textContent = text ?? ""
-      passage.hidden = !text
-      details.hidden = false
-    },
-    suggestion: (exchange, { text }) => {
-      const list = exchange.querySelector(".suggestions")
-      if ([...list.querySelectorAll("button")].some(one => one.value === text)) return
-      const button = add(list, copyOf("suggestion")).querySelector("button")
-      button.value = button.textContent = text
     },
     done: (exchange, { finish_reason }) => this.#end(exchange, finish_reason === "stopped" ? "stopped" : "done"),
     error: (exchange, { error }) => {
@@ -131,14 +100,13 @@ class ChatTranscript extends HTMLElement {
 
   #progress(exchange, state, position) {
     const place = exchange.querySelector(".progress")
+    place.dataset.state = state
     const sentence = position ? place.dataset.position.replace("%s", position) : place.dataset[state]
     place.textContent = sentence ?? ""
   }
 
-  #empty(exchange) {
-    exchange.querySelector(".thought-text").textContent = ""
-    for (const list of exchange.querySelectorAll(".tools, .media, .citations ol, .suggestions")) list.textContent = ""
-  }
+  /** What no first visit needs, on its way before it is used. */
+  #prepare() { return import("./beside.js") }
 
   /** Keeps what is to be drawn until the next frame; of two drawings in one frame the parts add up. */
   #draw(exchange, from, blocks) {
@@ -185,37 +153,10 @@ export function listFiles(list, files) {
   for (const { name } of files) add(list, copyOf("file")).querySelector(".file-name").textContent = name
 }
 
-function add(list, item) {
+export function add(list, item) {
   list.append(item)
   list.hidden = false
   return item
-}
-
-async function copy(button) {
-  const source = button.dataset.copy === "code"
-    ? button.closest(".code").querySelector("pre").textContent
-    : button.closest(".exchange").querySelector(".words").innerText
-  await writeToClipboard(source)
-  const sign = button.firstElementChild
-  const status = document.querySelector("body > [role=status]")
-  status.textContent = status.dataset.copied
-  sign.replaceWith(copyOf("copied"))
-  setTimeout(() => button.firstElementChild.replaceWith(sign), 1500)
-}
-
-/** On plain http there is no navigator.clipboard; the old way still works everywhere. */
-async function writeToClipboard(text) {
-  try {
-    await navigator.clipboard.writeText(text)
-  } catch {
-    const focused = document.activeElement
-    const field = Object.assign(document.createElement("textarea"), { value: text, readOnly: true, className: "sr-only" })
-    document.body.append(field)
-    field.select()
-    document.execCommand("copy")
-    field.remove()
-    focused?.focus({ preventScroll: true })
-  }
 }
 
 customElements.define("chat-transcript", ChatTranscript)

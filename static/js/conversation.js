@@ -1,0 +1,17 @@
+// The page becomes that of a conversation which has just begun.
+
+/** `title` names it in the list, unless it is there already. */
+export function enter(id, title) {
+  history.replaceState(null, "", `/c/${id}`)
+  for (const one of document.querySelectorAll("[data-path]")) {
+    one.setAttribute(one.localName === "form" ? "action" : "href", one.dataset.path.replace("{}", id))
+  }
+  if (!title) return
+  document.querySelector(".menu-box").hidden = false
+  document.getElementById("title").value = title
+  const item = document.getElementById("conversation").content.firstElementChild.cloneNode(true)
+  item.querySelector("a").href = `/c/${id}`
+  item.querySelector("span").textContent = title
+  document.title = `${title} · ${document.title}`
+  document.getElementById("conversations").prepend(item)
+}
