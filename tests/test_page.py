@@ -215,7 +215,8 @@ def test_the_keyboard_is_enough(person: Callable[..., Person]) -> None:
     expect(page.locator("#question")).to_be_focused()
     back_to(page, "again")
     page.keyboard.press("Enter")
-    has_ended(page.locator(".exchange").nth(1))
+    expect(page.locator(".versions")).to_contain_text("2 / 2")
+    has_ended(page.locator(".exchange"))
 
 
 def back_to(page: Page, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Going on with one's conversations on another device: a code that is shown here and typed or scanned there."""
+"""Going on with one's conversations on another device: a code, shown here, typed or scanned there."""
 
 from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import gettext as _

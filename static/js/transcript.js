@@ -19,7 +19,7 @@ class ChatTranscript extends HTMLElement {
     if (this.#list.children.length && !location.hash) this.#follower.follow()
     else this.#follower.release() // a welcome is read from its top
     this.#addCopyButtons(this)
-    if (this.#list.children.length) this.#prepare().then(({ count }) => this.running && count(this.running))
+    if (this.#list.children.length) this.#beside(({ count }) => this.running && count(this.running))
     document.addEventListener("click", this, { signal })
     document.addEventListener("edit-last", this, { signal })
   }
@@ -29,11 +29,11 @@ class ChatTranscript extends HTMLElement {
   handleEvent(event) {
     const isClick = event.type === "click"
     const button = isClick && event.target.closest("[data-copy]")
-    if (button) this.#prepare().then(({ copy }) => copy(button))
+    if (button) this.#beside(({ copy }) => copy(button))
     const place = isClick ? event.target.closest("[data-edit]") : this.#list.lastElementChild
     if (!place) return
     event.preventDefault()
-    this.#prepare().then(({ edit }) => edit(place.closest(".exchange")))
+    this.#beside(({ edit }) => edit(place.closest(".exchange")))
   }
 
   /** The answer that the server says is still being made, if any. */
@@ -46,9 +46,9 @@ class ChatTranscript extends HTMLElement {
     exchange.querySelector(".question-text").textContent = question
     exchange.querySelector(".again").value = question
     this.#progress(exchange, "waiting")
-    this.#prepare().then(({ count }) => count(exchange))
+    this.#beside(({ count }) => count(exchange))
     this.#welcome(false)
-    if (instead) this.#prepare().then(({ replace }) => this.#replaced.set(exchange, replace(this.#list, instead, exchange)))
+    if (instead) this.#beside(({ replace }) => this.#replaced.set(exchange, replace(this.#list, instead, exchange)))
     this.#list.append(exchange)
     this.#follower.follow()
     return exchange
@@ -64,7 +64,7 @@ class ChatTranscript extends HTMLElement {
   take(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
     this.#takers[type]?.(exchange, data)
-    if (BESIDE.includes(type)) this.#prepare().then(beside => beside[type](exchange, data))
+    if (BESIDE.includes(type)) this.#beside(beside => beside[type](exchange, data))
   }
 
   /** What was said, as plain text. */
@@ -75,7 +75,7 @@ class ChatTranscript extends HTMLElement {
       // Whoever comes anew is told everything anew.
       const isAnew = exchange.dataset.lastEventId === "0"
       exchange.dataset.messageId = message_id
-      this.#prepare().then(({ identify }) => identify(exchange, isAnew))
+      this.#beside(({ identify }) => identify(exchange, isAnew))
       this.#progress(exchange, "waiting")
     },
     lost: exchange => this.#progress(exchange, "lost"),
@@ -105,8 +105,8 @@ class ChatTranscript extends HTMLElement {
     place.textContent = sentence ?? ""
   }
 
-  /** What no first visit needs, on its way before it is used. */
-  #prepare() { return import("./beside.js") }
+  /** Does what no first visit needs. Without a connection the words come all the same, when they come. */
+  #beside(act) { import("./beside.js").then(act, () => {}) }
 
   /** Keeps what is to be drawn until the next frame; of two drawings in one frame the parts add up. */
   #draw(exchange, from, blocks) {
