@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -40,6 +41,8 @@ def _is_loopback(name: str) -> bool:
 
 
 sys.addaudithook(_stay_on_this_machine)
+hypothesis.settings.register_profile("patient", deadline=None)  # tests that run beside others wait for them
+hypothesis.settings.load_profile("patient")
 
 
 @dataclass(frozen=True)

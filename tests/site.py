@@ -32,10 +32,12 @@ class Site:
     settings: dict[str, object]
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    held: socket.socket | None = None
 
     def start(self) -> "Site":
         """Starts, or starts again after a crash, on the same port and with the same database."""
-        self.port = self.port or _free_port()
+        self.held = self.held or hold_port(self.port)
+        self.port = self.held.getsockname()[1]
         command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
         with open(self.folder / "log.txt", "ab") as log:
             self.process = subprocess.Popen(
@@ -68,7 +70,10 @@ class Site:
             self.process.terminate()
 
     def end(self) -> None:
-        """Asks it to stop, and insists."""
+        """Asks it to stop, and insists. Its port is anybody's from now on."""
+        if self.held is not None:
+            self.held.close()
+            self.held = None
         if self.process is None or self.process.poll() is not None:
             return
         self.ask_to_end()
@@ -169,6 +174,13 @@ def text(told: list[Told]) -> str:
     return "".join(one.data["text"] for one in told if one.name == "delta")
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def hold_port(port: int = 0) -> socket.socket:
+    """A port that is ours until the socket is closed; until somebody listens there, connections are refused.
+
+    Linux gives a port that is bound to nobody who takes any, and to no connection on its way out; yet whoever
+    names it, and sets SO_REUSEADDR as servers do, may listen there as long as we do not.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held

@@ -221,8 +221,8 @@ def test_an_answer_that_failed_keeps_the_text_it_had(alice: Visitor) -> None:
 def test_heartbeats_begin_before_the_platform_s_first_byte(site: Site) -> None:
     started = time.monotonic()
     with requests.post(
-        f"{site.url}/chat", json={"message": "!slow 2", "stream": True}, stream=True, timeout=30
+        f"{site.url}/chat", json={"message": "!slow 4", "stream": True}, stream=True, timeout=30
     ) as response:
         first = response.raw.read(13)
         assert first == b": keep-alive\n"
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 3

@@ -1,5 +1,6 @@
 """kill -9 in the middle of an answer: no question is lost, about a second of text, and Coze finishes it."""
 
+import socket
 import time
 from pathlib import Path
 
@@ -53,12 +54,18 @@ def test_what_was_said_a_second_ago_is_kept(crashing_site: Site) -> None:
     alice.stop()
 
 
-def test_an_answer_the_platform_never_took_is_interrupted(crashing_site: Site) -> None:
-    alice = Visitor(crashing_site.url)
-    hearing = alice.hear("!silent")
-    next(hearing)
-    crashing_site.kill()
-    crashing_site.start()
-    told = list(alice.follow())
-    assert told[-1].name == "error" and told[-1].data["code"] == "unavailable"
-    assert alice.ask("again").ok, "the conversation is free"
+def test_an_answer_the_platform_never_took_is_interrupted(emulator: Emulator, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nobody = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        site = Site(tmp_path, {**coze(emulator), "COZE_API_BASE": nobody}).start()
+        try:
+            alice = Visitor(site.url)
+            next(alice.hear("anybody?"))
+            site.kill()
+            site.settings = coze(emulator)
+            site.start()
+            told = list(alice.follow())
+            assert told[-1].name == "error" and told[-1].data["code"] == "unavailable"
+            assert alice.ask("again").ok, "the conversation is free"
+        finally:
+            site.end()

@@ -41,6 +41,7 @@ from providers.errors import (
 from providers.http import Http, Network
 from providers.qingyan import ERRORS, PROVIDER, Options, Qingyan
 from tests.asking import saying
+from tests.company import COMPANY
 
 ALICE, BOB = "a" * 32, "b" * 32
 NETWORK = Network()  # one TLS context for all tests: each takes 20 ms
@@ -237,7 +238,7 @@ def test_the_deadline_ends_everything(alice, words, streaming):
     began = time.monotonic()
     with pytest.raises(TimedOut):
         alice.ask(words, streaming, seconds=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * COMPANY
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -248,7 +249,7 @@ def test_stop_hangs_up_at_once(start_emulator, streaming):
     began = time.monotonic()
     with pytest.raises(Stopped):
         alice.ask("!pause 20" if streaming else "!slow 20", streaming)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < COMPANY
     assert eventually(lambda: emulator.journal()["disconnected"])
 
 
@@ -378,7 +379,7 @@ def test_stopping_while_follow_up_questions_are_made_leaves_the_answer_done(alic
     threading.Timer(0.3, alice.stop.request).start()
     began = time.monotonic()
     alice.ask("你好 !suggest-slow 5")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < COMPANY
 
 
 def test_follow_up_questions_are_asked_for_only_after_the_answer(start_emulator):

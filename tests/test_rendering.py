@@ -45,27 +45,27 @@ def apply(page: list[str], change: tuple[int, list[str]] | None) -> list[str]:
     return page[:first] + blocks
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(documents, st.lists(st.integers(0, 400), max_size=12))
 def test_any_split_gives_the_html_of_the_whole(text: str, cuts: list[int]) -> None:
     borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
     assert grown([text[start:end] for start, end in pairwise(borders)]) == render(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(documents)
 def test_character_by_character_gives_the_html_of_the_whole(text: str) -> None:
     assert grown(list(text)) == render(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(documents)
 def test_each_block_is_one_element(text: str) -> None:
     for block in render_blocks([text, text]):
         assert Elements.of(block).roots == 1, block
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), documents), max_size=6))
 def test_replies_and_rewrites_end_as_if_written_at_once(steps: list[tuple[int, bool, str]]) -> None:
     answer, page, texts = GrowingMarkdown(), list[str](), ["", "", "", ""]
@@ -179,7 +179,7 @@ def test_hostile_text_does_nothing(markdown: str) -> None:
     assert_harmless(render(markdown))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(HOSTILE + PIECES) | st.text(max_size=8), max_size=12).map("".join))
 def test_hostile_mixtures_do_nothing(markdown: str) -> None:
     assert_harmless(render(markdown))

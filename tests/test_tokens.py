@@ -132,7 +132,7 @@ def test_a_token_past_its_end_is_not_given_out():
 
 
 def test_who_is_stopped_while_waiting_leaves_at_once_and_fails_nobody():
-    mint = Mint(takes_s=0.5)
+    mint = Mint(takes_s=2)
     tokens = mint.tokens()
     stop, found = Stop(), []
     threading.Timer(0.1, stop.request).start()
@@ -141,7 +141,7 @@ def test_who_is_stopped_while_waiting_leaves_at_once_and_fails_nobody():
     began = time.monotonic()
     with pytest.raises(Stopped):
         tokens.current(stop=stop)
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 1
     others.join()
     assert found == ["token-1"]
 

@@ -43,6 +43,7 @@ from providers.http import Http, Network
 from providers.reading import LINGER_S
 from providers.wenxin import ERRORS, PROVIDER, Options, Wenxin
 from tests.asking import saying
+from tests.company import COMPANY
 from tests.conftest import Emulator, quick
 
 ALICE, BOB = "a" * 32, "b" * 32
@@ -271,7 +272,7 @@ def test_a_platform_that_does_not_hang_up_is_left_after_a_while():
     began = time.monotonic()
     with saying(packets(SAID, END), lingers=True) as url:
         assert Visitor(agent(url)).ask("你好") == "你好"
-    assert LINGER_S <= time.monotonic() - began < LINGER_S + 1
+    assert LINGER_S <= time.monotonic() - began < LINGER_S + COMPANY
 
 
 def test_a_tool_at_work_when_the_stream_breaks_has_failed():
@@ -304,7 +305,7 @@ def test_the_deadline_ends_everything(alice, words, streaming):
     began = time.monotonic()
     with pytest.raises(TimedOut):
         alice.ask(words, streaming, seconds=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * COMPANY
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -315,7 +316,7 @@ def test_stop_hangs_up_at_once(start_emulator, streaming):
     began = time.monotonic()
     with pytest.raises(Stopped):
         alice.ask("!pause 20" if streaming else "!slow 20", streaming)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < COMPANY
     assert eventually(lambda: emulator.journal()["disconnected"])
 
 

@@ -247,7 +247,7 @@ def live_in_batches(wire: Wire, batches: list[list[Entry]]) -> Iterator[bytes]:
     yield from live
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts=TEXTS, data=st.data())
 def test_html_adds_up_to_the_whole_however_it_was_split(texts: list[str], data: st.DataObject) -> None:
     deltas = [
@@ -263,7 +263,7 @@ def test_html_adds_up_to_the_whole_however_it_was_split(texts: list[str], data: 
     assert "<script" not in "".join(drawn(told))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(texts=TEXTS, data=st.data())
 def test_a_page_that_lost_its_connection_ends_with_the_same(texts: list[str], data: st.DataObject) -> None:
     entries: list[Entry] = [Delta(text, number) for number, text in enumerate(texts)]
