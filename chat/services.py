@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from chat.access import Owner, Visitors
 from chat.agents import Agents
+from chat.devices import Devices
 from chat.introductions import Introductions
 from chat.keeper import Keeper
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Storage
+from chat.storage.searching import Search
 from chat.turns import Turns
 from chat.uploads import Uploads
 
@@ -29,6 +31,8 @@ class Services:
     introductions: Introductions
     visitors: Visitors
     uploads: Uploads
+    devices: Devices
+    search: Search
     owner: Owner
     secret_key: str = field(repr=False)
     _keeper: Keeper | None = None

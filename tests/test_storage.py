@@ -325,6 +325,7 @@ def _schema(store: Storage) -> dict[str, Any]:
             },
         }
         for name in found.get_table_names()
+        if not name.startswith("passages_")  # the full-text index keeps its own tables
     }
 
 
@@ -334,7 +335,7 @@ def test_from_nothing_and_from_the_first_version_it_becomes_the_same(
     _migrate(tmp_path / "old.db", "0001")
     old, new = connect("old.db"), connect("new.db")
     assert _schema(old) == _schema(new)
-    assert set(_schema(new)) == {*Base.metadata.tables, "alembic_version"}
+    assert set(_schema(new)) == {*Base.metadata.tables, "passages", "alembic_version"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -169,3 +169,22 @@ class Secret(Base):
 
     name: Mapped[str] = mapped_column(String(120), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Searched(Base):
+    """How far a visitor's answers are in the index of the search: every ended one up to the id `up_to`."""
+
+    __tablename__ = "searched"
+
+    visitor: Mapped[str] = mapped_column(String(64), primary_key=True)
+    up_to: Mapped[str] = mapped_column(String(40))
+
+
+class Move(Base):
+    """A code by which a visitor moves to another device, as its hash."""
+
+    __tablename__ = "moves"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    visitor: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column()

@@ -1,0 +1,29 @@
+"""The index that searches, how far each visitor's is built, and codes for moving to another device."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # `answer` comes first so that reading it does not read the long body. The tokenizer splits at ASCII
+    # punctuation only: the words are ours, from words.py. Sizes of columns serve ranking, which we do not.
+    op.execute(
+        "CREATE VIRTUAL TABLE passages USING fts5("
+        "answer UNINDEXED, owner, body, tokenize = 'ascii', columnsize = 0)"
+    )
+    op.create_table(
+        "searched",
+        sa.Column("visitor", sa.String(length=64), primary_key=True),
+        sa.Column("up_to", sa.String(length=40), nullable=False),
+    )
+    op.create_table(
+        "moves",
+        sa.Column("code_hash", sa.String(length=64), primary_key=True),
+        sa.Column("visitor", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(), nullable=False),
+    )
