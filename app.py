@@ -12,17 +12,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from chat import cli, demo, security, settings, storage
 from chat.access import Owner, Visitors
 from chat.agents import is_demo, load_agents
+from chat.devices import Devices
 from chat.introductions import Introductions
 from chat.runs import Runs
 from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
+from chat.storage.searching import Search
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
 from chat.web import (
     chat,
     conversations,
     dates,
+    devices,
     errors,
     files,
     history,
@@ -59,6 +62,8 @@ def create_app(given: Settings | None = None) -> Flask:
         introductions=Introductions(agents),
         visitors=Visitors(key),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
+        devices=Devices(store, key),
+        search=Search(store.engine),
         owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
         secret_key=key,
     )
@@ -75,6 +80,7 @@ def create_app(given: Settings | None = None) -> Flask:
         conversations.bp,
         history.bp,
         sharing.bp,
+        devices.bp,
         files.bp,
         oauth.bp,
         ops.bp,

@@ -17,6 +17,7 @@ from chat.turns import Turns
 SAVE_S = 0.9
 LOOK_S = 0.1  # a tenth of the drafts at a time: all at once would hold up every answer
 BEAT_S = 2.0
+TIDY_S = 60.0
 DEAD_AFTER = timedelta(seconds=8)
 
 log = logging.getLogger("chat.keeper")
@@ -46,12 +47,15 @@ class Keeper:
         self._storage.bury([self._worker])
 
     def _work(self) -> None:
-        beaten = time.monotonic()
+        beaten = tidied = time.monotonic()
         while not self._ended.wait(LOOK_S):
             _try(lambda: self._saver.save(SAVE_S))
             if time.monotonic() - beaten >= BEAT_S:
                 beaten = time.monotonic()
                 _try(self._beat)
+            if time.monotonic() - tidied >= TIDY_S:
+                tidied = time.monotonic()
+                _try(self._storage.conversations.purge)
 
     def _beat(self) -> None:
         self._storage.beat(self._worker, self._host, os.getpid())

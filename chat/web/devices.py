@@ -28,7 +28,7 @@ def begin() -> Response:
     """A new code, as text and as a QR code; the one before it is worth nothing any more."""
     code = services().devices.begin(visitor())
     # In the address it may end up in a log: it works once, and for ten minutes.
-    return _page(code=code, drawing=qr.drawing(public_address("devices.device", code=code)))
+    return _page(code=code, drawing=qr.code(public_address("devices.device", code=code)))
 
 
 @bp.post("/device/claim")
@@ -50,4 +50,4 @@ def _page(status: int = 200, **content: object) -> Response:
 
 
 def _wrong() -> str:
-    return _("This code is wrong, too old or already used. Make a new one on the other device.")
+    return str(_("This code is wrong, too old or already used. Make a new one on the other device."))

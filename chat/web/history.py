@@ -8,6 +8,15 @@ from chat.web.visitors import visitor
 
 bp = Blueprint("history", __name__)
 PAGE = 100
+LONGEST = 100
+
+
+@bp.get("/search")
+def search() -> Response:
+    """The visitor's conversations that hold all words of `?q=`."""
+    words = request.args.get("q", "").strip()[:LONGEST]
+    found = services().search.find(visitor(), words) if words else []
+    return rendered("search.html", agent=None, words=words, found=found)
 
 
 @bp.get("/conversations")

@@ -81,7 +81,7 @@ def _address_of(share: Share | None) -> str | None:
     return public_address("sharing.shared", token=share.token) if share else None
 
 
-def public_address(endpoint: str, **values: str) -> str:
+def public_address(endpoint: str, **values: Any) -> str:
     """The whole address of a page of ours, as others can open it."""
     base = services().settings.public_url or request.host_url.rstrip("/")
     return f"{base}{url_for(endpoint, **values)}"
