@@ -176,7 +176,7 @@ def test_old_conversations_are_found_by_whom_they_have_come_to(devices: Devices,
     fill(store.engine, "desk", conversations=2, answers=1, seed=2)
     for visitor in ("desk", "phone"):
         search.bring_up_to_date(visitor)
-    (answer,) = store.answers_in(id)
+    (answer,) = store.conversations.answers(id, store.conversations.tree(id).branch())
     devices.adopt("phone", "desk")
     assert id in [one.conversation_id for one in search.find("desk", answer.question)]
     devices.adopt("desk", "desk")

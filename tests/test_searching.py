@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, text, update
 
 from chat import storage
 from chat.settings import Settings
-from chat.storage import Question, Storage
+from chat.storage import Place, Question, Storage
 from chat.storage.models import Answer, Conversation, Searched, now
 from chat.storage.searching import INDEXED, Search, begin_anew, forget
 from tests.filling import fill
@@ -32,7 +32,7 @@ def search(store: Storage) -> Search:
 def say(
     store: Storage, question: str, *replies: str, conversation: str | None = None, visitor: str = "alice"
 ) -> Question:
-    asked = store.ask(visitor, "coze", conversation, question, "w1")
+    asked = store.ask(visitor, "coze", Place(conversation) if conversation else None, question, "w1")
     store.end(asked.answer_id, "done", {"replies": list(replies)})
     return asked
 
@@ -67,7 +67,7 @@ def long_ago(store: Storage, asked: Question) -> None:
 def test_questions_and_replies_are_found_as_soon_as_they_have_ended(store: Storage, search: Search) -> None:
     first = say(store, "北京有什么好玩的？", "故宫和长城。", "还有 Summer Palace")
     assert found(search, "长城") == found(search, "好玩") == found(search, "summ 故宫") == [first.answer_id]
-    running = store.ask("alice", "coze", first.conversation_id, "那么上海呢？", "w1")
+    running = store.ask("alice", "coze", Place(first.conversation_id), "那么上海呢？", "w1")
     assert found(search, "上海") == []
     store.end(running.answer_id, "stopped", {"replies": ["外滩"]})
     assert found(search, "上海 外滩") == [running.answer_id]
