@@ -9,9 +9,10 @@ from flask import Flask
 from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat import cli, demo, security, settings, storage
+from chat import cli, demo, look, security, settings, storage
 from chat.access import Owner, Visitors
 from chat.agents import is_demo, load_agents
+from chat.assets import Assets
 from chat.devices import Devices
 from chat.introductions import Introductions
 from chat.runs import Runs
@@ -34,6 +35,7 @@ from chat.web import (
     ops,
     pages,
     sharing,
+    static,
     visitors,
 )
 
@@ -61,6 +63,8 @@ def create_app(given: Settings | None = None) -> Flask:
         agents=agents,
         introductions=Introductions(agents),
         visitors=Visitors(key),
+        look=(seen := look.load(ours)),
+        assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
         devices=Devices(store, key),
         search=Search(store.engine),
@@ -84,10 +88,11 @@ def create_app(given: Settings | None = None) -> Flask:
         files.bp,
         oauth.bp,
         ops.bp,
+        static.bp,
     ):
         app.register_blueprint(blueprint)
-    app.jinja_env.globals["static"] = pages.static_address(version())
-    app.jinja_env.globals["moment"] = dates.moment
+    static.init_app(app, version())
+    app.jinja_env.globals.update(moment=dates.moment, number=dates.number, in_language=language.in_language)
     app.wsgi_app = _behind_proxies(app.wsgi_app, ours.trusted_proxies)  # type: ignore[method-assign]
     return app
 

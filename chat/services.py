@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from chat.access import Owner, Visitors
 from chat.agents import Agents
+from chat.assets import Assets
 from chat.devices import Devices
 from chat.introductions import Introductions
 from chat.keeper import Keeper
+from chat.look import Look
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
@@ -31,6 +33,8 @@ class Services:
     introductions: Introductions
     visitors: Visitors
     uploads: Uploads
+    look: Look
+    assets: Assets
     devices: Devices
     search: Search
     owner: Owner

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+from babel.dates import get_timezone
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,6 +15,7 @@ from providers.options import Address
 INSTANCE = Path("instance")
 GROUPS = {
     "site": ("Site", "站点"),
+    "look": ("Look", "外观"),
     "upstream": ("The way to the platforms", "到平台的网络"),
     "storage": ("Storage", "存储"),
     "access": ("Access", "访问"),
@@ -92,6 +94,35 @@ class Settings(BaseSettings):
     default_language: Literal["zh", "en"] = _setting(
         "zh", "site", "Language when the browser does not say: zh or en", "浏览器未说明时的语言：zh 或 en"
     )
+
+    time_zone: str = _setting(
+        "Asia/Shanghai", "site", "Time zone of the times on the page, such as Asia/Shanghai",
+        "页面上时间所用的时区，如 Asia/Shanghai",
+    )  # fmt: skip
+
+    accent_color: str | None = _setting(
+        None, "look", "The page's one colour, as #rrggbb; made lighter or darker where it could not be read",
+        "页面的主题色，写作 #rrggbb；看不清的地方会自动调深或调浅", pattern=r"^#[0-9a-fA-F]{6}$",
+    )  # fmt: skip
+    site_logo: Path | None = _setting(
+        None, "look", "Your logo, a square PNG, JPEG, WebP or SVG file of at most 200 kB",
+        "站点标志：正方形的 PNG、JPEG、WebP 或 SVG 文件，不超过 200 kB",
+    )  # fmt: skip
+    site_notice: str | None = _setting(
+        None, "look", "A line above the welcome, such as what the agents may be asked",
+        "欢迎页上方的一行公告，如使用须知", max_length=300,
+    )  # fmt: skip
+    site_footer: str | None = _setting(
+        None, "look", "A line at the bottom of the page", "页面底部的一行文字", max_length=200
+    )
+    icp_number: str | None = _setting(
+        None, "look", "The ICP number, shown at the bottom with its link",
+        "ICP 备案号，显示在页面底部并链接到备案网站", max_length=60,
+    )  # fmt: skip
+    ai_label: str | None = _setting(
+        None, "look", "The label of generated content; unset: one in the reader's language, off: none",
+        "生成内容的标识；不填则用读者语言的默认文字，off 为不显示", max_length=100,
+    )  # fmt: skip
 
     ca_bundle: Path | None = _setting(
         None, "upstream", "Certificate authorities to trust, a PEM file; certifi's when unset",
@@ -270,11 +301,19 @@ def load() -> Settings:
         raise SettingsError("SECRET_KEY: too short. Use at least 16 characters, or leave it unset.")
     if settings.admin_password is not None and len(settings.admin_password.get_secret_value()) < 12:
         raise SettingsError("ADMIN_PASSWORD: too short. Use at least 12 characters, or leave it unset.")
+    _check_time_zone(settings.time_zone)
     if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
         raise SettingsError(
             f"CA_BUNDLE: there is no file {settings.ca_bundle}. Name a PEM file, or unset it."
         )
     return settings
+
+
+def _check_time_zone(name: str) -> None:
+    try:
+        get_timezone(name)
+    except LookupError:
+        raise SettingsError(f"TIME_ZONE: {name} is none. Use a name such as Asia/Shanghai.") from None
 
 
 def named_secret(name: str) -> str | None:

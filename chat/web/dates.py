@@ -1,13 +1,39 @@
-"""Days and times as people say them, in their language and the site's time zone."""
+"""Days, times and numbers as people say them, in their language and in the site's time zone."""
 
 from datetime import datetime
 
-from flask_babel import format_date, format_datetime
+from babel.dates import format_skeleton
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_decimal,
+    get_locale,
+    gettext,
+    to_user_timezone,
+)
+
+from chat.storage.models import now
 
 
-def day(moment: datetime) -> str:
-    return str(format_date(moment))
+def day(at: datetime) -> str:
+    """Today, Yesterday, a weekday, or a date."""
+    today, then = to_user_timezone(now()).date(), to_user_timezone(at).date()
+    ago = (today - then).days
+    if ago <= 0:
+        return str(gettext("Today"))
+    if ago == 1:
+        return str(gettext("Yesterday"))
+    if ago < 7:
+        return str(format_date(at, "EEEE"))
+    skeleton = "MMMMd" if today.year == then.year else "yMMMd"
+    return str(format_skeleton(skeleton, to_user_timezone(at), locale=get_locale()))
 
 
 def moment(at: datetime) -> str:
+    """A date and a time of day."""
     return str(format_datetime(at, "short"))
+
+
+def number(value: float) -> str:
+    """With the separators of the language."""
+    return str(format_decimal(value))

@@ -1,5 +1,7 @@
 """Chinese or English: the link on the page, else the browser's wish, else the site's default."""
 
+from urllib.parse import urlencode
+
 from flask import Flask, Response, request
 from flask_babel import Babel
 
@@ -13,7 +15,7 @@ def init_app(app: Flask) -> None:
     """Chooses a language for each request, and remembers a choice made by `?lang=`."""
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "chat/translations")
     app.config.setdefault("BABEL_DEFAULT_LOCALE", "en")
-    Babel(app, locale_selector=language)
+    Babel(app, locale_selector=language, timezone_selector=lambda: services().settings.time_zone)
 
     @app.after_request
     def remember(response: Response) -> Response:
@@ -28,6 +30,12 @@ def init_app(app: Flask) -> None:
                 secure=request.is_secure,
             )
         return response
+
+
+def in_language(wish: str) -> str:
+    """Where the page at hand is in a language: the link that changes it."""
+    others = [pair for pair in request.args.items(multi=True) if pair[0] != "lang"]
+    return "?" + urlencode([*others, ("lang", wish)])
 
 
 def language() -> str:

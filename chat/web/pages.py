@@ -85,12 +85,3 @@ def public_address(endpoint: str, **values: Any) -> str:
     """The whole address of a page of ours, as others can open it."""
     base = services().settings.public_url or request.host_url.rstrip("/")
     return f"{base}{url_for(endpoint, **values)}"
-
-
-def static_address(version: str) -> Any:
-    """`static("js/stream.js")` in a template: the address of this version's file."""
-
-    def address(path: str) -> str:
-        return url_for("ops.static_file", version=version, name=path)
-
-    return address

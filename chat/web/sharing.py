@@ -4,7 +4,6 @@ from flask import Blueprint, Response, jsonify, make_response, redirect, render_
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.web import errors, services, showing
-from chat.web.language import language
 from chat.web.visitors import visitor
 
 bp = Blueprint("sharing", __name__)
@@ -40,9 +39,6 @@ def shared(token: str) -> Response:
     response = make_response(
         render_template(
             "shared.html",
-            site_title=site.settings.site_title,
-            language=language(),
-            demo=site.agents.is_demo,
             agent=site.introductions.of(agent),
             conversation=talk,
             shown=showing.part(talk, tree, ids, request.args.get("before")),

@@ -6,7 +6,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from flask import request
 from markupsafe import Markup
 
 from chat.refusals import Refusal
@@ -16,7 +15,6 @@ from chat.storage.conversations import Tree
 from chat.storage.models import now
 from chat.web import errors, services
 from chat.web.dates import day
-from chat.web.language import language
 from chat.web.visitors import visitor
 
 EXCHANGES = 20
@@ -70,10 +68,6 @@ def sidebar() -> dict[str, Any]:
     return {
         "days": by_day(found[:LISTED]),
         "has_more_conversations": len(found) > LISTED,
-        "site_title": site.settings.site_title,
-        "demo": site.agents.is_demo,
-        "language": language(),
-        "here": request.path,
     }
 
 

@@ -1,0 +1,92 @@
+"""Files of the page, under addresses that change with each release and look and so can be kept for ever."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, request, url_for
+
+from chat.assets import LOGO
+from chat.refusals import Refusal
+from chat.web import services
+from chat.web.language import language
+
+bp = Blueprint("static", __name__)
+YEAR_S = 365 * 24 * 3600
+ENCODINGS = ["br", "gzip", "identity"]  # the best first
+PAPER = "#faf9f6"
+# A picture of the owner's may hold anything; opened by itself it must not run.
+LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+def init_app(app: Flask, version: str) -> None:
+    """Gives templates `static("js/stream.js")`, and `logo` where the owner has one."""
+    app.config["EDITION"] = version
+    app.jinja_env.globals["static"] = address
+
+    @app.context_processor
+    def owner() -> dict[str, Any]:
+        """What every page shows of the site and its owner."""
+        site = services()
+        return {
+            "site_title": site.settings.site_title,
+            "owner": site.settings,
+            "logo": address(LOGO) if site.look.logo else None,
+            "language": language(),
+            "demo": site.agents.is_demo,
+        }
+
+
+def address(path: str) -> str:
+    """Where this release's and this look's file is."""
+    edition = "-".join(filter(None, (current_app.config["EDITION"], services().look.digest)))
+    return url_for("static.file", version=edition, name=path)
+
+
+@bp.get("/static/<version>/<path:name>")
+def file(version: str, name: str) -> Response:
+    """A file of the page. A new version has a new address; a tab from before it may use the old one."""
+    asset = services().assets.find(name)
+    if asset is None:
+        raise Refusal("not_found", "a file")
+    wished = request.accept_encodings.best_match(ENCODINGS) if "Accept-Encoding" in request.headers else None
+    encoding = wished if wished in asset.encoded else "identity"
+    response = Response(asset.encoded[encoding], content_type=asset.content_type)
+    if encoding != "identity":
+        response.headers["Content-Encoding"] = encoding
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
+    if name == LOGO:
+        response.headers["Content-Security-Policy"] = LOGO_POLICY
+    response.set_etag(f"{asset.etag}-{encoding}")
+    response.make_conditional(request)
+    return response
+
+
+@bp.get("/manifest.webmanifest")
+def manifest() -> Response:
+    """What a phone shows of the site when it is put on its home screen."""
+    site = services()
+    icons = [
+        {"src": address("icon-192.png"), "sizes": "192x192", "type": "image/png"},
+        {"src": address("icon-512.png"), "sizes": "512x512", "type": "image/png"},
+        {"src": address("icon-maskable.png"), "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+    ]
+    if site.look.logo:
+        icons = [{"src": address(LOGO), "sizes": "any", "type": site.look.logo.content_type}]
+    response = jsonify(
+        {
+            "name": site.settings.site_title,
+            "short_name": site.settings.site_title[:12],
+            "lang": "en" if language() == "en" else "zh-CN",
+            "id": "/",
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "background_color": PAPER,
+            "theme_color": PAPER,
+            "icons": icons,
+        }
+    )
+    response.content_type = "application/manifest+json"
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
