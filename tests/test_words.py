@@ -1,4 +1,4 @@
-"""Words in a real FTS5 table: what a text holds is found, what it does not hold never is, nothing is syntax."""
+"""Words in a real FTS5 table: what a text holds is found and nothing else, and no input is syntax."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from chat.storage.words import EXCERPT, MOST_WORDS, Words, folded, indexed
 
 FEW = "天气好的不很"  # so few that what is searched for turns up by chance
+SCOPE = "a11c"
 Finds = Callable[[str, list[str]], bool]
 
 
@@ -19,17 +20,18 @@ def finds() -> Iterator[Finds]:
     db = sqlite3.connect(":memory:")
     db.execute(
         "CREATE VIRTUAL TABLE passages USING fts5("
-        "answer UNINDEXED, owner, body, tokenize = 'ascii', columnsize = 0)"
+        "answer UNINDEXED, visitor UNINDEXED, body, tokenize = 'ascii', columnsize = 0)"
     )
 
     def finds(typed: str, parts: list[str]) -> bool:
         words = Words.typed(typed)
         db.execute("DELETE FROM passages")
-        db.execute("INSERT INTO passages VALUES ('a', 'alice', ?)", (indexed(parts),))
+        db.execute("INSERT INTO passages VALUES ('a', 'alice', ?)", (indexed(parts, SCOPE),))
         if not words:
             return False
-        query = f'owner : "alice" AND {words.query}'
-        return db.execute("SELECT 1 FROM passages WHERE passages MATCH ?", (query,)).fetchone() is not None
+        query = "SELECT 1 FROM passages WHERE passages MATCH ?"
+        assert not db.execute(query, (words.query("b0b0"),)).fetchall(), "somebody else's scope"
+        return db.execute(query, (words.query(SCOPE),)).fetchone() is not None
 
     yield finds
     db.close()
@@ -121,7 +123,7 @@ def test_any_input_is_only_words_and_both_ways_of_finding_agree(finds: Finds, ty
 
 def test_a_search_is_bounded() -> None:
     assert len(Words.typed(" ".join(str(number) for number in range(30))).runs) == MOST_WORDS
-    assert len(Words.typed("天" * 5000).query) < 500
+    assert len(Words.typed("天" * 5000).query(SCOPE)) < 500
 
 
 def test_an_excerpt_shows_the_words_where_they_are() -> None:

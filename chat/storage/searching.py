@@ -1,5 +1,6 @@
-"""Search in what a visitor and the agents have said: an index that is brought up to date when somebody searches."""
+"""Search in what was said: an index that is brought up to date by whoever searches, and by nobody else."""
 
+import base64
 import hashlib
 import secrets
 import time
@@ -40,7 +41,7 @@ _LATER = (
         _ANSWERS.c.id > bindparam("up_to"),
     )
 )
-_KNOWN = text("SELECT answer FROM passages WHERE rowid IN :rows AND owner = :owner").bindparams(
+_KNOWN = text("SELECT answer FROM passages WHERE rowid IN :rows AND visitor = :visitor").bindparams(
     bindparam("rows", expanding=True)
 )
 _TEXTS = select(_ANSWERS.c.id, _ANSWERS.c.question, _ANSWERS.c.replies).where(
@@ -48,9 +49,9 @@ _TEXTS = select(_ANSWERS.c.id, _ANSWERS.c.question, _ANSWERS.c.replies).where(
 )
 # What was deleted, or became another visitor's, since its text was read must not come back.
 _PUT = text(
-    "INSERT OR REPLACE INTO passages (rowid, answer, owner, body) SELECT :row, :answer, :owner, :body "
+    "INSERT OR REPLACE INTO passages (rowid, answer, visitor, body) SELECT :row, :answer, :visitor, :body "
     "WHERE EXISTS (SELECT 1 FROM answers JOIN conversations ON conversations.id = conversation_id "
-    "WHERE answers.id = :answer AND visitor = :visitor)"
+    "WHERE answers.id = :answer AND conversations.visitor = :visitor)"
 )
 _FORGET = text("DELETE FROM passages WHERE rowid = :row AND answer = :answer")
 # The index is asked first, newest rows first: SQLite would like to begin at the visitor's conversations.
@@ -58,7 +59,8 @@ _HITS = text(
     "SELECT answers.id AS answer_id, conversation_id, title, answers.created_at FROM passages "
     "CROSS JOIN answers ON answers.id = passages.answer "
     "CROSS JOIN conversations ON conversations.id = answers.conversation_id "
-    "WHERE passages MATCH :query AND visitor = :visitor AND deleted_at IS NULL ORDER BY passages.rowid DESC"
+    "WHERE passages MATCH :query AND conversations.visitor = :visitor AND deleted_at IS NULL "
+    "ORDER BY passages.rowid DESC"
 ).columns(created_at=Moment)
 _TITLES = (
     select(_CONVERSATIONS.c.id, _CONVERSATIONS.c.title, type_coerce(_CONVERSATIONS.c.updated_at, String))
@@ -114,16 +116,18 @@ class Search:
                 db.execute(_SAVE_UP_TO, {"visitor": visitor, "up_to": up_to, "read": read})
 
     def _index(self, visitor: str, ids: Sequence[str]) -> None:
-        owner = _owner(visitor)
+        scope = _scope(visitor)
         for start in range(0, len(ids), BATCH):
             rows = {_row(id): id for id in ids[start : start + BATCH]}
             with self._engine.connect() as db:
-                known = set(db.scalars(_KNOWN, {"rows": list(rows), "owner": owner}))
+                known = set(db.scalars(_KNOWN, {"rows": list(rows), "visitor": visitor}))
                 texts = db.execute(_TEXTS, {"ids": [id for id in rows.values() if id not in known]}).all()
-            passages = ({"row": _row(one.id), "answer": one.id, "body": _body(*one[1:])} for one in texts)
+            passages = (
+                {"row": _row(one.id), "answer": one.id, "body": _body(*one[1:], scope)} for one in texts
+            )
             for portion in _portions(passages):
                 with self._engine.begin() as db:
-                    db.execute(_PUT, [{**one, "owner": owner, "visitor": visitor} for one in portion])
+                    db.execute(_PUT, [{**one, "visitor": visitor} for one in portion])
                 time.sleep(0)  # whoever waits for an answer comes first
 
 
@@ -139,15 +143,13 @@ def begin_anew(db: Connection, visitor: str) -> None:
 
     What the index holds already stays; what it holds as another visitor's is put right.
     """
-    unlike_any = (
-        f"00{secrets.token_hex(9)}"  # below all ids; an indexing under way does not take it for its own
-    )
+    unlike_any = f"00{secrets.token_hex(9)}"  # below all ids, and not what an indexing under way has read
     db.execute(_BEGIN_ANEW, {"visitor": visitor, "up_to": unlike_any})
 
 
 def _hits(db: Connection, visitor: str, words: Words, limit: int) -> dict[str, Found]:
     """The newest answers that hold the words, one for each conversation, by the conversation's id."""
-    query = f'owner : "{_owner(visitor)}" AND {words.query}'
+    query = words.query(_scope(visitor))
     newest: dict[str, Any] = {}
     for hit in db.execute(_HITS, {"query": query, "visitor": visitor}):
         newest.setdefault(hit.conversation_id, hit)
@@ -186,8 +188,8 @@ def _parts(question: str, replies: Sequence[str]) -> list[str]:
     return parts
 
 
-def _body(question: str, replies: Sequence[str]) -> str:
-    return indexed(_parts(question, replies))
+def _body(question: str, replies: Sequence[str], scope: str) -> str:
+    return indexed(_parts(question, replies), scope)
 
 
 def _portions(passages: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -204,9 +206,12 @@ def _portions(passages: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any
         yield portion
 
 
-def _owner(visitor: str) -> str:
-    """A visitor as one word of the index, which would split ids at their hyphens."""
-    return hashlib.sha256(visitor.encode()).hexdigest()[:32]
+def _scope(visitor: str) -> str:
+    """What a visitor's words begin with in the index: one of a million, so hardly anybody shares it.
+
+    It only saves reading; whose an answer is, its conversation says.
+    """
+    return base64.b32encode(hashlib.sha256(visitor.encode()).digest()[:5]).decode().lower()[:4]
 
 
 def _row(answer_id: str) -> int:

@@ -10,11 +10,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # `answer` comes first so that reading it does not read the long body. The tokenizer splits at ASCII
-    # punctuation only: the words are ours, from words.py. Sizes of columns serve ranking, which we do not.
+    # The short columns come first, so that reading them does not read the long body. The tokenizer splits at
+    # spaces and nothing of ours: the words come from words.py. Sizes of columns serve ranking, which we do not.
     op.execute(
         "CREATE VIRTUAL TABLE passages USING fts5("
-        "answer UNINDEXED, owner, body, tokenize = 'ascii', columnsize = 0)"
+        "answer UNINDEXED, visitor UNINDEXED, body, tokenize = 'ascii', columnsize = 0)"
     )
     op.create_table(
         "searched",
