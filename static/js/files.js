@@ -11,6 +11,7 @@ export class Files {
   #items = []
   #sending = Promise.resolve()
   #drawing = Promise.resolve()
+  #complaints = []
   #pasted = 0
 
   constructor(composer) {
@@ -25,15 +26,15 @@ export class Files {
   add(files, arePasted = false) {
     const { most, mostBytes } = this.#list.dataset
     const rules = { most, mostBytes, accept: this.#form.elements.files.accept }
-    const refusals = []
+    this.#complaints = []
     for (const file of files) {
       const name = arePasted && isNameless(file) ? pictureName(file.type, ++this.#pasted) : tidy(file.name)
       for (const one of this.#items.filter(one => one.name === name && isFailed(one))) this.#drop(one)
       const reason = refusal(name, file.size, this.#items.length, rules)
-      if (reason) refusals.push(this.#said(reason, name))
+      if (reason) this.#complaints.push(this.#said(reason, name))
       else this.#begin(file, name)
     }
-    tell(refusals.join("\n"))
+    tell(this.#complaints.join("\n"))
   }
 
   /** Waits for all of them, unless Esc ends that. Whether all have arrived. */
@@ -76,7 +77,9 @@ export class Files {
     } catch (error) {
       dataset.state = "failed"
       if (!this.#items.includes(item)) return
-      tell(`${this.#said("notSent", item.name)} ${error instanceof Refused ? error.message : ""}`)
+      const why = error instanceof Refused ? error.message : ""
+      this.#complaints.push(`${this.#said("notSent", item.name)} ${why}`)
+      tell(this.#complaints.join("\n"))
     }
   }
 
