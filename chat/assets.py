@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ KINDS = {
 }
 STYLE, LOGO = "css/page.css", "logo"
 SOURCES = "css/app.css", "css/parts/"
+REMARKS = re.compile(
+    rb"^[ \t]*(?://.*|/\*\*.*\*/)\n|^[ \t]+", re.MULTILINE
+)  # a fifth of a script, for its authors
 PACKED = "image/png", "image/jpeg", "image/webp"  # compressed in themselves
 
 
@@ -63,6 +67,8 @@ class Assets:
         data = (FOLDER / name).read_bytes()
         if name == STYLE:
             data += self._look.css.encode()
+        if name.endswith(".js"):
+            data = REMARKS.sub(b"", data)
         return _asset(data, KINDS[Path(name).suffix])
 
 

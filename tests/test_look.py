@@ -158,6 +158,13 @@ def test_static_files_are_compressed_ahead_and_kept_for_ever(site: Site) -> None
         assert requests.get(address, timeout=10, headers=known).status_code == 304
 
 
+def test_scripts_come_without_remarks_and_are_small(site: Site) -> None:
+    scripts = [path.name for path in Path("static/js").glob("*.js")]
+    served = [requests.get(f"{site.url}/static/any/js/{name}", timeout=10) for name in scripts]
+    assert not any(line.startswith(("//", "/**")) for one in served for line in one.text.splitlines())
+    assert sum(len(brotli.compress(one.content, quality=11)) for one in served) <= 15_000
+
+
 @pytest.mark.parametrize(
     "name",
     ["css/app.css", "css/parts/tokens.css", "../app.py", "%2e%2e/app.py", "js", "", "logo", "/etc/passwd"],
