@@ -5,7 +5,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat import qr
-from chat.web import services
+from chat.refusals import Refusal
+from chat.web import errors, services
 from chat.web.pages import public_address, rendered
 from chat.web.visitors import become, visitor
 
@@ -36,6 +37,8 @@ def claim() -> AnyResponse:
     """Uses a code up: from now on this browser is that visitor. `bring` yes: its conversations come along."""
     before = visitor()
     after = services().devices.claim(request.form.get("code", ""))
+    if after is None and not errors.wants_html():
+        raise Refusal("not_found", "a device's code")
     if after is None:
         return _page(problem=_wrong(), status=404)
     if request.form.get("bring") == "yes":

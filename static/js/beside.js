@@ -1,9 +1,21 @@
 // What stands beside an answer's words: thoughts, steps, media, sources, follow-ups; and what is copied.
 
-import { add, copyOf } from "./transcript.js"
+import { copyOf } from "./transcript.js"
 
 /** An address of the platform's, if it is one that a click may follow. */
 const isWeb = url => /^https?:\/\//i.test(url ?? "")
+
+/** Shows the names of files that come with a question. */
+export function listFiles(list, files) {
+  list.textContent = ""
+  for (const { name } of files) add(list, copyOf("file")).querySelector(".file-name").textContent = name
+}
+
+function add(list, item) {
+  list.append(item)
+  list.hidden = false
+  return item
+}
 
 export function thought(exchange, { text, seconds }) {
   exchange.querySelector(".thought").hidden = false

@@ -42,13 +42,15 @@ class ChatTranscript extends HTMLElement {
   /** Adds a question, with an answer that is yet to come; `instead` of that answer and all that follows it. */
   begin(question, files = [], instead) {
     const exchange = copyOf("exchange")
-    listFiles(exchange.querySelector(".question-files"), files)
     exchange.querySelector(".question-text").textContent = question
     exchange.querySelector(".again").value = question
     this.#progress(exchange, "waiting")
-    this.#beside(({ count }) => count(exchange))
     this.#welcome(false)
-    if (instead) this.#beside(({ replace }) => this.#replaced.set(exchange, replace(this.#list, instead, exchange)))
+    this.#beside(beside => {
+      beside.listFiles(exchange.querySelector(".question-files"), files)
+      beside.count(exchange)
+      if (instead) this.#replaced.set(exchange, beside.replace(this.#list, instead, exchange))
+    })
     this.#list.append(exchange)
     this.#follower.follow()
     return exchange
@@ -145,18 +147,6 @@ class ChatTranscript extends HTMLElement {
       if (!code.querySelector("[data-copy]")) code.append(copyOf("copy-code"))
     }
   }
-}
-
-/** Shows the names of files that come with a question. */
-export function listFiles(list, files) {
-  list.textContent = ""
-  for (const { name } of files) add(list, copyOf("file")).querySelector(".file-name").textContent = name
-}
-
-export function add(list, item) {
-  list.append(item)
-  list.hidden = false
-  return item
 }
 
 customElements.define("chat-transcript", ChatTranscript)
