@@ -12,10 +12,11 @@ from chat.storage.models import Base
 
 CHUNK = 1000
 SAID = (
-    "我们 可以 先 把 问题 分成 几个 小 步骤 然后 逐个 解决 天气 今天 明天 北京 上海 旅行 路线 预算 火车 高铁 机票 "
-    "学习 编程 网站 数据库 性能 测试 部署 服务器 智能体 模型 提示词 知识库 工作流 用户 消息 合同 发票 报销 会议 "
-    "健康 饮食 运动 睡眠 苹果 香蕉 电影 音乐 小说 历史 地理 物理 化学 数学 微积分 概率 统计 论文 摘要 翻译 润色 "
-    "Python Flask SQLite Redis Linux Docker API JSON token prompt 。 ， ！ ？ 、 \n\n - ** 1."
+    "我们 可以 先 把 问题 分成 几个 小 步骤 然后 逐个 解决 天气 今天 明天 北京 上海 旅行 路线 "
+    "预算 火车 高铁 机票 学习 编程 网站 数据库 性能 测试 部署 服务器 智能体 模型 提示词 知识库 "
+    "工作流 用户 消息 合同 发票 报销 会议 健康 饮食 运动 睡眠 苹果 香蕉 电影 音乐 小说 历史 地理 "
+    "物理 化学 数学 微积分 概率 统计 论文 摘要 翻译 润色 Python Flask SQLite Redis Linux Docker "
+    "API JSON token prompt 。 ， ！ ？ 、 \n\n - ** 1."
 ).split(" ")
 
 

@@ -10,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # The short columns come first, so that reading them does not read the long body. The tokenizer splits at
-    # spaces and nothing of ours: the words come from words.py. Sizes of columns serve ranking, which we do not.
+    # The short columns come first, so that reading them does not read the long body. The tokenizer finds
+    # only the spaces between the words that words.py has cut. Sizes of columns would serve ranking.
     op.execute(
         "CREATE VIRTUAL TABLE passages USING fts5("
         "answer UNINDEXED, visitor UNINDEXED, body, tokenize = 'ascii', columnsize = 0)"
