@@ -78,7 +78,7 @@ class ChatComposer extends HTMLElement {
   get #send() { return this.querySelector(".send") }
 
   /** Takes an earlier question, {message, answer}, into the field, to be asked anew in the answer's place; null ends that. */
-  edit(question) { return import("./edit.js").then(({ edit }) => edit(this, question)) }
+  edit(question) { return import("./draft.js").then(({ edit }) => edit(this, question)) }
 
   /** Asks a question once more, in the place of an answer. */
   regenerate(answer, question) { this.#ask(question, { instead: answer }) }
@@ -144,7 +144,7 @@ class ChatComposer extends HTMLElement {
     grow(this.#field)
     const counter = this.querySelector(".counter")
     if (this.#field.value.length <= counter.dataset.most * 0.9 && !counter.textContent) return 0
-    return import("./counter.js").then(({ show }) => show(counter, this.#field.value, isSending), () => 0)
+    return import("./draft.js").then(({ show }) => show(counter, this.#field.value, isSending), () => 0)
   }
 }
 

@@ -29,8 +29,8 @@ export class Turn {
     const composer = this.#composer
     const form = composer.querySelector("form")
     const key = keyOf(form)
-    const agent = form.elements.agent.value
-    const question = { message: text, agent, conversation_id: form.elements.conversation_id.value || undefined }
+    const [agent, place] = ["agent", "conversation_id"].map(name => form.elements[name].value)
+    const question = { message: text, agent, conversation_id: place || undefined }
     if (instead) question.instead = instead
     else if (form.elements.after.value) question.after = form.elements.after.value
     if (files.length) question.files = files.map(one => one.id)
@@ -55,7 +55,7 @@ export class Turn {
       this.#transcript.remove(this.exchange)
       files.forEach(one => one.putBack())
       await this.#giveBack(text, isTyped, instead)
-      // The conversation is another visitor's by now: a new one begins with what was meant for it.
+      // The conversation is nobody's by now: a new one begins with what was meant for it.
       if (isTyped && [401, 404].includes(error.status)) import("./draft.js").then(drafts => drafts.add(agent, text))
       tell(sentenceOf(error))
     }
@@ -82,15 +82,15 @@ export class Turn {
       this.#showStop(false)
     }
     const { state } = this.exchange.dataset
-    const words = state === "done" && this.#transcript.textOf(this.exchange)
-    // A short answer is read out; of a long one, only that it is there.
-    announce(state === "done" ? "ready" : state, words && words.length <= 300 ? words : undefined)
+    const words = state === "done" ? this.#transcript.textOf(this.exchange) : ""
+    const isShort = words && words.length <= 300 // a short answer is read out; of a long one, only that it is there
+    announce(state === "done" ? "ready" : state, isShort ? words : undefined)
   }
 
   /** Reads on an answer that was asked for before. */
   resume(signal) {
-    const { messageId, lastEventId } = this.exchange.dataset
-    return this.read(follow(messageId, lastEventId, signal))
+    const { messageId: id, lastEventId: last } = this.exchange.dataset
+    return this.read(follow(id, last, signal))
   }
 
   /** Asks the answer to end, as soon as it has begun. */
@@ -100,8 +100,8 @@ export class Turn {
     if (document.activeElement === button) settleFocus() // a disabled button would lose it to nobody
     button.disabled = true
     if (!this.#id) return
-    const response = await fetch(`/chat/${this.#id}/stop`, { method: "POST", headers: { Accept: "application/json" } })
-      .catch(() => null)
+    const options = { method: "POST", headers: { Accept: "application/json" } }
+    const response = await fetch(`/chat/${this.#id}/stop`, options).catch(() => null)
     if (!response?.ok) button.disabled = false
   }
 
@@ -115,10 +115,10 @@ export class Turn {
 
   #settle(id) {
     const place = this.#composer.querySelector("[name=conversation_id]")
-    const title = place.value ? "" : this.exchange.querySelector(".question-text").textContent.slice(0, 80)
+    const title = place.value ? "" : this.exchange.querySelector(".question-text").textContent
     place.value = id
     place.form.elements.after.value = "" // from here on this branch is the newest
-    import("./conversation.js").then(({ enter }) => enter(id, title))
+    import("./conversation.js").then(({ enter }) => enter(id, title.slice(0, 80)))
   }
 
   get #id() { return this.exchange.dataset.messageId }
@@ -133,16 +133,15 @@ export class Turn {
   }
 }
 
+export const problem = () => document.querySelector("chat-composer [role=alert]")
+
 /** What a person is told about an error. */
-export const sentenceOf = error => error instanceof Refused
-  ? error.message
-  : document.querySelector("chat-composer [role=alert]").dataset.unreachable
+export const sentenceOf = error => error instanceof Refused ? error.message : problem().dataset.unreachable
 
 /** Shows what went wrong, or takes it back. */
 export function tell(sentence) {
-  const problem = document.querySelector("chat-composer [role=alert]")
-  problem.textContent = sentence
-  problem.hidden = !sentence
+  problem().textContent = sentence
+  problem().hidden = !sentence
 }
 
 /** Tells screen readers, by a sentence of the template's or in so many words. */

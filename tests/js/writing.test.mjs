@@ -13,8 +13,7 @@ class Storage {
 const put = storage => Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true })
 
 put(new Storage())
-const { add, find, forget, keep } = await import("../../static/js/draft.js")
-const { lengthOf, room } = await import("../../static/js/counter.js")
+const { add, find, forget, keep, lengthOf, room } = await import("../../static/js/draft.js")
 const { isNameless, pictureName, refusal, tidy } = await import("../../static/js/upload.js")
 
 beforeEach(() => put(new Storage()))
