@@ -11,15 +11,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chat import cli, demo, security, settings, storage
 from chat.access import Owner, Visitors
-from chat.agents import is_demo, load_agents
+from chat.agents import door, is_demo, load_agents
 from chat.introductions import Introductions
+from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
-from chat.web import chat, conversations, errors, files, language, oauth, ops, pages, visitors
+from chat.web import chat, conversations, errors, files, language, oauth, ops, pages, pictures, visitors
 
 ROOT = Path(__file__).resolve().parent
 LARGEST_BODY = 16 * 1024 * 1024
@@ -31,6 +32,7 @@ def create_app(given: Settings | None = None) -> Flask:
     ours = _with_emulator(given or settings.load())
     key, store = secret_key(ours), storage.connect(ours)
     agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE))
+    shown = Pictures(key, door(ours, "pictures"))
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
@@ -43,9 +45,10 @@ def create_app(given: Settings | None = None) -> Flask:
         storage=store,
         runs=Runs(),
         agents=agents,
-        introductions=Introductions(agents),
+        introductions=Introductions(agents, shown.address),
         visitors=Visitors(key),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
+        pictures=shown,
         owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
         secret_key=key,
     )
@@ -56,7 +59,7 @@ def create_app(given: Settings | None = None) -> Flask:
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
-    for blueprint in (pages.bp, chat.bp, conversations.bp, files.bp, oauth.bp, ops.bp):
+    for blueprint in (pages.bp, chat.bp, conversations.bp, files.bp, oauth.bp, ops.bp, pictures.bp):
         app.register_blueprint(blueprint)
     app.jinja_env.globals["static"] = pages.static_address(version())
     app.wsgi_app = _behind_proxies(app.wsgi_app, ours.trusted_proxies)  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from chat.access import Owner, Visitors
 from chat.agents import Agents
 from chat.introductions import Introductions
 from chat.keeper import Keeper
+from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
@@ -29,6 +30,7 @@ class Services:
     introductions: Introductions
     visitors: Visitors
     uploads: Uploads
+    pictures: Pictures
     owner: Owner
     secret_key: str = field(repr=False)
     _keeper: Keeper | None = None

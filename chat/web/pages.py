@@ -1,5 +1,6 @@
 """The page: the agent's welcome or a conversation, whole in its HTML."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from chat.storage import Answer, Conversation
 from chat.web import errors, services
 from chat.web.language import language
 from chat.web.visitors import visitor
+from chat.wire import shown
 
 bp = Blueprint("pages", __name__)
 
@@ -83,19 +85,26 @@ def page(
 def _exchanges(talk: Conversation | None) -> list[Exchange]:
     if talk is None:
         return []
-    return [_exchange(answer, talk.cleared_after) for answer in services().storage.answers_in(talk.id)]
+    agent = services().agents.get(talk.agent)
+    picture = services().pictures.addresses(agent) if agent else _no_picture
+    answers = services().storage.answers_in(talk.id)
+    return [_exchange(answer, talk.cleared_after, picture) for answer in answers]
 
 
-def _exchange(answer: Answer, cleared_after: str | None) -> Exchange:
+def _no_picture(url: str) -> None:
+    """Of an agent that this site no longer has nothing is fetched."""
+
+
+def _exchange(answer: Answer, cleared_after: str | None, picture: Callable[[str], str | None]) -> Exchange:
     return Exchange(
         id=answer.id,
         question=answer.question,
         files=answer.files,
         state=answer.state,
-        html=Markup("".join(render_blocks(answer.replies))),
+        html=Markup("".join(render_blocks(answer.replies, picture, answer.id))),
         thoughts=answer.thoughts,
         tools=answer.tools,
-        media=answer.media,
+        media=[{**one, **shown(one, picture)} for one in answer.media],
         citations=answer.citations,
         suggestions=answer.suggestions,
         problem=errors.sentence(answer.code) if answer.code else None,

@@ -56,6 +56,15 @@ class ChatComposer extends HTMLElement {
     if (event.target.closest(".stop")) this.#stop()
     if (event.target.closest("[data-drop-files]")) this.#choose([])
     if (event.target.closest("[data-theme-switch]")) import("./theme.js").then(theme => theme.change())
+    this.#enlarge(event)
+  }
+
+  /** A picture of ours opens large on the page; a click that asks for a tab of its own still gets one. */
+  #enlarge(event) {
+    const link = event.target.closest(".picture, .image:has(img)")
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+    event.preventDefault()
+    import("./lightbox.js").then(lightbox => lightbox.show(link))
   }
 
   oncompositionend(event) { this.#composedAt = event.timeStamp }

@@ -81,11 +81,15 @@ class ChatTranscript extends HTMLElement {
       Object.assign(item.dataset, { id: step.id, state: step.state })
       item.querySelector(".tool-name").textContent = step.name
     },
-    media: (exchange, { kind, url }) => {
+    media: (exchange, { kind, url, picture }) => {
       const list = exchange.querySelector(".media")
-      if (!isWeb(url) || [...list.querySelectorAll("a")].some(link => link.href === new URL(url).href)) return
-      const template = document.getElementById(`media-${kind}`) ? `media-${kind}` : "media-file"
-      add(list, copyOf(template)).querySelector("a").href = url
+      const address = picture ?? url
+      if (!picture && !isWeb(url)) return
+      if ([...list.querySelectorAll("a")].some(link => link.href === new URL(address, location.href).href)) return
+      const sort = picture ? "picture" : kind
+      const item = add(list, copyOf(document.getElementById(`media-${sort}`) ? `media-${sort}` : "media-file"))
+      item.querySelector("a").href = address
+      item.querySelector("img")?.setAttribute("src", address)
     },
     citation: (exchange, { title, url, text }) => {
       const details = exchange.querySelector(".citations")
