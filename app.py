@@ -11,10 +11,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chat import cli, demo, look, security, settings, storage
 from chat.access import Owner, Visitors
-from chat.agents import is_demo, load_agents
+from chat.agents import door, is_demo, load_agents
 from chat.assets import Assets
 from chat.devices import Devices
 from chat.introductions import Introductions
+from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.secret_key import secret_key
 from chat.services import Services
@@ -34,6 +35,7 @@ from chat.web import (
     oauth,
     ops,
     pages,
+    pictures,
     sharing,
     static,
     visitors,
@@ -49,6 +51,7 @@ def create_app(given: Settings | None = None) -> Flask:
     ours = _with_emulator(given or settings.load())
     key, store = secret_key(ours), storage.connect(ours)
     agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE))
+    shown = Pictures(key, door(ours, "pictures"))
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
@@ -61,13 +64,14 @@ def create_app(given: Settings | None = None) -> Flask:
         storage=store,
         runs=Runs(),
         agents=agents,
-        introductions=Introductions(agents),
+        introductions=Introductions(agents, shown.address),
         visitors=Visitors(key),
         look=(seen := look.load(ours)),
         assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
         devices=Devices(store, key),
         search=Search(store.engine),
+        pictures=shown,
         owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
         secret_key=key,
     )
@@ -88,6 +92,7 @@ def create_app(given: Settings | None = None) -> Flask:
         files.bp,
         oauth.bp,
         ops.bp,
+        pictures.bp,
         static.bp,
     ):
         app.register_blueprint(blueprint)

@@ -113,7 +113,7 @@ class _Maker:
         self._settings = settings
         self._vault = vault
         self._spend = spend
-        self._doors = _doors(settings)
+        self._doors = _doors(settings, PLATFORMS)
         self._accounts: dict[str, Account] = {}
         self.secrets: set[str] = set()
 
@@ -209,12 +209,17 @@ class _Maker:
         return found
 
 
-def _doors(settings: Settings) -> dict[str, Http]:
+def door(settings: Settings, name: str, connections: int = 100) -> Http:
+    """A way out, as the settings say how. Raises SettingsError."""
+    return _doors(settings, [name], connections)[name]
+
+
+def _doors(settings: Settings, names: Iterable[str], connections: int = 4000) -> dict[str, Http]:
     """One pooled session a platform."""
     bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-    network = Network(bundle, settings.upstream_proxy, connections=4000)
+    network = Network(bundle, settings.upstream_proxy, connections)
     try:
-        return {platform: Http(platform, network) for platform in PLATFORMS}
+        return {name: Http(name, network) for name in names}
     except ssl.SSLError:
         raise SettingsError(f"CA_BUNDLE: {bundle} holds no certificate. Name a PEM file.") from None
 

@@ -34,6 +34,7 @@ CAPABILITIES = {
     "suggests": "Follow-up questions",
     "counts": "Tells the tokens used",
     "introduces": "Name, welcome and first questions come from there",
+    "pictures": "Pictures of an answer are shown; elsewhere they are links",
     "clears": "It can be made to forget",
     "files": "Files with a question",
     "images": "Pictures with a question",

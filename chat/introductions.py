@@ -19,17 +19,26 @@ log = logging.getLogger("chat.introductions")
 
 
 class Introductions:
-    """Fills in what the owner has not said about an agent. A page shows what is known and never waits."""
+    """Fills in what the owner has not said about an agent. A page shows what is known and never waits.
 
-    def __init__(self, agents: Agents, clock: Callable[[], float] = time.monotonic) -> None:
+    `picture` gives an agent's icon an address of ours, or None.
+    """
+
+    def __init__(
+        self,
+        agents: Agents,
+        picture: Callable[[Agent, str], str | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._agents = agents
+        self._picture = picture
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, About] = {}
         self._stale_at = float("-inf")
 
     def of(self, agent: Agent) -> Agent:
-        """The agent with its name, description, welcome and questions, the owner's words before its own."""
+        """The agent with its name, icon, welcome and the like, the owner's words before its own."""
         self.refresh()
         about = self._known.get(agent.id)
         if about is None:
@@ -38,6 +47,7 @@ class Introductions:
         return replace(
             agent,
             name=agent.name if is_named else about.name or agent.name,
+            icon=agent.icon or self._picture(agent, about.icon) or "",
             description=agent.description or about.description,
             welcome=agent.welcome or about.prologue,
             suggestions=agent.suggestions or about.suggestions,

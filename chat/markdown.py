@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from latex2mathml.converter import convert
@@ -20,6 +20,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
+
+from chat.footnotes import footnotes_plugin
 
 # Measured at 3 µs a character for prose and 1.5 for code: beyond these sizes a block is shown as plain text.
 MAX_PROSE_CHARS = 20_000
@@ -77,7 +79,8 @@ def _is_chinese(character: str) -> bool:
 def parser() -> MarkdownIt:
     """A parser whose blocks depend on nothing that follows them, so that a growing answer can be frozen.
 
-    That is why link definitions are off: one at the end would reach back into every block.
+    That is why link definitions are off: one at the end would reach back into every block. `env["picture"]`
+    gives a picture's address the one it is shown at, or None; `env["scope"]` is what footnotes begin with.
     """
     md = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
     md.inline = _ParserInline()
@@ -89,7 +92,8 @@ def parser() -> MarkdownIt:
     )
     md.core.ruler.before("inline", "shorten", _leave_long_prose_alone)
     md.use(tasklists_plugin)
-    md.core.ruler.push("images", _turn_images_into_links)
+    md.use(footnotes_plugin)
+    md.core.ruler.push("images", _show_or_link_images)
     md.core.ruler.push("bare_links", _link_bare_addresses)
     for kind, rule in _RENDER_RULES.items():
         md.add_render_rule(kind, rule)
@@ -166,8 +170,11 @@ def _leave_long_prose_alone(state: StateCore) -> None:
                 token.type = "plain"
 
 
-def _turn_images_into_links(state: StateCore) -> None:
-    """A picture would call a stranger's server from the visitor's browser; a link waits for a click."""
+def _show_or_link_images(state: StateCore) -> None:
+    """Shows what this server fetches itself. Any other picture would call a stranger's server from the
+    visitor's browser; a link waits for a click.
+    """
+    picture: Callable[[str], str | None] = state.env.get("picture") or _no_picture
     for block in state.tokens:
         if block.type != "inline" or not any(child.type == "image" for child in block.children or ()):
             continue
@@ -175,16 +182,24 @@ def _turn_images_into_links(state: StateCore) -> None:
         depth = 0
         for child in block.children or ():
             depth += child.nesting if child.type in ("link_open", "link_close") else 0
-            children += _image_as_link(child, depth > 0) if child.type == "image" else [child]
+            children += _shown_or_linked(child, depth > 0, picture) if child.type == "image" else [child]
         block.children = children
 
 
-def _image_as_link(image: Token, is_inside_link: bool) -> list[Token]:
-    text = Token("text", "", 0, content=image.content.strip() or _IMAGE_WITHOUT_TEXT)
-    if is_inside_link:
-        return [text]
-    attributes: dict[str, str | int | float] = {"href": str(image.attrs.get("src", "")), "class": "image"}
-    return [Token("link_open", "a", 1, attrs=attributes), text, Token("link_close", "a", -1)]
+def _no_picture(url: str) -> None:
+    """Nothing is shown."""
+
+
+def _shown_or_linked(image: Token, is_inside_link: bool, picture: Callable[[str], str | None]) -> list[Token]:
+    source = str(image.attrs.get("src", ""))
+    shown = picture(source)
+    inside = Token("text", "", 0, content=image.content.strip() or _IMAGE_WITHOUT_TEXT)
+    if shown:
+        inside = Token("picture", "img", 0, content=inside.content, attrs={"src": shown})
+    if is_inside_link or (shown and shown.startswith("data:")):  # no browser follows a link to data
+        return [inside]
+    attributes: dict[str, str | int | float] = {"href": shown or source, "class": "image"}
+    return [Token("link_open", "a", 1, attrs=attributes), inside, Token("link_close", "a", -1)]
 
 
 def _link_bare_addresses(state: StateCore) -> None:
@@ -260,6 +275,11 @@ def _render_plain(renderer: object, tokens: Rule, at: int, options: object, env:
     return escapeHtml(tokens[at].content)
 
 
+def _render_picture(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
+    source, text = escapeHtml(str(tokens[at].attrs["src"])), escapeHtml(tokens[at].content)
+    return f'<img src="{source}" alt="{text}" loading="lazy" decoding="async">'
+
+
 def _render_task(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
     """Only the task plugin makes this token. A disabled checkbox without a label says less than a sign."""
     return "☑" if "checked" in tokens[at].content else "☐"
@@ -280,12 +300,20 @@ def _render_cell(renderer: object, tokens: Rule, at: int, options: object, env: 
     return f'<{token.tag} align="{escapeHtml(side)}">' if side else f"<{token.tag}>"
 
 
+def _render_link_open(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
+    """With its target, which the cleaner would give to all links, also to those of footnotes."""
+    told = {**tokens[at].attrs, "target": "_blank"}
+    return "<a " + " ".join(f'{name}="{escapeHtml(str(value))}"' for name, value in told.items()) + ">"
+
+
 _RENDER_RULES = {
+    "link_open": _render_link_open,
     "fence": _render_code,
     "code_block": _render_code,
     "formula": _render_formula,
     "formula_block": _render_formula_block,
     "plain": _render_plain,
+    "picture": _render_picture,
     "html_inline": _render_task,
     "table_open": _render_table_open,
     "table_close": _render_table_close,

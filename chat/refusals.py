@@ -18,3 +18,7 @@ class Refusal(Exception):
 
 class FileRefusal(Refusal):
     """A file is refused, for reasons that have sentences of their own."""
+
+
+class PictureRefusal(Refusal):
+    """A picture of an agent cannot be had; all reasons have one sentence."""

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import nh3
 from pygments.token import STANDARD_TYPES
@@ -29,8 +30,8 @@ _MATH_ATTRIBUTES = set(
     "notation rowlines rowspacing rspace scriptlevel separator stretchy symmetric voffset width".split()
 )
 _TAGS = set(
-    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong table tbody td th thead "
-    "tr ul".split()
+    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong sup table tbody td th "
+    "thead tr ul".split()
 )
 _ATTRIBUTES = {tag: _MATH_ATTRIBUTES for tag in _MATH_TAGS} | {
     "math": {"display"},
@@ -47,22 +48,54 @@ _VALUES = {
 _CLASSES = {
     "a": {"image"},
     "code": {"formula"},
-    "div": {"code", "formula", "table"},
+    "div": {"code", "footnote", "formula", "table"},
     "hr": {"reply"},
     "li": {"task-list-item"},
     "span": set(STANDARD_TYPES.values()) - {""},
+    "sup": {"mark"},
     "ul": {"contains-task-list"},
     "ol": {"contains-task-list"},
+}
+_RULES: dict[str, Any] = {
+    "tag_attribute_values": _VALUES,
+    "allowed_classes": _CLASSES,
+    "link_rel": "noopener noreferrer nofollow ugc",
 }
 _CLEANER = nh3.Cleaner(
     tags=_TAGS | _MATH_TAGS,
     attributes=_ATTRIBUTES,
-    tag_attribute_values=_VALUES,
-    allowed_classes=_CLASSES,
     set_tag_attribute_values={"a": {"target": "_blank"}},
-    link_rel="noopener noreferrer nofollow ugc",
     url_schemes={"http", "https", "mailto"},
     url_relative="deny",
+    **_RULES,
+)
+
+# Blocks with pictures or footnotes hold addresses of this page, and are few: they get a cleaner that asks for
+# each attribute's value whether it is one that our own rules write.
+_HAS_OWN_ADDRESSES = re.compile(r'<img |<sup class="mark">|<div class="footnote"')
+_PICTURE = r"/pictures/[0-9a-f]{32}\?url=[A-Za-z0-9%._~-]+"
+_OWN_VALUES = {
+    ("a", "href"): re.compile(
+        rf"(?:https?://|mailto:).*|{_PICTURE}|#note-[a-z0-9-]+", re.IGNORECASE | re.DOTALL
+    ),
+    ("a", "target"): re.compile("_blank"),
+    ("img", "src"): re.compile(rf"{_PICTURE}|data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+"),
+    ("div", "id"): re.compile(r"note-[a-z0-9-]+"),
+}
+_CLEANER_OF_OWN_ADDRESSES = nh3.Cleaner(
+    tags=_TAGS | _MATH_TAGS | {"img"},
+    attributes=_ATTRIBUTES
+    | {
+        "a": {"href", "title", "target"},
+        "div": {"data-language", "id"},
+        "img": {"src", "alt", "loading", "decoding", "width", "height"},
+    },
+    url_schemes={"http", "https", "mailto", "data"},
+    url_relative="pass_through",
+    attribute_filter=lambda tag, name, value: (
+        value if (tag, name) not in _OWN_VALUES or _OWN_VALUES[tag, name].fullmatch(value) else None
+    ),
+    **_RULES,
 )
 _MARKDOWN = parser()
 _BLOCKS_ONLY = parser()
@@ -74,9 +107,14 @@ def render(markdown: str) -> str:
     return "".join(render_blocks([markdown]))
 
 
-def render_blocks(replies: Iterable[str]) -> list[str]:
-    """An answer of one or more replies as the blocks its readers were sent; joined, they are its HTML."""
-    growing = GrowingMarkdown()
+def render_blocks(
+    replies: Iterable[str], picture: Callable[[str], str | None] | None = None, scope: str = ""
+) -> list[str]:
+    """An answer of one or more replies as the blocks its readers were sent; joined, they are its HTML.
+
+    `picture` and `scope` as in GrowingMarkdown.
+    """
+    growing = GrowingMarkdown(picture, scope)
     for number, text in enumerate(replies):
         for begin in range(0, len(text), _PIECE):
             growing.feed(text[begin : begin + _PIECE], number)
@@ -91,9 +129,14 @@ class GrowingMarkdown:
 
     Each block is one HTML element. Of a reply that grows only the last block can still change; the others are
     frozen and never rendered again. Replies after the first begin with a rule (`<hr class="reply">`).
+
+    `picture` says where the page finds a picture; where it says None, or is None, there is a link instead.
+    `scope` tells the footnotes of one answer on a page from those of another; without it marks are no links.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Callable[[str], str | None] | None = None, scope: str = "") -> None:
+        self._picture = picture
+        self._scope = scope
         self._replies: list[_Reply] = []
 
     def feed(self, text: str, reply: int = 0) -> None:
@@ -128,15 +171,18 @@ class GrowingMarkdown:
 
     def _reply(self, number: int) -> "_Reply":
         while len(self._replies) <= number:
-            self._replies.append(_Reply(_REPLY_BREAK if self._replies else ""))
+            scope = f"{self._scope}-{len(self._replies)}" if self._scope else ""
+            env = {"picture": self._picture, "scope": scope}
+            self._replies.append(_Reply(_REPLY_BREAK if self._replies else "", env))
         return self._replies[number]
 
 
 class _Reply:
     """One reply: its blocks, of which the first `_frozen` are final, and the text of the others."""
 
-    def __init__(self, beginning: str) -> None:
+    def __init__(self, beginning: str, env: dict[str, Any]) -> None:
         self._beginning = beginning
+        self._env = env
         self.blocks: list[str] = []
         self._frozen = 0
         self._tail = ""
@@ -145,8 +191,10 @@ class _Reply:
         self._ends_with_cr = False
 
     def feed(self, text: str) -> None:
+        if not text:
+            return
         if self._ends_with_cr:
-            text = text.removeprefix("\n") if text else "\r"
+            text = text.removeprefix("\n")
         self._ends_with_cr = text.endswith("\r")
         text = _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
         self._fresh.append(text)
@@ -168,7 +216,7 @@ class _Reply:
         self.blocks = before[: self._frozen]
         if "\n" in fresh:
             self._freeze()
-        self.blocks = self.blocks + self._with_beginning(_render(self._tail))
+        self.blocks = self.blocks + self._with_beginning(_render(self._tail, self._env))
         return _first_difference(before, self.blocks)
 
     def _has_grown_enough(self) -> bool:
@@ -184,7 +232,7 @@ class _Reply:
         if len(starts) < 2:
             return
         cut = _start_of_line(lines, starts[-1])
-        self.blocks += self._with_beginning(_render(self._tail[:cut]))
+        self.blocks += self._with_beginning(_render(self._tail[:cut], self._env))
         self._frozen = len(self.blocks)
         self._tail = self._tail[cut:]
 
@@ -193,15 +241,15 @@ class _Reply:
         return [self._beginning, *blocks] if is_first else blocks
 
 
-def _render(text: str) -> list[str]:
-    env: dict[str, object] = {}
+def _render(text: str, env: dict[str, Any]) -> list[str]:
     blocks: list[str] = []
     begin = 0
     tokens = _MARKDOWN.parse(text, env)
     for at, token in enumerate(tokens):
         if token.level == 0 and token.nesting <= 0:
             html = _MARKDOWN.renderer.render(tokens[begin : at + 1], _MARKDOWN.options, env)
-            blocks.append(_CLEANER.clean(html))
+            cleaner = _CLEANER_OF_OWN_ADDRESSES if _HAS_OWN_ADDRESSES.search(html) else _CLEANER
+            blocks.append(cleaner.clean(html))
             begin = at + 1
     return blocks
 

@@ -13,6 +13,7 @@ from chat.devices import Devices
 from chat.introductions import Introductions
 from chat.keeper import Keeper
 from chat.look import Look
+from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
@@ -37,6 +38,7 @@ class Services:
     assets: Assets
     devices: Devices
     search: Search
+    pictures: Pictures
     owner: Owner
     secret_key: str = field(repr=False)
     _keeper: Keeper | None = None

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chat.draft import Draft
@@ -45,16 +45,22 @@ class Wire:
 
     `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0 for
     nothing. With `is_page` the text comes as `html` events, rendered here while it grows. `sentence` says a
-    failure in the reader's language.
+    failure in the reader's language. `picture` says where a page finds a picture.
     """
 
     def __init__(
-        self, opening: dict[str, str], position: int, is_page: bool, sentence: Callable[[Failed], str]
+        self,
+        opening: dict[str, str],
+        position: int,
+        is_page: bool,
+        sentence: Callable[[Failed], str],
+        picture: Callable[[str], str | None] | None = None,
     ) -> None:
         self._opening = opening
         self._position = position
         self._sentence = sentence
-        self._markdown = GrowingMarkdown() if is_page else None
+        self._picture = picture if is_page else None
+        self._markdown = GrowingMarkdown(picture, opening["message_id"]) if is_page else None
         self._known: set[int] | None = None  # replies begun, for a reader of an earlier log
 
     def live(self, journal: Log) -> Iterator[bytes]:
@@ -128,7 +134,15 @@ class Wire:
             return b""
         fields = ((key, getattr(entry, key)) for key in entry.__slots__)
         data = {key: value for key, value in fields if value is not None}
+        if isinstance(entry, Media) and self._picture is not None:
+            data |= shown(data, self._picture)
         return _event(position, name, data)
+
+
+def shown(media: Mapping[str, Any], picture: Callable[[str], str | None]) -> dict[str, str]:
+    """What a page has to know of a medium besides: where it finds the picture, if it is one."""
+    address = picture(media["url"]) if media["kind"] == "image" else None
+    return {"picture": address} if address else {}
 
 
 def ending(answer: Answer) -> Finished | Failed:

@@ -34,7 +34,7 @@ class Row:
     tokens used. `records`: an answer whose reader was lost can be read again. `clears`: it can forget a
     conversation and go on with it. `fetches`: it takes files by addresses that it can reach. `grants`: its
     owner may grant tokens that have to be kept. `introduces`: it tells the agent's name, welcome and first
-    questions.
+    questions. `pictures`: the hosts, with all below them, from which its pictures and icons come over https.
     """
 
     title: str
@@ -55,6 +55,7 @@ class Row:
     fetches: bool = False
     grants: bool = False
     introduces: bool = False
+    pictures: tuple[str, ...] = ()
 
 
 PLATFORMS: dict[str, Row] = {
@@ -72,6 +73,8 @@ PLATFORMS: dict[str, Row] = {
         clears=True,
         grants=True,
         introduces=True,
+        # Not documented: seen in published answers and icons, which are signed addresses that expire.
+        pictures=("byteimg.com", "oceancloudapi.com", "lf-bot-studio-plugin-resource.coze.cn"),
         cancels=True,
         suggests=True,
         counts=True,
@@ -86,6 +89,7 @@ PLATFORMS: dict[str, Row] = {
         branches=False,
         files=("pdf", "docx", "doc", "txt", "pptx", "md", "epub"),
         images=("jpg", "jpeg", "png", "webp", "gif"),
+        pictures=("sfile.chatglm.cn",),
         suggests=True,
         counts=True,
     ),

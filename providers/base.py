@@ -278,12 +278,13 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an agent says of itself on its platform; anything may be empty."""
+    """What an agent says of itself on its platform; anything may be empty. `icon` is an address there."""
 
     name: str = ""
     description: str = ""
     prologue: str = ""
     suggestions: tuple[str, ...] = ()
+    icon: str = ""
 
 
 class Introduces(Provider, Protocol):

@@ -72,6 +72,7 @@ def about(bot: dict[str, Any]) -> About:
         suggestions=tuple(_text(one)[:200] for one in questions if _text(one))[:6]
         if isinstance(questions, list)
         else (),
+        icon=_text(bot.get("icon_url")),
     )
 
 

@@ -106,7 +106,15 @@ def _agent_of(conversation_id: str | None) -> Agent:
 def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -> Wire:
     opening = {"conversation_id": conversation_id, "message_id": message_id, "agent": agent_id}
     is_page = request.args.get("html") == "live"
-    return Wire(opening, position, is_page, lambda failed: errors.sentence(failed.code, failed.retry_after))
+    agent = services().agents.get(agent_id)
+    picture = services().pictures.addresses(agent) if agent else None
+    return Wire(
+        opening,
+        position,
+        is_page,
+        lambda failed: errors.sentence(failed.code, failed.retry_after),
+        picture,
+    )
 
 
 def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.exceptions import HTTPException
 
 from chat.limits import CHINA
-from chat.refusals import FileRefusal, Refusal
+from chat.refusals import FileRefusal, PictureRefusal, Refusal
 from chat.wire import problem
 from providers.errors import ProviderError
 
@@ -55,6 +55,7 @@ FILE_SENTENCES = {
     "bad_input": _("This file cannot be sent to this agent: it is empty, or of a kind it does not read."),
     "too_long": _("This file is too large. Send a smaller one."),
 }
+NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
 HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
 
 
@@ -69,7 +70,9 @@ def sentence(code: str, retry_after: float | None = None) -> str:
 
 
 def told(refusal: Refusal) -> str:
-    """The sentence for a refusal; files have their own."""
+    """The sentence for a refusal; files and pictures have their own."""
+    if isinstance(refusal, PictureRefusal):
+        return str(NO_PICTURE)
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
     return sentence(refusal.code, refusal.retry_after)

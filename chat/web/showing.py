@@ -1,6 +1,6 @@
 """What the templates are given: a visitor's sidebar, and one branch of a conversation, a part at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -16,6 +16,7 @@ from chat.storage.models import now
 from chat.web import errors, services
 from chat.web.dates import day
 from chat.web.visitors import visitor
+from chat.wire import shown
 
 EXCHANGES = 20
 LISTED = 50
@@ -84,8 +85,10 @@ def part(talk: Conversation, tree: Tree, ids: Sequence[str], before: str | None)
     begin = max(0, end - EXCHANGES)
     newest = next(reversed(tree.parents), None)
     found = services().storage.conversations.answers(talk.id, ids[begin:end])
+    agent = services().agents.get(talk.agent)
+    picture = services().pictures.addresses(agent) if agent else _no_picture
     return Shown(
-        [_exchange(answer, tree.versions(answer.id), talk.cleared_after) for answer in found],
+        [_exchange(answer, tree.versions(answer.id), talk.cleared_after, picture) for answer in found],
         earlier=ids[begin] if begin else None,
         is_end=end == len(ids),
         after=ids[-1] if ids and ids[-1] != newest else None,
@@ -93,17 +96,23 @@ def part(talk: Conversation, tree: Tree, ids: Sequence[str], before: str | None)
     )
 
 
-def _exchange(answer: Answer, versions: list[str], cleared_after: str | None) -> Exchange:
+def _no_picture(url: str) -> None:
+    """Of an agent that this site no longer has nothing is fetched."""
+
+
+def _exchange(
+    answer: Answer, versions: list[str], cleared_after: str | None, picture: Callable[[str], str | None]
+) -> Exchange:
     return Exchange(
         id=answer.id,
         question=answer.question,
         files=answer.files,
         state=answer.state,
-        html=Markup("".join(render_blocks(answer.replies))),
+        html=Markup("".join(render_blocks(answer.replies, picture, answer.id))),
         thoughts=answer.thoughts,
         thought_s=answer.thought_s,
         tools=answer.tools,
-        media=answer.media,
+        media=[{**one, **shown(one, picture)} for one in answer.media],
         citations=answer.citations,
         suggestions=answer.suggestions,
         usage=answer.usage,

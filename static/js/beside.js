@@ -35,11 +35,16 @@ export function tool(exchange, step) {
   item.firstElementChild.classList.toggle("empty", !item.querySelector("dd:not(:empty)"))
 }
 
-export function media(exchange, { kind, url }) {
+/** `picture` is where our own server has it, if it is one that may be shown. */
+export function media(exchange, { kind, url, picture }) {
   const list = exchange.querySelector(".media")
-  if (!isWeb(url) || [...list.querySelectorAll("a")].some(link => link.href === new URL(url).href)) return
-  const template = document.getElementById(`media-${kind}`) ? `media-${kind}` : "media-file"
-  add(list, copyOf(template)).querySelector("a").href = url
+  const address = picture ?? url
+  if (!picture && !isWeb(url)) return
+  if ([...list.querySelectorAll("a")].some(link => link.href === new URL(address, location.href).href)) return
+  const sort = picture ? "picture" : kind
+  const item = add(list, copyOf(document.getElementById(`media-${sort}`) ? `media-${sort}` : "media-file"))
+  item.querySelector("a").href = address
+  item.querySelector("img")?.setAttribute("src", address)
 }
 
 export function citation(exchange, { title, url, text }) {

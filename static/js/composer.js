@@ -58,9 +58,10 @@ class ChatComposer extends HTMLElement {
     const { target } = event
     if (target.closest(".stop")) this.turn?.stop()
     if (target.closest("[data-cancel-edit]")) this.edit(null)
-    if (target.closest("[data-more]")) event.preventDefault()
-    const isElsewhere = target.closest("[data-theme-switch], [data-more]") || document.querySelector(".menu-box[open]")
+    const isElsewhere = target.closest("[data-theme-switch], [data-more], .picture, .image") || document.querySelector(".menu-box[open]")
     if (isElsewhere) import("./clicks.js").then(({ clicked }) => clicked(target))
+    const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) // else it asks for a tab of its own
+    if (target.closest("[data-more]") || (isPlain && target.closest(".picture, .image img"))) event.preventDefault()
   }
 
   oncompositionend({ timeStamp }) { this.#composedAt = timeStamp }
