@@ -13,11 +13,12 @@ from providers import PLATFORMS, load
 from providers.base import Accepted, Citation, Event, Exchange, Media, Provider, Stop, Suggestion, ToolStep
 from providers.http import Http, Network
 from tests.asking import Heard, ask
+from tests.company import COMPANY
 
 NETWORK = Network()
 WAYS = {"stream": True, "json": False}
 WITHIN_S = 30.0
-SHORT_S = 1.5
+SHORT_S = 1.5 * COMPANY
 MOST_AT_ONCE = 16
 
 
