@@ -190,7 +190,8 @@ def test_a_picture_of_an_answer_is_handed_on_to_anybody_who_has_its_address(
 ) -> None:
     told = list(alice.hear("!image", "?html=live"))
     html = "".join("".join(one.data["blocks"]) for one in told if one.name == "html")
-    assert (address := addresses(html)[-1]) in addresses(alice.get(f"/c/{alice.conversation}").text)
+    address = addresses(html)[-1]
+    assert address in addresses(alice.get(f"/c/{alice.conversation}").text)
     response = bob.get(address)
     assert response.status_code == 200 and kind_of(response.content) == "image/png"
     assert {name: response.headers[name] for name in EXPECTED} == EXPECTED

@@ -4,6 +4,7 @@ import re
 import time
 from html.parser import HTMLParser
 from itertools import pairwise
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -19,15 +20,29 @@ PIECES = [
     "\\(a+b\\)", "\\frac{1}{2}\n", "$5", "[link](https://example.com)",
     "![pic](https://example.com/a.png)", "[ref]: https://example.com\n", "[ref]",
     "https://example.com/a?b=c。", "<b>html</b>", "<!-- c -->\n", "&amp;", "&", "\t", "\\", "😀",
-    "\x00", "\ud83d", "\u2028", "\x0b", "\u3000", "***", "___\n", "+ \n", "!", "|",
+    "[^1]", "[^note]", "word[^note]", "[^1]: ", "[^注]：", "[^2]: note\n", "![p](https://ours.example/p.png)",
+    "![d](data:image/png;base64,AAAA)", "\x00", "\ud83d", "\u2028", "\x0b", "\u3000", "***", "___\n", "+ \n", "!", "|",
 ]  # fmt: skip
 
 documents = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=40).map("".join)
 
 
+def picture(url: str) -> str | None:
+    """Shows pictures of one host, as the site would."""
+    if url.startswith("data:image/png"):
+        return url
+    return (
+        f"/pictures/{'0' * 32}?url={quote(url, safe='')}" if url.startswith("https://ours.example/") else None
+    )
+
+
+def whole(text: str) -> str:
+    return "".join(render_blocks([text], picture, "m1"))
+
+
 def grown(pieces: list[str]) -> str:
     """The HTML that a reader of the changes has in the end."""
-    answer = GrowingMarkdown()
+    answer = GrowingMarkdown(picture, "m1")
     page: list[str] = []
     for piece in pieces:
         answer.feed(piece)
@@ -49,19 +64,19 @@ def apply(page: list[str], change: tuple[int, list[str]] | None) -> list[str]:
 @given(documents, st.lists(st.integers(0, 400), max_size=12))
 def test_any_split_gives_the_html_of_the_whole(text: str, cuts: list[int]) -> None:
     borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    assert grown([text[start:end] for start, end in pairwise(borders)]) == render(text)
+    assert grown([text[start:end] for start, end in pairwise(borders)]) == whole(text)
 
 
 @settings(max_examples=100)
 @given(documents)
 def test_character_by_character_gives_the_html_of_the_whole(text: str) -> None:
-    assert grown(list(text)) == render(text)
+    assert grown(list(text)) == whole(text)
 
 
 @settings(max_examples=200)
 @given(documents)
 def test_each_block_is_one_element(text: str) -> None:
-    for block in render_blocks([text, text]):
+    for block in render_blocks([text, text], picture, "m1"):
         assert Elements.of(block).roots == 1, block
 
 
@@ -104,7 +119,7 @@ def test_a_rewrite_sends_from_the_first_difference() -> None:
 class Elements(HTMLParser):
     """What an HTML fragment consists of."""
 
-    VOID = frozenset({"br", "hr"})
+    VOID = frozenset({"br", "hr", "img"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -237,6 +252,63 @@ SHOWN = [
     ("```unheard-of\n<x>\n```", "&lt;x&gt;"),
     ("```\n", '<div class="code">'),
 ]
+
+
+FOOTNOTES = [
+    ("so it is[^1].", '<p>so it is<sup class="mark"><a href="#note-m1-0-1" rel='),
+    (
+        "[^1]: here\n[^2]: there",
+        '<div class="footnote" id="note-m1-0-1"><sup class="mark">1</sup> here</div>',
+    ),
+    ("a paragraph\n[^1]: here", "<p>a paragraph</p>"),
+    ("[^注1]：来源", 'id="note-m1-0--6ce81"><sup class="mark">注1</sup> 来源</div>'),
+    ("so it is[^smith-note]", ">smith-note</a></sup>"),
+    ("matches [^aeiou] only", "[^aeiou]"),
+    ("[^0-9] and [^a-z]+", "[^0-9] and [^a-z]+"),
+    ("`[^1]`", "<code>[^1]</code>"),
+    ("    [^1]: code", "<code>[^1]: code"),
+    ("[^1](https://a.example)", '<a href="https://a.example" target="_blank"'),
+    ("[see[^1]](https://a.example)", 'see<sup class="mark">1</sup></a>'),
+    ("as [1] and 【1】 say", "as [1] and 【1】 say"),
+]
+
+
+@pytest.mark.parametrize(("markdown", "html"), FOOTNOTES)
+def test_footnotes_stand_where_they_are_written(markdown: str, html: str) -> None:
+    assert html in whole(markdown)
+
+
+def test_footnotes_of_two_replies_and_of_two_answers_are_told_apart() -> None:
+    html = "".join(render_blocks(["[^1]: a", "[^1]: b"], scope="m1") + render_blocks(["[^1]: c"], scope="m2"))
+    ids = re.findall(r'id="([^"]+)"', html)
+    assert ids == ["note-m1-0-1", "note-m1-1-1", "note-m2-0-1"]
+    assert " id=" not in render("[^1]: a") and "href" not in render("a[^1]")
+
+
+PICTURES = [
+    (
+        "![a <b>](https://ours.example/p.png?x=1&y=2)",
+        '<a href="/pictures/00000000000000000000000000000000?url=https%3A%2F%2Fours.example%2Fp.png%3Fx%3D1%26y%3D2"'
+        ' class="image" target="_blank" rel="noopener noreferrer nofollow ugc"><img src="/pictures/',
+    ),
+    ("![a <b>](https://ours.example/p.png)", 'alt="a &lt;b&gt;" loading="lazy" decoding="async"></a>'),
+    ("![](data:image/png;base64,AAAA)", '<p><img src="data:image/png;base64,AAAA" alt="图片 · Image"'),
+    (
+        "![](data:image/gif;base64,AAAA)",
+        'class="image" target="_blank" rel="noopener noreferrer nofollow ugc">图片',
+    ),
+    ("![a](https://elsewhere.example/p.png)", '<a href="https://elsewhere.example/p.png" class="image"'),
+    (
+        "[![a](https://ours.example/p.png)](https://b.example)",
+        '<a href="https://b.example" target="_blank" rel=',
+    ),
+    ("[a](/pictures/0?url=x)", "[a](/pictures/0?url=x)"),
+]
+
+
+@pytest.mark.parametrize(("markdown", "html"), PICTURES)
+def test_pictures_of_ours_are_shown_and_others_linked(markdown: str, html: str) -> None:
+    assert html in whole(markdown)
 
 
 @pytest.mark.parametrize(("markdown", "html"), SHOWN)

@@ -1,7 +1,7 @@
 """Pictures of answers and of agents, handed on from the platform under addresses that only we can make."""
 
 from flask import Blueprint, Response, request
-from werkzeug.wsgi import wrap_file
+from werkzeug.wsgi import FileWrapper
 
 from chat.web import services
 
@@ -19,7 +19,7 @@ def show(signature: str) -> Response:
     """The picture at `?url=`, for whoever has the address: it cannot be guessed."""
     picture = services().pictures.fetch(signature, request.args.get("url", ""))
     response = Response(
-        wrap_file(request.environ, picture.file),
+        FileWrapper(picture.file),  # not the server's own: that reads past what Python has buffered
         mimetype=picture.content_type,
         headers=HEADERS,
         direct_passthrough=True,

@@ -1,0 +1,84 @@
+"""Pictures on the page: in their place before they come, and opened large."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browsing import PHONE, Person, ask, has_ended, words
+from tests.conftest import Emulator
+from tests.site import Site
+
+pytestmark = pytest.mark.browser
+
+
+def is_drawn(picture: Locator) -> None:
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_js_property("complete", True)
+    assert picture.evaluate("one => one.naturalWidth") > 0
+
+
+def test_a_picture_appears_in_the_answer_and_opens_large(page: Page) -> None:
+    exchange = ask(page, "!image")
+    has_ended(exchange)
+    picture = words(exchange).locator("a.image img")
+    is_drawn(picture)
+    expect(picture).to_have_attribute("src", re.compile("^/pictures/"))
+    assert (picture.bounding_box() or {})["height"] == 192
+    picture.click()
+    large = page.locator("#lightbox")
+    expect(large).to_be_visible()
+    is_drawn(large.locator("img"))
+    page.keyboard.press("Escape")
+    expect(large).to_be_hidden()
+    expect(words(exchange).locator("a.image")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(large).to_be_visible()
+    large.locator("button").click()
+    expect(large).to_be_hidden()
+    page.reload()
+    is_drawn(words(page.locator(".exchange")).locator("a.image img"))
+
+
+def test_without_a_script_a_picture_is_a_link_to_itself(person: Callable[..., Person]) -> None:
+    page = person(java_script_enabled=False, **PHONE).open()
+    page.locator("#question").fill("!image")
+    page.locator(".send").click()
+    link = page.locator(".words a.image")
+    expect(link).to_have_attribute("href", re.compile("^/pictures/"))
+    expect(link).to_have_attribute("target", "_blank")
+    with page.expect_popup() as opened:
+        link.click()
+    assert "/pictures/" in opened.value.url
+
+
+def test_a_picture_beside_the_text_opens_large_too(
+    person: Callable[..., Person], keep_site: Callable[..., Site], emulator: Emulator
+) -> None:
+    site = keep_site(
+        QINGYAN_API_KEY="0a1b2c3d4e5f6071",
+        QINGYAN_API_SECRET="00112233445566778899aabbccddeeff",
+        QINGYAN_ASSISTANT_ID="aaaaaaaaaaaaaaaaaaaaaa01",
+        QINGYAN_API_BASE=f"{emulator.url}/chatglm/assistant-api/v1",
+    )
+    page = person(at=site).open()
+    exchange = ask(page, "!image")
+    has_ended(exchange)
+    picture = exchange.locator(".media .picture img")
+    is_drawn(picture)
+    picture.click()
+    expect(page.locator("#lightbox")).to_be_visible()
+    page.reload()
+    is_drawn(page.locator(".media .picture img"))
+
+
+def test_a_footnote_s_mark_leads_to_its_note(page: Page) -> None:
+    question = "claim[^1] and another[^2]\n\n[^1]: the source\n[^2]: the other"
+    page.locator("#question").fill(question)
+    page.locator(".send").click()
+    exchange = page.locator(".exchange").first
+    has_ended(exchange)
+    words(exchange).locator("p sup.mark a").first.click()
+    expect(page.locator(":target")).to_contain_text("the source")
+    assert len(page.context.pages) == 1
