@@ -80,6 +80,23 @@ def test_deleted_ones_are_purged_after_an_hour(tmp_path) -> None:  # type: ignor
     store.engine.dispose()
 
 
+# files
+
+
+def test_a_conversation_can_be_taken_along_as_a_file(alice: Visitor, bob: Visitor) -> None:
+    assert alice.ask("天气如何？").ok
+    first = alice.message
+    assert alice.ask("and tomorrow?", instead=first).ok
+    markdown = alice.get(f"/c/{alice.conversation}/export.md")
+    assert markdown.headers["Content-Type"].startswith("text/markdown")
+    assert "filename*=UTF-8''" in markdown.headers["Content-Disposition"]
+    assert "and tomorrow?" in markdown.text and "> 天气如何？" not in markdown.text
+    assert "> 天气如何？" in alice.get(f"/c/{alice.conversation}/export.md?at={first}").text
+    document = alice.get(f"/c/{alice.conversation}/export.json").json()
+    assert [one["question"] for one in document["answers"]] == ["and tomorrow?"]
+    assert bob.get(f"/c/{alice.conversation}/export.json").status_code == 404
+
+
 # links
 
 

@@ -1,8 +1,13 @@
 """All conversations of a visitor, a page at a time; what a search finds in them; their export."""
 
-from flask import Blueprint, Response, request
+from collections.abc import Sequence
 
+from flask import Blueprint, Response, jsonify, request
+
+from chat import export
+from chat.storage import Answer, Conversation
 from chat.web import services, showing
+from chat.web.language import language
 from chat.web.pages import rendered
 from chat.web.visitors import visitor
 
@@ -33,3 +38,35 @@ def conversations() -> Response:
         older=found[PAGE - 1].id if len(found) > PAGE else None,
         is_first=last is None,
     )
+
+
+@bp.get("/c/<conversation_id>/export.md")
+def markdown(conversation_id: str) -> Response:
+    """A conversation to read: its newest branch, or the one `?at=` an answer."""
+    talk, answers, agent = _branch(conversation_id)
+    text = export.as_markdown(talk, answers, agent, language())
+    return _file(Response(text, content_type="text/markdown; charset=utf-8"), talk, "md")
+
+
+@bp.get("/c/<conversation_id>/export.json")
+def document(conversation_id: str) -> Response:
+    """The same for programs."""
+    talk, answers, agent = _branch(conversation_id)
+    return _file(jsonify(export.as_document(talk, answers, agent)), talk, "json")
+
+
+def _branch(conversation_id: str) -> tuple[Conversation, Sequence[Answer], str]:
+    """A conversation of the visitor's, the answers of one branch, and its agent's name."""
+    site = services()
+    talk = site.storage.conversation_of(visitor(), conversation_id)
+    ids = site.storage.conversations.tree(talk.id).branch(request.args.get("at") or None)
+    agent = site.agents.get(talk.agent)
+    name = site.introductions.of(agent).name if agent else talk.agent
+    return talk, site.storage.conversations.answers(talk.id, ids), name
+
+
+def _file(response: Response, talk: Conversation, ending: str) -> Response:
+    name = export.safe_filename(talk.title, ending)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    response.headers["Cache-Control"] = "no-store"
+    return response
