@@ -7,7 +7,7 @@ BABEL := $(BIN)/pybabel -q
 TESTERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css messages documents bench browser
+.PHONY: help run test check doctor css messages documents bench lighthouse screenshots browser
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -44,6 +44,16 @@ documents: .venv/tests ## write config.example.env and the tables of the documen
 
 bench: .venv/tests ## measure against the targets, beside the naive page; writes bench/RESULTS.md
 	$(BIN)/python -m bench
+
+lighthouse: .venv/tests browser node_modules/lighthouse ## score a conversation with Lighthouse; below 100 fails (needs Node.js)
+	$(BIN)/python -m bench.lighthouse
+
+screenshots: .venv/tests browser ## pictures of every state of the page, in screenshots/index.html
+	$(BIN)/python -m tests.screenshots
+
+node_modules/lighthouse: package-lock.json
+	npm ci --no-audit --no-fund --silent
+	@touch $@
 
 browser: # Debian's Chromium, for the tests that look at the page
 	@if ! command -v chromium >/dev/null; then \

@@ -81,6 +81,12 @@ def queued(page: Page) -> None:
     expect(say(page, "轮到我了吗？").locator(".progress")).to_have_text(re.compile("queue|排队"))
 
 
+def drawer(page: Page) -> None:
+    has_ended(say(page, "这里有什么？"))
+    page.locator("label.menu").click()
+    expect(page.locator(".sidebar")).to_be_visible()
+
+
 STATES = (
     State("welcome", lambda page: None),
     State("typing", lambda page: page.locator("#question").fill("我想看看青铜器，\n应该从哪个展厅开始？")),
@@ -93,7 +99,7 @@ STATES = (
     State("sources open", opened("citations")),
     State("failed", failed),
     State("stopped", stopped),
-    State("drawer", lambda page: page.locator("label.menu").click(), is_for_phones=True),
+    State("drawer", drawer, is_for_phones=True),
     State("not found", lambda page: go(page, "/c/nothing")),
     State("no script", lambda page: None, has_script=False),
 )
