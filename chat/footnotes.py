@@ -39,8 +39,7 @@ def _mark(state: StateInline, silent: bool) -> bool:
     if found is None:
         return False
     if not silent:
-        token = state.push("footnote_mark", "sup", 0)
-        token.content, token.meta = found[1], {"is_inside_link": state.linkLevel > 0}
+        state.push("footnote_mark", "sup", 0).content = found[1]
     state.pos = found.end()
     return True
 
@@ -82,7 +81,7 @@ def _last_line(state: StateBlock, start: int, end: int) -> int:
 
 def _render_mark(renderer: object, tokens: Sequence[Token], at: int, options: object, env: EnvType) -> str:
     label = escapeHtml(tokens[at].content)
-    anchor = "" if tokens[at].meta["is_inside_link"] else _anchor(env, tokens[at].content)
+    anchor = _anchor(env, tokens[at].content)
     return (
         f'<sup class="mark"><a href="#{anchor}">{label}</a></sup>'
         if anchor
