@@ -1,9 +1,9 @@
 """The emulator's own paths under /_emulator, and the hooks that write its journal."""
 
-import base64
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, jsonify, request
@@ -12,10 +12,7 @@ from flask.typing import ResponseReturnValue
 from emulator.state import here, violation
 
 OWN = "/_emulator"
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAGUlEQVR4nGNgaPhPGhrVMKphVAPdNZCqAQBAsv8Bw0Q1+AAA"
-    "AABJRU5ErkJggg=="
-)
+PICTURE = Path(__file__).with_name("picture.png")
 
 bp = Blueprint("emulator", __name__, url_prefix=OWN)
 
@@ -60,7 +57,7 @@ def forget() -> ResponseReturnValue:
 @bp.get("/picture.png")
 def picture() -> Response:
     """What !image links to."""
-    return Response(PICTURE, mimetype="image/png")
+    return Response(PICTURE.read_bytes(), mimetype="image/png")
 
 
 @bp.route("/elsewhere", methods=["GET", "POST"])

@@ -1,4 +1,4 @@
-"""The owner's look: colours that can be read whatever was asked, texts on the page, a logo, the home screen."""
+"""The owner's look: colours that can be read whatever was asked, texts, a logo, the home screen."""
 
 import base64
 import gzip
