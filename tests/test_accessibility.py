@@ -9,7 +9,7 @@ import pytest
 from tests.browsing import DESK, PHONE, Person
 from tests.conftest import Emulator
 from tests.site import ROOT, Site
-from tests.states import STATES, State
+from tests.states import STATES, State, answered
 
 pytestmark = pytest.mark.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -59,3 +59,11 @@ def test_axe_finds_nothing(
         if (one["id"], *node["target"]) not in ACCEPTED
     ]
     assert told == []
+
+
+def test_every_link_of_the_history_leads_somewhere(person: Callable[..., Person], demo_site: Site) -> None:
+    page = person(demo_site).open()
+    answered(page)
+    page.reload()
+    assert page.locator(".citations li").count()
+    assert page.locator("a:not([href])").count() == 0
