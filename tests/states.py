@@ -87,6 +87,66 @@ def drawer(page: Page) -> None:
     expect(page.locator(".sidebar")).to_be_visible()
 
 
+def editing(page: Page) -> None:
+    answered(page)
+    page.locator("[data-edit]").click()
+    expect(page.locator(".editing")).to_be_visible()
+
+
+def versions(page: Page) -> None:
+    answered(page)
+    page.locator(".again").click()
+    expect(page.locator(".versions")).to_contain_text("2 / 2")
+    has_ended(page.locator(".exchange"))
+
+
+def menu(page: Page) -> None:
+    answered(page)
+    page.locator(".menu-box summary").click()
+    expect(page.locator(".menu-sheet")).to_be_visible()
+
+
+def sharing(page: Page) -> None:
+    menu(page)
+    page.locator("form[action$='/share'] button").click()
+    expect(page.locator("#share-link")).to_be_visible()
+
+
+def shared(page: Page) -> None:
+    sharing(page)
+    page.goto(page.locator("#share-link").input_value())
+
+
+def deleted(page: Page) -> None:
+    menu(page)
+    page.locator("form[action$='/delete'] button").click()
+    expect(page.locator("form[action$='/restore']")).to_be_visible()
+
+
+def found(page: Page) -> None:
+    has_ended(say(page, "青铜器在哪个展厅？"))
+    go(page, "/search?q=展厅")
+    expect(page.locator("mark").first).to_be_visible()
+
+
+def listed(page: Page) -> None:
+    has_ended(say(page, "青铜器在哪个展厅？"))
+    go(page, "/conversations")
+
+
+def moving(page: Page) -> None:
+    has_ended(say(page, "青铜器在哪个展厅？"))
+    go(page, "/device")
+    page.locator("form[action='/device'] button").click()
+    expect(page.locator(".qr")).to_be_visible()
+
+
+def pictured(page: Page) -> None:
+    answered(page)
+    page.locator(".words .image, .media .picture").first.click()
+    expect(page.locator("#lightbox")).to_be_visible()
+
+
 STATES = (
     State("welcome", lambda page: None),
     State("typing", lambda page: page.locator("#question").fill("我想看看青铜器，\n应该从哪个展厅开始？")),
@@ -97,6 +157,22 @@ STATES = (
     State("answered", answered),
     State("thought open", opened("thought")),
     State("sources open", opened("citations")),
+    State("step open", opened("tool")),
+    State("details open", opened("about")),
+    State("picture open", pictured),
+    State("editing", editing),
+    State("versions", versions),
+    State("menu", menu),
+    State("sharing", sharing),
+    State("shared", shared),
+    State("deleted", deleted),
+    State("found", found),
+    State("nothing found", lambda page: go(page, "/search?q=无")),
+    State("all conversations", listed),
+    State("no conversations", lambda page: go(page, "/conversations")),
+    State("another device", moving),
+    State("wrong code", lambda page: go(page, "/device?code=WRONG")),
+    State("too long", lambda page: page.locator("#question").fill("长" * 8100)),
     State("failed", failed),
     State("stopped", stopped),
     State("drawer", drawer, is_for_phones=True),

@@ -6,5 +6,7 @@ export function change() {
     ? root.dataset.theme === "dark"
     : matchMedia("(prefers-color-scheme: dark)").matches
   root.dataset.theme = isDark ? "light" : "dark"
+  const paper = getComputedStyle(root).getPropertyValue("--paper").trim()
+  for (const meta of document.querySelectorAll("meta[name=theme-color]")) meta.content = paper
   document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`
 }
