@@ -15,6 +15,7 @@ from tests.site import ROOT, Site, Visitor
 COMMAND = ROOT / "node_modules/lighthouse/cli/index.js"
 PRESETS: dict[str, list[str]] = {"phone": [], "desk": ["--preset=desktop"]}
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+RUNS = 3
 FLAGS = "--headless=new --no-sandbox --disable-gpu"
 QUESTIONS = (
     "!pieces 3 0 Which hall should I see first?",
@@ -43,6 +44,12 @@ def report(url: str, cookie: str, options: list[str]) -> dict[str, Any]:
         environment = {**os.environ, "CHROME_PATH": CHROMIUM, "TMPDIR": folder}
         subprocess.run(command, cwd=folder, env=environment, check=True, timeout=300)
         return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def median(url: str, cookie: str, options: list[str]) -> dict[str, Any]:
+    """The report in the middle by its performance, which varies with what else the machine does."""
+    reports = [report(url, cookie, options) for _ in range(RUNS)]
+    return sorted(reports, key=lambda one: scores(one)["performance"])[RUNS // 2]
 
 
 def scores(found: dict[str, Any]) -> dict[str, int]:
@@ -84,12 +91,14 @@ def main() -> int:
             visitor = Visitor(site.start().url)
             path = conversation(visitor)
             cookie = "; ".join(f"{one.name}={one.value}" for one in visitor.session.cookies)
-            found = {name: report(site.url + path, cookie, options) for name, options in PRESETS.items()}
+            found = {name: median(site.url + path, cookie, options) for name, options in PRESETS.items()}
         finally:
             site.end()
     print("      " + "".join(f"{name:>16}" for name in CATEGORIES))
     for name, one in found.items():
-        print(f"{name:6}" + "".join(f"{score:>16}" for score in scores(one).values()))
+        speed = one["environment"]["benchmarkIndex"]  # under 1000 this machine was busy: measure again
+        points = "".join(f"{score:>16}" for score in scores(one).values())
+        print(f"{name:6}{points}    this machine's speed: {speed:.0f}")
     for name, one in found.items():
         print(*(f"{name}: {line}" for line in costs(one)), sep="\n")
     return 0 if all(score == 100 for one in found.values() for score in scores(one).values()) else 1
