@@ -106,6 +106,8 @@ def _options(name: str, row: Row) -> Iterator[str]:
     yield f'`platform = "{name}"`, read by `{row.module.replace(".", "/")}.py`.'
     if endings := (*row.files, *row.images):
         yield f"Takes files that end in {', '.join(endings)}."
+    if row.pictures:
+        yield f"Shows pictures from {', '.join(row.pictures)}, and from where it is called."
     yield ""
     yield _row("In agents.toml", "In .env", "Default", "What it is")
     yield "|---|---|---|---|"

@@ -3,16 +3,16 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from emulator.picture import png
 from emulator.state import here, violation
 
 OWN = "/_emulator"
-PICTURE = Path(__file__).with_name("picture.png")
 
 bp = Blueprint("emulator", __name__, url_prefix=OWN)
 
@@ -57,7 +57,7 @@ def forget() -> ResponseReturnValue:
 @bp.get("/picture.png")
 def picture() -> Response:
     """What !image links to."""
-    return Response(PICTURE.read_bytes(), mimetype="image/png")
+    return Response(_picture(), mimetype="image/png")
 
 
 @bp.route("/elsewhere", methods=["GET", "POST"])
@@ -66,6 +66,9 @@ def elsewhere() -> ResponseReturnValue:
     carried = "with" if "Authorization" in request.headers else "without"
     violation("redirect_followed", f"{request.method} to another host, {carried} credentials")
     return jsonify(error="this is another host"), 418
+
+
+_picture = cache(png)
 
 
 def watch(app: Flask, platform_of: Callable[[str], str]) -> None:

@@ -157,7 +157,7 @@ STATES = (
     State("answered", answered),
     State("thought open", opened("thought")),
     State("sources open", opened("citations")),
-    State("step open", opened("tool")),
+    State("step open", opened("tool details")),
     State("details open", opened("about")),
     State("picture open", pictured),
     State("editing", editing),

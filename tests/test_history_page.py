@@ -29,7 +29,7 @@ def say(page: Page, question: str) -> None:
 
 
 def questions(page: Page) -> list[str]:
-    return page.locator(".question-text").all_inner_texts()
+    return page.locator(".question-text").all_text_contents()  # also of what is out of sight
 
 
 # versions

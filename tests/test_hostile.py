@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,8 +26,8 @@ PER_QUESTION = 10
 UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 HTML = set(
-    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr img li ol p pre s span strong sup table tbody td th "
-    "thead tr ul".split()
+    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr img li ol p pre s span strong sup table tbody td "
+    "th thead tr ul".split()
 )
 MATHML = set(
     "math mrow mi mn mo ms mtext mspace mstyle merror mpadded mphantom mfrac msqrt mroot msub msup msubsup "
@@ -39,7 +40,7 @@ LOCAL = r"/pictures/0{32}\?url=[\w%.~-]+"
 ATTRIBUTES = {
     "a": {
         "class": r"image",
-        "href": rf"https?://[^\s\"<>]*|mailto:[^\s\"<>]*|{LOCAL}|#note-m1-0-[a-z0-9-]+",
+        "href": rf"(?i:https?)://[^\s\"<>]*|mailto:[^\s\"<>]*|{LOCAL}|#note-m1-0-[a-z0-9-]+",
         "rel": r"noopener noreferrer nofollow ugc",
         "target": r"_blank",
         "title": r".*",
@@ -112,9 +113,10 @@ def test_the_corpus_is_large_and_says_nothing_twice() -> None:
 
 def test_the_judge_sees_what_must_not_be() -> None:
     for html in (
-        "<script>", "<img src=https://evil.example>", "<p onclick=x>", '<a href="javascript:x" target=_blank>',
-        "<a href=/chat target=_blank>", "<!-- -->", "<div style=x>", "<div id=transcript>", "<p class=lightbox>",
-        "<img src=x onerror=x>", "<a href=https://evil.example>", "<mi href=x>", "<svg>", "<div id=note-m2-0-1>",
+        "<script>", "<img src=https://evil.example>", "<p onclick=x>", "<a href=javascript:x target=_blank>",
+        "<a href=/chat target=_blank>", "<!-- -->", "<div style=x>", "<div id=transcript>", "<svg>",
+        "<img src=x onerror=x>", "<a href=https://evil.example>", "<mi href=x>", "<div id=note-m2-0-1>",
+        "<p class=lightbox>",
     ):  # fmt: skip
         assert faults(html), html
 
@@ -125,12 +127,12 @@ def test_what_is_left_of_each_is_harmless(show: Callable[[str], str | None] | No
         html = "".join(render_blocks([text], show, "m1"))
         assert not faults(html), (text, html)
         assert not faults(render(text)), text
-        assert show or "<img" not in html.replace("<img src=\"data:", ""), text
+        assert show or "<img" not in html.replace('<img src="data:', ""), text
 
 
-@pytest.mark.parametrize("size", [1, 7])
-def test_no_moment_of_a_growing_answer_is_harmful(size: int) -> None:
-    for text in EVERY:
+@pytest.mark.parametrize(("size", "longest"), [(1, 120), (7, 10_000)])
+def test_no_moment_of_a_growing_answer_is_harmful(size: int, longest: int) -> None:
+    for text in (one for one in EVERY if len(one) <= longest):
         growing = GrowingMarkdown(picture, "m1")
         for at in range(0, len(text), size):
             growing.feed(text[at : at + size])
@@ -154,7 +156,7 @@ def patient_site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
 
 NOTE_WHAT_RUNS = """
 window.ran = []
-for (const name of ["alert", "confirm", "prompt", "print", "open", "eval", "msgbox"])
+for (const name of ["alert", "confirm", "prompt", "print", "open", "msgbox"])
     window[name] = () => window.ran.push(name)
 document.addEventListener("securitypolicyviolation", event => window.ran.push(event.violatedDirective))
 addEventListener("error", event => window.ran.push("error " + event.message))
@@ -166,11 +168,8 @@ def questions() -> list[str]:
     closed = [UNSPEAKABLE.sub(" ", text) for text in CORPUS["closed"]]
     groups = [closed[at : at + PER_QUESTION] for at in range(0, len(closed), PER_QUESTION)]
     last = [UNSPEAKABLE.sub(" ", text) for text in CORPUS["open"]]
-    assert len(last) >= len(groups)
-    return [
-        "!pieces 12 1\n\n" + "\n\n".join([*groups[at] if at < len(groups) else [], text])
-        for at, text in enumerate(last)
-    ]
+    together = zip_longest(groups, last, fillvalue="")
+    return ["!pieces 12 1\n\n" + "\n\n".join([*group, end]) for group, end in together]
 
 
 @pytest.mark.browser
@@ -180,16 +179,15 @@ def test_nothing_of_it_runs_in_a_browser(person: Callable[..., Person], patient_
     page = mallory.open()
     page.on("dialog", lambda dialog: mallory.faults.append(dialog.message))
     page.on("popup", lambda popup: mallory.faults.append(popup.url))
-    page.on("framenavigated", lambda frame: mallory.faults.append(f"went to {frame.url}"))
     for question in questions():
         exchange = ask(page, question)
         has_ended(exchange)
         expect(words(exchange)).not_to_be_empty()
     assert ran(page) == []
-    page.remove_listener("framenavigated", page.listeners("framenavigated")[0]) if False else None
     drawn = page.locator(".words").count()
     page.reload()
     expect(page.locator(".words")).to_have_count(drawn)
+    assert page.url.startswith(f"{patient_site.url}/c/") and mallory.context.pages == [page]
     assert ran(page) == []
 
 
@@ -197,7 +195,7 @@ def ran(page: Page) -> list[str]:
     """What ran or was refused, and what stands where no answer may put anything."""
     found: list[str] = page.evaluate("window.ran")
     strange = page.evaluate(
-        "[...document.querySelectorAll('.words :is(script, style, iframe, form, input, svg, [style], [name],"
-        " [srcset], [srcdoc], [onerror], [onload], [onclick])')].map(one => one.outerHTML)"
+        "[...document.querySelectorAll('.words :is(script, style, iframe, form, input, svg:not(.icon),"
+        " [style], [name], [srcset], [srcdoc], [onerror], [onload], [onclick])')].map(one => one.outerHTML)"
     )
     return found + strange
