@@ -9,7 +9,7 @@ from tests.browsing import CHROMIUM
 STATIC = Path(__file__).resolve().parent.parent / "static"
 # Phones cut maskable icons to a circle of 80 %, iOS rounds corners itself: both want a full ground.
 ICONS = {"icon-180": (180, 0.78), "icon-192": (192, 1.0), "icon-512": (512, 1.0), "icon-maskable": (512, 0.7)}
-PAGE = """<body style="margin:0;width:{size}px;height:{size}px;display:grid;place-items:center;background:{ground}">
+PAGE = """<body style="margin:0;height:{size}px;display:grid;place-items:center;background:{ground}">
 <div style="width:{inner}px;height:{inner}px">{svg}</div>"""
 
 

@@ -310,9 +310,7 @@ def test_a_question_is_asked_once_more_in_the_place_of_its_answer(page: Page) ->
     answer = page.locator(".exchange").get_attribute("data-message-id")
     page.locator("#question").fill("not sent")
     with page.expect_request("**/chat?html=live") as sent:
-        page.locator(COMPOSER).evaluate(
-            "(composer, answer) => composer.regenerate(answer, 'once more')", answer
-        )
+        page.locator(".again").click()
     assert sent.value.post_data_json["instead"] == answer
     expect(page.locator("#question")).to_have_value("not sent")
 

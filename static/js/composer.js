@@ -28,7 +28,6 @@ class ChatComposer extends HTMLElement {
   }
 
   disconnectedCallback() { this.#leaving.abort() }
-
   handleEvent(event) { (this[`on${event.type}`] ?? this.#receive).call(this, event) }
 
   onsubmit(event) {
@@ -65,7 +64,6 @@ class ChatComposer extends HTMLElement {
   }
 
   oncompositionend({ timeStamp }) { this.#composedAt = timeStamp }
-
   onchange({ target }) { if (target === this.#picker) this.#attach(target.files) }
 
   oninput() {
@@ -80,9 +78,6 @@ class ChatComposer extends HTMLElement {
 
   /** Takes an earlier question, {message, answer}, into the field, to be asked anew in the answer's place; null ends that. */
   edit(question) { return import("./draft.js").then(({ edit }) => edit(this, question)) }
-
-  /** Asks a question once more, in the place of an answer. */
-  regenerate(answer, question) { this.#ask(question, { instead: answer }) }
 
   write(text) {
     this.#field.value = text
@@ -131,8 +126,7 @@ class ChatComposer extends HTMLElement {
   }
 
   #escape() {
-    const drawer = document.getElementById("drawer")
-    const menu = document.querySelector(".menu-box[open]")
+    const [drawer, menu] = ["#drawer", ".menu-box[open]"].map(one => document.querySelector(one))
     if (menu) import("./clicks.js").then(({ close }) => close(menu))
     else if (drawer?.checked) drawer.checked = false
     else if (this.#form.elements.instead.value) this.edit(null)
@@ -149,8 +143,7 @@ class ChatComposer extends HTMLElement {
   }
 }
 
-function hasDrafts() {
-  try { return localStorage.getItem("drafts") } catch { return null } // it may be forbidden
-}
+// The browser may forbid it.
+const hasDrafts = () => { try { return localStorage.getItem("drafts") } catch { return null } }
 
 customElements.define("chat-composer", ChatComposer)

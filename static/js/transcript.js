@@ -69,9 +69,6 @@ class ChatTranscript extends HTMLElement {
     if (BESIDE.includes(type)) this.#beside(beside => beside[type](exchange, data))
   }
 
-  /** What was said, as plain text. */
-  textOf(exchange) { return exchange.querySelector(".words").innerText.trim() }
-
   #takers = {
     turn: (exchange, { message_id }) => {
       // Whoever comes anew is told everything anew.

@@ -82,7 +82,7 @@ export class Turn {
       this.#showStop(false)
     }
     const { state } = this.exchange.dataset
-    const words = state === "done" ? this.#transcript.textOf(this.exchange) : ""
+    const words = state === "done" ? this.exchange.querySelector(".words").innerText.trim() : ""
     const isShort = words && words.length <= 300 // a short answer is read out; of a long one, only that it is there
     announce(state === "done" ? "ready" : state, isShort ? words : undefined)
   }
@@ -139,10 +139,7 @@ export const problem = () => document.querySelector("chat-composer [role=alert]"
 export const sentenceOf = error => error instanceof Refused ? error.message : problem().dataset.unreachable
 
 /** Shows what went wrong, or takes it back. */
-export function tell(sentence) {
-  problem().textContent = sentence
-  problem().hidden = !sentence
-}
+export const tell = sentence => Object.assign(problem(), { textContent: sentence, hidden: !sentence })
 
 /** Tells screen readers, by a sentence of the template's or in so many words. */
 export function announce(name, words) {
