@@ -5,6 +5,7 @@ import hashlib
 import re
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import brotli
@@ -53,23 +54,32 @@ class Assets:
                 self._known = dict.fromkeys([*mine, *([LOGO] if self._look.logo else [])])
             return frozenset(self._known)
 
+    @cached_property
+    def digest(self) -> str:
+        """Stands in the files' addresses: whatever changes in one of them gives all a new one."""
+        contents = hashlib.sha256()
+        for name in sorted(self.names):
+            contents.update(self._read(name)[0])
+        return contents.hexdigest()[:8]
+
     def find(self, name: str) -> Asset | None:
         """The file of this name; None when there is none."""
         if name not in self.names:
             return None
-        asset = self._known[name] or self._read(name)
+        asset = self._known[name] or _asset(*self._read(name))
         self._known[name] = asset
         return asset
 
-    def _read(self, name: str) -> Asset:
+    def _read(self, name: str) -> tuple[bytes, str]:
+        """What a file holds, and its type."""
         if name == LOGO and self._look.logo:
-            return _asset(self._look.logo.data, self._look.logo.content_type)
+            return self._look.logo.data, self._look.logo.content_type
         data = (FOLDER / name).read_bytes()
         if name == STYLE:
             data += self._look.css.encode()
         if name.endswith(".js"):
             data = REMARKS.sub(b"", data)
-        return _asset(data, KINDS[Path(name).suffix])
+        return data, KINDS[Path(name).suffix]
 
 
 def _asset(data: bytes, content_type: str) -> Asset:

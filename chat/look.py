@@ -1,6 +1,5 @@
 """The owner's look: one accent colour made readable in both themes, and a logo typed by its content."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,13 @@ class Theme:
 
     paper: Colour
     sheet: Colour
+    soft: Colour  # the quieter text, which stands on the tint too
     towards: Colour
-    tint: float  # how much accent is in the tint
+    tint: float  # how much accent is in the tint, at most
 
 
-LIGHT = Theme((0xFA, 0xF9, 0xF6), WHITE, BLACK, 0.12)
-DARK = Theme((0x16, 0x18, 0x1A), (0x1F, 0x22, 0x25), WHITE, 0.18)
+LIGHT = Theme((0xFA, 0xF9, 0xF6), WHITE, (0x62, 0x67, 0x6D), BLACK, 0.12)
+DARK = Theme((0x16, 0x18, 0x1A), (0x1F, 0x22, 0x25), (0xA3, 0xA7, 0xAB), WHITE, 0.18)
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,6 @@ class Look:
 
     css: str = ""
     logo: Logo | None = None
-
-    @property
-    def digest(self) -> str:
-        """Stands in the addresses of static files, so that a new look is not hidden by an old copy."""
-        seen = self.css.encode() + (self.logo.data if self.logo else b"")
-        return hashlib.sha256(seen).hexdigest()[:8] if seen else ""
 
 
 def load(settings: Settings) -> Look:
@@ -79,12 +73,18 @@ def palette(accent: Colour, theme: Theme) -> dict[str, Colour]:
     """
     for step in range(101):
         colour = mixed(accent, theme.towards, step / 100)
-        tint = mixed(theme.sheet, colour, theme.tint)
+        tint = _tint(colour, theme)
         on_accent = max(WHITE, (0x10, 0x14, 0x14), key=lambda one: contrast(one, colour))
         grounds = (theme.paper, theme.sheet, tint, on_accent)
         if min(contrast(colour, one) for one in grounds) >= READABLE:
             break
     return {"accent": colour, "on-accent": on_accent, "tint": tint}
+
+
+def _tint(accent: Colour, theme: Theme) -> Colour:
+    """As much accent in the sheet as leaves quiet text readable."""
+    tints = (mixed(theme.sheet, accent, theme.tint * share / 10) for share in range(10, -1, -1))
+    return next(tint for tint in tints if contrast(theme.soft, tint) >= READABLE)
 
 
 def contrast(one: Colour, other: Colour) -> float:

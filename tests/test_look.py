@@ -27,6 +27,7 @@ OUR_LIGHT = {"accent": "#0f6b62", "on-accent": "#ffffff", "tint": "#e3f0ed"}
 @given(st.tuples(CHANNEL, CHANNEL, CHANNEL), st.sampled_from([look.LIGHT, look.DARK]))
 def test_every_accent_can_be_read_on_everything(accent: look.Colour, theme: look.Theme) -> None:
     made = look.palette(accent, theme)
+    assert look.contrast(theme.soft, made["tint"]) >= look.READABLE
     for ground in (theme.paper, theme.sheet, made["tint"], made["on-accent"]):
         assert look.contrast(made["accent"], ground) >= look.READABLE
 
@@ -46,6 +47,7 @@ def test_the_grounds_are_those_of_the_style_sheet() -> None:
         block = tokens.partition(f"color-scheme: {name};")[2].partition("}")[0]
         assert f"--paper: #{bytes(theme.paper).hex()};" in block
         assert f"--sheet: #{bytes(theme.sheet).hex()};" in block
+        assert f"--soft: #{bytes(theme.soft).hex()};" in block
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", b"<!doctype html><svg>", b"", b"\x89PNG"])

@@ -37,7 +37,7 @@ def init_app(app: Flask, version: str) -> None:
 
 def address(path: str) -> str:
     """Where this release's and this look's file is."""
-    edition = "-".join(filter(None, (current_app.config["EDITION"], services().look.digest)))
+    edition = f"{current_app.config['EDITION']}-{services().assets.digest}"
     return url_for("static.file", version=edition, name=path)
 
 

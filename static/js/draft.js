@@ -1,6 +1,7 @@
 // What is being written: kept in this browser for each conversation, counted near the limit; earlier questions changed.
 
 import { settleFocus } from "./scroll.js"
+import "./stream.js" // on its way before the question is
 import { join, keyOf, problem, tell } from "./turn.js"
 
 const MOST = 50

@@ -1,7 +1,6 @@
 // One turn: what the events of an answer mean for the page around it, and the button that stops it.
 
 import { settleFocus } from "./scroll.js"
-import { ask, follow, Refused } from "./stream.js"
 
 /** Texts, one below the other. */
 export const join = (...texts) => texts.filter(Boolean).join("\n")
@@ -44,6 +43,7 @@ export class Turn {
     }
     settleFocus()
     try {
+      const { ask } = await import("./stream.js")
       await this.read(ask(question, signal), () => {
         this.#typed = {}
         composer.keep(key, "")
@@ -88,8 +88,9 @@ export class Turn {
   }
 
   /** Reads on an answer that was asked for before. */
-  resume(signal) {
+  async resume(signal) {
     const { messageId: id, lastEventId: last } = this.exchange.dataset
+    const { follow } = await import("./stream.js")
     return this.read(follow(id, last, signal))
   }
 
@@ -136,7 +137,7 @@ export class Turn {
 export const problem = () => document.querySelector("chat-composer [role=alert]")
 
 /** What a person is told about an error. */
-export const sentenceOf = error => error instanceof Refused ? error.message : problem().dataset.unreachable
+export const sentenceOf = error => error.status ? error.message : problem().dataset.unreachable
 
 /** Shows what went wrong, or takes it back. */
 export const tell = sentence => Object.assign(problem(), { textContent: sentence, hidden: !sentence })
