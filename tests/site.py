@@ -14,8 +14,10 @@ from typing import Any
 
 import requests
 
+from tests.company import COMPANY
+
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_S = 20.0
+PATIENCE_S = 20.0 * COMPANY
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -152,7 +152,8 @@ def test_polls_of_a_chat_are_a_second_apart_as_the_platform_sees_them(crowd):
 def test_an_answer_is_noticed_half_an_interval_late_on_average(crowd):
     late = [told.seconds - WORK_S for told in crowd.quick]
     assert all(0 <= one < 1.6 for one in late)
-    assert 0.2 < statistics.mean(late) < 0.8
+    # Polls that are not spread would be a whole second late.
+    assert 0.2 < statistics.mean(late) < 0.8 + (COMPANY - 1) / 20
 
 
 def test_a_longer_interval_is_kept(crowd):
