@@ -110,9 +110,8 @@ export function replace(list, answer, exchange) {
   if (!first) return []
   const replaced = all.slice(all.indexOf(first), all.indexOf(exchange))
   replaced.forEach(one => one.remove())
-  const number = Number(first.querySelector("[data-number]").textContent.split("/")[1]) + 1
+  const number = Number(first.querySelector("[data-number]")?.textContent.split("/")[1] ?? 1) + 1
   const versions = exchange.querySelector(".versions")
-  versions.hidden = false
   versions.querySelector("[data-number]").textContent = `${number} / ${number}`
   versions.querySelector("[data-previous]").href = `?at=${answer}#m-${answer}`
   return replaced

@@ -46,6 +46,7 @@ class ChatTranscript extends HTMLElement {
     exchange.querySelector(".again").value = question
     this.#progress(exchange, "waiting")
     this.#welcome(false)
+    if (!instead) exchange.querySelector(".versions").remove()
     this.#beside(beside => {
       beside.listFiles(exchange.querySelector(".question-files"), files)
       beside.count(exchange)
