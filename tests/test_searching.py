@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, select, text, update
 
 from chat import storage
 from chat.settings import Settings
@@ -204,16 +204,3 @@ def test_an_answer_deleted_while_it_is_indexed_does_not_come_back(store: Storage
         db.execute(delete(Conversation))
     worker.join()
     assert passages(store) == 0
-
-
-def test_ten_thousand_conversations_are_searched_in_a_moment(store: Storage, search: Search) -> None:
-    fill(store.engine, "alice", conversations=10_000, answers=1, words=20)
-    search.bring_up_to_date("alice")
-    with store.engine.connect() as db:
-        assert db.scalar(select(func.count()).select_from(Conversation)) == 10_000
-    times = {}
-    for typed in ("天气", "天", "python", "p", "没有的词语"):
-        began = time.perf_counter()
-        search.find("alice", typed)
-        times[typed] = time.perf_counter() - began
-    assert min(times.values()) < 0.1 and max(times.values()) < 3, times  # the machine may be busy

@@ -40,7 +40,7 @@ ANSWERS: list[tuple[str, str, dict[str, str], int]] = [
     ("GET", "/healthz", {}, 200),
     ("GET", "/readyz", {}, 200),
     ("GET", "/static/any/css/page.css", {}, 200),
-    ("GET", "/static/any/css/page.css", {"If-Modified-Since": "Fri, 31 Dec 2099 00:00:00 GMT"}, 304),
+    ("GET", "/static/any/css/page.css", {"If-None-Match": "*"}, 304),
     ("GET", "/static/any/nothing.js", {}, 404),
     ("GET", "/static/any/../../app.py", {}, 404),
     ("GET", "/static/any/%2e%2e/app.py", {}, 404),

@@ -1,6 +1,7 @@
 """All conversations of a visitor, a page at a time; what a search finds in them; their export."""
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -67,6 +68,8 @@ def _branch(conversation_id: str) -> tuple[Conversation, Sequence[Answer], str]:
 
 def _file(response: Response, talk: Conversation, ending: str) -> Response:
     name = export.safe_filename(talk.title, ending)
-    response.headers.set("Content-Disposition", "attachment", filename=name)
+    # RFC 6266: first for programs that know ASCII only.
+    names = f"filename=\"conversation.{ending}\"; filename*=UTF-8''{quote(name, safe='')}"
+    response.headers["Content-Disposition"] = f"attachment; {names}"
     response.headers["Cache-Control"] = "no-store"
     return response
