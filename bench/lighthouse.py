@@ -96,11 +96,12 @@ def main() -> int:
             site.end()
     print("      " + "".join(f"{name:>16}" for name in CATEGORIES))
     for name, one in found.items():
-        speed = one["environment"]["benchmarkIndex"]  # under 1000 this machine was busy: measure again
+        speed = one["environment"]["benchmarkIndex"]  # half of what it was: somebody else is at work here
         points = "".join(f"{score:>16}" for score in scores(one).values())
         print(f"{name:6}{points}    this machine's speed: {speed:.0f}")
     for name, one in found.items():
-        print(*(f"{name}: {line}" for line in costs(one)), sep="\n")
+        for line in costs(one):
+            print(f"{name}: {line}")
     return 0 if all(score == 100 for one in found.values() for score in scores(one).values()) else 1
 
 
