@@ -2,7 +2,6 @@
 
 /** `title` names it in the list, unless it is there already. */
 export function enter(id, title) {
-  history.replaceState(null, "", `/c/${id}`)
   for (const one of document.querySelectorAll("[data-path]")) {
     one.setAttribute(one.localName === "form" ? "action" : "href", one.dataset.path.replace("{}", id))
   }

@@ -118,12 +118,12 @@ export class Turn {
     const place = this.#composer.querySelector("[name=conversation_id]")
     const title = place.value ? "" : this.exchange.querySelector(".question-text").textContent
     place.value = id
+    history.replaceState(null, "", `/c/${id}`) // at once: a reload must not come before it
     place.form.elements.after.value = "" // from here on this branch is the newest
     import("./conversation.js").then(({ enter }) => enter(id, title.slice(0, 80)))
   }
 
   get #id() { return this.exchange.dataset.messageId }
-
   #showStop(isRunning) {
     const [stop, send] = [".stop", ".send"].map(one => this.#composer.querySelector(one))
     const hadFocus = [stop, send].includes(document.activeElement)
