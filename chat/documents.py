@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from chat import cures, settings
+from chat import cures, settings_help
 from chat.settings import Settings
 from providers import PLATFORMS, Row, load
 from providers.options import AgentOptions
@@ -50,9 +50,9 @@ class MissingMarker(Exception):
 def documents() -> dict[str, str]:
     """What each of these files should hold, by its path."""
     return {
-        "config.example.env": settings.example(),
-        "README.md": _document("README.md", "settings", settings.table(chinese=False)),
-        "README.zh-CN.md": _document("README.zh-CN.md", "settings", settings.table(chinese=True)),
+        "config.example.env": settings_help.example(),
+        "README.md": _document("README.md", "settings", settings_help.table(chinese=False)),
+        "README.zh-CN.md": _document("README.zh-CN.md", "settings", settings_help.table(chinese=True)),
         "docs/architecture.md": _document("docs/architecture.md", "layout", layout()),
         "docs/providers.md": _document("docs/providers.md", "platforms", platforms()),
         "docs/doctor.md": _document("docs/doctor.md", "cures", cures.table(chinese=False)),

@@ -3,7 +3,7 @@
 import re
 
 from chat.findings import Finding
-from chat.settings import chinese_help, published
+from chat.settings_help import chinese_help, published
 
 
 def wrong_setting(message: str) -> Finding:

@@ -18,7 +18,7 @@ from flask import Flask
 from flask_babel import Babel, force_locale
 
 import providers
-from chat import documents, settings, web
+from chat import documents, settings_help, web
 from chat.runs import Failed
 from chat.web import errors
 from chat.wire import NAMES
@@ -108,13 +108,13 @@ def test_every_module_is_in_the_layout() -> None:
 @pytest.mark.parametrize("readme", READMES)
 def test_every_setting_is_in_the_readme_once(readme: str) -> None:
     named = [row[0].strip("`") for row in rows(read(readme))]
-    wanted = [name for _, name, _ in settings.published()]
+    wanted = [name for _, name, _ in settings_help.published()]
     assert [name for name in named if name in wanted] == wanted
 
 
 @pytest.mark.parametrize("readme", READMES)
 def test_every_setting_in_an_example_exists(readme: str) -> None:
-    known = {name for _, name, _ in settings.published()}
+    known = {name for _, name, _ in settings_help.published()}
     examples = [line for text in blocks(readme, "dotenv") for line in text.splitlines()]
     assert examples
     for line in examples:

@@ -8,7 +8,7 @@ import pytest
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
-from chat import settings
+from chat import settings, settings_help
 from chat.settings import Settings, SettingsError
 
 SECRET = "a-secret-of-the-owner-0123456789"
@@ -25,7 +25,7 @@ Load = Callable[..., Settings]
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     """Loads the settings of an empty folder, with these variables in the environment and this .env."""
     monkeypatch.chdir(tmp_path)
-    for _, name, _ in settings.published():
+    for _, name, _ in settings_help.published():
         monkeypatch.delenv(name, raising=False)
 
     def loaded(dotenv: str = "", **environment: str) -> Settings:
@@ -49,7 +49,7 @@ def refusal(load: Load, dotenv: str = "", **environment: str) -> str:
 
 def test_with_nothing_set_everything_has_its_default(load: Load) -> None:
     given = load()
-    for _, name, field in settings.published():
+    for _, name, field in settings_help.published():
         assert getattr(given, name.lower()) == field.default, name
 
 
@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_read_is_named(load: Load, tmp_path: Path, content
     assert line.startswith("SECRET_KEY_FILE: cannot read secret")
 
 
-@pytest.mark.parametrize(("_", "name", "field"), settings.published(), ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("_", "name", "field"), settings_help.published(), ids=lambda value: str(value)[:30])
 def test_empty_counts_as_unset(load: Load, _: str, name: str, field: object) -> None:
     given = load(f"{name}=\n", **{name: ""})
     assert getattr(given, name.lower()) == Settings.model_fields[name.lower()].default
@@ -193,24 +193,24 @@ def test_a_secret_by_name_is_found_where_settings_are(
 
 
 def test_the_example_names_every_setting_with_its_default(load: Load) -> None:
-    example = settings.example()
+    example = settings_help.example()
     lines = [line.removeprefix("# ") for line in example.splitlines()]
     given = [
-        line for line in lines if line.partition("=")[0] in {name for _, name, _ in settings.published()}
+        line for line in lines if line.partition("=")[0] in {name for _, name, _ in settings_help.published()}
     ]
-    assert [line.partition("=")[0] for line in given] == [name for _, name, _ in settings.published()]
+    assert [line.partition("=")[0] for line in given] == [name for _, name, _ in settings_help.published()]
     assert load("\n".join(given)) == load(), "what the example says is what holds without it"
     assert not dotenv_values(stream=io.StringIO(example)), "copied as it is, it changes nothing"
 
 
 def test_every_setting_explains_itself_in_both_languages() -> None:
-    for group, name, field in settings.published():
-        assert group in settings.GROUPS, name
+    for group, name, field in settings_help.published():
+        assert group in settings_help.GROUPS, name
         assert field.description and field.description.strip(), name
-        chinese = settings.chinese_help(field)
+        chinese = settings_help.chinese_help(field)
         assert any("\u4e00" <= char <= "\u9fff" for char in chinese), name
 
 
 def test_nothing_but_the_demo_s_address_is_unpublished() -> None:
-    published = {name.lower() for _, name, _ in settings.published()}
+    published = {name.lower() for _, name, _ in settings_help.published()}
     assert set(Settings.model_fields) - published == {"demo_url"}
