@@ -102,7 +102,7 @@ def test_the_conversation(here: Page, said: Sentence) -> None:
     expect(here.locator("body > [role=status]")).to_have_text(said("Copied"))
     exchange.locator(".suggestions button").first.click()
     has_ended(here.locator(".exchange").nth(2))
-    thinking = say(here, "!think !slow 1")
+    thinking = say(here, "!think !pieces 5 100")
     has_ended(thinking)
     tells(thinking.locator(".thought summary"), said("Thought for %%s s"))
     assert here.evaluate("document.documentElement.scrollWidth <= innerWidth")
