@@ -16,7 +16,7 @@ run: .venv/runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when
 	@exec $(BIN)/gunicorn app:app
 
 test: .venv/tests browser check ## set up what tests need, check everything, run all tests
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --reruns 2 -rfEsR
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -rfEs
 	@if command -v node >/dev/null; then node --test tests/js/; \
 	elif [ "$$CI" = true ]; then echo "tests/js needs Node.js" >&2; exit 1; \
 	else echo "SKIPPED tests/js: needs Node.js"; fi

@@ -12,11 +12,12 @@ import pytest
 
 from chat import demo
 from chat.settings import Settings
+from tests.company import COMPANY
 from tests.conftest import Emulator
 from tests.site import Site, Visitor, text
 
 CROWD = 200
-SAME_MOMENT_MS = 25  # who came so close together may be served in either order
+SAME_MOMENT_MS = 25 * COMPANY**2  # who came so close together may be served in either order
 ARRIVAL_DIGITS = 11  # a message's id begins with the milliseconds at which its question was taken
 
 

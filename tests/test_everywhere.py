@@ -228,7 +228,7 @@ def test_reading(here: Page, device: str) -> None:
     has_ended(say(here, "the first question takes the welcome away"))
     here.evaluate("""() => {
         window.shifts = []
-        const moved = one => [one.value, one.sources.map(source => source.node?.className ?? source.node?.nodeName)]
+        const moved = one => [one.value, one.sources.map(source => source.node?.className)]
         new PerformanceObserver(list => window.shifts.push(...list.getEntries().map(moved)))
             .observe({type: "layout-shift"})
     }""")

@@ -1,6 +1,5 @@
 """The start: the demo with nothing, one line when a setting is wrong, a key that stays, an end that saves."""
 
-import os
 import stat
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -126,15 +126,8 @@ def test_a_proper_end_keeps_what_was_said(emulator: Emulator, tmp_path: Path) ->
 
 def _descendants(site: Site) -> dict[int, str]:
     assert site.process is not None
-    found = {}
-    parents = {site.process.pid}
-    for entry in sorted(os.listdir("/proc"), key=lambda name: (len(name), name)):
-        if entry.isdigit():
-            status = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
-            if int(status[1]) in parents:
-                parents.add(int(entry))
-                found[int(entry)] = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    return found
+    children = psutil.Process(site.process.pid).children(recursive=True)
+    return {child.pid: " ".join(child.cmdline()) for child in children}
 
 
 def _wait_until(is_true: Callable[[], bool], seconds: float = 5.0) -> None:
