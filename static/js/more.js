@@ -1,6 +1,6 @@
 // What a link leads to comes into the page: older messages above, older conversations below.
 
-import { setServerHTML } from "./trusted.js"
+import { setServerHTML } from "./drawing.js"
 
 /** Fetches the page of a [data-more] link and puts its list where the link stands. */
 export async function bring(link) {

@@ -1,7 +1,7 @@
-// The questions and answers: made from a <template>, drawn at most once per frame, copied.
+// The questions and answers: made from a <template>, told what the events say, copied.
 
+import { Drawing } from "./drawing.js"
 import { followEnd } from "./scroll.js"
-import { setServerHTML } from "./trusted.js"
 
 const BESIDE = ["thought", "tool", "media", "citation", "suggestion"] // what beside.js takes
 
@@ -9,7 +9,7 @@ export const copyOf = id => document.getElementById(id).content.firstElementChil
 
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
-  #waiting = new Map()
+  #drawing = new Drawing(fresh => this.#addCopyButtons(fresh))
   #replaced = new WeakMap() // what a question stands in the place of
   #follower
 
@@ -82,7 +82,7 @@ class ChatTranscript extends HTMLElement {
     status: (exchange, { state, position }) => this.#progress(exchange, state, position),
     html: (exchange, { from, blocks }) => {
       this.#progress(exchange, "answering")
-      this.#draw(exchange, from, blocks)
+      this.#drawing.draw(exchange.querySelector(".words"), from, blocks)
     },
     done: (exchange, { finish_reason }) => this.#end(exchange, finish_reason === "stopped" ? "stopped" : "done"),
     error: (exchange, { error }) => {
@@ -108,34 +108,8 @@ class ChatTranscript extends HTMLElement {
   /** Does what no first visit needs. Without a connection the words come all the same, when they come. */
   #beside(act) { import("./beside.js").then(act, () => {}) }
 
-  /** Keeps what is to be drawn until the next frame; of two drawings in one frame the parts add up. */
-  #draw(exchange, from, blocks) {
-    const waiting = this.#waiting.get(exchange)
-    if (!waiting) {
-      this.#waiting.set(exchange, { from, blocks })
-      if (document.hidden) setTimeout(() => this.#drawNow(exchange), 250) // no frames while nobody looks
-      else requestAnimationFrame(() => this.#drawNow(exchange))
-    } else if (from < waiting.from) {
-      Object.assign(waiting, { from, blocks })
-    } else {
-      waiting.blocks = [...waiting.blocks.slice(0, from - waiting.from), ...blocks]
-    }
-  }
-
-  #drawNow(exchange) {
-    const waiting = this.#waiting.get(exchange)
-    if (!waiting) return
-    this.#waiting.delete(exchange)
-    const words = exchange.querySelector(".words")
-    const fresh = document.createElement("template")
-    setServerHTML(fresh, waiting.blocks.join(""))
-    while (words.children.length > waiting.from) words.lastElementChild.remove()
-    this.#addCopyButtons(fresh.content)
-    words.append(fresh.content)
-  }
-
   #end(exchange, state) {
-    this.#drawNow(exchange)
+    this.#drawing.drawNow(exchange.querySelector(".words"))
     exchange.dataset.state = state
     exchange.querySelector(".answer").removeAttribute("aria-busy")
   }

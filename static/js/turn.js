@@ -82,9 +82,9 @@ export class Turn {
       this.#showStop(false)
     }
     const { state } = this.exchange.dataset
-    const words = state === "done" ? this.exchange.querySelector(".words").innerText.trim() : ""
-    const isShort = words && words.length <= 300 // a short answer is read out; of a long one, only that it is there
-    announce(state === "done" ? "ready" : state, isShort ? words : undefined)
+    const words = this.exchange.querySelector(".words")
+    const isShort = state === "done" && words.textContent.length <= 300 // of a long one, only that it is there is read out
+    announce(state === "done" ? "ready" : state, isShort && words.innerText.trim() || undefined)
   }
 
   /** Reads on an answer that was asked for before. */
