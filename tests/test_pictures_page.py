@@ -83,3 +83,15 @@ def test_a_footnote_s_mark_leads_to_its_note(page: Page) -> None:
     words(exchange).locator("p sup.mark a").first.click()
     expect(page.locator(":target")).to_contain_text("the source")
     assert len(page.context.pages) == 1
+
+
+def test_a_click_for_a_tab_of_its_own_opens_that_and_nothing_else(page: Page) -> None:
+    exchange = ask(page, "!image")
+    has_ended(exchange)
+    picture = words(exchange).locator("a.image img")
+    is_drawn(picture)
+    with page.context.expect_page() as opened:
+        picture.click(modifiers=["Control"])
+    assert "/pictures/" in opened.value.url
+    page.wait_for_timeout(300)
+    expect(page.locator("#lightbox")).to_be_hidden()

@@ -1,17 +1,14 @@
 // Clicks that have nothing to do with a question: the theme, a menu left, more of a list.
 
-export function clicked(target) {
+import { oursAt } from "./scroll.js"
+
+/** `ours` is the link that the browser does not follow, if it is one. */
+export function clicked(target, ours) {
   for (const menu of document.querySelectorAll(".menu-box[open]")) if (!menu.contains(target)) menu.open = false
   if (target.closest("[data-theme-switch]")) import("./theme.js").then(theme => theme.change())
-  const picture = target.closest(".picture, .image:has(img)")
-  if (picture) import("./lightbox.js").then(({ show }) => show(picture))
-  const link = target.closest("[data-more]")
-  if (link) import("./more.js").then(more => more.bring(link))
+  if (ours?.matches("[data-more]")) import("./more.js").then(more => more.bring(ours))
+  else if (ours) import("./lightbox.js").then(({ show }) => show(ours.closest("a")))
 }
-
-/** Whether the browser must not follow the link: not when a click asks for a tab of its own. */
-export const isOurs = ({ target, ctrlKey, metaKey, shiftKey, altKey }) =>
-  !(ctrlKey || metaKey || shiftKey || altKey) && target.closest("[data-more], .picture, .image img")
 
 /** Closes a menu by the keyboard, which goes back to where it was opened. */
 export function close(menu) {
@@ -22,8 +19,9 @@ export function close(menu) {
 // Where there is nothing to ask, nobody else listens.
 if (!document.querySelector("chat-composer")) {
   document.addEventListener("click", event => {
-    if (isOurs(event)) event.preventDefault()
-    clicked(event.target)
+    const ours = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) && oursAt(event.target)
+    if (ours) event.preventDefault()
+    clicked(event.target, ours)
   })
   document.addEventListener("keydown", ({ key }) => {
     const menu = document.querySelector(".menu-box[open]")

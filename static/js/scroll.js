@@ -101,3 +101,9 @@ export function grow(field) {
   field.style.height = "auto"
   field.style.height = `${field.scrollHeight}px`
 }
+
+/** The link clicked that the page itself follows: to more of a list, or to a picture opened large. */
+export function oursAt(target) {
+  const link = target.closest("[data-more], .picture, .image")
+  return link && (link.matches("[data-more]") || link.querySelector("img")) ? link : null
+}
