@@ -1,4 +1,4 @@
-"""What schemathesis cannot guess: agents, conversations, answers that there are. Half of its guesses give way.
+"""What schemathesis cannot guess: agents, conversations, answers that exist. Half of its guesses give way.
 
 Loaded by its command line (tests/test_openapi.py), which hands over what there is as JSON.
 """
