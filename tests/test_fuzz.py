@@ -1,11 +1,8 @@
 """Whatever is sent to /chat is answered soon, in the contract's shape, and never by a fault of ours."""
 
 import json
-import socket
-import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPException, HTTPResponse
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -13,11 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.web.errors import STATUS
-from tests.company import COMPANY
 from tests.conftest import Emulator
 from tests.site import Site
+from tests.sockets import Heard, send
 
-SOON_S = 10.0 * COMPANY
 FIELDS = (
     "message agent conversation_id files after instead stream bot_id user_id additional_messages role "
     "content content_type"
@@ -26,14 +22,6 @@ BESIDES = {("bad_input", 405), ("bad_input", 415)}
 CLOSE = b"Connection: close\r\n"
 JSON = ("Content-Type", b"application/json")
 OF_A_SHARED_SITE = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-
-
-class Heard(NamedTuple):
-    """An answer: its status, its headers in small letters, its body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 @pytest.fixture(scope="module")
@@ -45,29 +33,11 @@ def quick_site(emulator: Emulator, keep_site: Callable[..., Site]) -> Iterator[S
     assert "a fault of ours" not in site.log and "Traceback" not in site.log
 
 
-def send(site: Site, request: bytes) -> Heard | None:
-    """What comes back for these bytes, after which nothing more is sent. None: the line was cut."""
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S) as line:
-        try:
-            line.sendall(request)
-            line.shutdown(socket.SHUT_WR)
-            answer = HTTPResponse(line)
-            answer.begin()
-            heard = Heard(
-                answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-            )
-        except (HTTPException, ConnectionError):
-            heard = None
-    assert time.monotonic() - began < SOON_S
-    return heard
-
-
 def post(site: Site, body: bytes, *headers: tuple[str, bytes], length: bytes | None = None) -> Heard | None:
     lines = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in headers)
     size = b"%d" % len(body) if length is None else length
     head = b"POST /chat HTTP/1.1\r\nHost: localhost\r\n" + CLOSE + lines
-    return send(site, head + b"Content-Length: " + size + b"\r\n\r\n" + body)
+    return send(site.port, head + b"Content-Length: " + size + b"\r\n\r\n" + body)
 
 
 def assert_contract(heard: Heard | None) -> None:
@@ -179,7 +149,7 @@ def test_any_headers_get_their_answer(quick_site: Site, head: list[tuple[str, by
 def test_any_headers_get_the_events(quick_site: Site, head: list[tuple[str, bytes]]) -> None:
     lines = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in head)
     request = b"GET /chat/nowhere/events HTTP/1.1\r\nHost: localhost\r\n" + CLOSE + lines + b"\r\n"
-    assert_contract(send(quick_site, request))
+    assert_contract(send(quick_site.port, request))
 
 
 @pytest.mark.parametrize("length", [b"0", b"1", b"15", b"17", b"4000000", b"999999999999", b"9" * 300])
