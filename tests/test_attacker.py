@@ -194,21 +194,6 @@ def test_a_link_cannot_be_guessed_and_ends_when_it_is_withdrawn(
     assert bob.get(link).status_code == 404, "deleting ended it, and taking back does not begin it again"
 
 
-def test_the_owner_s_password_cannot_be_tried_for_long(public: Site) -> None:
-    def attempt(password: str) -> int:
-        return requests.get(
-            f"{public.url}/oauth/coze/start",
-            auth=("olivia", password),
-            allow_redirects=False,
-            timeout=SOON_S,
-        ).status_code
-
-    assert attempt(PASSWORD) == 302
-    tried = [attempt(f"guess {number}") for number in range(15)]
-    assert tried == [401] * 10 + [429] * 5
-    assert attempt(PASSWORD) == 429, "a right guess is not told from a wrong one"
-
-
 # from another site
 
 
@@ -360,12 +345,9 @@ def test_the_host_that_is_claimed_poisons_no_link(public: Site) -> None:
     assert code and qr.code(f"{PUBLIC}/device?code={code[0]}").path in device
 
 
-def test_the_host_that_is_claimed_poisons_no_authorisation(
-    public: Site, emulator: Emulator, start_site: Callable[..., Site]
-) -> None:
-    fresh = start_site(**public.settings)
+def test_the_host_that_is_claimed_poisons_no_authorisation(public: Site) -> None:
     sent = requests.get(
-        f"{fresh.url}/oauth/coze/start",
+        f"{public.url}/oauth/coze/start",
         headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"},
         auth=("olivia", PASSWORD),
         allow_redirects=False,
@@ -492,7 +474,8 @@ def test_nothing_hostile_an_agent_says_stands_in_a_page(alice: Visitor, part: in
     for path in (f"/c/{alice.conversation}", "/conversations", "/search?q=a"):
         elements = Elements(alice.get(path).text)
         assert all((one.get("src") or "").startswith("/static/") for one in elements.of("script"))
-        assert all(one["src"].startswith(("/", "data:image/")) for one in elements.of("img") if "src" in one)
+        pictures = [one.get("src") or "/" for one in elements.of("img")]
+        assert all(re.match("/(?!/)|data:image/", one) for one in pictures)
         assert not [name for _, attributes in elements.found for name in attributes if name.startswith("on")]
         assert not {"iframe", "object", "embed", "base", "style"} & {tag for tag, _ in elements.found}
         links = [one.get("href") or "" for one in elements.of("a")]
@@ -534,19 +517,34 @@ def test_a_picture_that_is_redirected_inside_is_not_followed(site: Site, canary:
 
 
 def test_an_icon_from_anywhere_else_is_neither_shown_nor_fetched(
-    start_site: Callable[..., Site],
+    start_site: Callable[..., Site], tmp_path: Path
 ) -> None:
-    icons = [*NOT_OURS, "javascript:alert(1)", 'x" onerror="alert(1)']
-    for icon in icons[::4]:
-        about = {"name": "Mallory", "icon_url": icon, "onboarding_info": {}}
-        answer = json.dumps({"code": 0, "msg": "", "data": {"bot_id": "1", **about}}).encode()
-        with saying(answer, kind="application/json") as url:
-            site = start_site(COZE_API_TOKEN="t", COZE_BOT_ID="1", COZE_API_BASE=url, VISITOR_RATE=0)
-            until = time.monotonic() + SOON_S
-            while "Mallory" not in (page := requests.get(site.url, timeout=SOON_S).text):
-                assert time.monotonic() < until
-                time.sleep(0.05)
-        assert not [one for one in Elements(page).of("img") if "src" in one] and icon not in page
+    icons = [
+        *NOT_OURS,
+        "javascript:alert(1)",
+        'x" onerror="alert(1)',
+        "data:image/svg+xml,<svg/onload=alert(1)>",
+    ]
+
+    def introduce(line: socket.socket, request: bytes) -> None:
+        number = int(request.split()[1][-2:])  # GET /v1/bots/<id>
+        told = {"name": f"Mallory {number}", "icon_url": icons[number], "onboarding_info": {}}
+        body = json.dumps({"code": 0, "msg": "", "data": {"bot_id": "1", **told}}).encode()
+        line.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    server = Server(introduce)
+    agent = '[[agents]]\nid = "a{0}"\nplatform = "coze"\nbot_id = "74800000000000001{0:02}"\n'
+    (tmp_path / "agents.toml").write_text("".join(agent.format(number) for number in range(len(icons))))
+    site = start_site(tmp_path, AGENTS_FILE="agents.toml", COZE_API_TOKEN="t", COZE_API_BASE=server.url)
+    until = time.monotonic() + SOON_S
+    page = ""
+    while any(f"Mallory {number}<" not in page for number in range(len(icons))):
+        assert time.monotonic() < until, page
+        time.sleep(0.1)
+        page = requests.get(site.url, timeout=SOON_S).text
+    server.close()
+    assert not [one for one in Elements(page).of("img") if "src" in one]
+    assert not [icon for icon in icons if icon in page]
 
 
 def test_an_address_in_place_of_a_file_is_never_fetched(
@@ -565,3 +563,21 @@ def test_an_address_in_place_of_a_file_is_never_fetched(
 def test_an_address_in_a_question_is_never_fetched(alice: Visitor, canary: Server) -> None:
     list(alice.hear(f"![a]({canary.url}/a.png) <{canary.url}/b> [c]({canary.url}/c)", "?html=live"))
     assert alice.get(f"/c/{alice.conversation}").ok
+
+
+# the last step, after which the owner has to wait as well
+
+
+def test_the_owner_s_password_cannot_be_tried_for_long(public: Site) -> None:
+    def attempt(password: str) -> int:
+        return requests.get(
+            f"{public.url}/oauth/coze/start",
+            auth=("olivia", password),
+            allow_redirects=False,
+            timeout=SOON_S,
+        ).status_code
+
+    assert attempt(PASSWORD) == 302
+    tried = [attempt(f"guess {number}") for number in range(15)]
+    assert tried == [401] * 10 + [429] * 5
+    assert attempt(PASSWORD) == 429, "a right guess is not told from a wrong one"
