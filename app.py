@@ -43,7 +43,14 @@ from chat.web import (
 
 ROOT = Path(__file__).resolve().parent
 LARGEST_BODY = 16 * 1024 * 1024
-COMPRESSED = ["text/html", "text/css", "text/javascript", "image/svg+xml", "application/json"]
+COMPRESSED = [
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "image/svg+xml",
+    "application/json",
+    "application/yaml",
+]
 
 
 def create_app(given: Settings | None = None) -> Flask:
@@ -97,6 +104,7 @@ def create_app(given: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     static.init_app(app, version())
+    ops.init_app(app, (ROOT / "docs" / "openapi.yaml").read_bytes())
     app.jinja_env.globals.update(moment=dates.moment, number=dates.number, in_language=language.in_language)
     app.wsgi_app = _behind_proxies(app.wsgi_app, ours.trusted_proxies)  # type: ignore[method-assign]
     return app

@@ -28,6 +28,8 @@ REFUSED: list[tuple[str, Any, int, str]] = [
     ("an unknown conversation", {"message": "hi", "conversation_id": "0" * 29}, 404, "not_found"),
     ("a conversation of a wrong type", {"message": "hi", "conversation_id": {}}, 400, "bad_input"),
     ("a stream of a wrong type", {"message": "hi", "stream": "yes"}, 400, "bad_input"),
+    ("an answer to follow, of no conversation", {"message": "hi", "after": "0" * 29}, 400, "bad_input"),
+    ("an answer to replace, of no conversation", {"message": "hi", "instead": "0" * 29}, 400, "bad_input"),
     ("a list for a body", ["hi"], 400, "bad_input"),
     ("a word for a body", "hi", 400, "bad_input"),
     ("Coze's body without a user", {"bot_id": "1", "additional_messages": []}, 404, "not_found"),

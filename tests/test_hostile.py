@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
 from chat.rendering import GrowingMarkdown, render, render_blocks
@@ -146,6 +148,38 @@ def test_all_together_are_harmless_too() -> None:
     for separator in ("\n\n", "\n", " ", ""):
         html = "".join(render_blocks([separator.join(CORPUS["closed"])], picture, "m1"))
         assert not faults(html)
+
+
+# What HTML is made of, in any order: between it the corpus, whole or cut off.
+SHREDS = [
+    *"< > </ /> <!-- --> <! <? ]]> <![CDATA[ = \" ' ` / \\ & &lt; &#60; &#x3c &colon; &Tab; \n \t".split(" "),
+    *"script style svg math img a div iframe object form input template noscript textarea title".split(),
+    *(f" {name}=" for name in "src href onerror onclick style id class srcdoc xlink:href name".split()),
+    *"javascript: data:text/html, https://evil.example // alert(1) on x \x00 \x0c \xa0 ｓ ſ".split(" "),
+    *"<math> <mi> <annotation-xml encoding=text/html> $ $$ ``` ~~~ | |- [^1] [^1]: ![ ]( ) [x] #".split(" "),
+]
+SOUP = st.lists(
+    st.sampled_from(SHREDS)
+    | st.sampled_from(EVERY)
+    | st.builds(lambda text, end: text[:end], st.sampled_from(EVERY), st.integers(0, 40))
+    | st.text(max_size=3),
+    max_size=25,
+).map("".join)
+
+
+@settings(max_examples=400)
+@given(SOUP, st.lists(st.integers(0, 400), max_size=8))
+def test_no_soup_of_it_is_harmful_however_it_is_cut(text: str, cuts: list[int]) -> None:
+    whole = render_blocks([text], picture, "m1")
+    assert not faults("".join(whole)), text
+    assert not faults(render(text)), text
+    growing = GrowingMarkdown(picture, "m1")
+    for begin, end in pairwise([0, *sorted(cuts), len(text)]):
+        growing.feed(text[begin:end])
+        changes = growing.changes()
+        assert not faults("".join(changes[1]) if changes else ""), (text, changes)
+    growing.changes(last=True)
+    assert growing.blocks() == whole
 
 
 @pytest.fixture(scope="module")

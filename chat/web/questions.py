@@ -74,6 +74,8 @@ def read(request: Request, agents: Agents, max_chars: int) -> Asked:
     else:
         document = _document(request)
         asked = _from_coze(document, agents) if "additional_messages" in document else _ours(document, agents)
+    if (asked.after or asked.instead) and not asked.conversation_id:
+        raise Refusal("bad_input", "an answer without its conversation")  # else it would begin a new one
     return replace(
         asked, message=_legible(asked.message, max_chars), conversation_id=asked.conversation_id or None
     )
