@@ -6,6 +6,7 @@ starves the other, and N polled chats that share Q calls a second are each polle
 without anybody having to compute it.
 """
 
+import math
 import random
 import threading
 import time
@@ -232,6 +233,8 @@ class Account:
                     yield event
         except RateLimited as error:
             self.refused(error.retry_after)
+            # Whoever asks again sooner would only wait here: so the visitor is told when, by any platform.
+            error.retry_after = self._held_s
             raise
         finally:
             self._seats.leave()
@@ -260,6 +263,11 @@ class Account:
             seconds = max(retry_after or 0.0, longest * (0.5 + self._chance()))
             self._held_until = max(self._held_until, now + seconds)
         self._rate.hold(seconds)
+
+    @property
+    def _held_s(self) -> float:
+        """Whole seconds until the account is asked again; at least one."""
+        return max(1.0, math.ceil(self._held_until - self._clock()))
 
     def _patience(self, stop: Stop, deadline: float) -> Patience:
         return Patience(stop, deadline, self._platform, self._clock)
