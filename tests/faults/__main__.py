@@ -1,4 +1,4 @@
-"""python -m tests.faults: asks every fault of the real site and writes the tables of docs/reliability.md anew."""
+"""python -m tests.faults: asks every fault of the real site and writes docs/reliability.md anew."""
 
 from tests.faults.asking import look_at_all
 from tests.faults.report import documents

@@ -1,4 +1,4 @@
-"""Every fault asked of the real site: on each platform, by stream, as JSON and by form; and what came of it."""
+"""Every fault asked of the real site, on each platform, by stream, as JSON and by form; what came of it."""
 
 import html
 import json
@@ -108,9 +108,7 @@ def _look(site: Site, name: str, platform: str) -> dict[Key, Seen]:
 
     with ThreadPoolExecutor(1 if name in ("alone", "held") else AT_ONCE[platform]) as pool:
         seen = pool.map(one, cells)
-        return {
-            (fault.word, platform, way): one for (fault, way), one in zip(cells, seen, strict=True)
-        }
+        return {(fault.word, platform, way): one for (fault, way), one in zip(cells, seen, strict=True)}
 
 
 def look(site: Site, platform: str, fault: Fault, way: str) -> Seen:

@@ -1,4 +1,4 @@
-"""Whatever breaks on a platform: the right words for the visitor, in time; the question and the text are kept."""
+"""Whatever breaks on a platform: the right words, in time; the question and its text are kept."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ cells = pytest.mark.parametrize(("fault", "platform", "way"), CELLS)
 # Behaviours of an emulator that are no fault; all its other words are in the table.
 NO_FAULTS = set(
     "recall pieces markdown huge think tool cite image two suggest strange chop burst crlf space comment "
-    # !slow and !pause, !code and !late-code are faults by their numbers: tests/test_contract.py has every code.
+    # Faults by their numbers: tests/test_contract.py has every code.
     "code late-code".split()
 )
 
@@ -72,9 +72,7 @@ def test_the_question_is_kept_once_with_an_end(
 
 
 @cells
-def test_the_text_that_had_come_is_kept(
-    seen: dict[Key, Seen], fault: Fault, platform: str, way: str
-) -> None:
+def test_the_text_that_had_come_is_kept(seen: dict[Key, Seen], fault: Fault, platform: str, way: str) -> None:
     got = seen[fault.word, platform, way]
     (stored,) = got.stored
     kept = "".join(stored["replies"])

@@ -144,7 +144,7 @@ def _does_not_rest(site: Site, database: Path, sockets: int) -> Iterator[str]:
     allowed = sockets + 40  # pooled connections to platforms are kept
     while (left := running(database)) or worker.sockets > allowed:
         if time.monotonic() > until:
-            yield f"{left} answers are still running, {worker.sockets} sockets open, {sockets} after the start"
+            yield f"{left} answers still run, {worker.sockets} sockets are open, {sockets} at the start"
             break
         time.sleep(0.5)
     print(f"at rest: {before:.0f} MB, then {worker.memory_mb:.0f} MB; {worker.sockets} sockets", flush=True)

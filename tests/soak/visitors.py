@@ -105,8 +105,9 @@ class Person(threading.Thread):
 
     def run(self) -> None:
         doings = {
-            self._listen: 40, self._hang_up_and_read_on: 25, self._hang_up: 8, self._stop_it: 10, self._whole: 12,
-            self._form: 6, self._again: 6, self._live_page: 8, self._search: 5, self._reload: 8,
+            self._listen: 40, self._hang_up_and_read_on: 25, self._hang_up: 8, self._stop_it: 10,
+            self._whole: 12, self._form: 6, self._again: 6, self._live_page: 8, self._search: 5,
+            self._reload: 8,
         }  # fmt: skip
         while not self._over.wait(self._chance.uniform(0.05, 2.0)):
             doing = self._chance.choices(list(doings), list(doings.values()))[0]
@@ -206,7 +207,10 @@ class Person(threading.Thread):
         """Asks for a stream and hears all of it, or so many events."""
         promise = self._promise(way)
         body = self._body(promise, stream=True, **more)
-        with self._connection(promise), self._visitor.post(f"/chat{query}", json=body, stream=True) as response:
+        with (
+            self._connection(promise),
+            self._visitor.post(f"/chat{query}", json=body, stream=True) as response,
+        ):
             if not response.ok:
                 self._refused(promise, response)
                 return promise
@@ -240,7 +244,10 @@ class Person(threading.Thread):
                 return
             headers = {"Last-Event-ID": str(promise.position)}
             address = f"/chat/{promise.message}/events"
-            with self._connection(promise), self._visitor.get(address, headers=headers, stream=True) as response:
+            with (
+                self._connection(promise),
+                self._visitor.get(address, headers=headers, stream=True) as response,
+            ):
                 if response.status_code != 200:
                     self._ledger.surprise(f"following got {response.status_code}: {response.text[:200]}")
                     return
@@ -266,6 +273,4 @@ class Person(threading.Thread):
 def _may_end(promise: Promise) -> set[str | None]:
     """The codes that the table knows for the fault in a question."""
     words = promise.question.partition(": ")[2].removesuffix(" 今天好").strip()
-    return {
-        fault.expected(promise.platform, promise.way) for fault in FAULTS if fault.word.strip() == words
-    }
+    return {fault.expected(promise.platform, promise.way) for fault in FAULTS if fault.word.strip() == words}
