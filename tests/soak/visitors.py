@@ -116,6 +116,7 @@ class Person(threading.Thread):
                 doing()
             except _GONE:
                 self._ledger.lost_connection()
+                self._over.wait(self._chance.uniform(0.5, 2.0))
             except Exception as error:
                 self._ledger.surprise(f"{doing.__name__}: {type(error).__name__}: {error}")
         self._visitor.session.close()
