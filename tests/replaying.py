@@ -1,7 +1,6 @@
 """Answers of the emulator on record, told again with something changed; and what comes of it."""
 
 import json
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -243,12 +242,3 @@ def outcome(provider: Provider, question: str, within: float, streaming: bool) -
     except Stopped:
         ended = "stopped"
     return Outcome(ended, count, time.monotonic() - began)
-
-
-def random_changes(seed: int, most: int = 3) -> tuple[Change, ...]:
-    """Some changes by chance, the same for the same seed."""
-    chance = random.Random(seed)
-    return tuple(
-        Change(chance.randrange(1_000_000), chance.choice(Change.KINDS), chance.randrange(1000))
-        for _ in range(chance.randint(1, most))
-    )

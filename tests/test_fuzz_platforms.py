@@ -1,7 +1,9 @@
 """Whatever a platform sends, a provider ends with Done or an error of the contract, and in time."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 
 from chat.web.errors import STATUS
 from providers import PLATFORMS, sse
+from providers.base import About, Seen
+from providers.errors import ProviderError
 from tests.asking import saying
 from tests.company import COMPANY
 from tests.conftest import Emulator
@@ -121,6 +125,34 @@ def test_an_answer_with_anything_changed_ends_as_the_contract_says(
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(read, batch))
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+@FEW
+@given(made=st.lists(changes, min_size=1, max_size=3))
+def test_a_look_at_an_agent_with_anything_changed_is_a_look_or_an_error(
+    looks: dict[str, Record], platform: str, made: list[Change]
+) -> None:
+    with replaying(looks[platform], tuple(made)) as url, suppress(ProviderError):
+        look(agent(platform, url))
+
+
+@pytest.fixture(scope="module")
+def looks(emulator: Emulator) -> dict[str, Record]:
+    """What is told of each agent to who asks nothing of it."""
+    found = {platform: Record() for platform in PLATFORMS}
+    for platform, record in found.items():
+        with recording(emulator.url, record) as url:
+            look(agent(platform, url))
+    assert found["coze"].told
+    return found
+
+
+def look(provider: Any) -> None:
+    for seen in provider.check(time.monotonic() + WITHIN_S):
+        assert isinstance(seen, Seen)
+    if hasattr(provider, "about"):
+        assert isinstance(provider.about(time.monotonic() + WITHIN_S), About)
 
 
 def test_a_change_changes_something_and_leaves_the_rest() -> None:

@@ -173,5 +173,5 @@ def test_tools_in_both_of_their_forms():
 def test_a_tool_s_status_that_is_no_text_is_no_status():
     for status in ({"a": 1}, ["ing"], None, 7):
         tool = {"toolName": "search", "status": status}
-        assert told(packet(progress={"toolsStatus": [tool]})) == []
-        assert told(packet({**item("x"), "progress": {"toolsStatus": [tool]}})) == [Delta("x")]
+        events = told(packet({**item("x"), "progress": {"toolsStatus": [tool]}}))
+        assert [one for one in events if not isinstance(one, Accepted)] == [Delta("x")]

@@ -14,8 +14,8 @@ from chat.web.errors import STATUS
 from tests.soak.visitors import Promise
 
 ENDS = {"done", "stopped", "failed", "interrupted"}
-# Tracebacks that are no fault of ours. Gunicorn, when it ends, ends connections that have asked nothing, and may
-# look at its closed door for one that came last.
+# Tracebacks that are no fault of ours. Gunicorn, when it ends, ends connections that have asked nothing, and
+# may look at its closed door for one that came last.
 KNOWN = (
     ("Error handling request (no URI read)", "GreenletExit"),
     ("Socket error processing request", "Bad file descriptor"),
