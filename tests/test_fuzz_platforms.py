@@ -24,6 +24,7 @@ from tests.test_sse import cut_at
 QUESTIONS = ("!tool !cite !think !two !image !suggest !pieces 3 0 今天好", "!late-error !pieces 4 0 今天好")
 ENDS = {"Done", *STATUS}
 WITHIN_S = 1.6  # a poll comes after a second
+LATE_S = 5.0 * COMPANY  # what a busy machine may add
 AT_ONCE = 24
 FEW = settings(max_examples=6, suppress_health_check=list(HealthCheck))
 
@@ -71,7 +72,7 @@ def test_a_platform_that_says_anything_at_all(
 ) -> None:
     with saying(body, status, kind) as url:
         got = outcome(agent(platform, url), "你好", WITHIN_S, WAYS[way])
-    assert got.ended in ENDS and got.seconds < WITHIN_S + 2 * COMPANY
+    assert got.ended in ENDS and got.seconds < WITHIN_S + LATE_S
 
 
 # Answers with something changed
@@ -121,7 +122,7 @@ def test_an_answer_with_anything_changed_ends_as_the_contract_says(
         with replaying(records[platform, way][number], tuple(made)) as url:
             got = outcome(agent(platform, url), "你好", WITHIN_S, WAYS[way])
         assert got.ended in ENDS, made
-        assert got.seconds < WITHIN_S + 2 * COMPANY, made
+        assert got.seconds < WITHIN_S + LATE_S, made
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(read, batch))
