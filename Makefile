@@ -7,7 +7,7 @@ BABEL := $(BIN)/pybabel -q
 TESTERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css messages documents bench lighthouse screenshots browser
+.PHONY: help run test check doctor css messages documents reliability soak fuzz bench lighthouse screenshots browser
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -41,6 +41,15 @@ messages: .venv/tests ## gather the sentences for translation, and compile the c
 
 documents: .venv/tests ## write config.example.env and the tables of the documents anew
 	$(BIN)/python -m chat.documents
+
+reliability: .venv/tests ## ask every fault of the running site, and write docs/reliability.md's table anew
+	$(BIN)/python -m tests.faults
+
+soak: .venv/tests ## 200 visitors for SOAK_S seconds (180) while the site is killed under them, then count
+	$(BIN)/python -m tests.soak
+
+fuzz: .venv/tests ## random bytes against the readers of streams and Markdown, with atheris (pip install atheris)
+	$(BIN)/python -m tests.fuzz_atheris
 
 bench: .venv/tests ## measure against the targets, beside the naive page; writes bench/RESULTS.md
 	$(BIN)/python -m bench

@@ -58,7 +58,12 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._stop_at = time.monotonic() + _ours.grace_s
         super().handle_exit(sig, frame)
         for waiting, patience in list(self._idle.items()):
-            waiting.kill(patience, block=False)  # its patience ends now
+            gevent.get_hub().loop.run_callback(self._lose_patience, waiting, patience)
+
+    def _lose_patience(self, waiting: Any, patience: gevent.Timeout) -> None:
+        """Ends a wait, if it still is one: thrown later, it would end the request that has just come."""
+        if self._idle.get(waiting) is patience:
+            waiting.throw(patience)
 
     def run(self) -> None:
         self.cfg.set("graceful_timeout", _ours.grace_s)  # sooner than the master, which would kill us

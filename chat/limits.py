@@ -6,6 +6,7 @@ starves the other, and N polled chats that share Q calls a second are each polle
 without anybody having to compute it.
 """
 
+import math
 import random
 import threading
 import time
@@ -25,6 +26,7 @@ TOLD_FROM_S = 1.0  # a shorter wait is not worth a word
 LOOK_S = 1.0
 FIRST_BACK_OFF_S = 2.0
 LONGEST_BACK_OFF_S = 60.0
+LONGEST_PAUSE_S = 3600.0  # that a platform may ask for: a date in place of seconds would be for ever
 
 Spend = Callable[[str, str, int], bool]  # (account, day, limit): one more question, or False
 Clock = Callable[[], float]
@@ -232,6 +234,8 @@ class Account:
                     yield event
         except RateLimited as error:
             self.refused(error.retry_after)
+            # Whoever asks again sooner would only wait here: so the visitor is told when, by any platform.
+            error.retry_after = self._held_s
             raise
         finally:
             self._seats.leave()
@@ -257,9 +261,14 @@ class Account:
             if now >= self._held_until:
                 self._refusals = min(self._refusals + 1, 6)
             longest = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** (self._refusals - 1))
-            seconds = max(retry_after or 0.0, longest * (0.5 + self._chance()))
+            seconds = max(min(retry_after or 0.0, LONGEST_PAUSE_S), longest * (0.5 + self._chance()))
             self._held_until = max(self._held_until, now + seconds)
         self._rate.hold(seconds)
+
+    @property
+    def _held_s(self) -> float:
+        """Whole seconds until the account is asked again; at least one."""
+        return max(1.0, math.ceil(self._held_until - self._clock()))
 
     def _patience(self, stop: Stop, deadline: float) -> Patience:
         return Patience(stop, deadline, self._platform, self._clock)

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from emulator import control, coze, huawei, qingyan, wenxin, yuanqi
+from emulator.faults import mistyped
 from emulator.settings import EmulatorSettings
 from emulator.state import State
 
@@ -42,6 +43,7 @@ def create_emulator(settings: EmulatorSettings | None = None) -> Flask:
     for platform in PLATFORMS:
         app.register_blueprint(platform.bp)
     app.register_error_handler(HTTPException, _refuse)
+    app.after_request(mistyped)
     return app
 
 

@@ -9,7 +9,7 @@ from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
 from emulator.control import OWN
-from emulator.words import Words
+from emulator.words import Words, read
 
 PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0} 网关错误</h1></body></html>\n"
 
@@ -31,6 +31,13 @@ def ordered(words: Words, error_body: Callable[[int], dict[str, Any]]) -> Respon
     if words.has("redirect"):
         return redirect(f"{_another_host()}{OWN}/elsewhere")
     return None
+
+
+def mistyped(response: Response) -> Response:
+    """For !mistyped: what is said stays, what it is called does not."""
+    if request.is_json and read(request.get_data(as_text=True)).has("mistyped"):
+        response.headers["Content-Type"] = "text/plain"
+    return response
 
 
 def _another_host() -> str:

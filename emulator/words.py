@@ -28,7 +28,7 @@ the same everywhere; a platform may add words of its own, named in the docstring
     !http N         status N with the platform's JSON error     !html N    status N with an HTML page
     !nothing N      status N and an empty body                  !garbage   200 and JSON that breaks off
     !json-error     200 and a JSON error where a stream was asked for
-    !redirect       302 to another host
+    !redirect       302 to another host                         !mistyped  a proper answer called text/plain
     !chop           every byte in a packet of its own           !burst     all events in one packet
     !crlf  !space  !comment   other legal ways to frame the same events
 """

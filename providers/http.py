@@ -6,6 +6,7 @@ An error's text never holds a URL: some platforms want their secret in the query
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -337,6 +338,7 @@ def refusal(response: Response, message: str = "", code: int | str | None = None
 def retry_after(response: Response) -> float | None:
     """The Retry-After header in seconds, when it is a number of them."""
     try:
-        return max(0.0, float(response.headers["retry-after"]))
+        told = float(response.headers["retry-after"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, told) if math.isfinite(told) else None

@@ -134,7 +134,7 @@ class Answer:
             yield from self._show_pictures()
 
     def _part(self, part: Fields, meta: Fields, is_finished: bool) -> Iterator[Event]:
-        kind, content = part.get("type"), part.get("content")
+        kind, content = text(part.get("type")), part.get("content")
         if kind == "text":
             yield from self._say(text(part.get("text")))
             return

@@ -150,7 +150,7 @@ class Answer:
 
     def _step(self, step_id: str, tool: Fields) -> Iterator[Event]:
         name = text(tool.get("toolName")) or text(tool.get("actionName"))
-        state = _STATES.get(tool.get("status"))
+        state = _STATES.get(text(tool.get("status")))
         if not name or state is None:
             return
         key = f"{step_id}/{name}"

@@ -580,6 +580,16 @@ def test_a_status_alone_says_who_can_help(serve, status, kind):
     assert (type(failure), failure.retry_after) == (kind, 7.0)
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("-3", 0.0), ("0.5", 0.5), ("inf", None), ("nan", None), ("1e999", None), ("Wed", None)],
+)
+def test_a_pause_that_is_no_number_of_seconds_is_none(serve, said, seconds):
+    server = serve(always(f"HTTP/1.1 429 x\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n".encode()))
+    response, _ = door().call("GET", server.url)
+    assert refusal(response).retry_after == seconds
+
+
 # TLS and proxies
 
 

@@ -437,6 +437,28 @@ def test_the_platform_s_own_pause_is_kept(clock: Clock) -> None:
     assert may_call(shared, clock)
 
 
+def test_a_pause_of_years_is_a_mistake_of_the_platform(clock: Clock) -> None:
+    shared = account(clock)
+    shared.refused(1_800_000_000.0)  # a date, where seconds belong
+    clock.ahead += 3599
+    assert not may_call(shared, clock)
+    clock.ahead += 1.1
+    assert may_call(shared, clock)
+
+
+@pytest.mark.parametrize(("own", "told"), [(None, 2.0), (7.0, 7.0)])
+def test_who_is_refused_is_told_how_long_the_account_is_left_alone(
+    clock: Clock, own: float | None, told: float
+) -> None:
+    def refusing_for(_: Turn) -> Iterator[Event]:
+        raise RateLimited("too many", provider="coze", retry_after=own)
+        yield Done()
+
+    with pytest.raises(RateLimited) as caught:
+        list(account(clock).ask(turn(clock=clock), refusing_for))
+    assert caught.value.retry_after == told
+
+
 @pytest.mark.parametrize("ending", ["done", "failed", "refused", "stopped", "abandoned", "in line"])
 def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
     shared, stop = account(concurrency=1, chance=-0.5), Stop()

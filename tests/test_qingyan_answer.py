@@ -175,3 +175,8 @@ def test_every_text_of_every_part_of_a_whole_answer_counts():
     events = list(answer.take_whole({"output": parts, "status": "finish"})) + list(answer.end())
     assert said(events) == "我查一下。\n\n小雨\n\n带伞"
     assert Usage(3, 4, 7) in events
+
+
+def test_a_type_that_is_no_text_is_an_unknown_type():
+    for kind in ({"a": 1}, ["text"], None, 7):
+        assert told(text("前"), event({"type": kind}), text("前后")) == [Delta("前"), Delta("后")]

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 import requests
 
 from tests.conftest import Emulator, coze
-from tests.site import Site, Visitor, text
+from tests.site import ROOT, Site, Visitor, environment, text
 
 
 @pytest.fixture
@@ -111,3 +113,45 @@ def test_a_reload_leaves_old_answers_to_the_old_worker_and_serves_at_once(site: 
     told += list(hearing)
     assert told[-1].name == "done"
     assert list(visitor.follow())[-1].data == told[-1].data
+
+
+A_REQUEST_IN_THE_MOMENT_OF_THE_END = """
+import importlib.util, signal, sys
+from importlib.machinery import SourceFileLoader
+loader = SourceFileLoader("site_conf", sys.argv[1])
+conf = importlib.util.module_from_spec(importlib.util.spec_from_loader("site_conf", loader))
+loader.exec_module(conf)
+import gevent
+from gevent.event import Event
+from gunicorn.config import Config
+
+worker = conf.Worker(1, 1, [], None, 30, Config(), None)
+asked, told = Event(), []
+
+def connection(is_asked):
+    with worker.timeout_ctx():
+        is_asked.wait()
+    if is_asked.is_set():
+        gevent.sleep(0.1)
+        told.append("answered")
+
+talking, idle = gevent.spawn(connection, asked), gevent.spawn(connection, Event())
+gevent.sleep(0.1)
+asked.set()  # the request is there, its connection not awake yet
+worker.handle_exit(signal.SIGTERM, None)
+gevent.joinall([talking], timeout=5, raise_error=True)
+print(told, idle.dead)
+"""
+
+
+def test_a_request_that_comes_in_the_moment_of_the_end_is_answered(tmp_path: Path) -> None:
+    """Impatience with its connection, which was idle just now, must not hit the request itself."""
+    ran = subprocess.run(
+        [sys.executable, "-c", A_REQUEST_IN_THE_MOMENT_OF_THE_END, str(ROOT / "gunicorn.conf.py")],
+        env=environment(DEMO_URL="http://127.0.0.1:9"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.stdout.strip() == "['answered'] True", ran.stderr

@@ -168,3 +168,10 @@ def test_tools_in_both_of_their_forms():
         ToolStep("step-3", "再搜索", "running"),
         ToolStep("step-3", "再搜索", "done"),
     ]
+
+
+def test_a_tool_s_status_that_is_no_text_is_no_status():
+    for status in ({"a": 1}, ["ing"], None, 7):
+        tool = {"toolName": "search", "status": status}
+        events = told(packet({**item("x"), "progress": {"toolsStatus": [tool]}}))
+        assert [one for one in events if not isinstance(one, Accepted)] == [Delta("x")]

@@ -1,0 +1,166 @@
+"""python -m tests.soak: SOAK_S seconds (180) of two hundred visitors, kills and restarts; then the count.
+
+Ends with 1 when a promise was not kept, a page failed, the log holds a fault of ours, the database is damaged
+or the worker does not come to rest. The seed it prints makes the same choices again (`--seed`).
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from chat import demo
+from chat.settings import Settings
+from tests.company import COMPANY
+from tests.site import Site
+from tests.soak.counting import Process, broken, faults_in_the_log, integrity, rows, running
+from tests.soak.visitors import Ledger, Person
+
+CHAT_TIMEOUT_S = 6
+MOST_MEMORY_MB = 400
+REST_S = 40.0 * COMPANY
+# What the platforms allow, widened: the crowd shall meet the site, not its line.
+LIMITS = {
+    "coze": {"qps": 100},
+    "qingyan": {"concurrency": 50, "daily": 1_000_000},
+    "wenxin": {"daily": 1_000_000},
+    "yuanqi": {"concurrency": 9},
+    "huawei": {},
+}
+SWITCHES = {
+    "pace_s": 0, "coze_work_s": 0.3, "coze_qps": 0, "qingyan_daily": 0, "qingyan_concurrency": 0,
+    "wenxin_daily": 0,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("tests.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("SOAK_S", 180)))
+    parser.add_argument("--visitors", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--log", type=Path, help="where to keep the site's log")
+    options = parser.parse_args()
+    print(f"seed {options.seed}: {options.visitors} visitors for {options.seconds:g} s", flush=True)
+    wrong = soak(options.seconds, options.visitors, options.seed, options.log)
+    for what, times in Counter(wrong).most_common(40):
+        print(f"WRONG ({times}): {what}")
+    print(f"{len(wrong)} things are wrong" if wrong else "nothing is wrong")
+    sys.exit(bool(wrong))
+
+
+def soak(seconds: float, visitors: int, seed: int, log: Path | None = None) -> list[str]:
+    """Everything that went wrong."""
+    with tempfile.TemporaryDirectory() as folder, _site(Path(folder)) as site:
+        ledger, over = Ledger(), threading.Event()
+        crowd = [Person(site.url, seed, number, ledger, over) for number in range(visitors)]
+        for person in crowd:
+            person.start()
+        at_rest = _disturb(site, seconds, random.Random(seed))
+        over.set()
+        for person in crowd:
+            person.join(REST_S)
+        hanging = sum(person.is_alive() for person in crowd)
+        database = site.folder / "instance" / "chat.db"
+        wrong = [*ledger.surprises, *([f"{hanging} visitors are still waiting"] if hanging else [])]
+        wrong += _does_not_rest(site, database, at_rest)
+        site.end()
+        stored = rows(database)
+        if log is not None:
+            log.write_text(site.log)
+        wrong += [*integrity(database), *broken(ledger.promises, stored), *faults_in_the_log(site.log)]
+        _tell(ledger, stored)
+        return wrong
+
+
+@contextmanager
+def _site(folder: Path) -> Iterator[Site]:
+    """A site with an agent on each platform of an emulator that runs beside it."""
+    url, process = demo.start()
+    try:
+        requests.post(f"{url}/_emulator/settings", json=SWITCHES, timeout=20).raise_for_status()
+        lines = []
+        for name, options in demo.accounts(Settings(demo_url=url)).items():
+            given = {"id": name, "platform": name, **options, **LIMITS[name]}
+            lines += ["[[agents]]", *(f"{key} = {value!r}" for key, value in given.items())]
+        agents = folder / "agents.toml"
+        agents.write_text("\n".join(lines))
+        settings = {
+            "AGENTS_FILE": agents, "CHAT_TIMEOUT_S": CHAT_TIMEOUT_S, "GRACE_S": 2, "VISITOR_RATE": 0,
+        }  # fmt: skip
+        site = Site(folder, settings)
+        try:
+            yield site.start()
+        finally:
+            site.end()
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def _disturb(site: Site, seconds: float, chance: random.Random) -> int:
+    """Kills and restarts the site until the time is over. Returns the sockets of a worker that rests."""
+    blows = max(2, int(seconds / 25))
+    until = time.monotonic() + seconds
+    sockets = _worker(site).sockets
+    for number in range(blows):
+        left = until - time.monotonic()
+        time.sleep(max(0.0, left / (blows + 1 - number) * chance.uniform(0.7, 1.2)))
+        worker = _worker(site)
+        told = f"{worker.memory_mb:.0f} MB, {worker.sockets} sockets, {worker.threads} threads"
+        if number == blows // 2:
+            print(f"SIGTERM at {told}", flush=True)
+            assert site.process is not None
+            site.process.terminate()
+            site.process.wait(60)
+        else:
+            print(f"kill -9 at {told}", flush=True)
+            site.kill()
+        site.start()
+        sockets = _worker(site).sockets
+    time.sleep(max(0.0, until - time.monotonic()))
+    return sockets
+
+
+def _worker(site: Site) -> Process:
+    assert site.process is not None
+    return Process(site.process.pid)
+
+
+def _does_not_rest(site: Site, database: Path, sockets: int) -> Iterator[str]:
+    """Waits until nothing is going on any more; says what goes on all the same."""
+    worker, until = _worker(site), time.monotonic() + REST_S
+    before = worker.memory_mb
+    allowed = sockets + 40  # pooled connections to platforms are kept
+    while (left := running(database)) or worker.sockets > allowed:
+        if time.monotonic() > until:
+            yield f"{left} answers still run, {worker.sockets} sockets are open, {sockets} at the start"
+            break
+        time.sleep(0.5)
+    print(f"at rest: {before:.0f} MB, then {worker.memory_mb:.0f} MB; {worker.sockets} sockets", flush=True)
+    if worker.memory_mb > MOST_MEMORY_MB:
+        yield f"the worker holds {worker.memory_mb:.0f} MB"
+
+
+def _tell(ledger: Ledger, stored: list[dict[str, object]]) -> None:
+    known = [one for one in ledger.promises if one.message or one.conversation]
+    states = Counter(f"{row['state']} {row['code'] or ''}".strip() for row in stored)
+    print(f"asked {len(ledger.promises)}, known to be taken {len(known)}, stored {len(stored)}")
+    print(f"told to the end {sum(one.end is not None for one in known)}")
+    print(f"connections that broke {ledger.broken_connections}")
+    print("  ".join(f"{what} {times}" for what, times in sorted(ledger.done.items())))
+    print("  ".join(f"{what} {times}" for what, times in states.most_common()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Afterwards: is each question there once, with an end and the text its visitor saw."""
+
+import json
+import os
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from chat.web.errors import STATUS
+from tests.soak.visitors import Promise
+
+ENDS = {"done", "stopped", "failed", "interrupted"}
+# Tracebacks that are no fault of ours. Gunicorn, when it ends, ends connections that have asked nothing, and
+# may look at its closed door for one that came last.
+KNOWN = (
+    ("Error handling request (no URI read)", "GreenletExit"),
+    ("Socket error processing request", "Bad file descriptor"),
+)
+# A text may be replaced by another one on purpose: what was heard before is then no part of it.
+REPLACED = ("!intervene", "!replace", "!endless", "!strange")
+
+
+def rows(database: Path) -> list[dict[str, Any]]:
+    """Every answer that is stored."""
+    columns = "id", "question", "state", "code", "replies", "ended_at"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
+        found = db.execute(f"SELECT {', '.join(columns)} FROM answers").fetchall()
+    return [{**dict(zip(columns, one, strict=True)), "replies": json.loads(one[4])} for one in found]
+
+
+def running(database: Path) -> int:
+    return sum(row["state"] == "running" for row in rows(database))
+
+
+def integrity(database: Path) -> Iterator[str]:
+    """What SQLite finds wrong with its file."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
+        for check in ("integrity_check", "foreign_key_check"):
+            for told, *_ in db.execute(f"PRAGMA {check}"):
+                if told != "ok":
+                    yield f"{check}: {told}"
+
+
+def broken(promises: list[Promise], stored: list[dict[str, Any]]) -> Iterator[str]:
+    """Each promise that was not kept."""
+    by_question: dict[str, list[dict[str, Any]]] = {}
+    for row in stored:
+        by_question.setdefault(row["question"], []).append(row)
+        if row["state"] not in ENDS or not row["ended_at"]:
+            yield f"no end: {row}"
+        if row["state"] in ("failed", "interrupted") and row["code"] not in STATUS:
+            yield f"a failure without a code: {row}"
+    for promise in promises:
+        found = by_question.get(promise.question, [])
+        if len(found) > 1:
+            yield f"stored {len(found)} times: {promise.question}"
+        is_known = bool(promise.message or promise.conversation)
+        if is_known and not found:
+            yield f"lost: {promise.question} ({promise.message})"
+        if is_known and found:
+            yield from _told_otherwise(promise, found[0])
+
+
+def _told_otherwise(promise: Promise, row: dict[str, Any]) -> Iterator[str]:
+    """Where the database says something else than the visitor was told."""
+    if promise.message and row["id"] != promise.message:
+        yield f"another id: {promise.message} is {row}"
+    kept, heard = "".join(row["replies"]), promise.text
+    if promise.way == "form" or not promise.is_whole:
+        return
+    if promise.end:
+        said = row["code"] if row["state"] in ("failed", "interrupted") else "done"
+        if promise.end != said:
+            yield f"told {promise.end}, stored {said}: {promise.question}"
+        if kept != heard and not _lost_a_second(row, heard, kept):
+            yield f"heard {heard[:80]!r} to the end, stored {kept[:80]!r}: {promise.question} {row['state']}"
+    elif not (_may_be_replaced(promise) or kept.startswith(heard) or _lost_a_second(row, heard, kept)):
+        yield f"heard {heard[:80]!r}, stored {kept[:80]!r}: {promise.question} {row['state']}"
+
+
+def _may_be_replaced(promise: Promise) -> bool:
+    return any(word in promise.question for word in REPLACED)
+
+
+def _lost_a_second(row: dict[str, Any], heard: str, kept: str) -> bool:
+    """What kill -9 costs where the platform keeps no record; another text than was heard is never kept."""
+    return bool(row["state"] == "interrupted" and heard.startswith(kept))
+
+
+def faults_in_the_log(log: str) -> Iterator[str]:
+    """What a log holds that is a fault of ours; each kind once, with how often."""
+    found: Counter[str] = Counter()
+    lines = log.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("Traceback"):
+            ending = next((one for one in lines[number + 1 :] if one and not one.startswith(" ")), "")
+            before = lines[number - 1] if number else ""
+            if not any(what in before and error in ending for what, error in KNOWN):
+                found[f"{before[:150]} … {ending[:250]}"] += 1
+        elif "a fault of ours" in line:
+            found[line[-60:]] += 1
+    for what, times in found.items():
+        yield f"in the log, {times} times: {what}"
+
+
+class Process:
+    """The worker of a site, as the kernel sees it."""
+
+    def __init__(self, master: int) -> None:
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        self.pid = int(children[-1])
+
+    @property
+    def memory_mb(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+        return int(found[1]) / 1024 if found else 0.0
+
+    @property
+    def threads(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
+    @property
+    def sockets(self) -> int:
+        found = 0
+        for name in os.listdir(f"/proc/{self.pid}/fd"):
+            with suppress(OSError):
+                found += os.readlink(f"/proc/{self.pid}/fd/{name}").startswith("socket:")
+        return found

@@ -1,0 +1,277 @@
+"""The crowd: each visitor does what people do, by chance, and remembers what was promised to him."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import requests
+
+from chat.web.errors import STATUS
+from providers import PLATFORMS
+from tests.faults.table import FAULTS
+from tests.site import Told, Visitor, events
+
+PATIENCE_S = 60.0  # an answer that is not told to its end by then is lost
+HTML = {"Accept": "text/html", "Accept-Language": "en"}
+USUAL = (
+    "", "", "!pieces 8 60", "!pieces 20 40", "!pieces 40 60", "!markdown", "!think !tool", "!two", "!cite",
+    "!image", "!huge 20000", "!chop", "!slow 0.5", "!pause 1", "!strange",
+)  # fmt: skip
+_GONE = requests.RequestException, ConnectionError
+_numbers = count(1)
+
+
+@dataclass
+class Promise:
+    """A question that was asked, and what its visitor knows of it.
+
+    `message` once it is known: from then on the question must not be lost. `end` is "done" or the code, once
+    it was told; `is_whole` says that `heard` is then all there is.
+    """
+
+    question: str
+    platform: str
+    way: str
+    visitor: Visitor
+    message: str | None = None
+    conversation: str | None = None
+    end: str | None = None
+    is_whole: bool = True
+    was_refused: bool = False
+    position: int = 0
+    heard: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.heard[number] for number in sorted(self.heard))
+
+    def hear(self, told: Told) -> None:
+        """Takes one event as a page would."""
+        self.position = max(self.position, told.id)
+        reply = told.data.get("reply", 0)
+        if told.name == "turn":
+            self.message, self.conversation = told.data["message_id"], told.data["conversation_id"]
+        elif told.name == "delta":
+            self.heard[reply] = self.heard.get(reply, "") + told.data["text"]
+        elif told.name == "replace":
+            self.heard[reply] = told.data["text"]
+        elif told.name in ("done", "error"):
+            self.end = told.data.get("code", "done")
+
+
+@dataclass
+class Ledger:
+    """Everything that was promised to anybody, and everything that nobody should have seen."""
+
+    promises: list[Promise] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+    done: dict[str, int] = field(default_factory=dict)
+    broken_connections: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def promise(self, one: Promise) -> Promise:
+        with self._lock:
+            self.promises.append(one)
+        return one
+
+    def count(self, what: str) -> None:
+        with self._lock:
+            self.done[what] = self.done.get(what, 0) + 1
+
+    def lost_connection(self) -> None:
+        with self._lock:
+            self.broken_connections += 1
+
+    def surprise(self, what: str) -> None:
+        with self._lock:
+            self.surprises.append(what[:400])
+
+
+class Person(threading.Thread):
+    """One of the crowd; the same seed and number make the same choices."""
+
+    def __init__(self, url: str, seed: int, number: int, ledger: Ledger, over: threading.Event) -> None:
+        super().__init__(name=f"visitor {number}", daemon=True)
+        self._chance = random.Random(f"{seed} {number}")
+        self._visitor = Visitor(url)
+        self._visitor.session.headers["Accept-Language"] = "en"
+        self._ledger, self._over = ledger, over
+        self._last: Promise | None = None
+
+    def run(self) -> None:
+        doings = {
+            self._listen: 40, self._hang_up_and_read_on: 25, self._hang_up: 8, self._stop_it: 10,
+            self._whole: 12, self._form: 6, self._again: 6, self._live_page: 8, self._search: 5,
+            self._reload: 8,
+        }  # fmt: skip
+        while not self._over.wait(self._chance.uniform(0.05, 2.0)):
+            doing = self._chance.choices(list(doings), list(doings.values()))[0]
+            self._ledger.count(doing.__name__.strip("_"))
+            try:
+                doing()
+            except _GONE:
+                self._ledger.lost_connection()
+                self._over.wait(self._chance.uniform(0.5, 2.0))
+            except Exception as error:
+                self._ledger.surprise(f"{doing.__name__}: {type(error).__name__}: {error}")
+        self._visitor.session.close()
+
+    # what a visitor does
+
+    def _listen(self) -> None:
+        self._read_to_the_end(self._asked("stream"))
+
+    def _hang_up_and_read_on(self) -> None:
+        promise = self._asked("stream", events_heard=self._chance.randint(1, 12))
+        self._over.wait(self._chance.uniform(0, 1.5))
+        self._read_to_the_end(promise)
+
+    def _hang_up(self) -> None:
+        self._asked("stream", events_heard=self._chance.randint(1, 8))
+        self._visitor.conversation = None
+
+    def _stop_it(self) -> None:
+        promise = self._asked("stream", events_heard=self._chance.randint(1, 6))
+        if promise.message:
+            stopped = self._visitor.post(
+                f"/chat/{promise.message}/stop", headers={"Accept": "application/json"}
+            )
+            self._expect(stopped, 202)
+        self._read_to_the_end(promise)
+
+    def _again(self) -> None:
+        """Asks another question in the place of the last one."""
+        last = self._last
+        if last is not None and last.message and last.conversation == self._visitor.conversation:
+            self._read_to_the_end(self._asked("stream", instead=last.message))
+
+    def _live_page(self) -> None:
+        """Reads as the page does, which is given HTML besides the text."""
+        self._read_to_the_end(self._asked("stream", query="?html=live"))
+
+    def _whole(self) -> None:
+        promise = self._promise("json")
+        response = self._visitor.post(json=self._body(promise))
+        told = response.json()
+        if response.ok:
+            promise.message, promise.conversation = told["message_id"], told["conversation_id"]
+            promise.end, promise.heard = "done", dict(enumerate(told["replies"]))
+            self._visitor.conversation, self._last = promise.conversation, promise
+        else:
+            self._refused(promise, response)
+
+    def _form(self) -> None:
+        promise = self._promise("form")
+        form = {"message": promise.question, "agent": promise.platform}
+        response = self._visitor.post(data=form, headers=HTML, allow_redirects=False)
+        if response.status_code == 303:
+            promise.conversation = response.headers["Location"].rpartition("/")[2]
+            self._expect(self._visitor.get(f"/c/{promise.conversation}", headers=HTML), 200)
+        else:
+            self._ledger.surprise(f"a form got {response.status_code}: {response.text[:200]}")
+
+    def _search(self) -> None:
+        word = self._chance.choice(["今天", "soak", "个问题", "nowhere"])
+        self._expect(self._visitor.get("/search", params={"q": word}, headers=HTML), 200)
+        self._expect(self._visitor.get("/conversations", headers=HTML), 200)
+
+    def _reload(self) -> None:
+        path = f"/c/{self._visitor.conversation}" if self._visitor.conversation else "/"
+        self._expect(self._visitor.get(path, headers=HTML), 200)
+
+    # how it is done
+
+    def _promise(self, way: str) -> Promise:
+        fault = self._chance.choice([one for one in FAULTS if one.at in ("usual", "short")])
+        rare = self._chance.choice([one for one in FAULTS if one.at in ("alone", "held")])
+        words = self._chance.choices(
+            [self._chance.choice(USUAL), fault.word.strip(), rare.word.strip()], [70, 28, 2]
+        )[0]
+        if self._chance.random() < 0.3:
+            self._visitor.conversation = None
+        platform = self._chance.choice(list(PLATFORMS))
+        if self._visitor.conversation and self._last is not None and way != "form":
+            platform = self._last.platform
+        question = f"soak {next(_numbers)}: {words} 今天好".replace(":  ", ": ")
+        return self._ledger.promise(Promise(question, platform, way, self._visitor))
+
+    def _body(self, promise: Promise, **more: object) -> dict[str, object]:
+        place = {"conversation_id": self._visitor.conversation} if self._visitor.conversation else {}
+        return {"message": promise.question, "agent": promise.platform, **place, **more}
+
+    def _asked(self, way: str, events_heard: int = 0, query: str = "", **more: object) -> Promise:
+        """Asks for a stream and hears all of it, or so many events."""
+        promise = self._promise(way)
+        body = self._body(promise, stream=True, **more)
+        with (
+            self._connection(promise),
+            self._visitor.post(f"/chat{query}", json=body, stream=True) as response,
+        ):
+            if not response.ok:
+                self._refused(promise, response)
+                return promise
+            self._hear(promise, response, events_heard)
+        if promise.message:
+            self._visitor.conversation, self._last = promise.conversation, promise
+        return promise
+
+    @contextmanager
+    def _connection(self, promise: Promise) -> Iterator[None]:
+        """A connection that breaks is not the end of what was promised."""
+        try:
+            yield
+        except _GONE:
+            self._ledger.lost_connection()
+            if not promise.message:
+                promise.is_whole = False
+
+    def _hear(self, promise: Promise, response: requests.Response, events_heard: int = 0) -> None:
+        for number, told in enumerate(events(response), 1):
+            promise.hear(told)
+            if promise.end or number == events_heard:
+                return
+
+    def _read_to_the_end(self, promise: Promise) -> None:
+        """Follows an answer from where it broke off, as often as it takes."""
+        until = time.monotonic() + PATIENCE_S
+        while promise.message and not promise.end:
+            if time.monotonic() > until:
+                self._ledger.surprise(f"no end of {promise.message}: {promise.question}")
+                return
+            headers = {"Last-Event-ID": str(promise.position)}
+            address = f"/chat/{promise.message}/events"
+            with (
+                self._connection(promise),
+                self._visitor.get(address, headers=headers, stream=True) as response,
+            ):
+                if response.status_code != 200:
+                    self._ledger.surprise(f"following got {response.status_code}: {response.text[:200]}")
+                    return
+                self._hear(promise, response)
+            time.sleep(0.2)
+
+    def _refused(self, promise: Promise, response: requests.Response) -> None:
+        """A failure in one piece: before the question was taken or after, which only the database knows."""
+        told: dict[str, Any] = response.json()
+        promise.was_refused, promise.is_whole = True, False
+        if STATUS.get(told.get("code", "")) != response.status_code or not told.get("error"):
+            self._ledger.surprise(f"{promise.question}: {response.status_code} {told}")
+        if told.get("code") in ("bad_input", "not_found") and "bad_input" not in _may_end(promise):
+            self._ledger.surprise(f"{promise.question}: {told}")
+
+    def _expect(self, response: requests.Response, status: int) -> None:
+        if response.status_code != status:
+            self._ledger.surprise(
+                f"{response.request.method} {response.request.path_url}: {response.status_code}"
+            )
+
+
+def _may_end(promise: Promise) -> set[str | None]:
+    """The codes that the table knows for the fault in a question."""
+    words = promise.question.partition(": ")[2].removesuffix(" 今天好").strip()
+    return {fault.expected(promise.platform, promise.way) for fault in FAULTS if fault.word.strip() == words}
