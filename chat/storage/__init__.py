@@ -11,9 +11,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     bindparam,
-    create_engine,
     delete,
-    event,
     func,
     insert,
     select,
@@ -28,6 +26,7 @@ from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError
 from chat.storage.conversations import Conversations, owned
 from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new_id, now
+from chat.storage.reaching import guard, open_engine
 
 HISTORY = 60
 
@@ -251,21 +250,13 @@ def connect(settings: Settings) -> Storage:
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"DATABASE_URL: {error}. Name a folder that can be written.") from None
-    engine = create_engine(url, pool_size=5, max_overflow=20, hide_parameters=True)  # they are people's words
-    event.listen(engine, "connect", _tune)
+    engine = open_engine(url)
     from chat.storage import migrations  # alembic is large: it is imported only when there is work for it
 
     migrations.bring_up_to_date(engine, Path(url.database))
     engine.dispose()  # SQLite's connections must not be carried into a worker
+    guard(engine, Path(url.database))
     return Storage(engine)
-
-
-def _tune(connection: Any, record: Any) -> None:
-    """WAL lets readers read while one writes; NORMAL survives a killed process, and is far faster."""
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
 
 
 def _begin(db: Connection, visitor: str, agent: str, conversation_id: str, question: str) -> None:
