@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from sqlalchemy.orm import joinedload, sessionmaker
 from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError
 from chat.storage.conversations import Conversations, owned
+from chat.storage.forgetting import Forgetting
 from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new_id, now
 from chat.storage.reaching import guard, open_engine
 
@@ -101,6 +102,7 @@ class Storage:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.conversations = Conversations(engine)
+        self.forgetting = Forgetting(engine)
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     def ping(self) -> None:
@@ -194,23 +196,19 @@ class Storage:
 
     # Workers, and the answers that dead ones left behind
 
-    def beat(self, worker: str, host: str, pid: int) -> None:
+    def beat(self, worker: str, host: str, pid: int, at: datetime | None = None) -> None:
         """Says that this worker lives."""
         with self._sessions.begin() as db:
-            db.merge(Worker(id=worker, host=host, pid=pid, seen_at=now()))
+            db.merge(Worker(id=worker, host=host, pid=pid, seen_at=at or now()))
 
     def workers(self) -> Sequence[Worker]:
         with self._sessions() as db:
             return db.scalars(select(Worker)).all()
 
-    def bury(self, workers: Iterable[str], forgotten_after: timedelta = timedelta(days=1)) -> None:
-        """Removes workers that live no more, and those nobody has heard of for a long time."""
+    def bury(self, workers: Iterable[str]) -> None:
+        """Removes workers that live no more."""
         with self._sessions.begin() as db:
-            db.execute(
-                delete(Worker).where(
-                    Worker.id.in_(list(workers)) | (Worker.seen_at < now() - forgotten_after)
-                )
-            )
+            db.execute(delete(Worker).where(Worker.id.in_(list(workers))))
 
     def orphans(self, living: Iterable[str]) -> Sequence[Answer]:
         """Running answers, with their conversations, whose worker is none of the living."""

@@ -3,11 +3,13 @@
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chat.refusals import Refusal
@@ -20,6 +22,7 @@ PRAGMAS = (
     "busy_timeout = 0",  # SQLite would wait in C, where a gevent process can do nothing else meanwhile
 )
 WAIT_S = 5.0
+RETRY_S = 10.0
 LOOK_S = 0.02
 # SQLite's own codes for a file that cannot be used at the moment. A missing table is not among them: that
 # is no trouble that passes.
@@ -42,11 +45,22 @@ class StorageRefusal(Refusal):
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether the database cannot be used at the moment (locked, full, read-only, gone), by no fault of code."""
+    """Whether the database cannot be used at the moment: locked, full, read-only, gone."""
     if isinstance(error, PoolTimeout):
         return True
     code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
     return code is not None and code & 0xFF in TROUBLES
+
+
+@contextmanager
+def only_if_stored() -> Iterator[None]:
+    """Around what has to be stored before anything else. Raises StorageRefusal when that cannot be now."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if not is_trouble(error):
+            raise
+        raise StorageRefusal("unavailable", str(error.__cause__), retry_after=RETRY_S) from error
 
 
 def open_engine(url: URL) -> Engine:
