@@ -257,6 +257,15 @@ def connect(settings: Settings) -> Storage:
     return Storage(engine)
 
 
+def file_of(settings: Settings) -> Path | None:
+    """The file of the database; None when DATABASE_URL names none."""
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        return None
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
 def _begin(db: Connection, visitor: str, agent: str, conversation_id: str, question: str) -> None:
     db.execute(
         _BEGIN,
@@ -319,4 +328,4 @@ def _title(question: str) -> str:
     return line if len(line) <= 40 else line[:39] + "…"
 
 
-__all__ = ["Answer", "Conversation", "Place", "Question", "Storage", "connect"]
+__all__ = ["Answer", "Conversation", "Place", "Question", "Storage", "connect", "file_of"]
