@@ -71,8 +71,8 @@ WORDS: dict[str, tuple[str, str]] = {  # in Chinese, in English
     ),
     "traces": (
         "有别的程序在读数据库，痕迹还留在 {path}-wal 里；站点停止后再运行一次",
-        "Somebody is reading the database, so traces are left in {path}-wal. Run this again once the site has "
-        "ended",
+        "Somebody is reading the database, so traces are left in {path}-wal. Run this again once the site "
+        "has ended",
     ),
     "copies": ("备份里的副本不受影响", "Copies in backups are not touched"),
 }

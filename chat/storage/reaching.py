@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -38,6 +38,10 @@ TROUBLES = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_NOTADB,
 }
+
+
+# Of these the connection is none the worse.
+PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
 
 
 class StorageRefusal(Refusal):
@@ -70,6 +74,7 @@ def open_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _tune)
     event.listen(engine, "do_execute", waiting.execute)
     event.listen(engine, "do_executemany", waiting.execute_many)
+    event.listen(engine, "handle_error", _give_up_the_connection)
     return engine
 
 
@@ -128,6 +133,19 @@ class _Waiting:
                     self._hopeless_until = at + WAIT_S
                     raise
             time.sleep(LOOK_S)
+
+
+def _give_up_the_connection(context: ExceptionContext) -> None:
+    """What was opened while the file could not be written stays so, and so does what shares its memory with
+    it: all are closed, and opened anew.
+    """
+    code = getattr(context.original_exception, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in TROUBLES - PASSING:
+        context.is_disconnect = True
+        if context.execution_context is not None:
+            context.execution_context.cursor.close()  # else the error's traceback keeps the file open
+        if context.engine is not None:
+            context.engine.dispose()
 
 
 def _tune(connection: Any, record: Any) -> None:
