@@ -206,7 +206,7 @@ def test_a_database_that_is_read_only_is_said_and_used_again(emulator: Emulator,
         assert_refused(alice.ask("into stone"))
         assert alice.get("/readyz").status_code == 503
         subprocess.run(["umount", "-l", mounts.pop()], check=True)
-        assert alice.ask("after").ok
+        wait_until(lambda: alice.ask("after").ok)
         assert "Traceback" not in site.log, site.log
     finally:
         for place in mounts:
