@@ -3,6 +3,7 @@
 Each time it says so, serves what it can, and goes on when the trouble is over, without a restart.
 """
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -16,9 +17,14 @@ from pathlib import Path
 import pytest
 import requests
 
+from chat.health import Health
+from emulator import create_emulator
+from emulator.accounts import DEMO
+from emulator.serving import serve
+from providers.errors import ContentBlocked, Unavailable
 from tests.company import COMPANY
-from tests.conftest import Emulator, coze
-from tests.site import Site, Visitor, hold_port
+from tests.conftest import Emulator, coze, quick
+from tests.site import Site, Visitor, hold_port, text
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
 NO_STORAGE = "database cannot be used at the moment"
@@ -223,9 +229,9 @@ def test_an_agent_that_cannot_be_reached_is_marked_until_it_answers(
     with hold_port() as silent:
         nobody = f"http://127.0.0.1:{silent.getsockname()[1]}"
         qingyan = {
-            "QINGYAN_API_KEY": "demo-key",
-            "QINGYAN_API_SECRET": "demo-secret",
-            "QINGYAN_ASSISTANT_ID": "demo-assistant",
+            "QINGYAN_API_KEY": DEMO["QINGYAN_API_KEY"],
+            "QINGYAN_API_SECRET": DEMO["QINGYAN_API_SECRET"],
+            "QINGYAN_ASSISTANT_ID": DEMO["QINGYAN_ASSISTANT_ID"],
             "QINGYAN_API_BASE": f"{nobody}/chatglm/assistant-api/v1",
         }
         site = start_site(**coze(emulator), **qingyan)
@@ -241,3 +247,93 @@ def test_an_agent_that_cannot_be_reached_is_marked_until_it_answers(
         assert "This agent cannot be reached" not in coze_page and "Cannot be reached" in coze_page
         assert visitor.ask("hi", agent="coze").ok, "others go on"
         assert visitor.get("/readyz").ok
+        with serve(create_emulator(quick()), port=silent.getsockname()[1]):
+            answered = Visitor(site.url)
+            assert answered.ask("and now?", agent="qingyan").ok
+            page = answered.get("/?agent=qingyan", headers=HTML).text
+            assert "cannot be reached" not in page.lower(), "the first success clears it"
+
+
+def test_only_failures_in_a_row_and_of_late_say_that_an_agent_cannot_be_reached() -> None:
+    at = [0.0]
+    health = Health(lambda: at[0])
+    gone = Unavailable("no way", provider="coze")
+    for _ in range(2):
+        health.note("a", gone)
+    health.note("a", None)
+    health.note("a", gone)
+    assert health.unreachable() == {}, "an answer came in between"
+    at[0] = 700
+    for _ in range(2):
+        health.note("a", gone)
+    assert health.unreachable() == {}, "the first was long ago"
+    at[0] = 710
+    health.note("a", gone)
+    assert health.unreachable() == {"a": 10.0}
+    health.note("b", ContentBlocked("no", provider="coze"))
+    at[0] = 710 + 3700
+    assert health.unreachable() == {}, "nobody has tried for an hour"
+    health.note("a", ContentBlocked("no", provider="coze"))
+    for _ in range(3):
+        health.note("a", ContentBlocked("no", provider="coze"))
+    assert health.unreachable() == {}, "who refuses can be reached"
+
+
+# a process that ends
+
+
+def test_after_sigterm_nothing_new_begins_and_the_page_goes_on_with_the_next_process(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, {**coze(emulator), "GRACE_S": 2}).start()
+    try:
+        visitor, other = Visitor(site.url), Visitor(site.url)
+        assert other.get("/healthz").ok, "its connection is kept"
+        hearing = visitor.hear("!pieces 80 150 a long one")
+        told = [next(hearing)]
+        while told[-1].name != "delta":
+            told.append(next(hearing))
+        asked = emulator.mark()
+        assert site.process is not None
+        site.process.terminate()
+        time.sleep(0.5)
+        with pytest.raises(requests.ConnectionError):
+            other.ask("too late")
+        with contextlib.suppress(requests.RequestException):
+            told += list(hearing)
+        assert site.process.wait(30 * COMPANY) == 0
+        assert not [path for path in emulator.asked(asked) if path == "/v3/chat"]
+        with closing(sqlite3.connect(database_of(site))) as db:
+            ((kept,),) = db.execute("SELECT replies FROM answers").fetchall()
+        assert len(kept) > 10, "what it had is stored"
+        site.start()
+        heard = list(visitor.follow(after=told[-1].id))
+        assert heard[-1].name == "done" and "a long one" in heard[-1].data["replies"][0]
+        assert visitor.ask("and now?").ok
+    finally:
+        site.end()
+
+
+def test_an_answer_lost_with_its_process_is_not_waited_for_for_ever(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    """Coze has taken the question and says for ever that it works on it."""
+    site = Site(tmp_path, {**coze(emulator), "CHAT_TIMEOUT_S": 300}).start()
+    try:
+        visitor = Visitor(site.url)
+        hearing = visitor.hear("!stuck !pieces 10 20")
+        while next(hearing).name != "delta":
+            pass
+        time.sleep(2.5)  # until the text so far is saved
+        site.kill()
+        site.settings["CHAT_TIMEOUT_S"] = 40
+        site.start()
+        began = time.monotonic()
+        told = list(visitor.follow())
+        assert time.monotonic() - began < 25 * COMPANY
+        assert told[-1].name == "error" and told[-1].data["code"] == "timeout"
+        assert text(told) or any(one.name == "replace" for one in told), "what it had is there"
+        assert 'data-state="interrupted"' in visitor.get(f"/c/{visitor.conversation}").text
+        assert visitor.ask("again").ok, "the conversation is free"
+    finally:
+        site.end()
