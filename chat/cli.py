@@ -1,21 +1,30 @@
-"""Commands of the owner: `flask doctor`."""
+"""Commands of the owner: `flask doctor`, `backup`, `restore`, `forget`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
-from chat import doctor, settings
+from chat import doctor, settings, storage
+from chat.cli_words import counts, say
 from chat.findings import LANGUAGES, Finding
 from chat.settings import SettingsError
+from chat.storage import backup
+from chat.storage.backup import BackupError
+from chat.wrong_settings import wrong_setting
 
+TRACES_S = 60.0
 EXIT = {"ok": 0, "warn": 1, "fail": 2}
 
 
 def init_app(app: Flask) -> None:
     """Adds the commands to `flask`."""
-    app.cli.add_command(examine)
+    for command in (examine, back_up, restore, forget):
+        app.cli.add_command(command)
 
 
 def is_looked_up() -> bool:
@@ -46,17 +55,91 @@ def _language(context: click.Context, option: click.Parameter, wish: str | None)
         return "zh"
 
 
+_in_language = click.option(
+    "--lang", metavar="zh|en", envvar=["LC_ALL", "LANG"], callback=_language, help="zh or en; else LANG."
+)
+
+
 @click.command("doctor")
 @click.option("--ask", is_flag=True, help="Ask each agent one real question; it costs quota.")
 @click.option("--json", "is_json", is_flag=True, help="Print the findings as JSON.")
-@click.option(
-    "--lang", metavar="zh|en", envvar=["LC_ALL", "LANG"], callback=_language, help="zh or en; else LANG."
-)
+@_in_language
 def examine(ask: bool, is_json: bool, lang: str) -> None:
     """Look at the set-up and say what to do about it. Exits with 0 (all well), 1 (warnings), 2 (failures)."""
     found = doctor.examine(ask)
     click.echo(_as_json(found, lang) if is_json else "\n".join(_line(one, lang) for one in found))
     raise SystemExit(max(EXIT[one.level] for one in found))
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@_in_language
+def back_up(file: Path, force: bool, lang: str) -> None:
+    """Copy the database into FILE, also while the site runs. Exits with 0, or 2 when it could not."""
+    with _failing_in(lang):
+        _tell_copied("backed_up", backup.backup(_database(), file, force), lang)
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Also while the site runs.")
+@_in_language
+def restore(file: Path, force: bool, lang: str) -> None:
+    """Put the backup FILE in the database's place. Exits with 0, or 2 when it could not."""
+    with _failing_in(lang):
+        _tell_copied("restored", backup.restore(file, _database(), force), lang)
+
+
+@click.command("forget")
+@click.argument("visitor")
+@_in_language
+def forget(visitor: str, lang: str) -> None:
+    """Delete everything of VISITOR: an id, or the id or path of a conversation. Exits with 0 or 2."""
+    with _failing_in(lang):
+        database = _database()
+        if not database.is_file():
+            raise BackupError("no_database", path=database)
+        store = storage.connect(settings.load())
+        mine = store.forgetting.visitor_of(visitor)
+        if mine is None:
+            raise BackupError("nobody", named=visitor)
+        gone = store.forgetting.forget(mine)
+        click.echo(say("forgotten", lang, visitor=mine, counts=counts(gone, lang)))
+        click.echo(say("copies", lang))
+        if not store.forgetting.finish(TRACES_S):
+            click.echo(say("traces", lang, path=database))
+            raise SystemExit(EXIT["warn"])
+
+
+def _database() -> Path:
+    path = storage.file_of(settings.load())
+    if path is None:
+        raise BackupError("no_place")
+    return path
+
+
+def _tell_copied(kind: str, done: backup.Copied, language: str) -> None:
+    facts = {"path": done.path, "size": done.size, "conversations": done.conversations}
+    click.echo(say(kind, language, **facts))
+    if done.before:
+        click.echo(say("kept_beside", language, before=done.before))
+
+
+@contextmanager
+def _failing_in(language: str) -> Iterator[None]:
+    """Ends the command with a sentence that says what to do, and the exit code 2."""
+    try:
+        yield
+        return
+    except BackupError as error:
+        said = say(error.kind, language, **error.facts)
+    except SettingsError as error:
+        said = wrong_setting(str(error)).seen(language)
+    except SQLAlchemyError as error:
+        said = say("locked", language, reason=getattr(error, "orig", None) or error)
+    click.echo(said, err=True)
+    raise SystemExit(EXIT["fail"])
 
 
 def _line(one: Finding, language: str) -> str:

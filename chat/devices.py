@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from chat.refusals import Refusal
 from chat.storage import Storage, searching
@@ -49,14 +49,14 @@ class Devices:
     def peek(self, code: str) -> bool:
         """Whether a code is good; it stays so. Raises Refusal rate_limited after too many wrong ones."""
         self._refuse_guessing()
-        mine = (Move.code_hash == self._hash(code)) & (Move.expires_at > self._clock())
+        mine = self._good(code)
         with self._engine.connect() as db:
             return self._counted(db.scalar(select(Move.visitor).where(mine))) is not None
 
     def claim(self, code: str) -> str | None:
         """The visitor of a code, which is used up; None when it is wrong. Raises Refusal rate_limited."""
         self._refuse_guessing()
-        mine = (Move.code_hash == self._hash(code)) & (Move.expires_at > self._clock())
+        mine = self._good(code)
         with self._engine.begin() as db:
             # One statement: of two at once, one gets it.
             visitor = db.scalars(delete(Move).where(mine).returning(Move.visitor)).one_or_none()
@@ -79,11 +79,17 @@ class Devices:
         ).upper()
         return hmac.new(self._key, b"move:" + letters.encode(), hashlib.sha256).hexdigest()
 
+    def _good(self, code: str) -> ColumnElement[bool]:
+        """Its row while it is good. One that is good for longer is from before the clock was set back."""
+        at = self._clock()
+        is_fresh = (Move.expires_at > at) & (Move.expires_at <= at + GOOD_FOR)
+        return (Move.code_hash == self._hash(code)) & is_fresh
+
     def _refuse_guessing(self) -> None:
         with self._lock:
             if len(self._failures) == self.TRIES:
                 wait = self._failures[0] + self.WINDOW - self._clock()
-                if wait > timedelta(0):
+                if timedelta(0) < wait <= self.WINDOW:  # longer: the clock was set back since
                     raise Refusal("rate_limited", "codes of devices", retry_after=wait.total_seconds())
 
     def _counted(self, visitor: str | None) -> str | None:

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import create_engine
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from chat import doctor_agents, settings
 from chat.agents import Agents, is_demo, load_agents
 from chat.findings import Finding
 from chat.settings import INSTANCE, Settings, SettingsError
-from chat.storage import Storage
+from chat.storage import Storage, file_of
 from chat.storage.migrations import NEWEST
 from chat.vault import Vault
 from chat.wrong_settings import wrong_setting
@@ -72,7 +70,7 @@ def _unlimited(account: str, day: str, limit: int) -> bool:
 
 def _vault(ours: Settings) -> Vault:
     """Where granted tokens are kept, in a database that is not made for it (mode=rw)."""
-    path, kept = _place(ours), ours.secret_key
+    path, kept = file_of(ours), ours.secret_key
     try:
         key = kept.get_secret_value() if kept else KEY.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -99,7 +97,7 @@ def _secret_key(site: Site) -> Iterator[Finding]:
 
 
 def _database(site: Site) -> Iterator[Finding]:
-    path = _place(site.settings)
+    path = file_of(site.settings)
     if path is None:
         message = "DATABASE_URL: only sqlite:///path is supported. Unset it to use instance/chat.db."
         yield wrong_setting(message)
@@ -135,7 +133,7 @@ def _tables(path: Path) -> Finding:
 
 
 def _disk(site: Site) -> Iterator[Finding]:
-    path = _place(site.settings) or INSTANCE
+    path = file_of(site.settings) or INSTANCE
     folder = _existing(path.parent)
     if not folder.is_dir():
         return  # as the database has said
@@ -146,15 +144,6 @@ def _disk(site: Site) -> Iterator[Finding]:
 
 def _agents(site: Site) -> list[Finding]:
     return doctor_agents.examine(site.settings, site.agents.all, site.asks) if site.agents else []
-
-
-def _place(ours: Settings) -> Path | None:
-    """The file of the database; None when there is none."""
-    try:
-        url = make_url(ours.database_url)
-    except ArgumentError:
-        return None
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _existing(path: Path) -> Path:

@@ -10,6 +10,7 @@ from chat.access import Owner, Visitors
 from chat.agents import Agents
 from chat.assets import Assets
 from chat.devices import Devices
+from chat.health import Health
 from chat.introductions import Introductions
 from chat.keeper import Keeper
 from chat.look import Look
@@ -41,6 +42,7 @@ class Services:
     pictures: Pictures
     owner: Owner
     secret_key: str = field(repr=False)
+    health: Health = field(default_factory=Health)
     _keeper: Keeper | None = None
     _turns: Turns | None = None
     _process: int | None = None
@@ -62,8 +64,11 @@ class Services:
             self.storage.engine.dispose(close=False)  # connections from before a fork are the parent's
             worker = secrets.token_hex(8)
             saver = Saver(self.storage)
-            self._turns = Turns(self.settings, self.storage, self.runs, saver, self.visitors, worker)
-            self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker)
+            self._turns = Turns(
+                self.settings, self.storage, self.runs, saver, self.visitors, worker, self.health
+            )
+            keep_days = self.settings.keep_days
+            self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker, keep_days)
             self._keeper.start()
             self.introductions.refresh()
             self._process = os.getpid()

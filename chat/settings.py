@@ -147,6 +147,11 @@ class Settings(BaseSettings):
         "停止服务时留给进行中回答的秒数", ge=0, le=600,
     )  # fmt: skip
 
+    keep_days: int | None = _setting(
+        None, "limits", "Days after which conversations nobody went on with are deleted; unset: never",
+        "多少天没有继续的对话会被删除；不填则一直保留", ge=1, le=3650,
+    )  # fmt: skip
+
     agents_file: Path | None = _setting(
         None, "agents", "A TOML file that declares any number of agents", "声明任意多个智能体的 TOML 文件"
     )

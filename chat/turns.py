@@ -11,10 +11,12 @@ from chat import cures
 from chat.access import Visitors
 from chat.agents import Agent
 from chat.draft import Draft, legible
+from chat.health import Health
 from chat.runs import Failed, Finished, Log, Runs
 from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Answer, Place, Question, Storage
+from chat.storage.reaching import only_if_stored
 from providers.base import (
     Accepted,
     Attachment,
@@ -23,6 +25,7 @@ from providers.base import (
     Event,
     Exchange,
     Rewrite,
+    Status,
     Stop,
     Stopped,
     Thought,
@@ -30,6 +33,7 @@ from providers.base import (
 )
 from providers.errors import EmptyAnswer, ProviderError, Unexpected
 
+RESUMED_S = 10.0
 LARGEST_ANSWER = 8_000_000  # characters; nobody reads more, and memory is finite
 
 log = logging.getLogger("chat.turns")
@@ -63,7 +67,14 @@ class Turns:
     """Begins answers. `worker` is the id of this process."""
 
     def __init__(
-        self, settings: Settings, storage: Storage, runs: Runs, saver: Saver, visitors: Visitors, worker: str
+        self,
+        settings: Settings,
+        storage: Storage,
+        runs: Runs,
+        saver: Saver,
+        visitors: Visitors,
+        worker: str,
+        health: Health | None = None,
     ) -> None:
         self._timeout_s = settings.chat_timeout_s
         self._language = settings.default_language
@@ -72,24 +83,27 @@ class Turns:
         self._saver = saver
         self._visitors = visitors
         self._worker = worker
+        self._health = health or Health()
         self._one_at_a_time = threading.Lock()
 
     def start(self, inquiry: Inquiry) -> tuple[Question, Log]:
         """Stores a question and begins to answer it. Returns at once, with the log to follow; when nobody
         reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
-        Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's), busy.
+        Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's), busy,
+        unavailable (it cannot be stored now; then nothing is asked).
         """
         files = [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments]
         with self._one_at_a_time:
-            stored = self._storage.ask(
-                inquiry.visitor,
-                inquiry.agent.id,
-                inquiry.place,
-                inquiry.question,
-                self._worker,
-                files,
-            )
+            with only_if_stored():
+                stored = self._storage.ask(
+                    inquiry.visitor,
+                    inquiry.agent.id,
+                    inquiry.place,
+                    inquiry.question,
+                    self._worker,
+                    files,
+                )
             time.sleep(0)  # after each, whatever else is ready: a crowd at the door stops nobody inside
         return stored, self._begin(inquiry, stored)
 
@@ -103,10 +117,21 @@ class Turns:
 
     def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> Log:
         journal, stop = self._runs.open(stored.answer_id, is_resumed=held is not None)
-        turn = self._turn(inquiry, stored, stop)
+        turn = self._turn(inquiry, stored, stop, self._resume_s if held else self._timeout_s)
         draft = held or Draft()
         resumed, language = bool(held), self._language
-        run = _Run(self._storage, self._saver, inquiry.agent, stored, turn, journal, draft, resumed, language)
+        run = _Run(
+            self._storage,
+            self._saver,
+            inquiry.agent,
+            stored,
+            turn,
+            journal,
+            draft,
+            resumed,
+            language,
+            self._health,
+        )
         self._saver.add(stored.answer_id, draft)
         if inquiry.streaming:
             threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
@@ -114,12 +139,19 @@ class Turns:
             run.work()
         return journal
 
-    def _turn(self, inquiry: Inquiry, stored: Question, stop: Stop) -> Turn:
+    @property
+    def _resume_s(self) -> float:
+        """How long the platform's record is waited for: the answer has had time already, and a platform that
+        lost it with our process may say for ever that it is working.
+        """
+        return min(self._timeout_s, max(RESUMED_S, self._timeout_s / 4))
+
+    def _turn(self, inquiry: Inquiry, stored: Question, stop: Stop, seconds: float) -> Turn:
         return Turn(
             question=inquiry.question,
             user=self._visitors.pseudonym(inquiry.visitor),
             stop=stop,
-            deadline=time.monotonic() + self._timeout_s,
+            deadline=time.monotonic() + seconds,
             conversation=stored.thread,
             previous_chat=stored.previous_chat,
             history=tuple(Exchange(*pair) for pair in stored.earlier),
@@ -142,6 +174,7 @@ class _Run:
     draft: Draft
     is_resumed: bool
     language: str
+    health: Health
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
 
@@ -154,6 +187,7 @@ class _Run:
         except ProviderError as error:
             log.warning("answer %s: %s", self.stored.answer_id, cures.told(error, self.language))
             self.draft.trace = error.trace or self.draft.trace
+            self.health.note(self.agent.id, error)
             entry, state = Failed(error.reason, error.retry_after), self._failed_state
         except Exception:
             log.exception("answer %s: a fault of ours", self.stored.answer_id)
@@ -171,6 +205,8 @@ class _Run:
                     return self._finished(event)
                 self._time_thoughts(event)
                 self.draft.take(event)
+                if not isinstance(event, Status):
+                    self.health.note(self.agent.id, None)
                 if isinstance(event, Accepted):
                     self._note_accepted()
                 else:

@@ -73,9 +73,9 @@ def test_deleted_ones_are_purged_after_an_hour(tmp_path) -> None:  # type: ignor
     old = store.ask("alice", "coze", None, "old", "w1")
     store.end(old.answer_id, "done", {})
     store.conversations.delete("alice", old.conversation_id)
-    store.conversations.purge()
+    store.forgetting.step()
     assert store.conversations.deleted("alice", old.conversation_id), "not yet"
-    store.conversations.purge(timedelta(0))
+    assert store.forgetting.step(timedelta(0))
     assert store.conversations.deleted("alice", old.conversation_id) is None
     store.engine.dispose()
 

@@ -118,6 +118,8 @@ FAILURES = [
     failure("GET /c/nowhere/export.json", "not_found"),
     failure("GET /s/nowhere", "not_found"),
     failure("GET /conversations?before=nowhere", "not_found"),
+    failure("POST /forget", "bad_input"),
+    failure("POST /forget", "cross_site", headers=ELSEWHERE, data={"sure": "yes"}),
     failure("POST /search", "bad_input", 405),
     failure("PUT /device", "bad_input", 405),
     failure("POST /device", "cross_site", headers=ELSEWHERE),

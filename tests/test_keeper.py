@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,7 @@ from chat.storage.models import Worker, now
 from chat.turns import Inquiry, Turns
 from chat.vault import Vault
 from tests.conftest import Emulator
+from tests.filling import fill
 
 KEY = "a-key-of-the-tests-0123456789"
 TOKEN, BOT = "pat_demo_only_not_a_secret", "7480000000000000101"
@@ -60,7 +61,9 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     begun: list[Process] = []
 
-    def one(worker: str = "w1") -> Process:
+    def one(
+        worker: str = "w1", off: Sequence[timedelta] = (timedelta(),), keep_days: int | None = None
+    ) -> Process:
         settings = Settings(
             database_url="sqlite:///chat.db",
             coze_api_token=TOKEN,  # type: ignore[arg-type]
@@ -72,7 +75,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
         saver = Saver(store)
         turns = Turns(settings, store, runs, saver, Visitors(KEY), worker)
-        keeper = Keeper(store, saver, turns, agents, worker)
+        keeper = Keeper(store, saver, turns, agents, worker, keep_days, lambda: now() + off[0])
         begun.append(Process(store, saver, runs, turns, agents, keeper, worker))
         return begun[-1]
 
@@ -252,3 +255,31 @@ def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
         process.keeper.start()
         time.sleep(1.2)
     wait_until(lambda: [one.id for one in process.storage.workers()] == ["w1"])
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
+def test_a_clock_that_is_set_orphans_no_answer_of_the_living(begin: Begin, jump: timedelta) -> None:
+    off = [timedelta()]
+    process = begin(off=off)
+    asked = orphan(process, this_host(), os.getppid())
+    process.keeper.start()
+    assert process.answer(asked).state == "running"
+    off[0] = jump
+    time.sleep(2.8)  # a beat and a bit: the other's next sign of life may be as late
+    assert process.answer(asked).state == "running"
+    process.storage.beat("other", this_host(), os.getppid(), now() + jump)
+    time.sleep(2.5)
+    assert process.answer(asked).state == "running"
+
+
+def test_after_the_clock_was_set_nothing_is_deleted_for_its_age(begin: Begin) -> None:
+    off = [timedelta()]
+    process, another = begin(off=off, keep_days=1), begin("w2", keep_days=1)
+    fill(process.storage.engine, "alice", conversations=2, answers=1, apart_s=10 * 86_400)
+    process.keeper.start()
+    off[0] = timedelta(days=3)
+    wait_until(lambda: process.keeper._has_jumped(60), 6)
+    process.keeper._expire()
+    assert len(process.storage.conversations.of("alice", 5)) == 2, "the next may set it right"
+    another.keeper._expire()
+    assert process.storage.conversations.of("alice", 5) == [], "where no clock was set they go"

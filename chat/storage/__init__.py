@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     bindparam,
-    create_engine,
     delete,
-    event,
     func,
     insert,
     select,
@@ -27,7 +25,9 @@ from sqlalchemy.orm import joinedload, sessionmaker
 from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError
 from chat.storage.conversations import Conversations, owned
+from chat.storage.forgetting import Forgetting
 from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new_id, now
+from chat.storage.reaching import guard, open_engine
 
 HISTORY = 60
 
@@ -102,6 +102,7 @@ class Storage:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.conversations = Conversations(engine)
+        self.forgetting = Forgetting(engine)
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     def ping(self) -> None:
@@ -195,23 +196,19 @@ class Storage:
 
     # Workers, and the answers that dead ones left behind
 
-    def beat(self, worker: str, host: str, pid: int) -> None:
+    def beat(self, worker: str, host: str, pid: int, at: datetime | None = None) -> None:
         """Says that this worker lives."""
         with self._sessions.begin() as db:
-            db.merge(Worker(id=worker, host=host, pid=pid, seen_at=now()))
+            db.merge(Worker(id=worker, host=host, pid=pid, seen_at=at or now()))
 
     def workers(self) -> Sequence[Worker]:
         with self._sessions() as db:
             return db.scalars(select(Worker)).all()
 
-    def bury(self, workers: Iterable[str], forgotten_after: timedelta = timedelta(days=1)) -> None:
-        """Removes workers that live no more, and those nobody has heard of for a long time."""
+    def bury(self, workers: Iterable[str]) -> None:
+        """Removes workers that live no more."""
         with self._sessions.begin() as db:
-            db.execute(
-                delete(Worker).where(
-                    Worker.id.in_(list(workers)) | (Worker.seen_at < now() - forgotten_after)
-                )
-            )
+            db.execute(delete(Worker).where(Worker.id.in_(list(workers))))
 
     def orphans(self, living: Iterable[str]) -> Sequence[Answer]:
         """Running answers, with their conversations, whose worker is none of the living."""
@@ -251,21 +248,22 @@ def connect(settings: Settings) -> Storage:
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"DATABASE_URL: {error}. Name a folder that can be written.") from None
-    engine = create_engine(url, pool_size=5, max_overflow=20, hide_parameters=True)  # they are people's words
-    event.listen(engine, "connect", _tune)
+    engine = open_engine(url)
     from chat.storage import migrations  # alembic is large: it is imported only when there is work for it
 
     migrations.bring_up_to_date(engine, Path(url.database))
     engine.dispose()  # SQLite's connections must not be carried into a worker
+    guard(engine, Path(url.database))
     return Storage(engine)
 
 
-def _tune(connection: Any, record: Any) -> None:
-    """WAL lets readers read while one writes; NORMAL survives a killed process, and is far faster."""
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "busy_timeout = 5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+def file_of(settings: Settings) -> Path | None:
+    """The file of the database; None when DATABASE_URL names none."""
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        return None
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def _begin(db: Connection, visitor: str, agent: str, conversation_id: str, question: str) -> None:
@@ -330,4 +328,4 @@ def _title(question: str) -> str:
     return line if len(line) <= 40 else line[:39] + "…"
 
 
-__all__ = ["Answer", "Conversation", "Place", "Question", "Storage", "connect"]
+__all__ = ["Answer", "Conversation", "Place", "Question", "Storage", "connect", "file_of"]

@@ -9,7 +9,6 @@ from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from chat.refusals import Refusal
-from chat.storage import searching
 from chat.storage.models import RUNNING, Answer, Conversation, Share, now
 
 TITLE_CHARS = 80
@@ -157,17 +156,6 @@ class Conversations:
         with self._sessions() as db:
             found = db.get(Conversation, conversation_id)
         return found if found and found.visitor == visitor and found.deleted_at else None
-
-    def purge(self, older_than: timedelta = UNDO) -> None:
-        """Removes for good what was deleted longer ago."""
-        is_due = Conversation.deleted_at < now() - older_than
-        answers = select(Answer.id).join(Conversation).where(is_due)
-        with self._sessions() as db:
-            if not db.scalar(select(Conversation.id).where(is_due).limit(1)):
-                return  # nearly always, and then nobody is kept from writing
-        with self._sessions.begin() as db:
-            searching.forget(db.connection(), db.scalars(answers).all())
-            db.execute(delete(Conversation).where(is_due))
 
     # Shared by a link
 

@@ -1,6 +1,7 @@
 """What is stored: conversations, and in each the questions with their answers."""
 
 import secrets
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -10,11 +11,22 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 RUNNING = "running"
+_making_ids, _last_ms = threading.Lock(), [0]
 
 
 def new_id() -> str:
-    """A public id: sorts by time, and 72 of its bits are chance, so that nobody guesses another's."""
-    return f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(9)}"
+    """A public id: sorts by time, and 72 of its bits are chance, so that nobody guesses another's.
+
+    Each is larger than the one before, also when the clock is set back: what follows comes after.
+    """
+    with _making_ids:
+        _last_ms[0] = at = max(_last_ms[0] + 1, time.time_ns() // 1_000_000)
+    return f"{at:011x}{secrets.token_hex(9)}"
+
+
+def oldest_id(at: datetime) -> str:
+    """What all ids made since a moment are larger than."""
+    return f"{max(0, int(at.timestamp() * 1000)):011x}"
 
 
 def now() -> datetime:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, String, bindparam, select, text, type_coerce
 
-from chat.storage.models import RUNNING, Base, Moment, now
+from chat.storage.models import RUNNING, Base, Moment, now, oldest_id
 from chat.storage.words import Pieces, Words, folded, indexed
 
 INDEXED = 50_000  # characters of an answer; what comes after them is not found
@@ -109,7 +109,7 @@ class Search:
             later = db.execute(_LATER, {"visitor": visitor, "since": since, "up_to": read or ""}).all()
         ended = sorted(id for id, state in later if state != RUNNING)
         self._index(visitor, ended)
-        settled = min([_first_id(now() - UNSETTLED), *(id for id, state in later if state == RUNNING)])
+        settled = min([oldest_id(now() - UNSETTLED), *(id for id, state in later if state == RUNNING)])
         up_to = max((id for id in ended if id < settled), default=None)
         if up_to is not None:
             with self._engine.begin() as db:
@@ -226,7 +226,3 @@ def _row(answer_id: str) -> int:
 def _moment(answer_id: str | None) -> datetime:
     """When an id was made."""
     return datetime.fromtimestamp(int(answer_id[:11], 16) / 1000 if answer_id else 86_400, UTC)
-
-
-def _first_id(at: datetime) -> str:
-    return f"{int(at.timestamp() * 1000):011x}"

@@ -1,6 +1,7 @@
 """What a visitor does with a conversation as a whole: a form is led to a page, a program gets 204."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -9,10 +10,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.refusals import Refusal
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
-from chat.web.visitors import visitor
+from chat.web.visitors import become, visitor
 from providers.base import Clears
 
 bp = Blueprint("conversations", __name__)
+STOP_S = 5.0
 
 
 @bp.post("/c/<conversation_id>/clear")
@@ -54,6 +56,30 @@ def restore(conversation_id: str) -> AnyResponse:
     """Takes a deleted one back."""
     _shelf().restore(visitor(), conversation_id)
     return _done(_page_of(conversation_id))
+
+
+@bp.post("/forget")
+def forget() -> AnyResponse:
+    """Deletes everything of the visitor, who is somebody new from now on. `sure` has to be yes."""
+    if request.form.get("sure") != "yes":
+        raise Refusal("bad_input", "not sure")
+    site, mine = services(), visitor()
+    _stop(site.storage.forgetting.live_answers(mine))
+    site.storage.forgetting.forget(mine)
+    become(site.visitors.new())
+    done = _done(url_for("history.conversations", forgotten="yes"))
+    done.headers["Clear-Site-Data"] = '"cache", "storage"'  # what was typed and not sent
+    return done
+
+
+def _stop(answers: Sequence[str]) -> None:
+    """Ends live answers, and waits for their ends."""
+    runs, until = services().runs, time.monotonic() + STOP_S
+    for one in answers:
+        runs.stop(one)
+    logs = [log for one in answers if (log := runs.find(one)) is not None]
+    while any(log.ended_at is None for log in logs) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _shelf() -> Conversations:

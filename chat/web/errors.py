@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import lazy_gettext as _
 from gunicorn.http.errors import ParseException
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from chat.limits import CHINA
 from chat.refusals import FileRefusal, PictureRefusal, Refusal
+from chat.storage.reaching import RETRY_S, StorageRefusal, is_trouble
 from chat.wire import problem
 from providers.errors import ProviderError
 
@@ -57,6 +59,9 @@ FILE_SENTENCES = {
     "too_long": _("This file is too large. Send a smaller one."),
 }
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
+NO_STORAGE = _(
+    "This site's database cannot be used at the moment. Nothing was asked or changed; try again in a minute."
+)
 HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
 
 
@@ -71,9 +76,11 @@ def sentence(code: str, retry_after: float | None = None) -> str:
 
 
 def told(refusal: Refusal) -> str:
-    """The sentence for a refusal; files and pictures have their own."""
+    """The sentence for a refusal; files, pictures and the database have their own."""
     if isinstance(refusal, PictureRefusal):
         return str(NO_PICTURE)
+    if isinstance(refusal, StorageRefusal):
+        return str(NO_STORAGE)
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
     return sentence(refusal.code, refusal.retry_after)
@@ -91,6 +98,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ProviderError, _failed)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ParseException, _malformed)
+    app.register_error_handler(SQLAlchemyError, _database)
     app.register_error_handler(Exception, _fault)
 
 
@@ -134,6 +142,13 @@ def _malformed(error: ParseException) -> Response:
     """The server reads a body when we do: a piece of no size comes to light here, and is no fault of ours."""
     log.info("refused %.100a: %.200a", request.path, str(error))
     return answer("bad_input")
+
+
+def _database(error: SQLAlchemyError) -> Response:
+    if not is_trouble(error):
+        return _fault(error)
+    log.warning("%.100a: the database cannot be used: %s", request.path, getattr(error, "orig", error))
+    return answer("unavailable", retry_after=RETRY_S, said=str(NO_STORAGE))
 
 
 def _fault(error: Exception) -> Response:

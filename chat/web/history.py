@@ -38,6 +38,7 @@ def conversations() -> Response:
         found=showing.by_day(found[:PAGE]),
         older=found[PAGE - 1].id if len(found) > PAGE else None,
         is_first=last is None,
+        has_forgotten="forgotten" in request.args,
     )
 
 

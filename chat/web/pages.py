@@ -53,6 +53,7 @@ def page(
         status,
         agents=[site.introductions.of(one) for one in site.agents.all],
         agent=site.introductions.of(agent),
+        unreachable=site.health.unreachable(),
         conversation=talk,
         shown=shown,
         exchanges=shown.exchanges,

@@ -119,8 +119,8 @@ def _exchange(
         problem=errors.sentence(answer.code) if answer.code else None,
         code=answer.code,
         asked_at=answer.created_at,
-        seconds=(answer.ended_at - answer.created_at).total_seconds() if answer.ended_at else None,
-        age=int((now() - answer.created_at).total_seconds()),
+        seconds=max(0.0, (answer.ended_at - answer.created_at).total_seconds()) if answer.ended_at else None,
+        age=max(0, int((now() - answer.created_at).total_seconds())),
         versions=versions,
         is_forgotten=answer.id == cleared_after,
     )
