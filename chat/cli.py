@@ -8,6 +8,7 @@ from flask import Flask
 
 from chat import doctor, settings
 from chat.findings import LANGUAGES, Finding
+from chat.redaction import Redaction
 from chat.settings import SettingsError
 
 EXIT = {"ok": 0, "warn": 1, "fail": 2}
@@ -54,8 +55,10 @@ def _language(context: click.Context, option: click.Parameter, wish: str | None)
 )
 def examine(ask: bool, is_json: bool, lang: str) -> None:
     """Look at the set-up and say what to do about it. Exits with 0 (all well), 1 (warnings), 2 (failures)."""
-    found = doctor.examine(ask)
-    click.echo(_as_json(found, lang) if is_json else "\n".join(_line(one, lang) for one in found))
+    redaction = Redaction()
+    found = doctor.examine(ask, redaction)
+    told = _as_json(found, lang) if is_json else "\n".join(_line(one, lang) for one in found)
+    click.echo(redaction.blank_known(told))
     raise SystemExit(max(EXIT[one.level] for one in found))
 
 

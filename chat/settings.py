@@ -85,6 +85,14 @@ class Settings(BaseSettings):
         "Asia/Shanghai", "site", "Time zone of the times on the page, such as Asia/Shanghai",
         "页面上时间所用的时区，如 Asia/Shanghai",
     )  # fmt: skip
+    log_format: Literal["text", "json"] = _setting(
+        "text", "site", "How the log is written: text, or json with one object a line",
+        "日志格式：text 为文本，json 为每行一个对象",
+    )  # fmt: skip
+    log_level: Literal["debug", "info", "warning"] = _setting(
+        "info", "site", "What the log holds: warning (faults only), info or debug",
+        "日志详细程度：warning（仅故障）、info 或 debug",
+    )  # fmt: skip
 
     accent_color: str | None = _setting(
         None, "look", "The page's one colour, as #rrggbb; made lighter or darker where it could not be read",
