@@ -1,6 +1,7 @@
 """The settings model: the only reader of the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -320,9 +321,11 @@ def named_secret(name: str) -> str | None:
 
 
 def secrets(settings: Settings) -> list[str]:
-    """All secrets that are set, to be kept out of logs."""
+    """All secrets that are set, to be kept out of logs; of a list of them, named or not, also each."""
     values = [getattr(settings, name) for name in Settings.model_fields]
-    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    whole = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    parts = [part.strip() for one in whole for part in re.split(r"[,;\n]", one)]
+    return [*whole, *parts, *(re.split("[:=]", part, maxsplit=1)[-1].strip() for part in parts)]
 
 
 def _is_secret(field: FieldInfo) -> bool:
