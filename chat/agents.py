@@ -143,7 +143,7 @@ class _Maker:
                 raise _half(
                     platform, _as_settings(platform, message), _given(self._settings, platform)
                 ) from None
-            name = key.upper() if key in Settings.model_fields else f"{platform}_{key}".upper()
+            name = (_setting_of(platform, key) or f"{platform}_{key}").upper()
             raise SettingsError(f"{name}: {message}. See config.example.env.") from None
 
     def declared(self, path: Path) -> list[Agent]:
@@ -207,8 +207,8 @@ class _Maker:
         """What the settings say about each option of a platform."""
         found = {}
         for name in _options(platform):
-            value = getattr(self._settings, f"{platform}_{name}", None)
-            value = getattr(self._settings, name, None) if value is None else value
+            setting = _setting_of(platform, name)
+            value = getattr(self._settings, setting) if setting else None
             if value is not None:
                 found[name] = value
         return found
@@ -237,6 +237,15 @@ def _doors(
 def _options(platform: str) -> dict[str, Any]:
     fields: dict[str, Any] = load(platform).Options.model_fields
     return fields
+
+
+def _setting_of(platform: str, option: str) -> str | None:
+    """The setting an option has its default from: the platform's own, else one that all platforms share.
+
+    Where a platform has its own, no other may stand in: Wenxin's secret_key is not the key of this site.
+    """
+    own = f"{platform}_{option}"
+    return next((name for name in (own, option) if name in Settings.model_fields), None)
 
 
 def _given(settings: Settings, platform: str) -> list[str]:

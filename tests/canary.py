@@ -32,6 +32,7 @@ OURS = {
     "ADMIN_PASSWORD": 'canary/our "password" & <more> + 4719 = %49',
 }
 COOKIE = "canary.cookie-of-a-visitor-4720"
+ADDRESS = "canary.in-an-address-4721"
 KEY = rsa.generate_private_key(65537, 2048)
 PEM = KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -58,24 +59,21 @@ def words_of(secret: str) -> list[str]:
     return [line for line in secret.splitlines() if "-----" not in line]
 
 
-def spellings(word: str) -> dict[str, bytes]:
-    """The same word as it may be written, by the name of the way."""
+def spellings(word: str) -> dict[bytes, str]:
+    """The same word as it may be written, and the name of the way."""
     raw = word.encode()
     found = {
-        "plain": raw,
-        "in an address": quote(word, safe="").encode(),
-        "in a form": quote_plus(word).encode(),
-        "in a path": quote(word).encode(),
-        "in JSON": json.dumps(word)[1:-1].encode(),
-        "as UTF-16": word.encode("utf-16-le"),
-        "as hexadecimal": raw.hex().encode(),
+        raw.hex().encode(): "as hexadecimal",
+        json.dumps(word)[1:-1].encode(): "in JSON",
+        quote(word).encode(): "in a path",
+        quote_plus(word).encode(): "in a form",
+        quote(word, safe="").encode(): "in an address",
+        raw: "plain",
     }
-    for before in range(3):  # where the word begins in what is encoded; the edges hold something else
-        coded = base64.b64encode(b"x" * before + raw)
-        found[f"in Base64, {before}"] = coded[4 if before else 0 : len(coded) // 4 * 4 - 4]
-        found[f"in Base64 of addresses, {before}"] = base64.urlsafe_b64encode(b"x" * before + raw)[
-            4 if before else 0 : len(coded) // 4 * 4 - 4
-        ]
+    for before in range(3):  # where the word begins in what is encoded; at its edges there is something else
+        for encode in (base64.urlsafe_b64encode, base64.b64encode):
+            coded = encode(b"x" * before + raw)
+            found[coded[4 if before else 0 : len(coded) // 4 * 4 - 4]] = "in Base64"
     return found
 
 
@@ -109,7 +107,7 @@ class Harvest:
         return list(self._found(word, only))
 
     def _found(self, word: str, only: str) -> Iterator[str]:
-        for how, spelled in spellings(word).items():
+        for spelled, how in spellings(word).items():
             for where, what in self.kept:
                 if where.startswith(only) and spelled in what:
                     yield f"{where}: {how}"

@@ -40,9 +40,7 @@ DOCTOR = ["-m", "flask", "--app", "app", "doctor"]
 GUNICORN = ["-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
 PEOPLE_AT_ONCE = 16
 SPOKEN = [*map(Scenario, ("", "!think !tool !cite !image !two !suggest", "!strange", "!leaky"))]
-EXHAUSTING = re.compile(
-    "!busy|!quota|429"
-)  # whoever shares the account waits a while
+EXHAUSTING = re.compile("!busy|!quota|429")  # whoever shares the account waits a while
 
 
 @dataclass
@@ -155,8 +153,13 @@ def ask_one(world: World, site: Site, platform: str) -> None:
         world.cookies.add(visitor.session.cookies["visitor"])
 
     with ThreadPoolExecutor(PEOPLE_AT_ONCE) as pool:
-        for _ in pool.map(ask, [(one, way) for one in words for way in WAYS]):
+        for _ in pool.map(ask, [(one, way) for one in words for way in ways(one)]):
             pass
+
+
+def ways(words: str) -> tuple[str, ...]:
+    """A form is answered from the same log as a stream: once for each kind of fault is enough."""
+    return WAYS[:2] if "code " in words else WAYS
 
 
 def look_everywhere(site: Site, harvest: Harvest) -> None:
