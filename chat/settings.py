@@ -325,7 +325,8 @@ def secrets(settings: Settings) -> list[str]:
     values = [getattr(settings, name) for name in Settings.model_fields]
     whole = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
     parts = [part.strip() for one in whole for part in re.split(r"[,;\n]", one)]
-    return [*whole, *parts, *(re.split("[:=]", part, maxsplit=1)[-1].strip() for part in parts)]
+    values_of_names = [re.split("[:=]", part, maxsplit=1)[-1].strip() for part in parts]
+    return list(dict.fromkeys([*whole, *parts, *values_of_names]))
 
 
 def _is_secret(field: FieldInfo) -> bool:
