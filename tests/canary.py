@@ -32,7 +32,7 @@ OURS = {
     "ADMIN_PASSWORD": 'canary/our "password" & <more> + 4719 = %49',
 }
 COOKIE = "canary.cookie-of-a-visitor-4720"
-ADDRESS = "canary.in-an-address-4721"
+ADDRESS = "canary-in-an-address-4721"
 KEY = rsa.generate_private_key(65537, 2048)
 PEM = KEY.private_bytes(
     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
