@@ -52,7 +52,7 @@ DOCTOR = ["-m", "flask", "--app", "app", "doctor"]
 GUNICORN = ["-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
 PEOPLE_AT_ONCE = 16
 SPOKEN = [*map(Scenario, ("", "!think !tool !cite !image !two !suggest", "!strange", "!leaky"))]
-EXHAUSTING = re.compile("!busy|!quota|429")  # whoever shares the account waits a while
+EXHAUSTING = {"rate_limited", "quota_exhausted", "timeout"}  # whoever shares the account waits a while
 
 
 @dataclass
@@ -151,7 +151,7 @@ def ask_one(world: World, site: Site, platform: str) -> None:
     """All scenarios of one platform, those that hold up the others at the end."""
     of_all = [*SPOKEN, *OF_TOKENS]
     scenarios = [*of_all, *FAILED, *codes(platform)] if site is world.sites["token"] else of_all
-    words = sorted((one.words for one in scenarios), key=lambda one: bool(EXHAUSTING.search(one)))
+    scenarios.sort(key=lambda one: one.outcome(platform) in EXHAUSTING)
 
     def ask(case: tuple[str, str]) -> None:
         words, way = case
@@ -166,7 +166,7 @@ def ask_one(world: World, site: Site, platform: str) -> None:
         world.cookies.add(visitor.session.cookies["visitor"])
 
     with ThreadPoolExecutor(PEOPLE_AT_ONCE) as pool:
-        for _ in pool.map(ask, [(one, way) for one in words for way in ways(one)]):
+        for _ in pool.map(ask, [(one.words, way) for one in scenarios for way in ways(one.words)]):
             pass
 
 
