@@ -9,7 +9,7 @@ from flask import Flask
 from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat import cli, demo, look, security, settings, storage
+from chat import cli, demo, logs, look, request_id, security, settings, storage
 from chat.access import Owner, Visitors
 from chat.agents import door, is_demo, load_agents
 from chat.assets import Assets
@@ -57,7 +57,9 @@ def create_app(given: Settings | None = None) -> Flask:
     """The site, ready to serve. Raises SettingsError, one line, when a setting is wrong."""
     ours = _with_emulator(given or settings.load())
     key, store = secret_key(ours), storage.connect(ours)
-    agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE))
+    redaction = logs.install(ours.log_format, ours.log_level, [key, *settings.secrets(ours)])
+    agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE), redaction.learn)
+    redaction.know(agents.secrets)
     shown = Pictures(key, door(ours, "pictures"))
     app = Flask(__name__, static_folder=None)
     app.config.update(
@@ -82,7 +84,6 @@ def create_app(given: Settings | None = None) -> Flask:
         owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
         secret_key=key,
     )
-    security.keep_secrets_out_of_logs([key, *settings.secrets(ours), *agents.secrets])
     cli.init_app(app)
     errors.init_app(app)
     security.init_app(app, ours.public_url)
@@ -106,7 +107,8 @@ def create_app(given: Settings | None = None) -> Flask:
     static.init_app(app, version())
     ops.init_app(app, (ROOT / "docs" / "openapi.yaml").read_bytes())
     app.jinja_env.globals.update(moment=dates.moment, number=dates.number, in_language=language.in_language)
-    app.wsgi_app = _behind_proxies(app.wsgi_app, ours.trusted_proxies)  # type: ignore[method-assign]
+    proxied = _behind_proxies(app.wsgi_app, ours.trusted_proxies)
+    app.wsgi_app = request_id.numbered(proxied)  # type: ignore[method-assign]
     return app
 
 

@@ -18,13 +18,15 @@ from contextlib import contextmanager  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
+from gunicorn import glogging  # noqa: E402
 from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
 
-from chat import demo, settings  # noqa: E402
+from chat import demo, logs, settings  # noqa: E402
 from chat.agents import is_demo  # noqa: E402
 
 try:
     _ours = settings.load()
+    logs.install(_ours.log_format, _ours.log_level, settings.secrets(_ours))  # the app will know some more
     if is_demo(_ours) and not _ours.demo_url:
         # Here rather than in a worker: it outlives workers, and ends with this process.
         os.environ["DEMO_URL"], _emulator = demo.start()
@@ -73,6 +75,15 @@ class Worker(GeventWorker):  # type: ignore[misc]
             gevent.sleep(0.1)
 
 
+class Logger(glogging.Logger):  # type: ignore[misc]
+    """gunicorn's own lines, wherever its options send them, in the format of ours."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(logs.formatter(_ours.log_format))
+
+
 def services(worker: Any) -> Any:
     return worker.app.wsgi().extensions["chat"]
 
@@ -94,6 +105,8 @@ def worker_exit(server: Any, worker: Any) -> None:
 
 bind = f"{_ours.host}:{_ours.port}"
 worker_class = Worker
+logger_class = Logger
+loglevel = _ours.log_level
 workers = 1  # live answers are in the memory of one process
 worker_connections = 8000
 preload_app = True  # wrong settings end the start with one line, and the processes share their memory

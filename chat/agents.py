@@ -5,7 +5,7 @@ import json
 import re
 import ssl
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from chat.settings import Settings, SettingsError, named_secret
 from chat.vault import Vault
 from providers import PLATFORMS, Row, load
 from providers.base import Provider
-from providers.http import Http, Network
+from providers.http import Http, Network, no_secret
 from providers.options import AgentOptions
 
 
@@ -87,12 +87,15 @@ class _Card(BaseModel):
     suggestions: list[str] = Field([], max_length=8)
 
 
-def load_agents(settings: Settings, spend: Spend, vault: Vault) -> Agents:
+def load_agents(
+    settings: Settings, spend: Spend, vault: Vault, learn: Callable[[str], object] = no_secret
+) -> Agents:
     """The agents of this site. Raises SettingsError naming the setting, or the file, table and key.
 
     `spend` counts a question against an account's day (Storage.spend); `vault` keeps what accounts grant.
+    `learn` is told each token that a platform grants later.
     """
-    maker = _Maker(settings, spend, vault)
+    maker = _Maker(settings, spend, vault, learn)
     declared = maker.declared(settings.agents_file) if settings.agents_file else []
     covered = {agent.platform for agent in declared}
     single = [maker.single(platform) for platform in PLATFORMS if maker.is_offered(platform, covered)]
@@ -109,11 +112,13 @@ def is_demo(settings: Settings) -> bool:
 class _Maker:
     """Makes agents. Those of a platform share its pooled session, those of an account its budget."""
 
-    def __init__(self, settings: Settings, spend: Spend, vault: Vault) -> None:
+    def __init__(
+        self, settings: Settings, spend: Spend, vault: Vault, learn: Callable[[str], object]
+    ) -> None:
         self._settings = settings
         self._vault = vault
         self._spend = spend
-        self._doors = _doors(settings, PLATFORMS)
+        self._doors = _doors(settings, PLATFORMS, learn=learn)
         self._accounts: dict[str, Account] = {}
         self.secrets: set[str] = set()
 
@@ -138,7 +143,7 @@ class _Maker:
                 raise _half(
                     platform, _as_settings(platform, message), _given(self._settings, platform)
                 ) from None
-            name = key.upper() if key in Settings.model_fields else f"{platform}_{key}".upper()
+            name = (_setting_of(platform, key) or f"{platform}_{key}").upper()
             raise SettingsError(f"{name}: {message}. See config.example.env.") from None
 
     def declared(self, path: Path) -> list[Agent]:
@@ -202,8 +207,8 @@ class _Maker:
         """What the settings say about each option of a platform."""
         found = {}
         for name in _options(platform):
-            value = getattr(self._settings, f"{platform}_{name}", None)
-            value = getattr(self._settings, name, None) if value is None else value
+            setting = _setting_of(platform, name)
+            value = getattr(self._settings, setting) if setting else None
             if value is not None:
                 found[name] = value
         return found
@@ -214,12 +219,17 @@ def door(settings: Settings, name: str, connections: int = 100) -> Http:
     return _doors(settings, [name], connections)[name]
 
 
-def _doors(settings: Settings, names: Iterable[str], connections: int = 4000) -> dict[str, Http]:
+def _doors(
+    settings: Settings,
+    names: Iterable[str],
+    connections: int = 4000,
+    learn: Callable[[str], object] = no_secret,
+) -> dict[str, Http]:
     """One pooled session a platform."""
     bundle = str(settings.ca_bundle) if settings.ca_bundle else None
     network = Network(bundle, settings.upstream_proxy, connections)
     try:
-        return {name: Http(name, network) for name in names}
+        return {name: Http(name, network, learn) for name in names}
     except ssl.SSLError:
         raise SettingsError(f"CA_BUNDLE: {bundle} holds no certificate. Name a PEM file.") from None
 
@@ -227,6 +237,15 @@ def _doors(settings: Settings, names: Iterable[str], connections: int = 4000) ->
 def _options(platform: str) -> dict[str, Any]:
     fields: dict[str, Any] = load(platform).Options.model_fields
     return fields
+
+
+def _setting_of(platform: str, option: str) -> str | None:
+    """The setting an option has its default from: the platform's own, else one that all platforms share.
+
+    Where a platform has its own, no other may stand in: Wenxin's secret_key is not the key of this site.
+    """
+    own = f"{platform}_{option}"
+    return next((name for name in (own, option) if name in Settings.model_fields), None)
 
 
 def _given(settings: Settings, platform: str) -> list[str]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chat import doctor, settings, storage
 from chat.cli_words import counts, say
 from chat.findings import LANGUAGES, Finding
+from chat.redaction import Redaction
 from chat.settings import SettingsError
 from chat.storage import backup
 from chat.storage.backup import BackupError
@@ -66,8 +67,10 @@ _in_language = click.option(
 @_in_language
 def examine(ask: bool, is_json: bool, lang: str) -> None:
     """Look at the set-up and say what to do about it. Exits with 0 (all well), 1 (warnings), 2 (failures)."""
-    found = doctor.examine(ask)
-    click.echo(_as_json(found, lang) if is_json else "\n".join(_line(one, lang) for one in found))
+    redaction = Redaction()
+    found = doctor.examine(ask, redaction)
+    told = _as_json(found, lang) if is_json else "\n".join(_line(one, lang) for one in found)
+    click.echo(redaction.blank_known(told))
     raise SystemExit(max(EXIT[one.level] for one in found))
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from chat import doctor_agents, settings
 from chat.agents import Agents, is_demo, load_agents
 from chat.findings import Finding
+from chat.redaction import Redaction
 from chat.settings import INSTANCE, Settings, SettingsError
 from chat.storage import Storage, file_of
 from chat.storage.migrations import NEWEST
@@ -42,14 +43,20 @@ class Check:
     run: Callable[[Site], Iterable[Finding]]
 
 
-def examine(asks: bool = False) -> list[Finding]:
-    """Everything there is to say about the set-up of this site. Makes and changes nothing."""
+def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Finding]:
+    """Everything there is to say about the set-up of this site. Makes and changes nothing.
+
+    `redaction` is told the secrets of the set-up.
+    """
+    redaction = redaction or Redaction()
     try:
         ours = settings.load()
     except SettingsError as error:
         return [wrong_setting(str(error))]
+    redaction.know(settings.secrets(ours))
     try:
-        agents = None if is_demo(ours) else load_agents(ours, _unlimited, _vault(ours))
+        agents = None if is_demo(ours) else load_agents(ours, _unlimited, _vault(ours), redaction.learn)
+        redaction.know(agents.secrets if agents else ())
         found = [Finding("settings_ok" if agents else "demo", "settings")]
     except SettingsError as error:
         agents, found = None, [wrong_setting(str(error))]

@@ -24,10 +24,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The answer ended early. `code` is a reason of the HTTP contract, `retry_after` in seconds."""
+    """The answer ended early. `code` is a reason of the HTTP contract, `retry_after` in seconds, `id` the
+    request it was asked in.
+    """
 
     code: str
     retry_after: float | None = None
+    id: str | None = None
 
 
 Entry = Event | Finished | Failed

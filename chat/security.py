@@ -1,7 +1,5 @@
-"""Headers on every answer, refusal of cross-site requests, and a log that holds no secret."""
+"""Headers on every answer, and refusal of cross-site requests."""
 
-import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -60,34 +58,3 @@ def _origin(url: str) -> str:
     with suppress(UnicodeError):  # what is no name of a host equals no origin
         host = host.encode("idna").decode()
     return f"{parts.scheme}://{host}"
-
-
-class Redaction(logging.Filter):
-    """Blanks out known secrets in whatever is logged: the last lock, should one slip through."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        super().__init__()
-        self._secrets = sorted({one for one in secrets if len(one) >= 8}, key=len, reverse=True)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = self._blank(record.exc_text)
-        record.msg, record.args = self._blank(text), None
-        return True
-
-    def _blank(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
-
-def keep_secrets_out_of_logs(secrets: Iterable[str]) -> None:
-    """Sends the log to standard error, redacted."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    redaction = Redaction(secrets)
-    for name in (None, "gunicorn.error", "gunicorn.access"):  # these two have handlers of their own
-        for handler in logging.getLogger(name).handlers:
-            handler.addFilter(redaction)

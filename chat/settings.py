@@ -1,6 +1,7 @@
 """The settings model: the only reader of the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +85,14 @@ class Settings(BaseSettings):
     time_zone: str = _setting(
         "Asia/Shanghai", "site", "Time zone of the times on the page, such as Asia/Shanghai",
         "页面上时间所用的时区，如 Asia/Shanghai",
+    )  # fmt: skip
+    log_format: Literal["text", "json"] = _setting(
+        "text", "site", "How the log is written: text, or json with one object a line",
+        "日志格式：text 为文本，json 为每行一个对象",
+    )  # fmt: skip
+    log_level: Literal["debug", "info", "warning"] = _setting(
+        "info", "site", "What the log holds: warning (faults only), info or debug",
+        "日志详细程度：warning（仅故障）、info 或 debug",
     )  # fmt: skip
 
     accent_color: str | None = _setting(
@@ -317,9 +326,12 @@ def named_secret(name: str) -> str | None:
 
 
 def secrets(settings: Settings) -> list[str]:
-    """All secrets that are set, to be kept out of logs."""
+    """All secrets that are set, to be kept out of logs; of a list of them, named or not, also each."""
     values = [getattr(settings, name) for name in Settings.model_fields]
-    return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    whole = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    parts = [part.strip() for one in whole for part in re.split(r"[,;\n]", one)]
+    values_of_names = [re.split("[:=]", part, maxsplit=1)[-1].strip() for part in parts]
+    return list(dict.fromkeys([*whole, *parts, *values_of_names]))
 
 
 def _is_secret(field: FieldInfo) -> bool:

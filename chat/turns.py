@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from chat import cures
+from chat import cures, request_id
 from chat.access import Visitors
 from chat.agents import Agent
 from chat.draft import Draft, legible
@@ -175,11 +175,13 @@ class _Run:
     is_resumed: bool
     language: str
     health: Health
+    request: str | None = field(default_factory=request_id.current)
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
 
     def work(self) -> None:
         """Reads the provider to its end, whatever that is. Raises nothing."""
+        request_id.work_for(self.request)
         try:
             entry, state = self._read()
         except Stopped:
@@ -188,10 +190,10 @@ class _Run:
             log.warning("answer %s: %s", self.stored.answer_id, cures.told(error, self.language))
             self.draft.trace = error.trace or self.draft.trace
             self.health.note(self.agent.id, error)
-            entry, state = Failed(error.reason, error.retry_after), self._failed_state
+            entry, state = Failed(error.reason, error.retry_after, self.request), self._failed_state
         except Exception:
             log.exception("answer %s: a fault of ours", self.stored.answer_id)
-            entry, state = Failed(Unexpected.reason), "failed"
+            entry, state = Failed(Unexpected.reason, id=self.request), "failed"
         self._end(entry, state)
 
     @property

@@ -128,7 +128,8 @@ class Wire:
 
     def _encode(self, position: int, entry: Entry | None) -> bytes:
         if isinstance(entry, Failed):
-            return _event(position, "error", problem(self._sentence(entry), entry.code, entry.retry_after))
+            told = problem(self._sentence(entry), entry.code, entry.retry_after, entry.id)
+            return _event(position, "error", told)
         name = NAMES.get(type(entry))
         if entry is None or name is None:
             return b""
@@ -152,10 +153,14 @@ def ending(answer: Answer) -> Finished | Failed:
     return Failed(answer.code or "unavailable")
 
 
-def problem(sentence: str, code: str, retry_after: float | None = None) -> dict[str, Any]:
-    """The one shape of an error: a sentence for the person, a reason for the program."""
-    told = {"error": sentence, "code": code}
-    return told if retry_after is None else {**told, "retry_after": retry_after}
+def problem(
+    sentence: str, code: str, retry_after: float | None = None, number: str | None = None
+) -> dict[str, Any]:
+    """The one shape of an error: a sentence for the person, a reason for the program, the number of the
+    request for the owner.
+    """
+    told = {"error": sentence, "code": code, "retry_after": retry_after, "id": number}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _event(position: int, name: str, data: dict[str, Any]) -> bytes:

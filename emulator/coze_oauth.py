@@ -16,7 +16,7 @@ from emulator.accounts import DEMO, CozeToken
 from emulator.coze_checks import bearer
 from emulator.coze_jwt import Forged, claims_of
 from emulator.coze_store import store
-from emulator.state import here
+from emulator.state import here, known_as
 
 bp = Blueprint("coze_oauth", __name__)
 
@@ -158,7 +158,7 @@ def _refreshed(body: dict[str, Any]) -> str:
 
 
 def _check_secret() -> None:
-    if bearer() != DEMO["COZE_OAUTH_CLIENT_SECRET"]:
+    if known_as(bearer()) != DEMO["COZE_OAUTH_CLIENT_SECRET"]:
         raise OAuthRefused("invalid_client", "invalid client: client_secret", 401)
 
 

@@ -9,7 +9,7 @@ from emulator.accounts import COZE_TOKENS, CozeToken
 from emulator.coze_format import Refused
 from emulator.coze_run import Run
 from emulator.faults import OncePerQuestion
-from emulator.state import here
+from emulator.state import here, known_as
 
 Message = dict[str, Any]
 
@@ -85,7 +85,7 @@ class CozeStore:
         if value in self.issued:
             token, until = self.issued[value]
             return token if time.time() < until else None
-        token_of_demo = COZE_TOKENS.get(value)
+        token_of_demo = COZE_TOKENS.get(known_as(value))
         return token_of_demo if token_of_demo and not token_of_demo.is_expired else None
 
     def new_conversation(self, owner: str, bot_id: str = "") -> Conversation:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, redirect, request
+from flask import Response, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
 from emulator.control import OWN
@@ -15,7 +15,7 @@ PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0} зљСе
 
 
 def ordered(words: Words, error_body: Callable[[int], dict[str, Any]]) -> ResponseReturnValue | None:
-    """Obeys !http !html !nothing !garbage !redirect; `error_body` is the platform's JSON for a status."""
+    """Obeys !http !html !nothing !garbage !redirect !leaky; `error_body` is its JSON for a status."""
     if words.has("http"):
         status = int(words.number("http", 500))
         return Response(
@@ -28,6 +28,9 @@ def ordered(words: Words, error_body: Callable[[int], dict[str, Any]]) -> Respon
         return Response(b"", int(words.number("nothing", 200)))
     if words.has("garbage"):
         return Response('{"code":0,"msg":"","data":{"id":"74800', 200, mimetype="application/json")
+    if words.has("leaky"):
+        carried = " ".join((request.headers.get("Authorization", "").split(" ")[-1], *request.args.values()))
+        return jsonify(_with(error_body(500), f" for {carried}")), 500
     if words.has("redirect"):
         return redirect(f"{_another_host()}{OWN}/elsewhere")
     return None
@@ -45,6 +48,13 @@ def _another_host() -> str:
     here = urlsplit(request.host_url)
     name = "localhost" if here.hostname != "localhost" else "127.0.0.1"
     return f"{here.scheme}://{name}:{here.port}"
+
+
+def _with(told: dict[str, Any], more: str) -> dict[str, Any]:
+    """A JSON object with this at the end of each of its texts."""
+    longer = {name: value + more for name, value in told.items() if isinstance(value, str)}
+    inner = {name: _with(value, more) for name, value in told.items() if isinstance(value, dict)}
+    return {**told, **longer, **inner}
 
 
 class OncePerQuestion:

@@ -7,7 +7,7 @@ from uuid import uuid4
 from flask import request
 
 from emulator.accounts import HUAWEI_AGENTS, HUAWEI_KEYS, HuaweiAgent
-from emulator.state import here, violation
+from emulator.state import here, known_as, violation
 
 ROLES = ("user", "assistant", "tool")
 VARIABLE_KINDS = ("common_variables", "sensitive_variables")
@@ -75,7 +75,7 @@ def unknown_agent() -> HuaweiRefused:
 def agent_of(agent_id: str) -> HuaweiAgent:
     """The agent of this address, when the caller's key may call it."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    owner = HUAWEI_KEYS.get(key) if scheme == "Bearer" and key.startswith("sk-") else None
+    owner = HUAWEI_KEYS.get(known_as(key)) if scheme == "Bearer" and key.startswith("sk-") else None
     if owner is None:
         raise unauthorized()
     agent = HUAWEI_AGENTS.get(agent_id)

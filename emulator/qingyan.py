@@ -17,7 +17,7 @@ from emulator.playing import respond
 from emulator.qingyan_plan import Plan
 from emulator.qingyan_store import Conversation, QingyanStore, Turn, new_id
 from emulator.speech import compose, gap_s
-from emulator.state import here, note, violation
+from emulator.state import here, known_as, note, violation
 from emulator.stream import Cut, Step, Wait, framed, seconds_of, told
 from emulator.words import Words, read
 
@@ -67,7 +67,7 @@ def _signed(call: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseRet
 @bp.post("/get_token")
 def get_token() -> ResponseReturnValue:
     body = _body()
-    api_key, secret = body.get("api_key"), body.get("api_secret")
+    api_key, secret = known_as(body.get("api_key")), known_as(body.get("api_secret"))
     key = QINGYAN_KEYS.get(api_key) if isinstance(api_key, str) else None
     if key is None or secret != key.secret or key.state == "deleted":
         raise Refused(1002, "api_key or api_secret error")

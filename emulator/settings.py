@@ -1,6 +1,6 @@
 """The switches of an emulator: pace, limits and variants, set at the start or while it runs."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass
@@ -11,6 +11,7 @@ class EmulatorSettings:
     pieces: int = 40  # in so many pieces
     silence_s: float = 3600.0  # how long !silent and other endless waits last
     poll_interval_s: float = 1.0  # polling one chat faster than this is recorded as a violation
+    aliases: dict[str, str] = field(default_factory=dict)  # other credentials for those of accounts.py
 
     coze_work_s: float = 2.2  # a polled chat is in_progress so long
     coze_qps: float = 20.0  # chat, retrieve and list together, per account; 0: no limit

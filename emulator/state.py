@@ -49,6 +49,11 @@ def entry() -> Entry:
     return cast(Entry, g.journal_entry)
 
 
+def known_as(credential: Any) -> Any:
+    """The demo credential that this one stands for, if it is an alias; else itself."""
+    return here().settings.aliases.get(credential, credential) if isinstance(credential, str) else credential
+
+
 def note(**ids: Any) -> None:
     """Writes ids into the current entry: `note(chat_id=…, conversation_id=…)`."""
     entry().ids.update({name: str(value) for name, value in ids.items()})

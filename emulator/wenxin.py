@@ -17,7 +17,7 @@ from emulator.control import OWN
 from emulator.faults import ordered
 from emulator.playing import respond
 from emulator.speech import compose
-from emulator.state import here, note, violation
+from emulator.state import here, known_as, note, violation
 from emulator.stream import Cut, Step, Wait, framed
 from emulator.wenxin_plan import Plan
 from emulator.words import Words, read
@@ -88,7 +88,7 @@ def token() -> ResponseReturnValue:
     agent = WENXIN_AGENTS.get(request.values.get("client_id", ""))
     if agent is None:
         return _client_refused("invalid_client", "unknown client id")
-    if agent.secret != request.values.get("client_secret"):
+    if agent.secret != known_as(request.values.get("client_secret")):
         return _client_refused("invalid_client", "Client authentication failed")
     life_s, ends = 2_592_000, int(time.time()) + 2_592_000
     return jsonify(
@@ -166,7 +166,7 @@ def _app_id() -> str:
     """Whoever calls, by the two keys in the query and by nothing else."""
     app_id = request.args.get("appId", "")
     agent = WENXIN_AGENTS.get(app_id)
-    if agent is None or request.args.get("secretKey") != agent.secret:
+    if agent is None or known_as(request.args.get("secretKey")) != agent.secret:
         raise Refused(1116)
     if not agent.is_online:
         raise Refused(1006)

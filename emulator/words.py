@@ -25,6 +25,7 @@ the same everywhere; a platform may add words of its own, named in the docstring
     !expired        the token is refused once, then good        !unauthorized   always refused
     !unpublished    the agent is not published                  !unknown   there is no such agent
     !code X         refused with the platform's error code X    !late-code X    the same after acceptance
+    !leaky          refused with HTTP 500 and a text that repeats the caller's credentials
     !http N         status N with the platform's JSON error     !html N    status N with an HTML page
     !nothing N      status N and an empty body                  !garbage   200 and JSON that breaks off
     !json-error     200 and a JSON error where a stream was asked for

@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from emulator.accounts import YUANQI_AGENTS, YUANQI_TOKENS
-from emulator.state import here, violation
+from emulator.state import here, known_as, violation
 
 AT_ONCE = 10
 MOST_MESSAGES = 40
@@ -39,7 +39,7 @@ class YuanqiBooks:
 def checked() -> tuple[str, dict[str, Any]]:
     """The account and the body of the current request, when nothing is wrong with them."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    account = YUANQI_TOKENS.get(token)
+    account = YUANQI_TOKENS.get(known_as(token))
     if account is None or not request.headers["Authorization"].startswith("Bearer "):
         raise YuanqiRefused(401, "token is missing or invalid")
     if here().settings.yuanqi_x_source and request.headers.get("X-Source") != "openapi":

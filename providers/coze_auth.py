@@ -135,6 +135,7 @@ class WebApp:
         kept = self._vault.load(self._name)
         if kept is None or not self._is_good(kept, refused):
             kept = self._renewed(refused)
+        self._http.learn(str(kept["access_token"]))  # granted before a restart, it is news
         return str(kept["access_token"])
 
     def _renewed(self, refused: str | None) -> dict[str, Any]:
@@ -174,6 +175,9 @@ def _grant(door: Http, base: str, bearer: str, body: dict[str, Any]) -> dict[str
     if not isinstance(told, dict):
         raise Unexpected("the token endpoint sent no object", provider=door.provider)
     if isinstance(told.get("access_token"), str) and isinstance(told.get("expires_in"), int):
+        for name in ("access_token", "refresh_token"):
+            if isinstance(told.get(name), str):
+                door.learn(told[name])
         return told
     raise _refusal(told, response.status, door.provider)
 

@@ -18,6 +18,8 @@
 that belongs to `error.reason`, one of the codes of the HTTP contract.
 """
 
+import re
+
 
 class ProviderError(Exception):
     """Base of all. `code` and `trace` are the platform's own; `retry_after` is in seconds."""
@@ -36,7 +38,8 @@ class ProviderError(Exception):
         super().__init__(message)
         self.provider = provider
         self.code = code
-        self.trace = trace
+        # An id and nothing else: it is stored, and a sentence in its place might repeat a key.
+        self.trace = trace if trace and re.fullmatch(r"[\w.:-]{1,100}", trace) else None
         self.retry_after = retry_after
 
     def __str__(self) -> str:

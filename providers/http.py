@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,7 +32,7 @@ from providers.errors import (
 )
 from providers.wire import Adapter, Network, Wire
 
-__all__ = ["STATUS", "Http", "Network", "Response", "parse_json", "refusal", "retry_after"]
+__all__ = ["STATUS", "Http", "Network", "Response", "no_secret", "parse_json", "refusal", "retry_after"]
 
 CONNECT_S = 10.0
 READS = 64  # at once; a crowd of polls in one breath would hold up everybody else in the process
@@ -126,14 +126,20 @@ class Response:
         return parse_json(self.read(), self.provider)
 
 
+def no_secret(token: str) -> None:
+    """Learns nothing: for whoever keeps no log."""
+
+
 class Http:
     """The door to one platform.
 
     Shared by all threads; keeps connections but no cookies, follows no redirects, reads no environment.
+    `learn` is told each token that a platform grants, so that logs can leave it out.
     """
 
-    def __init__(self, provider: str, network: Network) -> None:
+    def __init__(self, provider: str, network: Network, learn: Callable[[str], object] = no_secret) -> None:
         self.provider = provider
+        self.learn = learn
         self._adapter = Adapter(network)
         self._seats = threading.Semaphore(READS)
         # urllib3 logs addresses with their queries, and in those are some platforms' secrets.

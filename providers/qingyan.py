@@ -298,6 +298,7 @@ class Qingyan:
         secret = text(result.get("access_token"))
         if not secret:
             raise Unexpected("gave no access_token", provider=NAME)
+        self._http.learn(secret)
         return tokens.Token(secret, seconds(result.get("expires_in"), 3600.0))
 
 

@@ -127,8 +127,10 @@ class Wenxin:
             )
         if response.status >= 400:
             raise refusal(response, "")
-        if not text(told.get("access_token")):
+        granted = text(told.get("access_token"))
+        if not granted:
             raise Unexpected("gave no access_token", provider=NAME)
+        self._http.learn(granted)
 
     def _answered(self, turn: Turn, answer: Answer) -> Iterator[Event]:
         if turn.streaming:

@@ -289,3 +289,14 @@ def test_an_agent_that_was_taken_away_leaves_its_conversations(two_agents: Site)
     assert page.status_code == 200 and "remember me" in page.text
     refused = visitor.ask("are you there?")
     assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+
+
+def test_the_site_s_own_key_is_no_platform_s(offer: Offer) -> None:
+    """Wenxin's option has the name of our own setting."""
+    document = '[[agents]]\nid = "w"\nplatform = "wenxin"\napp_id = "EmuAgentAAAAAAAAAAAAAAAAAAAAAA01"\n'
+    assert "secret_key: Field required" in refusal(offer, document, SECRET_KEY=KEY)
+
+
+def test_a_wrong_secret_key_is_named_by_its_setting(offer: Offer) -> None:
+    wrong = refusal(offer, None, SECRET_KEY=KEY, WENXIN_APP_ID="a", WENXIN_SECRET_KEY="two words")
+    assert wrong.startswith("WENXIN_SECRET_KEY: a token is one word")

@@ -116,7 +116,7 @@ def test_sentences_come_in_the_visitor_s_language(alice: Visitor) -> None:
 def test_wrong_addresses_say_so(site: Site, method: str, path: str, status: int) -> None:
     response = requests.request(method, site.url + path, timeout=10)
     assert response.status_code == status
-    assert set(response.json()) == {"error", "code"}
+    assert set(response.json()) == {"error", "code", "id"}
 
 
 def assert_problem(response: requests.Response, status: int, code: str) -> None:
@@ -124,4 +124,4 @@ def assert_problem(response: requests.Response, status: int, code: str) -> None:
     body = response.json()
     assert body["code"] == code
     assert len(body["error"]) > 5
-    assert set(body) <= {"error", "code", "retry_after"}
+    assert set(body) <= {"error", "code", "retry_after", "id"}

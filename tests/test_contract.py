@@ -489,7 +489,7 @@ def test_the_site_tells_it_by_the_codes_of_its_contract_and_keeps_the_question(
     if ends == "done":
         assert got["told"]["replies"]
     else:
-        assert set(got["told"]) <= {"error", "code", "retry_after"} and got["told"]["error"]
+        assert set(got["told"]) <= {"error", "code", "retry_after", "id"} and got["told"]["error"]
     if way == "stream":
         assert got["ends"] == ["done" if ends == "done" else "error"]
 

@@ -5,6 +5,7 @@ what a browser gets is a page that says the same.
 """
 
 import base64
+import html
 import importlib
 import pkgutil
 import re
@@ -220,6 +221,7 @@ def test_a_browser_gets_a_page_that_says_the_same(site: Site, failing: Failure) 
     assert response.headers["Cache-Control"] == "no-store"
     assert re.search(r'<html[^>]* lang="zh', response.text)
     assert any("\u4e00" <= char <= "\u9fff" for char in response.text)
+    assert (response.headers["X-Request-Id"] in response.text) == (failing.status >= 500)
     assert_nothing_inside_shows(response.text)
 
 
@@ -229,7 +231,7 @@ def test_a_platform_s_failure_has_the_one_shape(site: Site, question: str, code:
     assert_shape(visitor.ask(question), CONTRACT[code], code)
     told = list(visitor.hear(question))[-1]
     assert (told.name, told.data["code"]) == ("error", code)
-    assert set(told.data) <= {"error", "code", "retry_after"}
+    assert set(told.data) <= {"error", "code", "retry_after", "id"} and f"[{told.data['id']}]" in site.log
 
 
 def test_a_platform_that_is_slow_or_asked_too_often_has_the_one_shape(
@@ -272,7 +274,22 @@ def test_a_fault_of_ours_has_the_one_shape_and_tells_nothing(
     visitor = Visitor(site.url)
     for response in (visitor.ask("a secret question"), visitor.get("/c/x", headers={"Accept": "*/*"})):
         assert_shape(response, 500, "unexpected")
+        assert re.search(rf"ERROR chat.web \[{response.json()['id']}\]: a fault of ours", site.log)
     assert "a secret question" not in site.log
+
+
+def test_a_fault_s_page_gives_the_owner_s_number(emulator: Emulator, start_site: Callable[..., Site]) -> None:
+    site = start_site(**coze(emulator))
+    with closing(sqlite3.connect(site.folder / "instance" / "chat.db")) as database:
+        database.executescript("DROP TABLE answers; DROP TABLE conversations")
+    for wish, told in (("zh", "编号"), ("en", "Tell the site's owner this number:")):
+        headers = {**HTML, "Accept-Language": wish, "X-Request-Id": "mine0000"}
+        response = requests.get(f"{site.url}/c/x", headers=headers, timeout=10)
+        number = response.headers["X-Request-Id"]
+        assert response.status_code == 500 and number != "mine0000"
+        assert told in html.unescape(response.text) and number in response.text
+        assert f"[{number}]" in site.log
+    assert "mine0000" not in site.log
 
 
 @pytest.mark.parametrize("code", CONTRACT)
@@ -306,7 +323,8 @@ def assert_shape(response: requests.Response, status: int, code: str) -> None:
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["Cache-Control"] == "no-store"
     body = response.json()
-    assert set(body) <= {"error", "code", "retry_after"}
+    assert set(body) <= {"error", "code", "retry_after", "id"}
+    assert re.fullmatch(r"[2-9a-z]{8}", body["id"]) and response.headers["X-Request-Id"] == body["id"]
     assert body["code"] == code and len(body["error"]) >= 5
     assert ("Retry-After" in response.headers) == ("retry_after" in body)
     assert_nothing_inside_shows(response.text)

@@ -28,10 +28,10 @@ def web_app(emulator: Emulator) -> dict[str, object]:
     }
 
 
-def authorise(site: Site) -> requests.Response:
+def authorise(site: Site, owner: tuple[str, str] = OLIVIA) -> requests.Response:
     """The owner's browser: our start, Coze's consent, our callback."""
     browser = requests.Session()
-    browser.auth = OLIVIA
+    browser.auth = owner
     there = browser.get(f"{site.url}/oauth/coze/start", allow_redirects=False, timeout=10)
     assert there.status_code == 302
     back = requests.get(there.headers["Location"], allow_redirects=False, timeout=10)

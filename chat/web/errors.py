@@ -9,6 +9,7 @@ from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from chat import request_id
 from chat.limits import CHINA
 from chat.refusals import FileRefusal, PictureRefusal, Refusal
 from chat.storage.reaching import RETRY_S, StorageRefusal, is_trouble
@@ -107,10 +108,11 @@ def answer(
 ) -> Response:
     """The response for a reason of the contract; `said` where its usual sentence would be wrong."""
     status, said = status or STATUS[code], said or sentence(code, retry_after)
+    number = request_id.current()
     if wants_html():
-        response = Response(render_template("error.html", status=status, sentence=said))
+        response = Response(render_template("error.html", status=status, sentence=said, number=number))
     else:
-        response = jsonify(problem(said, code, retry_after))
+        response = jsonify(problem(said, code, retry_after, number))
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     if retry_after is not None:
