@@ -17,10 +17,12 @@ from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
+from chat.streams import Streams
 from chat.storage import Storage
 from chat.storage.searching import Search
 from chat.turns import Turns
 from chat.uploads import Uploads
+from chat.visitor_limits import VisitorLimits
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Services:
     agents: Agents
     introductions: Introductions
     visitors: Visitors
+    limits: VisitorLimits
+    streams: Streams
     uploads: Uploads
     look: Look
     assets: Assets
@@ -62,7 +66,9 @@ class Services:
             self.storage.engine.dispose(close=False)  # connections from before a fork are the parent's
             worker = secrets.token_hex(8)
             saver = Saver(self.storage)
-            self._turns = Turns(self.settings, self.storage, self.runs, saver, self.visitors, worker)
+            self._turns = Turns(
+                self.settings, self.storage, self.runs, saver, self.visitors, self.limits, worker
+            )
             self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker)
             self._keeper.start()
             self.introductions.refresh()

@@ -3,18 +3,23 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from chat import cures
 from chat.access import Visitors
 from chat.agents import Agent
+from chat.bounds import CUT, Bounds
 from chat.draft import Draft, legible
+from chat.refusals import LiveRefusal
 from chat.runs import Failed, Finished, Log, Runs
 from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Answer, Place, Question, Storage
+from chat.visitor_limits import VisitorLimits
 from providers.base import (
     Accepted,
     Attachment,
@@ -30,14 +35,12 @@ from providers.base import (
 )
 from providers.errors import EmptyAnswer, ProviderError, Unexpected
 
-LARGEST_ANSWER = 8_000_000  # characters; nobody reads more, and memory is finite
-
 log = logging.getLogger("chat.turns")
 
 
 @dataclass(frozen=True)
 class Inquiry:
-    """A question on its way to an agent. `streaming` says whether somebody reads along.
+    """A question on its way to an agent, from an `address`. `streaming` says whether somebody reads along.
 
     In the conversation it comes `after` an answer, or `instead` of an answer's question; else it is the next.
     """
@@ -50,6 +53,7 @@ class Inquiry:
     attachments: tuple[Attachment, ...] = ()
     after: str | None = None
     instead: str | None = None
+    address: str = ""
 
     @property
     def place(self) -> Place | None:
@@ -63,9 +67,20 @@ class Turns:
     """Begins answers. `worker` is the id of this process."""
 
     def __init__(
-        self, settings: Settings, storage: Storage, runs: Runs, saver: Saver, visitors: Visitors, worker: str
+        self,
+        settings: Settings,
+        storage: Storage,
+        runs: Runs,
+        saver: Saver,
+        visitors: Visitors,
+        limits: VisitorLimits,
+        worker: str,
     ) -> None:
         self._timeout_s = settings.chat_timeout_s
+        self._most_live = settings.visitor_live_answers
+        self._most_chars = settings.max_answer_chars
+        self._limits = limits
+        self._live: Counter[str] = Counter()
         self._language = settings.default_language
         self._storage = storage
         self._runs = runs
@@ -78,10 +93,15 @@ class Turns:
         """Stores a question and begins to answer it. Returns at once, with the log to follow; when nobody
         reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
-        Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's), busy.
+        Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's), busy,
+        rate_limited; what is refused uses nothing up.
         """
         files = [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments]
+        visitor = inquiry.visitor
         with self._one_at_a_time:
+            self._limits.check(visitor, inquiry.address)
+            if self._most_live and self._live[visitor] >= self._most_live:
+                raise LiveRefusal("rate_limited", f"{self._live[visitor]} live answers", retry_after=5)
             stored = self._storage.ask(
                 inquiry.visitor,
                 inquiry.agent.id,
@@ -90,6 +110,8 @@ class Turns:
                 self._worker,
                 files,
             )
+            self._limits.ask(visitor, inquiry.address)
+            self._live[visitor] += 1
             time.sleep(0)  # after each, whatever else is ready: a crowd at the door stops nobody inside
         return stored, self._begin(inquiry, stored)
 
@@ -98,6 +120,8 @@ class Turns:
         stored = self._storage.adopt(answer, self._worker)
         if stored is not None:
             inquiry = Inquiry(answer.conversation.visitor, agent, answer.question)
+            with self._one_at_a_time:
+                self._live[inquiry.visitor] += 1
             self._begin(inquiry, stored, Draft.of(answer))
         return stored is not None
 
@@ -105,14 +129,31 @@ class Turns:
         journal, stop = self._runs.open(stored.answer_id, is_resumed=held is not None)
         turn = self._turn(inquiry, stored, stop)
         draft = held or Draft()
-        resumed, language = bool(held), self._language
-        run = _Run(self._storage, self._saver, inquiry.agent, stored, turn, journal, draft, resumed, language)
+        run = _Run(
+            self._storage,
+            self._saver,
+            inquiry.agent,
+            stored,
+            turn,
+            journal,
+            draft,
+            Bounds(draft, self._most_chars),
+            held is not None,
+            self._language,
+            partial(self._ended, inquiry.visitor),
+        )
         self._saver.add(stored.answer_id, draft)
         if inquiry.streaming:
             threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
         else:
             run.work()
         return journal
+
+    def _ended(self, visitor: str) -> None:
+        with self._one_at_a_time:
+            self._live[visitor] -= 1
+            if self._live[visitor] <= 0:
+                del self._live[visitor]
 
     def _turn(self, inquiry: Inquiry, stored: Question, stop: Stop) -> Turn:
         return Turn(
@@ -140,8 +181,10 @@ class _Run:
     turn: Turn
     journal: Log
     draft: Draft
+    bounds: Bounds
     is_resumed: bool
     language: str
+    ended: Callable[[], None]
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
 
@@ -169,15 +212,28 @@ class _Run:
             for event in map(legible, events):
                 if isinstance(event, Done):
                     return self._finished(event)
-                self._time_thoughts(event)
-                self.draft.take(event)
-                if isinstance(event, Accepted):
-                    self._note_accepted()
-                else:
-                    self.journal.append(event)
-                if self.draft.size > LARGEST_ANSWER:
-                    raise Unexpected("an answer without end", provider=self.agent.platform)
+                self._note(event)
+                if self.bounds.are_reached:
+                    return self._cut(events)
         raise Unexpected("its provider ended without Done", provider=self.agent.platform)
+
+    def _note(self, event: Event) -> None:
+        for one in self.bounds.within(event):
+            self._time_thoughts(one)
+            self.draft.take(one)
+            if isinstance(one, Accepted):
+                self._note_accepted()
+            else:
+                self.journal.append(one)
+
+    def _cut(self, events: Iterator[Event]) -> tuple[Finished | Failed, str]:
+        """Ends an answer that is too long, at the platform too, and keeps what came of it."""
+        log.warning("answer %s: cut after %d characters", self.stored.answer_id, self.draft.size)
+        self.turn.stop.request()
+        with suppress(Stopped, ProviderError):
+            for _ in events:
+                pass
+        return Finished(CUT, self.draft.replies), "done"
 
     def _time_thoughts(self, event: Event) -> None:
         """Says how long the agent has thought, when it begins to speak."""
@@ -217,6 +273,7 @@ class _Run:
         reason = entry.finish_reason if isinstance(entry, Finished) else None
         columns = {**self.draft.columns(), "code": code, "finish_reason": reason}
         self.saver.end(self.stored.answer_id, state, columns)
+        self.ended()
         self.journal.append(entry)
         log.info(
             "answer %s: %s by %s, %d characters in %.1f s, chat %s, trace %s",

@@ -25,6 +25,7 @@ from chat.storage import Answer, Place, Question, Storage
 from chat.storage.models import Worker, now
 from chat.turns import Inquiry, Turns
 from chat.vault import Vault
+from chat.visitor_limits import VisitorLimits
 from tests.conftest import Emulator
 
 KEY = "a-key-of-the-tests-0123456789"
@@ -71,7 +72,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         store, runs = storage.connect(settings), Runs()
         agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
         saver = Saver(store)
-        turns = Turns(settings, store, runs, saver, Visitors(KEY), worker)
+        turns = Turns(settings, store, runs, saver, Visitors(KEY), VisitorLimits("0", 1), worker)
         keeper = Keeper(store, saver, turns, agents, worker)
         begun.append(Process(store, saver, runs, turns, agents, keeper, worker))
         return begun[-1]

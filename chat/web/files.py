@@ -1,12 +1,14 @@
 """Files that come with a question: sent here first, fetched from here by platforms that take addresses."""
 
+from functools import partial
+
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import FileStorage
 
 from chat.agents import Agent
 from chat.refusals import Refusal
 from chat.web import services
-from chat.web.visitors import visitor
+from chat.web.visitors import address, visitor
 
 bp = Blueprint("files", __name__)
 
@@ -35,4 +37,5 @@ def fetch(key: str) -> Response:
 def keep(agent: Agent, sent: FileStorage) -> dict[str, object]:
     """Stores a file of the request at hand for the visitor. Raises Refusal as Uploads.keep."""
     data = sent.stream.read(services().uploads.most_bytes + 1)
-    return services().uploads.keep(visitor(), sent.filename or "", data, agent)
+    count = partial(services().limits.send, visitor(), address())
+    return services().uploads.keep(visitor(), sent.filename or "", data, agent, count)
