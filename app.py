@@ -20,8 +20,8 @@ from chat.runs import Runs
 from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
-from chat.streams import PER_ADDRESS, Streams
 from chat.storage.searching import Search
+from chat.streams import PER_ADDRESS, Streams
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
 from chat.visitor_limits import VisitorLimits

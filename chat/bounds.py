@@ -66,7 +66,7 @@ class Bounds:
 
 def _shortened(event: Beside) -> Beside:
     """The event with its long texts cut."""
-    long = {
+    long: dict[str, Any] = {
         one.name: value[:most]
         for one in fields(event)
         if (most := CHARS.get(one.name)) and len(value := getattr(event, one.name) or "") > most

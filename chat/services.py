@@ -17,9 +17,9 @@ from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
-from chat.streams import Streams
 from chat.storage import Storage
 from chat.storage.searching import Search
+from chat.streams import Streams
 from chat.turns import Turns
 from chat.uploads import Uploads
 from chat.visitor_limits import VisitorLimits

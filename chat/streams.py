@@ -11,7 +11,7 @@ RETRY_AFTER_S = 10.0
 
 
 class Streams:
-    """Gives a place to each stream: `most` in all, and `per_address` to one address, None for no such limit."""
+    """Gives a place to each stream: `most` in all, `per_address` to one address; None: no such limit."""
 
     def __init__(self, most: int, per_address: int | None = PER_ADDRESS) -> None:
         self._most = most

@@ -6,11 +6,13 @@ from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import FileStorage
 
 from chat.agents import Agent
+from chat.export import safe_filename
 from chat.refusals import Refusal
 from chat.web import services
 from chat.web.visitors import address, visitor
 
 bp = Blueprint("files", __name__)
+NOTHING = "sandbox; default-src 'none'"
 
 
 @bp.post("/files")
@@ -28,8 +30,11 @@ def upload() -> Response:
 def fetch(key: str) -> Response:
     """A file, for the platform it was sent to; the key is known to nobody else."""
     file = services().uploads.fetch(key)
-    response = Response(file.data, mimetype=file.content_type)
-    response.headers["Content-Disposition"] = "attachment"  # never shown as a page of ours
+    # Not mimetype=, which would call a text UTF-8; never shown as a page of ours.
+    response = Response(file.data, content_type=file.content_type)
+    stem, _, ending = file.name.rpartition(".")
+    response.headers.set("Content-Disposition", "attachment", filename=safe_filename(stem, ending.lower()))
+    response.headers["Content-Security-Policy"] = NOTHING
     response.headers["Cache-Control"] = "private, no-store"
     return response
 

@@ -84,7 +84,10 @@ class ChatTranscript extends HTMLElement {
       this.#progress(exchange, "answering")
       this.#draw(exchange, from, blocks)
     },
-    done: (exchange, { finish_reason }) => this.#end(exchange, finish_reason === "stopped" ? "stopped" : "done"),
+    done: (exchange, { finish_reason }) => {
+      exchange.querySelector(".cut").hidden = finish_reason !== "length"
+      this.#end(exchange, finish_reason === "stopped" ? "stopped" : "done")
+    },
     error: (exchange, { error }) => {
       exchange.querySelector(".if-failed").textContent = error
       this.#end(exchange, "failed")
