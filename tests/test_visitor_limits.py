@@ -98,7 +98,7 @@ def test_several_at_a_time() -> None:
     assert windows.wait("alice", rates, 11) == float("inf")
 
 
-def test_whoever_has_gone_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_has_gone_is_forgotten() -> None:
     clock, rates = Clock(), ((5, 60.0),)
     windows = Windows(clock)
     for number in range(50_000):
@@ -280,7 +280,7 @@ def test_so_much_of_a_visitor_is_kept(start_site: Start, emulator: Emulator) -> 
     assert send(Visitor(site.url)) == 201
 
 
-def test_a_wrong_rate_ends_the_start_with_one_line(tmp_path: object, start_site: Start) -> None:
+def test_a_wrong_rate_ends_the_start_with_one_line(start_site: Start) -> None:
     with pytest.raises(AssertionError, match=r"VISITOR_RATE: often is no rate\. Write it as"):
         start_site(VISITOR_RATE="often")
 
