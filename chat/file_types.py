@@ -54,8 +54,8 @@ def _is_pdf(data: bytes) -> bool:
 
 
 def _is_text(data: bytes) -> bool:
-    """UTF-8, or what older Chinese systems write."""
-    if b"\0" in data:
+    """UTF-8, or what older Chinese systems write: there even a picture might pass, but for its controls."""
+    if len(data.translate(None, CONTROLS)) != len(data):
         return False
     for encoding in ("utf-8", "gbk"):
         try:
@@ -66,6 +66,7 @@ def _is_text(data: bytes) -> bool:
     return False
 
 
+CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r"))
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OFFICE = "application/vnd.openxmlformats-officedocument."
 TEXT = Kind("text/plain", _is_text)

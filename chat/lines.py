@@ -39,7 +39,9 @@ class Line:
             return self._line.recv(size)
         left = self._until - time.monotonic()
         try:
-            with _Patience(self._line, max(0.001, left)):
+            if left <= 0:
+                raise TimeoutError("a body that does not end")
+            with _Patience(self._line, left):
                 data = self._line.recv(size)
         except TimeoutError:
             self.is_late = True
