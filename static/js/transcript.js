@@ -84,10 +84,7 @@ class ChatTranscript extends HTMLElement {
       this.#progress(exchange, "answering")
       this.#draw(exchange, from, blocks)
     },
-    done: (exchange, { finish_reason }) => {
-      exchange.querySelector(".cut").hidden = finish_reason !== "length"
-      this.#end(exchange, finish_reason === "stopped" ? "stopped" : "done")
-    },
+    done: (exchange, { finish_reason: why }) => this.#end(exchange, why === "stopped" ? "stopped" : "done", why === "length"),
     error: (exchange, { error }) => {
       exchange.querySelector(".if-failed").textContent = error
       this.#end(exchange, "failed")
@@ -137,8 +134,9 @@ class ChatTranscript extends HTMLElement {
     words.append(fresh.content)
   }
 
-  #end(exchange, state) {
+  #end(exchange, state, isCut = false) {
     this.#drawNow(exchange)
+    exchange.querySelector(".cut").hidden = !isCut
     exchange.dataset.state = state
     exchange.querySelector(".answer").removeAttribute("aria-busy")
   }
