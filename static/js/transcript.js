@@ -101,8 +101,7 @@ class ChatTranscript extends HTMLElement {
   #progress(exchange, state, position) {
     const place = exchange.querySelector(".progress")
     place.dataset.state = state
-    const sentence = position ? place.dataset.position.replace("%s", position) : place.dataset[state]
-    place.textContent = sentence ?? ""
+    place.textContent = position ? place.dataset.position.replace("%s", position) : place.dataset[state] ?? ""
   }
 
   /** Does what no first visit needs. Without a connection the words come all the same, when they come. */
