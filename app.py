@@ -21,8 +21,10 @@ from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
 from chat.storage.searching import Search
+from chat.streams import PER_ADDRESS, Streams
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
+from chat.visitor_limits import VisitorLimits
 from chat.web import (
     chat,
     conversations,
@@ -75,6 +77,8 @@ def create_app(given: Settings | None = None) -> Flask:
         agents=agents,
         introductions=Introductions(agents, shown.address),
         visitors=Visitors(key),
+        limits=VisitorLimits(ours.visitor_rate, ours.upload_max_mb),
+        streams=Streams(ours.max_streams, None if ours.visitor_rate == "0" else PER_ADDRESS),
         look=(seen := look.load(ours)),
         assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),

@@ -23,6 +23,7 @@ from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
 
 from chat import demo, logs, settings  # noqa: E402
 from chat.agents import is_demo  # noqa: E402
+from chat.lines import Line  # noqa: E402
 
 try:
     _ours = settings.load()
@@ -38,7 +39,10 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each live answer t
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """Stops politely: idle connections end at once, answers have GRACE_S, also those nobody reads."""
+    """Stops politely: idle connections end at once, answers have GRACE_S, also those nobody reads.
+
+    A request's head has `keepalive` seconds, its body and the answer the time that chat/lines.py gives them.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -55,6 +59,18 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 yield
         finally:
             self._idle.pop(waiting, None)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        super().handle(listener, Line(client), addr)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        sock.expect_body()
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        finally:
+            sock.expect_request()
+        if sock.is_late:
+            raise StopIteration  # what came of its body is no request to go on from
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._stop_at = time.monotonic() + _ours.grace_s

@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE_CORE, OTHER_CORE = 0, 1
+UNLIMITED = {"COZE_QPS": "0", "VISITOR_RATE": "0", "VISITOR_LIVE_ANSWERS": "0"}
 ALONE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(ROOT)}
 TABLES = "from chat import settings, storage; storage.connect(settings.load())"
 
@@ -59,7 +60,7 @@ def platform() -> Iterator[str]:
 def site(platform_address: str) -> Iterator[Site]:
     """The site with its own gunicorn.conf.py, on one core, in a folder of its own."""
     arguments = ["-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
-    with _served(arguments, platform_address, {"COZE_QPS": "0", "VISITOR_RATE": "1000000/second"}) as served:
+    with _served(arguments, platform_address, UNLIMITED) as served:
         yield served
 
 

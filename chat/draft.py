@@ -50,6 +50,7 @@ class Draft:
                 self._reply(reply).append(text)
                 self.size += len(text)
             case Rewrite(text, reply):
+                self.size += len(text) - self.length(reply)
                 self._reply(reply)[:] = [text]
             case Thought(text, seconds):
                 self._thoughts.append(text)
@@ -82,6 +83,7 @@ class Draft:
         draft.citations = list(answer.citations)
         draft.suggestions = list(answer.suggestions)
         draft.usage = answer.usage
+        draft.size = len(answer.thoughts) + sum(map(len, answer.replies))
         return draft
 
     def events(self, anew: bool = False) -> list[Event]:
@@ -114,6 +116,18 @@ class Draft:
     @property
     def tools(self) -> list[dict[str, Any]]:
         return list(self._tools.values())
+
+    @property
+    def steps(self) -> int:
+        """How many tools have been at work."""
+        return len(self._tools)
+
+    def has_step(self, step: str) -> bool:
+        return step in self._tools
+
+    def length(self, reply: int) -> int:
+        """The characters of a reply so far."""
+        return sum(map(len, self._replies[reply])) if reply < len(self._replies) else 0
 
     def columns(self) -> dict[str, Any]:
         """The columns of a stored answer that come from its events."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from chat.bounds import CUT
 from chat.limits import CHINA
 from chat.storage import Answer, Conversation
 
@@ -42,6 +43,7 @@ _PHRASES = {
             "stopped": "这个回答被你停止了。",
             "failed": "这个回答失败了。",
             "interrupted": "这个回答中断了，可能不完整。",
+            CUT: "回答在这里被截断：它超过了本站显示的长度。",
         },
         time="%Y年%m月%d日 %H:%M（北京时间）",
         between="、",
@@ -56,6 +58,7 @@ _PHRASES = {
             "stopped": "You stopped this answer.",
             "failed": "This answer failed.",
             "interrupted": "This answer was interrupted and may be incomplete.",
+            CUT: "The answer was cut here: it is longer than this site shows.",
         },
         time="%Y-%m-%d %H:%M (China time)",
         between=", ",
@@ -90,8 +93,8 @@ def as_markdown(conversation: Conversation, answers: Sequence[Answer], agent: st
         blocks += [f"## {phrases.question} · {_time(answer.created_at, phrases)}", _quoted(answer.question)]
         blocks += _files(answer, phrases)
         blocks += [f"## {_plain(agent)}", *map(_closed, answer.replies)]
-        if answer.state in phrases.states:
-            blocks.append(f"*{phrases.states[answer.state]}*")
+        if said := phrases.states.get(CUT if answer.finish_reason == CUT else answer.state):
+            blocks.append(f"*{said}*")
         blocks += _listed(phrases.sources, [_source(one) for one in answer.citations])
         blocks += _listed(phrases.media, [_link(one["kind"], one["url"]) for one in answer.media])
     return "\n\n".join(block for block in blocks if block.strip()) + "\n"

@@ -22,3 +22,15 @@ class FileRefusal(Refusal):
 
 class PictureRefusal(Refusal):
     """A picture of an agent cannot be had; all reasons have one sentence."""
+
+
+class LiveRefusal(Refusal):
+    """A visitor has as many answers under way as one may have."""
+
+
+class StreamRefusal(Refusal):
+    """As many answers are being read as this site, or an address, may have at once."""
+
+
+class HostRefusal(Refusal):
+    """The request names a host that this site is not."""

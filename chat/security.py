@@ -1,11 +1,12 @@
 """Headers on every answer, and refusal of cross-site requests."""
 
 from contextlib import suppress
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
-from chat.refusals import Refusal
+from chat.refusals import HostRefusal, Refusal
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -21,12 +22,21 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# Not X-Frame-Options: frame-ancestors says it; not X-XSS-Protection: browsers have dropped it; not
+# Cross-Origin-Embedder-Policy: default-src lets in nothing that it would keep out.
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
+PROBES = {"/healthz", "/readyz"}  # whoever asks them uses an address
 
 
 def init_app(app: Flask, public_url: str | None) -> None:
     """Guards every request and every answer of the app."""
     ours = {_origin(public_url)} if public_url else set()
+
+    @app.before_request
+    def refuse_other_hosts() -> None:
+        if public_url and request.path not in PROBES and not _is_for_us(public_url):
+            raise HostRefusal("bad_input", f"the host {request.host!r}, not that of PUBLIC_URL")
 
     @app.before_request
     def refuse_cross_site() -> None:
@@ -37,7 +47,33 @@ def init_app(app: Flask, public_url: str | None) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if request.is_secure:
+            response.headers.update(OVER_TLS)
         return response
+
+
+def _is_for_us(public_url: str) -> bool:
+    """Whether the request names our host, whatever the port: proxies drop it. The machine's own addresses
+    are ours too: that is what a proxy beside us says when it was not told to pass the name on, and no
+    stranger's name can be made to say it.
+    """
+    host = _host(f"http://{request.host}")
+    return host in (_host(public_url), "localhost") or _is_loopback(host)
+
+
+def _host(url: str) -> str:
+    """The host of an address as browsers write it; "" when there is none."""
+    try:
+        return urlsplit(_origin(url)).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_from_our_page(ours: set[str]) -> bool:

@@ -20,8 +20,10 @@ from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Storage
 from chat.storage.searching import Search
+from chat.streams import Streams
 from chat.turns import Turns
 from chat.uploads import Uploads
+from chat.visitor_limits import VisitorLimits
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Services:
     agents: Agents
     introductions: Introductions
     visitors: Visitors
+    limits: VisitorLimits
+    streams: Streams
     uploads: Uploads
     look: Look
     assets: Assets
@@ -65,7 +69,14 @@ class Services:
             worker = secrets.token_hex(8)
             saver = Saver(self.storage)
             self._turns = Turns(
-                self.settings, self.storage, self.runs, saver, self.visitors, worker, self.health
+                self.settings,
+                self.storage,
+                self.runs,
+                saver,
+                self.visitors,
+                self.limits,
+                self.health,
+                worker,
             )
             keep_days = self.settings.keep_days
             self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker, keep_days)

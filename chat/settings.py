@@ -140,6 +140,23 @@ class Settings(BaseSettings):
     max_message_chars: int = _setting(
         8000, "limits", "The longest question, in characters", "问题最长多少字", ge=1, le=1_000_000
     )
+    max_answer_chars: int = _setting(
+        400_000, "limits", "The longest answer, thoughts included, in characters; what is longer is cut",
+        "回答最长多少字（含思考过程）；更长的会被截断", ge=100, le=8_000_000,
+    )  # fmt: skip
+    visitor_rate: str = _setting(
+        "20/minute;300/day", "limits",
+        "Questions and, counted apart, files a visitor may send; an address three times as many; 0: no limit",
+        "每个访客的提问（文件另计）频率上限；同一网络地址为其三倍；0 为不限",
+    )  # fmt: skip
+    visitor_live_answers: int = _setting(
+        3, "limits", "Answers a visitor may be getting at once; 0: no limit",
+        "每个访客同时进行的回答上限；0 为不限", ge=0,
+    )  # fmt: skip
+    max_streams: int = _setting(
+        5000, "limits", "Answers that may be read at once, by all visitors together",
+        "全站同时接收回答的连接上限", ge=1, le=7500,
+    )  # fmt: skip
     upload_max_mb: float = _setting(
         20, "limits", "The largest file a visitor may send, in megabytes; 0: no files",
         "访客可上传的最大文件，单位 MB；0 为不允许上传", ge=0, le=500,
@@ -302,6 +319,7 @@ def load() -> Settings:
     if settings.admin_password is not None and len(settings.admin_password.get_secret_value()) < 12:
         raise SettingsError("ADMIN_PASSWORD: too short. Use at least 12 characters, or leave it unset.")
     _check_time_zone(settings.time_zone)
+    _check_rate(settings.visitor_rate)
     if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
         raise SettingsError(
             f"CA_BUNDLE: there is no file {settings.ca_bundle}. Name a PEM file, or unset it."
@@ -314,6 +332,19 @@ def _check_time_zone(name: str) -> None:
         get_timezone(name)
     except LookupError:
         raise SettingsError(f"TIME_ZONE: {name} is none. Use a name such as Asia/Shanghai.") from None
+
+
+def _check_rate(text: str) -> None:
+    if text == Settings.model_fields["visitor_rate"].default:
+        return  # the library that reads it is needed when the first question comes
+    from chat.visitor_limits import parse
+
+    try:
+        parse(text)
+    except ValueError:
+        raise SettingsError(
+            f"VISITOR_RATE: {text} is no rate. Write it as 20/minute;300/day, or 0 for no limit."
+        ) from None
 
 
 def named_secret(name: str) -> str | None:

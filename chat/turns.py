@@ -1,47 +1,32 @@
-"""One question becomes one answer: stored, started, read to its end by a run of its own, stored again."""
+"""One question becomes one answer: let in, stored, begun; chat/answering.py brings it to its end."""
 
-import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
 
-from chat import cures, request_id
 from chat.access import Visitors
 from chat.agents import Agent
-from chat.draft import Draft, legible
+from chat.answering import Answering
+from chat.bounds import Bounds
+from chat.draft import Draft
 from chat.health import Health
-from chat.runs import Failed, Finished, Log, Runs
+from chat.refusals import LiveRefusal
+from chat.runs import Log, Runs
 from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Answer, Place, Question, Storage
 from chat.storage.reaching import only_if_stored
-from providers.base import (
-    Accepted,
-    Attachment,
-    Delta,
-    Done,
-    Event,
-    Exchange,
-    Rewrite,
-    Status,
-    Stop,
-    Stopped,
-    Thought,
-    Turn,
-)
-from providers.errors import EmptyAnswer, ProviderError, Unexpected
+from chat.visitor_limits import VisitorLimits
+from providers.base import Attachment, Exchange, Stop, Turn
 
 RESUMED_S = 10.0
-LARGEST_ANSWER = 8_000_000  # characters; nobody reads more, and memory is finite
-
-log = logging.getLogger("chat.turns")
 
 
 @dataclass(frozen=True)
 class Inquiry:
-    """A question on its way to an agent. `streaming` says whether somebody reads along.
+    """A question on its way to an agent, from an `address`. `streaming` says whether somebody reads along.
 
     In the conversation it comes `after` an answer, or `instead` of an answer's question; else it is the next.
     """
@@ -54,6 +39,7 @@ class Inquiry:
     attachments: tuple[Attachment, ...] = ()
     after: str | None = None
     instead: str | None = None
+    address: str = ""
 
     @property
     def place(self) -> Place | None:
@@ -73,17 +59,19 @@ class Turns:
         runs: Runs,
         saver: Saver,
         visitors: Visitors,
+        limits: VisitorLimits,
+        health: Health,
         worker: str,
-        health: Health | None = None,
     ) -> None:
-        self._timeout_s = settings.chat_timeout_s
-        self._language = settings.default_language
+        self._settings = settings
         self._storage = storage
         self._runs = runs
         self._saver = saver
         self._visitors = visitors
+        self._limits = limits
+        self._health = health
         self._worker = worker
-        self._health = health or Health()
+        self._live: Counter[str] = Counter()  # answers by visitor
         self._one_at_a_time = threading.Lock()
 
     def start(self, inquiry: Inquiry) -> tuple[Question, Log]:
@@ -91,19 +79,13 @@ class Turns:
         reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
         Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's), busy,
-        unavailable (it cannot be stored now; then nothing is asked).
+        rate_limited, unavailable (it cannot be stored now). What is refused is not asked and uses nothing up.
         """
-        files = [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments]
         with self._one_at_a_time:
-            with only_if_stored():
-                stored = self._storage.ask(
-                    inquiry.visitor,
-                    inquiry.agent.id,
-                    inquiry.place,
-                    inquiry.question,
-                    self._worker,
-                    files,
-                )
+            self._let_in(inquiry)
+            stored = self._store(inquiry)
+            self._limits.ask(inquiry.visitor, inquiry.address)
+            self._live[inquiry.visitor] += 1
             time.sleep(0)  # after each, whatever else is ready: a crowd at the door stops nobody inside
         return stored, self._begin(inquiry, stored)
 
@@ -112,39 +94,60 @@ class Turns:
         stored = self._storage.adopt(answer, self._worker)
         if stored is not None:
             inquiry = Inquiry(answer.conversation.visitor, agent, answer.question)
+            with self._one_at_a_time:
+                self._live[inquiry.visitor] += 1
             self._begin(inquiry, stored, Draft.of(answer))
         return stored is not None
 
+    def _let_in(self, inquiry: Inquiry) -> None:
+        self._limits.check(inquiry.visitor, inquiry.address)
+        live, most = self._live[inquiry.visitor], self._settings.visitor_live_answers
+        if most and live >= most:
+            raise LiveRefusal("rate_limited", f"{live} live answers", retry_after=5)
+
+    def _store(self, inquiry: Inquiry) -> Question:
+        files = [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments]
+        with only_if_stored():
+            return self._storage.ask(
+                inquiry.visitor, inquiry.agent.id, inquiry.place, inquiry.question, self._worker, files
+            )
+
     def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> Log:
         journal, stop = self._runs.open(stored.answer_id, is_resumed=held is not None)
-        turn = self._turn(inquiry, stored, stop, self._resume_s if held else self._timeout_s)
         draft = held or Draft()
-        resumed, language = bool(held), self._language
-        run = _Run(
-            self._storage,
-            self._saver,
-            inquiry.agent,
-            stored,
-            turn,
-            journal,
-            draft,
-            resumed,
-            language,
-            self._health,
+        answering = Answering(
+            storage=self._storage,
+            saver=self._saver,
+            health=self._health,
+            agent=inquiry.agent,
+            stored=stored,
+            turn=self._turn(inquiry, stored, stop, self._patience_s(is_resumed=held is not None)),
+            journal=journal,
+            draft=draft,
+            bounds=Bounds(draft, self._settings.max_answer_chars),
+            is_resumed=held is not None,
+            language=self._settings.default_language,
+            ended=partial(self._ended, inquiry.visitor),
         )
         self._saver.add(stored.answer_id, draft)
         if inquiry.streaming:
-            threading.Thread(target=run.work, name=f"answer {stored.answer_id}", daemon=True).start()
+            threading.Thread(target=answering.work, name=f"answer {stored.answer_id}", daemon=True).start()
         else:
-            run.work()
+            answering.work()
         return journal
 
-    @property
-    def _resume_s(self) -> float:
-        """How long the platform's record is waited for: the answer has had time already, and a platform that
-        lost it with our process may say for ever that it is working.
+    def _ended(self, visitor: str) -> None:
+        with self._one_at_a_time:
+            self._live[visitor] -= 1
+            if self._live[visitor] <= 0:
+                del self._live[visitor]
+
+    def _patience_s(self, is_resumed: bool) -> float:
+        """How long an answer may take. One that is resumed has had time already, and a platform that lost it
+        with our process may say for ever that it is working.
         """
-        return min(self._timeout_s, max(RESUMED_S, self._timeout_s / 4))
+        most = self._settings.chat_timeout_s
+        return min(most, max(RESUMED_S, most / 4)) if is_resumed else most
 
     def _turn(self, inquiry: Inquiry, stored: Question, stop: Stop, seconds: float) -> Turn:
         return Turn(
@@ -158,111 +161,4 @@ class Turns:
             attachments=inquiry.attachments,
             streaming=inquiry.streaming,
             pace=inquiry.agent.account,
-        )
-
-
-@dataclass
-class _Run:
-    """The one reader of a provider: it appends to the log, and brings the answer to its end."""
-
-    storage: Storage
-    saver: Saver
-    agent: Agent
-    stored: Question
-    turn: Turn
-    journal: Log
-    draft: Draft
-    is_resumed: bool
-    language: str
-    health: Health
-    request: str | None = field(default_factory=request_id.current)
-    began: float = field(default_factory=time.monotonic)
-    thinking_since: float | None = None
-
-    def work(self) -> None:
-        """Reads the provider to its end, whatever that is. Raises nothing."""
-        request_id.work_for(self.request)
-        try:
-            entry, state = self._read()
-        except Stopped:
-            entry, state = Finished("stopped", self.draft.replies), "stopped"
-        except ProviderError as error:
-            log.warning("answer %s: %s", self.stored.answer_id, cures.told(error, self.language))
-            self.draft.trace = error.trace or self.draft.trace
-            self.health.note(self.agent.id, error)
-            entry, state = Failed(error.reason, error.retry_after, self.request), self._failed_state
-        except Exception:
-            log.exception("answer %s: a fault of ours", self.stored.answer_id)
-            entry, state = Failed(Unexpected.reason, id=self.request), "failed"
-        self._end(entry, state)
-
-    @property
-    def _failed_state(self) -> str:
-        return "interrupted" if self.is_resumed else "failed"
-
-    def _read(self) -> tuple[Finished | Failed, str]:
-        with closing(self._events()) as events:  # type: ignore[type-var]
-            for event in map(legible, events):
-                if isinstance(event, Done):
-                    return self._finished(event)
-                self._time_thoughts(event)
-                self.draft.take(event)
-                if not isinstance(event, Status):
-                    self.health.note(self.agent.id, None)
-                if isinstance(event, Accepted):
-                    self._note_accepted()
-                else:
-                    self.journal.append(event)
-                if self.draft.size > LARGEST_ANSWER:
-                    raise Unexpected("an answer without end", provider=self.agent.platform)
-        raise Unexpected("its provider ended without Done", provider=self.agent.platform)
-
-    def _time_thoughts(self, event: Event) -> None:
-        """Says how long the agent has thought, when it begins to speak."""
-        if isinstance(event, Thought):
-            self.thinking_since = self.thinking_since or time.monotonic()
-        elif self.thinking_since and isinstance(event, Delta | Rewrite):
-            thought = Thought("", round(time.monotonic() - self.thinking_since, 1))
-            self.thinking_since = None
-            self.draft.take(thought)
-            self.journal.append(thought)
-
-    def _events(self) -> Iterator[Event]:
-        if not self.is_resumed:
-            return self.agent.account.ask(self.turn, self.agent.provider.stream)
-        for event in self.draft.events():
-            self.journal.append(event)
-        return self.agent.provider.resume(self.turn, self.draft.chat or "", self.draft.replies)
-
-    def _note_accepted(self) -> None:
-        draft = self.draft
-        draft.thread = draft.thread or self.stored.thread
-        try:
-            self.storage.note_accepted(self.stored, draft.thread, draft.chat, draft.trace)
-        except Exception:  # a database out of order must not cost the answer as well
-            log.exception("answer %s: the platform's ids could not be stored", self.stored.answer_id)
-
-    def _finished(self, done: Done) -> tuple[Finished | Failed, str]:
-        if done.finish_reason == "stopped":
-            return Finished("stopped", self.draft.replies), "stopped"
-        if not self.draft.says_something:
-            raise EmptyAnswer("finished without an answer", provider=self.agent.platform)
-        return Finished(done.finish_reason, self.draft.replies), "done"
-
-    def _end(self, entry: Finished | Failed, state: str) -> None:
-        """Stored first, told second: whoever sees the end may ask the next question at once."""
-        code = entry.code if isinstance(entry, Failed) else None
-        reason = entry.finish_reason if isinstance(entry, Finished) else None
-        columns = {**self.draft.columns(), "code": code, "finish_reason": reason}
-        self.saver.end(self.stored.answer_id, state, columns)
-        self.journal.append(entry)
-        log.info(
-            "answer %s: %s by %s, %d characters in %.1f s, chat %s, trace %s",
-            self.stored.answer_id,
-            code or state,
-            self.agent.id,
-            self.draft.size,
-            time.monotonic() - self.began,
-            self.draft.chat,
-            self.draft.trace,
         )

@@ -1,21 +1,24 @@
 """Files that come with questions: checked first of all, kept for a day, found by their owner."""
 
-import mimetypes
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePosixPath
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import ColumnElement, delete, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 
+from chat import file_types
 from chat.agents import Agent
 from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.models import Upload, new_id, now
+from chat.visitor_limits import UPLOADS_KEPT
 from providers.base import Attachment
 
 KEPT = timedelta(days=1)
 PER_QUESTION = 10
+RETRY_AFTER_S = 3600.0
 MEGABYTE = 1024 * 1024
 
 
@@ -38,8 +41,13 @@ class Uploads:
             return ()
         return agent.row.files + agent.row.images
 
-    def keep(self, visitor: str, name: str, data: bytes, agent: Agent) -> dict[str, object]:
-        """Stores a file: {id, name, content_type, size}. Raises Refusal bad_input, too_long."""
+    def keep(
+        self, visitor: str, name: str, data: bytes, agent: Agent, count: Callable[[int], None]
+    ) -> dict[str, object]:
+        """Stores a file: {id, name, content_type, size}; `count` is told its size, and may refuse it.
+
+        Raises Refusal bad_input, too_long, and rate_limited when the visitor has too much here already.
+        """
         ending = _checked_name(name)
         if ending not in self.accepts(agent):
             raise FileRefusal("bad_input", f"a file of the kind {ending!r}", status=415)
@@ -47,14 +55,17 @@ class Uploads:
             raise FileRefusal("bad_input", "an empty file")
         if len(data) > self._most:
             raise FileRefusal("too_long", f"a file of {len(data)} bytes")
-        upload = {
-            "id": new_id(),
-            "name": name,
-            "content_type": mimetypes.guess_type(name)[0] or "application/octet-stream",
-            "size": len(data),
-        }
+        content_type = file_types.content_type(ending, data)
+        if content_type is None:
+            raise FileRefusal("bad_input", f"a file that is no {ending!r}", status=415)
+        upload = {"id": new_id(), "name": name, "content_type": content_type, "size": len(data)}
         with self._engine.begin() as db:
+            # First, so that nobody else writes from here on: the sum below stays true until the insert.
             db.execute(delete(Upload).where(Upload.created_at < now() - KEPT))
+            here = db.scalar(select(func.sum(Upload.size)).where(Upload.visitor == visitor)) or 0
+            if here + len(data) > UPLOADS_KEPT * self._most:
+                raise FileRefusal("rate_limited", f"{here} bytes are kept", retry_after=RETRY_AFTER_S)
+            count(len(data))
             db.execute(insert(Upload), {**upload, "visitor": visitor, "data": data, "created_at": now()})
         return upload
 

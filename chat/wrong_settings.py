@@ -34,6 +34,7 @@ CHINESE: list[tuple[str, str]] = [  # what settings, agents and options say, and
     (r"([A-Z_]+) is empty", r"\1 为空"),
     (r" and (?=[A-Z])", "、"),
     (r"(\S+) is none\. Use a name such as (\S+)\.$", r"没有时区 \1，写作 \2 这样的名字"),
+    (r"(\S+) is no rate\. Write it as (\S+), or 0 for no limit\.$", r"\1 不是频率，写作 \2，0 为不限"),
     (r"String should match pattern '\^#\S+'", "颜色写作 # 加六位十六进制数，如 #0f6b62"),
     (r"String should have at most (\d+) characters?", r"最多 \1 个字"),
     (r"(\S+) is no PNG, JPEG, WebP or SVG\. Use one of these\.$", r"\1 不是 PNG、JPEG、WebP 或 SVG 图片"),

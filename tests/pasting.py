@@ -4,7 +4,7 @@ import base64
 import struct
 import zlib
 
-from playwright.sync_api import Page
+from playwright.sync_api import FilePayload, Page
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -22,10 +22,20 @@ PNG = b"".join(
 )
 
 
-def pick(page: Page, *names: str, data: bytes = b"%PDF-1.4 quarterly") -> None:
-    page.locator("[type=file]").set_input_files(
-        [{"name": name, "mimeType": "image/png" if ".png" in name else "", "buffer": data} for name in names]
-    )
+PDF = b"%PDF-1.4 quarterly"
+HOLDS = {"png": PNG, "xlsx": b"PK\x03\x04 xl/workbook.xml"}
+
+
+def pick(page: Page, *names: str, data: bytes | None = None) -> None:
+    """Chooses files of these names. They hold `data`, or what their ending promises."""
+    page.locator("[type=file]").set_input_files([_file(name, data) for name in names])
+
+
+def _file(name: str, data: bytes | None) -> FilePayload:
+    ending = name.rpartition(".")[2]
+    content_type = "image/png" if ending == "png" else ""
+    held = HOLDS.get(ending, PDF) if data is None else data
+    return {"name": name, "mimeType": content_type, "buffer": held}
 
 
 def hand(page: Page, event: str, *files: tuple[str, str], text: str = "", target: str = "#question") -> None:

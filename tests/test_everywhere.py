@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browsing import DESK, PHONE, TABLET, Person, has_ended, words
 from tests.conftest import Emulator
-from tests.pasting import PNG, hand, pick
+from tests.pasting import hand, pick
 from tests.site import ROOT, Site
 from tests.states import FULL, answered, queued, say, stopped
 
@@ -207,13 +207,13 @@ def refuse(route: Route, sentence: str) -> None:
 
 
 def test_writing_with_files(here: Page, said: Sentence, tmp_path: Path) -> None:
-    pick(here, "报告.pdf", "red.png", data=PNG)
+    pick(here, "报告.pdf", "red.png")
     hand(here, "paste", ("pasted.png", "image/png"))
-    hand(here, "drop", ("dropped.pdf", "application/pdf"))
+    hand(here, "drop", ("dropped.png", "image/png"))
     names = here.locator(".chosen .file-name")
     expect(names).to_have_count(4)
     expect(here.locator(".chosen canvas").first).to_be_visible()
-    here.get_by_role("button", name=said("Remove %%s").replace("%%s", "dropped.pdf")).click()
+    here.get_by_role("button", name=said("Remove %%s").replace("%%s", "dropped.png")).click()
     expect(names).to_have_count(3)
     pick(here, "virus.exe")
     expect(here.get_by_role("alert")).to_have_text(

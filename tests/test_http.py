@@ -490,6 +490,18 @@ def test_hurry_moves_the_deadline_nearer(serve):
 # Bodies
 
 
+@pytest.mark.parametrize("head", [b"X: y\r\n", b"x" * 65536], ids=["many headers", "a long header"])
+def test_a_head_that_does_not_end_is_ended(serve, head):
+    def answer(line, request):
+        line.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+        for _ in range(1000):
+            line.sendall(head)
+
+    server = serve(answer)
+    with pytest.raises(Unavailable):
+        door().call("GET", server.url + "/x", deadline=time.monotonic() + 10)
+
+
 def test_bodies_have_their_limits(serve):
     server = serve(trickles(CHUNKED, b"400\r\n" + b"x" * 1024 + b"\r\n", pause=0))
     with pytest.raises(Unexpected, match="more than 10000 bytes"), door().open("GET", server.url) as response:

@@ -17,6 +17,7 @@ from sqlalchemy import update
 from chat import storage
 from chat.access import Visitors
 from chat.agents import Agent, Agents, load_agents
+from chat.health import Health
 from chat.keeper import DEAD_AFTER, Keeper
 from chat.runs import Runs
 from chat.saver import Saver
@@ -25,6 +26,7 @@ from chat.storage import Answer, Place, Question, Storage
 from chat.storage.models import Worker, now
 from chat.turns import Inquiry, Turns
 from chat.vault import Vault
+from chat.visitor_limits import VisitorLimits
 from tests.conftest import Emulator
 from tests.filling import fill
 
@@ -74,7 +76,8 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         store, runs = storage.connect(settings), Runs()
         agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
         saver = Saver(store)
-        turns = Turns(settings, store, runs, saver, Visitors(KEY), worker)
+        limits = VisitorLimits("0", 1)
+        turns = Turns(settings, store, runs, saver, Visitors(KEY), limits, Health(), worker)
         keeper = Keeper(store, saver, turns, agents, worker, keep_days, lambda: now() + off[0])
         begun.append(Process(store, saver, runs, turns, agents, keeper, worker))
         return begun[-1]

@@ -203,6 +203,65 @@ def test_the_public_address_is_ours_whatever_the_proxy_says(public: Site) -> Non
     assert not may_ask(public, Host="127.0.0.1:1", Origin="https://chat.example.com:8443")
 
 
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("chat.example.com", True),
+        ("CHAT.example.com:8443", True),
+        ("127.0.0.1:8000", True),
+        ("[::1]:8000", True),
+        ("localhost:8000", True),
+        ("evil.example", False),
+        ("chat.example.com.evil.example", False),
+        ("evil.example#chat.example.com", False),
+        ("chat.example.com@evil.example", False),
+        ("192.0.2.1", False),
+        ("", False),
+    ],
+)
+def test_a_site_that_knows_its_address_has_no_other(public: Site, host: str, is_ours: bool) -> None:
+    for path in ("/", "/chat/nowhere/events", "/static/any/css/page.css"):
+        response = requests.get(public.url + path, headers={"Host": host}, timeout=10)
+        assert (response.status_code != 400) is is_ours, path
+        if not is_ours:
+            assert response.json()["code"] == "bad_input"
+            assert response.headers["Content-Type"] == "application/json"
+    for path in ("/healthz", "/readyz"):
+        assert requests.get(public.url + path, headers={"Host": "192.0.2.1"}, timeout=10).ok, "probes"
+
+
+def test_a_wrong_host_has_its_sentence(public: Site) -> None:
+    headers = {"Host": "evil.example", "Accept": "text/html", "Accept-Language": "en"}
+    page = requests.get(public.url, headers=headers, timeout=10)
+    assert page.status_code == 400 and "This site has another address." in page.text
+    refused = requests.post(f"{public.url}/chat", json={"message": "hi"}, headers=headers, timeout=10)
+    assert refused.status_code == 400
+    assert "evil.example" not in page.text
+
+
+def test_the_name_that_the_owner_s_proxy_passes_on_counts(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator), PUBLIC_URL="https://chat.example.com", TRUSTED_PROXIES=1)
+
+    def status(**headers: str) -> int:
+        spelled = {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.get(site.url, headers=spelled, timeout=10).status_code
+
+    assert status(Host="inner:8000", X_Forwarded_Host="chat.example.com") == 200
+    assert status(Host="chat.example.com", X_Forwarded_Host="evil.example") == 400
+    assert status(Host="inner:8000") == 400
+
+
+def test_over_tls_browsers_are_told_to_stay_there(proxied: Site, site: Site) -> None:
+    for path in ("/", "/nowhere", "/static/any/css/page.css"):
+        over_tls = requests.get(proxied.url + path, headers={"X-Forwarded-Proto": "https"}, timeout=10)
+        assert over_tls.headers["Strict-Transport-Security"] == "max-age=31536000", path
+        for url, headers in ((proxied.url, {}), (site.url, {"X-Forwarded-Proto": "https"})):
+            plain = requests.get(url + path, headers=headers, timeout=10)
+            assert "Strict-Transport-Security" not in plain.headers, path
+
+
 def test_behind_a_proxy_the_outer_origin_is_ours(proxied: Site) -> None:
     outside = {"X_Forwarded_Proto": "https", "X_Forwarded_Host": "chat.example.com"}
     assert may_ask(proxied, **outside, Origin="https://chat.example.com")

@@ -320,7 +320,7 @@ def test_a_window_enlarged_four_times_leaves_the_field_usable(person: Callable[.
     page.locator("#question").fill("line\n" * 20)
     edit(page, "line\n" * 20, "answer1")
     page.locator("[type=file]").set_input_files(
-        [{"name": f"{name}.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"} for name in "abc"]
+        [{"name": f"{name}.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"} for name in "abc"]
         + [{"name": "d.exe", "mimeType": "application/octet-stream", "buffer": b"MZ"}]
     )
     expect(page.get_by_role("alert")).to_be_visible()

@@ -30,6 +30,7 @@ from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new
 from chat.storage.reaching import guard, open_engine
 
 HISTORY = 60
+HISTORY_CHARS = 60_000  # so much of what was said goes along with a question
 
 # Each turn writes by these, made once and without the ORM, which takes five times as long for the same.
 _CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.tables["answers"]
@@ -291,11 +292,23 @@ def _placed(
     limits = {"leaf": parent, "after": known_from, "most": HISTORY}
     branch = db.execute(_BRANCH, limits).all() if parent else []
     db.execute(_TOUCH, {**conversation, "updated_at": now()})
-    said = [one for one in reversed(branch) if one.state == "done" and one.id > known_from]
-    earlier = tuple((one.question, "\n\n".join(one.replies)) for one in said)
+    said = [one for one in branch if one.state == "done" and one.id > known_from]
+    earlier = _newest((one.question, "\n\n".join(one.replies)) for one in said)
     thread = _thread(db, place, branch)
     previous = next((one.chat for one in branch if one.chat), None) if thread else None
     return parent, replace(asked, thread=thread, previous_chat=previous, earlier=earlier)
+
+
+def _newest(exchanges: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Of exchanges, newest first, as many whole ones as fit, oldest first."""
+    kept: list[tuple[str, str]] = []
+    left = HISTORY_CHARS
+    for question, answer in exchanges:
+        left -= len(question) + len(answer)
+        if left < 0:
+            break
+        kept.append((question, answer))
+    return tuple(reversed(kept))
 
 
 def _parent(db: Connection, place: Place) -> str | None:

@@ -1,7 +1,8 @@
 """/chat: a question is asked, its answer followed, stopped."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
 from werkzeug.datastructures import FileStorage
@@ -15,7 +16,7 @@ from chat.storage import Answer, Question
 from chat.turns import Inquiry
 from chat.web import errors, files, questions, services
 from chat.web.pages import page
-from chat.web.visitors import visitor
+from chat.web.visitors import address, visitor
 from chat.wire import HEARTBEAT, QUIET_S, Wire
 
 bp = Blueprint("chat", __name__)
@@ -30,10 +31,12 @@ def ask() -> AnyResponse:
         return _ask_by_form()
     asked = questions.read(request, services().agents, services().settings.max_message_chars)
     wants_events = asked.wants_events or request.accept_mimetypes.best == "text/event-stream"
-    agent, stored, journal = _start(asked, streaming=wants_events)
-    if wants_events:
-        return _events(_wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(journal))
-    return _whole(stored, journal)
+    if not wants_events:
+        _, stored, journal = _start(asked, streaming=False)
+        return _whole(stored, journal)
+    with _reading() as leave:
+        agent, stored, journal = _start(asked, streaming=True)
+        return _events(_wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(journal), leave)
 
 
 def _ask_by_form() -> AnyResponse:
@@ -42,13 +45,14 @@ def _ask_by_form() -> AnyResponse:
         sent = [one for one in request.files.getlist("files") if one.filename]
         _, stored, journal = _start(asked, streaming=True, sent=sent)
     except Refusal as refusal:
-        return page(
+        response = page(
             request.form.get("conversation_id") or None,
             request.form.get("agent"),
             problem=errors.told(refusal),
             draft=request.form.get("message", ""),
             status=refusal.status or errors.STATUS[refusal.code],
         )
+        return errors.with_patience(response, refusal.retry_after)
     _wait(journal, FORM_WAIT_S)
     return redirect(url_for("pages.conversation", conversation_id=stored.conversation_id), 303)
 
@@ -60,7 +64,8 @@ def follow(message_id: str) -> AnyResponse:
     last = request.headers.get("Last-Event-ID", "0")
     position = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
     wire = _wire(answer.conversation_id, answer.id, answer.conversation.agent, position)
-    return _events(_followed(answer, wire))
+    with _reading() as leave:
+        return _events(_followed(answer, wire), leave)
 
 
 @bp.post("/chat/<message_id>/stop")
@@ -80,6 +85,7 @@ def _start(
 ) -> tuple[Agent, Question, Log]:
     """Begins the turn, with the files it names and those `sent` along."""
     agent = asked.agent or _agent_of(asked.conversation_id)
+    services().limits.check(visitor(), address())  # before its files are stored
     ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
     attachments = services().uploads.take(visitor(), ids, agent)
     inquiry = Inquiry(
@@ -91,6 +97,7 @@ def _start(
         attachments,
         asked.after,
         asked.instead,
+        address(),
     )
     stored, journal = services().turns.start(inquiry)
     return agent, stored, journal
@@ -128,8 +135,20 @@ def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
     yield from wire.live(journal) if journal is not None else wire.stored(answer)
 
 
-def _events(chunks: Iterator[bytes]) -> Response:
+@contextmanager
+def _reading() -> Iterator[Callable[[], None]]:
+    """A place among those who read answers; what is yielded gives it back. Raises StreamRefusal."""
+    leave = services().streams.enter(address())
+    try:
+        yield leave
+    except BaseException:
+        leave()
+        raise
+
+
+def _events(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
     response = Response(stream_with_context(chunks), mimetype="text/event-stream")
+    response.call_on_close(leave)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

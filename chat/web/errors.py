@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from math import ceil
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import lazy_gettext as _
@@ -11,14 +12,17 @@ from werkzeug.exceptions import HTTPException
 
 from chat import request_id
 from chat.limits import CHINA
-from chat.refusals import FileRefusal, PictureRefusal, Refusal
+from chat.refusals import FileRefusal, HostRefusal, LiveRefusal, PictureRefusal, Refusal, StreamRefusal
+from chat.storage.models import now
 from chat.storage.reaching import RETRY_S, StorageRefusal, is_trouble
+from chat.web.dates import moment
 from chat.wire import problem
 from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")
 
 DAY_S = 24 * 3600 + 60
+LONG_S = 300  # who has to wait longer is told until when
 STATUS = {
     "bad_input": 400,
     "too_long": 413,
@@ -56,13 +60,27 @@ SENTENCES = {
     "timeout": _("The answer took too long and was ended. Ask again, or ask for something shorter."),
 }
 FILE_SENTENCES = {
-    "bad_input": _("This file cannot be sent to this agent: it is empty, or of a kind it does not read."),
+    "bad_input": _(
+        "This file cannot be sent to this agent: "
+        "it is empty, of a kind it does not read, or not what its name says."
+    ),
     "too_long": _("This file is too large. Send a smaller one."),
+    "rate_limited": _("Too many files for now, or too large ones. Wait a little before you send more."),
 }
+TOO_MANY_LIVE = _("Your earlier questions are still being answered. Wait for one of them, or stop it.")
+TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
+WRONG_HOST = _("This site has another address. Open it there.")
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
 NO_STORAGE = _(
     "This site's database cannot be used at the moment. Nothing was asked or changed; try again in a minute."
 )
+OWN_SENTENCES = {
+    PictureRefusal: NO_PICTURE,
+    LiveRefusal: TOO_MANY_LIVE,
+    StreamRefusal: TOO_MANY_READERS,
+    HostRefusal: WRONG_HOST,
+    StorageRefusal: NO_STORAGE,
+}
 HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
 
 
@@ -73,15 +91,16 @@ def sentence(code: str, retry_after: float | None = None) -> str:
         return str(
             _("Today's questions are used up. Ask again after %(time)s (China time).", time=f"{at:%H:%M}")
         )
+    if code == "rate_limited" and retry_after and retry_after > LONG_S:
+        until = moment(now() + timedelta(seconds=retry_after))
+        return str(_("Too many questions for now. Ask again after %(time)s.", time=until))
     return str(SENTENCES[code])
 
 
 def told(refusal: Refusal) -> str:
-    """The sentence for a refusal; files, pictures and the database have their own."""
-    if isinstance(refusal, PictureRefusal):
-        return str(NO_PICTURE)
-    if isinstance(refusal, StorageRefusal):
-        return str(NO_STORAGE)
+    """The sentence for a refusal; some kinds have their own."""
+    if type(refusal) in OWN_SENTENCES:
+        return str(OWN_SENTENCES[type(refusal)])
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
     return sentence(refusal.code, refusal.retry_after)
@@ -115,8 +134,13 @@ def answer(
         response = jsonify(problem(said, code, retry_after, number))
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
+    return with_patience(response, retry_after)
+
+
+def with_patience(response: Response, retry_after: float | None) -> Response:
+    """The response, saying when to come again if that is known."""
     if retry_after is not None:
-        response.headers["Retry-After"] = str(max(1, round(retry_after)))
+        response.headers["Retry-After"] = str(max(1, ceil(retry_after)))
     return response
 
 

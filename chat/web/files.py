@@ -1,14 +1,18 @@
 """Files that come with a question: sent here first, fetched from here by platforms that take addresses."""
 
+from functools import partial
+
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import FileStorage
 
 from chat.agents import Agent
+from chat.export import safe_filename
 from chat.refusals import Refusal
 from chat.web import services
-from chat.web.visitors import visitor
+from chat.web.visitors import address, visitor
 
 bp = Blueprint("files", __name__)
+NOTHING = "sandbox; default-src 'none'"
 
 
 @bp.post("/files")
@@ -26,8 +30,11 @@ def upload() -> Response:
 def fetch(key: str) -> Response:
     """A file, for the platform it was sent to; the key is known to nobody else."""
     file = services().uploads.fetch(key)
-    response = Response(file.data, mimetype=file.content_type)
-    response.headers["Content-Disposition"] = "attachment"  # never shown as a page of ours
+    # Not mimetype=, which would call a text UTF-8; never shown as a page of ours.
+    response = Response(file.data, content_type=file.content_type)
+    stem, _, ending = file.name.rpartition(".")
+    response.headers.set("Content-Disposition", "attachment", filename=safe_filename(stem, ending.lower()))
+    response.headers["Content-Security-Policy"] = NOTHING
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
@@ -35,4 +42,5 @@ def fetch(key: str) -> Response:
 def keep(agent: Agent, sent: FileStorage) -> dict[str, object]:
     """Stores a file of the request at hand for the visitor. Raises Refusal as Uploads.keep."""
     data = sent.stream.read(services().uploads.most_bytes + 1)
-    return services().uploads.keep(visitor(), sent.filename or "", data, agent)
+    count = partial(services().limits.send, visitor(), address())
+    return services().uploads.keep(visitor(), sent.filename or "", data, agent, count)

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from chat.bounds import CUT
 from chat.refusals import Refusal
 from chat.rendering import render_blocks
 from chat.storage import Answer, Conversation
@@ -41,6 +42,7 @@ class Exchange:
     usage: dict[str, int] | None
     problem: str | None
     code: str | None
+    is_cut: bool
     asked_at: datetime
     seconds: float | None
     age: int
@@ -118,6 +120,7 @@ def _exchange(
         usage=answer.usage,
         problem=errors.sentence(answer.code) if answer.code else None,
         code=answer.code,
+        is_cut=answer.finish_reason == CUT,
         asked_at=answer.created_at,
         seconds=max(0.0, (answer.ended_at - answer.created_at).total_seconds()) if answer.ended_at else None,
         age=max(0, int((now() - answer.created_at).total_seconds())),

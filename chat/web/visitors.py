@@ -5,6 +5,7 @@ from typing import cast
 from flask import Flask, Response, g, request
 
 from chat.access import COOKIE, COOKIE_AGE_S
+from chat.visitor_limits import whereabouts
 from chat.web import services
 
 
@@ -16,6 +17,11 @@ def visitor() -> str:
         g.visitor = known or visitors.new()
         g.is_newcomer = known is None
     return cast(str, g.visitor)
+
+
+def address() -> str:
+    """Where the request at hand comes from, past the owner's proxies; "" when that is not known."""
+    return whereabouts(request.remote_addr)
 
 
 def become(other: str) -> None:

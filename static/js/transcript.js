@@ -84,7 +84,7 @@ class ChatTranscript extends HTMLElement {
       this.#progress(exchange, "answering")
       this.#drawing.draw(exchange.querySelector(".words"), from, blocks)
     },
-    done: (exchange, { finish_reason }) => this.#end(exchange, finish_reason === "stopped" ? "stopped" : "done"),
+    done: (exchange, { finish_reason: why }) => this.#end(exchange, why === "stopped" ? "stopped" : "done", why === "length"),
     error: (exchange, { error }) => {
       exchange.querySelector(".if-failed").textContent = error
       this.#end(exchange, "failed")
@@ -101,15 +101,15 @@ class ChatTranscript extends HTMLElement {
   #progress(exchange, state, position) {
     const place = exchange.querySelector(".progress")
     place.dataset.state = state
-    const sentence = position ? place.dataset.position.replace("%s", position) : place.dataset[state]
-    place.textContent = sentence ?? ""
+    place.textContent = position ? place.dataset.position.replace("%s", position) : place.dataset[state] ?? ""
   }
 
   /** Does what no first visit needs. Without a connection the words come all the same, when they come. */
   #beside(act) { import("./beside.js").then(act, () => {}) }
 
-  #end(exchange, state) {
+  #end(exchange, state, isCut = false) {
     this.#drawing.drawNow(exchange.querySelector(".words"))
+    exchange.querySelector(".cut").hidden = !isCut
     exchange.dataset.state = state
     exchange.querySelector(".answer").removeAttribute("aria-busy")
   }
