@@ -9,8 +9,8 @@ from flask import Flask
 from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat import cli, demo, look, security, settings, storage
-from chat.access import Owner, Visitors
+from chat import cli, demo, doctor_access, look, security, settings, storage
+from chat.access import Access, Owner, Visitors
 from chat.agents import door, is_demo, load_agents
 from chat.assets import Assets
 from chat.devices import Devices
@@ -24,6 +24,7 @@ from chat.storage.searching import Search
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
 from chat.web import (
+    admission,
     chat,
     conversations,
     dates,
@@ -37,6 +38,7 @@ from chat.web import (
     pages,
     pictures,
     sharing,
+    signing_in,
     static,
     visitors,
 )
@@ -52,6 +54,8 @@ def create_app(given: Settings | None = None) -> Flask:
     key, store = secret_key(ours), storage.connect(ours)
     agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE))
     shown = Pictures(key, door(ours, "pictures"))
+    moves = Devices(store, key)
+    access = Access(ours, key, store, moves)
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
@@ -69,25 +73,30 @@ def create_app(given: Settings | None = None) -> Flask:
         look=(seen := look.load(ours)),
         assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
-        devices=Devices(store, key),
+        devices=moves,
         search=Search(store.engine),
         pictures=shown,
-        owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
+        owner=Owner(ours.admin_password, access.guessing),
+        access=access,
         secret_key=key,
     )
     security.keep_secrets_out_of_logs([key, *settings.secrets(ours), *agents.secrets])
+    doctor_access.warn(ours)
     cli.init_app(app)
     errors.init_app(app)
     security.init_app(app, ours.public_url)
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
+    admission.init_app(app)
+    signing_in.init_app(app)
     for blueprint in (
         pages.bp,
         chat.bp,
         conversations.bp,
         history.bp,
         sharing.bp,
+        signing_in.bp,
         devices.bp,
         files.bp,
         oauth.bp,

@@ -1,12 +1,13 @@
-"""Commands of the owner: `flask doctor`."""
+"""Commands of the owner: `flask doctor`, `flask hash`."""
 
 import json
+import sys
 from collections.abc import Sequence
 
 import click
 from flask import Flask
 
-from chat import doctor, settings
+from chat import doctor, hashes, settings
 from chat.findings import LANGUAGES, Finding
 from chat.settings import SettingsError
 
@@ -16,6 +17,7 @@ EXIT = {"ok": 0, "warn": 1, "fail": 2}
 def init_app(app: Flask) -> None:
     """Adds the commands to `flask`."""
     app.cli.add_command(examine)
+    app.cli.add_command(hash_codes)
 
 
 def is_looked_up() -> bool:
@@ -57,6 +59,20 @@ def examine(ask: bool, is_json: bool, lang: str) -> None:
     found = doctor.examine(ask)
     click.echo(_as_json(found, lang) if is_json else "\n".join(_line(one, lang) for one in found))
     raise SystemExit(max(EXIT[one.level] for one in found))
+
+
+@click.command("hash")
+def hash_codes() -> None:
+    """Hash codes or passwords, for ACCESS_CODES, API_KEYS and ADMIN_PASSWORD: one a line, or asked for."""
+    if sys.stdin.isatty():
+        asked, again = "访问码或密码 / Code or password", "再输一次 / Again"
+        given = [click.prompt(asked, hide_input=True, confirmation_prompt=again)]
+    else:
+        given = [line.strip() for line in click.get_text_stream("stdin")]
+    recipe = hashes.new_recipe()  # one for all: with the same salt a try costs the site the same as for one
+    for text in given:
+        if text:
+            click.echo(hashes.made(text, recipe))
 
 
 def _line(one: Finding, language: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from chat import doctor_agents, settings
+from chat import doctor_access, doctor_agents, settings
 from chat.agents import Agents, is_demo, load_agents
 from chat.findings import Finding
 from chat.settings import INSTANCE, Settings, SettingsError
@@ -148,6 +148,10 @@ def _agents(site: Site) -> list[Finding]:
     return doctor_agents.examine(site.settings, site.agents.all, site.asks) if site.agents else []
 
 
+def _access(site: Site) -> Iterator[Finding]:
+    return doctor_access.examine(site.settings, site.agents)
+
+
 def _place(ours: Settings) -> Path | None:
     """The file of the database; None when there is none."""
     try:
@@ -171,4 +175,4 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 
 LOCAL = (Check("database", _database), Check("disk", _disk))
 # Redis has its place here once the site uses one.
-CHECKS = (Check("secret key", _secret_key), *LOCAL, Check("agents", _agents))
+CHECKS = (Check("secret key", _secret_key), *LOCAL, Check("access", _access), Check("agents", _agents))

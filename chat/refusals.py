@@ -22,3 +22,18 @@ class FileRefusal(Refusal):
 
 class PictureRefusal(Refusal):
     """A picture of an agent cannot be had; all reasons have one sentence."""
+
+
+class GuessRefusal(Refusal):
+    """Too many wrong codes, keys or passwords; has a sentence of its own."""
+
+
+class SignInNeeded(Refusal):
+    """Only who has signed in gets this: a person is asked to, a program is told so.
+
+    `is_wrong`: a key was given, and is none.
+    """
+
+    def __init__(self, detail: str, is_wrong: bool = False) -> None:
+        super().__init__("sign_in", detail)
+        self.is_wrong = is_wrong

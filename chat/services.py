@@ -6,7 +6,7 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
-from chat.access import Owner, Visitors
+from chat.access import Access, Owner, Visitors
 from chat.agents import Agents
 from chat.assets import Assets
 from chat.devices import Devices
@@ -40,6 +40,7 @@ class Services:
     search: Search
     pictures: Pictures
     owner: Owner
+    access: Access
     secret_key: str = field(repr=False)
     _keeper: Keeper | None = None
     _turns: Turns | None = None

@@ -9,11 +9,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.agents import Agent
 from chat.draft import Draft
-from chat.refusals import Refusal
+from chat.refusals import Refusal, SignInNeeded
 from chat.runs import Failed, Finished, Log
 from chat.storage import Answer, Question
 from chat.turns import Inquiry
-from chat.web import errors, files, questions, services
+from chat.web import admission, errors, files, questions, services
 from chat.web.pages import page
 from chat.web.visitors import visitor
 from chat.wire import HEARTBEAT, QUIET_S, Wire
@@ -41,6 +41,8 @@ def _ask_by_form() -> AnyResponse:
         asked = questions.read(request, services().agents, services().settings.max_message_chars)
         sent = [one for one in request.files.getlist("files") if one.filename]
         _, stored, journal = _start(asked, streaming=True, sent=sent)
+    except SignInNeeded:
+        raise
     except Refusal as refusal:
         return page(
             request.form.get("conversation_id") or None,
@@ -79,7 +81,7 @@ def _start(
     asked: questions.Asked, streaming: bool, sent: Sequence[FileStorage] = ()
 ) -> tuple[Agent, Question, Log]:
     """Begins the turn, with the files it names and those `sent` along."""
-    agent = asked.agent or _agent_of(asked.conversation_id)
+    agent = admission.checked(asked.agent or _agent_of(asked.conversation_id))
     ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
     attachments = services().uploads.take(visitor(), ids, agent)
     inquiry = Inquiry(
@@ -92,6 +94,7 @@ def _start(
         asked.after,
         asked.instead,
     )
+    admission.spend()
     stored, journal = services().turns.start(inquiry)
     return agent, stored, journal
 
@@ -99,7 +102,7 @@ def _start(
 def _agent_of(conversation_id: str | None) -> Agent:
     """In a conversation its own agent answers, else the site's default."""
     if not conversation_id:
-        return services().agents.default
+        return admission.agent(None)
     return services().agents.named(services().storage.conversation_of(visitor(), conversation_id).agent)
 
 

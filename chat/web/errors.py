@@ -2,13 +2,14 @@
 
 import logging
 from datetime import datetime, timedelta
+from math import ceil
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import lazy_gettext as _
 from werkzeug.exceptions import HTTPException
 
 from chat.limits import CHINA
-from chat.refusals import FileRefusal, PictureRefusal, Refusal
+from chat.refusals import FileRefusal, GuessRefusal, PictureRefusal, Refusal
 from chat.wire import problem
 from providers.errors import ProviderError
 
@@ -75,7 +76,15 @@ def told(refusal: Refusal) -> str:
         return str(NO_PICTURE)
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
+    if isinstance(refusal, GuessRefusal):
+        return _too_many(refusal.retry_after or 1)
     return sentence(refusal.code, refusal.retry_after)
+
+
+def _too_many(seconds: float) -> str:
+    if seconds <= 90:
+        return str(_("Too many wrong tries. Wait %(count)s seconds and try again.", count=ceil(seconds)))
+    return str(_("Too many wrong tries. Wait %(count)s minutes and try again.", count=ceil(seconds / 60)))
 
 
 def wants_html() -> bool:
