@@ -68,7 +68,7 @@ def hash_codes() -> None:
         asked, again = "访问码或密码 / Code or password", "再输一次 / Again"
         given = [click.prompt(asked, hide_input=True, confirmation_prompt=again)]
     else:
-        given = [line.strip() for line in click.get_text_stream("stdin")]
+        given = [line.strip() for line in sys.stdin]
     recipe = hashes.new_recipe()  # one for all: with the same salt a try costs the site the same as for one
     for text in given:
         if text:
