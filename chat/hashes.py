@@ -89,7 +89,7 @@ def _checked(given: SecretStr) -> SecretStr:
     if is_hash(text):
         read(text)
     elif len(text) < SHORTEST_PASSWORD:
-        raise ValueError(f"too short. Use at least {SHORTEST_PASSWORD} characters")
+        raise ValueError(f"too short: it takes at least {SHORTEST_PASSWORD} characters")
     return given
 
 
