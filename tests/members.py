@@ -81,3 +81,9 @@ def age(site: Site, visitor: Visitor, by: timedelta) -> None:
         earlier = (datetime.fromisoformat(ends) - by).isoformat(" ")
         with database:
             database.execute("UPDATE sessions SET expires_at = ? WHERE id = ?", [earlier, id])
+
+
+def age_all(site: Site) -> None:
+    """As if all had signed in more than thirty days ago."""
+    with closing(sqlite3.connect(site.folder / "instance" / "chat.db", timeout=10)) as database, database:
+        database.execute("UPDATE sessions SET expires_at = '2020-01-01 00:00:00.000000'")
