@@ -9,8 +9,8 @@ from flask import Flask
 from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat import cli, demo, logs, look, request_id, security, settings, storage
-from chat.access import Owner, Visitors
+from chat import cli, demo, doctor_access, logs, look, request_id, security, settings, storage
+from chat.access import Access, Owner, Visitors
 from chat.agents import door, is_demo, load_agents
 from chat.assets import Assets
 from chat.devices import Devices
@@ -26,6 +26,7 @@ from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
 from chat.visitor_limits import VisitorLimits
 from chat.web import (
+    admission,
     chat,
     conversations,
     dates,
@@ -39,6 +40,7 @@ from chat.web import (
     pages,
     pictures,
     sharing,
+    signing_in,
     static,
     visitors,
 )
@@ -63,6 +65,8 @@ def create_app(given: Settings | None = None) -> Flask:
     agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE), redaction.learn)
     redaction.know(agents.secrets)
     shown = Pictures(key, door(ours, "pictures"))
+    moves = Devices(store, key)
+    access = Access(ours, key, store, moves)
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
@@ -82,24 +86,29 @@ def create_app(given: Settings | None = None) -> Flask:
         look=(seen := look.load(ours)),
         assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
-        devices=Devices(store, key),
+        devices=moves,
         search=Search(store.engine),
         pictures=shown,
-        owner=Owner(ours.admin_password.get_secret_value() if ours.admin_password else None),
+        owner=Owner(ours.admin_password, access.guessing),
+        access=access,
         secret_key=key,
     )
+    doctor_access.warn(ours)
     cli.init_app(app)
     errors.init_app(app)
     security.init_app(app, ours.public_url)
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
+    admission.init_app(app)
+    signing_in.init_app(app)
     for blueprint in (
         pages.bp,
         chat.bp,
         conversations.bp,
         history.bp,
         sharing.bp,
+        signing_in.bp,
         devices.bp,
         files.bp,
         oauth.bp,

@@ -1,17 +1,37 @@
-"""Who is asking: a visitor known by a signed cookie, and by a pseudonym to the platforms; the owner."""
+"""Who is asking, and who may: visitors by a signed cookie, by an access code or a key; the owner."""
 
 import hashlib
 import hmac
+import logging
 import secrets
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 
 from itsdangerous import BadSignature, URLSafeSerializer
+from pydantic import SecretStr
+
+from chat import hashes
+from chat.agents import Agent
+from chat.codes import SHORTEST_CODE, SHORTEST_KEY, Code, Codes, Entry, Remembered, parse
+from chat.devices import Devices
+from chat.guessing import Guessing
+from chat.hashes import Hash
+from chat.limits import CHINA
+from chat.refusals import Refusal
+from chat.sessions import Session, Sessions
+from chat.settings import Settings
+from chat.storage import Storage
+from chat.storage.models import now
 
 COOKIE = "visitor"
 COOKIE_AGE_S = 365 * 24 * 3600
+
+log = logging.getLogger("chat.access")
+
+
+def new_visitor() -> str:
+    """An id of chance, which nobody has."""
+    return secrets.token_urlsafe(18)
 
 
 class Visitors:
@@ -22,7 +42,7 @@ class Visitors:
         self._serializer = URLSafeSerializer(secret_key, salt="visitor")
 
     def new(self) -> str:
-        return secrets.token_urlsafe(18)
+        return new_visitor()
 
     def read(self, cookie: str | None) -> str | None:
         """The visitor of a cookie; None when there is none or it is not ours."""
@@ -41,33 +61,129 @@ class Visitors:
 
 
 class Owner:
-    """Knows the site's owner by a password, and does not let anybody try many."""
+    """Knows the site's owner by a password, of which it keeps a hash, and does not let anybody try many."""
 
-    TRIES, WINDOW_S = 10, 60.0
-
-    def __init__(self, password: str | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._password = password
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._failures: deque[float] = deque(maxlen=self.TRIES)
+    def __init__(self, password: SecretStr | None, guessing: Guessing) -> None:
+        self._hash = _hash_of(password.get_secret_value()) if password else None
+        self._guessing = guessing
 
     @property
     def may_exist(self) -> bool:
         """Whether the site has a password for its owner at all."""
-        return self._password is not None
+        return self._hash is not None
 
-    def is_locked_out(self) -> bool:
-        """Whether so many wrong passwords came lately that even the right one has to wait."""
-        with self._lock:
-            full = len(self._failures) == self.TRIES
-            return full and self._clock() - self._failures[0] < self.WINDOW_S
-
-    def knows(self, password: str | None) -> bool:
-        """Whether this is the owner's password. A wrong one is remembered against everybody."""
-        if self._password is None or password is None:
+    def knows(self, password: str | None, address: str) -> bool:
+        """Whether this is the owner's password. Raises GuessRefusal after too many wrong ones."""
+        if self._hash is None or password is None:
             return False
-        if hmac.compare_digest(password.encode(), self._password.encode()):
-            return True
-        with self._lock:
-            self._failures.append(self._clock())
-        return False
+        self._guessing.begin("owner", address)
+        (is_right,) = hashes.matching(password, [self._hash])
+        if is_right:
+            self._guessing.right("owner", address)
+        return is_right
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: a visitor, and by what code or key, if by any; `session` is that of a browser."""
+
+    visitor: str
+    code: Code | None = None
+    session: Session | None = None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it came with an API key: it has no cookie and needs none."""
+        return self.code is not None and self.session is None
+
+
+class Access:
+    """Who may ask. Without access codes everybody; with them, who has given one, or has an API key."""
+
+    def __init__(self, settings: Settings, secret_key: str, storage: Storage, devices: Devices) -> None:
+        codes, keys, zone = settings.access_codes, settings.api_keys, settings.time_zone
+        self.codes = Codes(_entries(codes, SHORTEST_CODE), secret_key, zone)
+        self.keys = Codes(_entries(keys, SHORTEST_KEY), secret_key, zone)
+        self.sessions = Sessions(storage, self.codes)
+        self.guessing = Guessing()
+        self._secret_key = secret_key.encode()
+        self._storage = storage
+        self._devices = devices
+        self._remembered = Remembered()
+        self.sessions.end_others()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether there are codes, so that agents are for those who have one."""
+        return bool(self.codes.all)
+
+    def is_for_all(self, agent: Agent) -> bool:
+        """Whether anybody may ask this agent."""
+        return agent.is_open or not self.is_closed
+
+    def sign_in(self, given: str, address: str, former: Session | str | None) -> tuple[str, Session] | None:
+        """A session for a good code, with its token; None for a wrong or expired one.
+
+        Token and visitor are new. The conversations of the `former` visitor of this browser come along.
+        Raises GuessRefusal after too many wrong ones.
+        """
+        self.guessing.begin("code", address)
+        code = self.codes.find(given)
+        if code is None:
+            return None
+        self.guessing.right("code", address)
+        if not code.is_good(now()):
+            return None
+        before = former.visitor if isinstance(former, Session) else former
+        token, session = self.sessions.begin(code, new_visitor())
+        if isinstance(former, Session):
+            self.sessions.end(former)
+        if before:
+            self._devices.adopt(before, session.visitor)
+            self.sessions.follow(before, session.visitor)
+        log.info("signed in with the code %s", code.label)
+        return token, session
+
+    def sign_out(self, session: Session, everywhere: bool) -> None:
+        """Ends a session, or all of its visitor. With the last one its old cookies are worth nothing."""
+        if everywhere:
+            self.sessions.end_everywhere(session.visitor)
+        elif self.sessions.end(session):
+            return
+        self._devices.adopt(session.visitor, new_visitor())
+
+    def program(self, given: str, address: str) -> Asker | None:
+        """Who comes with an API key; None for a wrong or expired one. Raises GuessRefusal."""
+        code = self._remembered.get(given, address)
+        if code is None:
+            self.guessing.begin("key", address)
+            code = self.keys.find(given)
+            if code is None:
+                return None
+            self.guessing.right("key", address)
+            self._remembered.keep(given, address, code)
+        if not code.is_good(now()):
+            return None
+        mark = hmac.new(self._secret_key, b"api-key:" + code.id.encode(), hashlib.sha256).hexdigest()
+        return Asker(f"key-{mark[:24]}", code)
+
+    def spend(self, asker: Asker, at: datetime | None = None) -> None:
+        """Counts a question against the day of its code or key. Raises Refusal quota_exhausted."""
+        code = asker.code
+        if code is None or not code.daily:
+            return
+        today = (at or now()).astimezone(CHINA)
+        kind = "key" if asker.is_program else "code"
+        if not self._storage.spend(f"{kind}:{code.id}", today.date().isoformat(), code.daily):
+            midnight = datetime.combine(today.date() + timedelta(days=1), time(), CHINA)
+            left = (midnight - today).total_seconds()
+            raise Refusal("quota_exhausted", f"the {kind} {code.label}", retry_after=left)
+
+
+def _entries(given: SecretStr | None, shortest: int) -> list[Entry]:
+    return parse(given.get_secret_value(), shortest) if given else []
+
+
+def _hash_of(password: str) -> Hash:
+    is_hash = hashes.is_hash(password)
+    return hashes.read(password) if is_hash else hashes.made(password, hashes.new_recipe(hashes.QUICK))

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -40,6 +40,7 @@ class Agent:
     handle: str | None
     provider: Provider
     account: Account
+    is_open: bool = False  # to those without an access code, on a site that has codes
 
     @property
     def row(self) -> Row:
@@ -85,6 +86,7 @@ class _Card(BaseModel):
     icon: str = Field("", max_length=300)
     welcome: str = Field("", max_length=2000)
     suggestions: list[str] = Field([], max_length=8)
+    access: Literal["open", "code"] | None = None
 
 
 def load_agents(
@@ -169,6 +171,8 @@ class _Maker:
             card = _Card.model_validate(table)
             if card.platform not in PLATFORMS:
                 raise SettingsError(f"{place}: platform: none of {', '.join(PLATFORMS)}.")
+            if card.access == "code" and not self._settings.access_codes:
+                raise SettingsError(f"{place}: access: there is no code. Set ACCESS_CODES.")
             own = {key: value for key, value in table.items() if key not in _Card.model_fields}
             secrets = {key: _resolved(value, f"{place}: {key}") for key, value in own.items()}
             return self._agent(card, {**self._defaults(card.platform), **secrets})
@@ -192,6 +196,7 @@ class _Maker:
             handle=getattr(checked, "bot_id", None) or getattr(checked, "assistant_id", None),
             provider=module.PROVIDER(checked, self._doors[card.platform], *kept),
             account=self._account(card.platform, checked),
+            is_open=card.access == "open",
         )
 
     def _account(self, platform: str, options: AgentOptions) -> Account:

@@ -1,6 +1,7 @@
-"""Commands of the owner: `flask doctor`, `backup`, `restore`, `forget`."""
+"""Commands of the owner: `flask doctor`, `hash`, `backup`, `restore`, `forget`."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat import doctor, settings, storage
+from chat import doctor, hashes, settings, storage
 from chat.cli_words import counts, say
 from chat.findings import LANGUAGES, Finding
 from chat.redaction import Redaction
@@ -24,7 +25,7 @@ EXIT = {"ok": 0, "warn": 1, "fail": 2}
 
 def init_app(app: Flask) -> None:
     """Adds the commands to `flask`."""
-    for command in (examine, back_up, restore, forget):
+    for command in (examine, hash_codes, back_up, restore, forget):
         app.cli.add_command(command)
 
 
@@ -143,6 +144,20 @@ def _failing_in(language: str) -> Iterator[None]:
         said = say("locked", language, reason=getattr(error, "orig", None) or error)
     click.echo(said, err=True)
     raise SystemExit(EXIT["fail"])
+
+
+@click.command("hash")
+def hash_codes() -> None:
+    """Hash codes or passwords, for ACCESS_CODES, API_KEYS and ADMIN_PASSWORD: one a line, or asked for."""
+    if sys.stdin.isatty():
+        asked, again = "访问码或密码 / Code or password", "再输一次 / Again"
+        given = [click.prompt(asked, hide_input=True, confirmation_prompt=again)]
+    else:
+        given = [line.strip() for line in sys.stdin]
+    recipe = hashes.new_recipe()  # one for all: with the same salt a try costs the site the same as for one
+    for text in given:
+        if text:
+            click.echo(hashes.made(text, recipe))
 
 
 def _line(one: Finding, language: str) -> str:

@@ -83,6 +83,7 @@ COUNTED = {
     "uploads": "文件",
     "moves": "换设备代码",
     "searched": "搜索记录",
+    "sessions": "登录",
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from chat import doctor_agents, settings
+from chat import doctor_access, doctor_agents, settings
 from chat.agents import Agents, is_demo, load_agents
 from chat.findings import Finding
 from chat.redaction import Redaction
@@ -153,6 +153,10 @@ def _agents(site: Site) -> list[Finding]:
     return doctor_agents.examine(site.settings, site.agents.all, site.asks) if site.agents else []
 
 
+def _access(site: Site) -> Iterator[Finding]:
+    return doctor_access.examine(site.settings, site.agents)
+
+
 def _existing(path: Path) -> Path:
     """The path, or the nearest one above it that is there."""
     path = path.absolute()
@@ -167,4 +171,4 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 
 LOCAL = (Check("database", _database), Check("disk", _disk))
 # Redis has its place here once the site uses one.
-CHECKS = (Check("secret key", _secret_key), *LOCAL, Check("agents", _agents))
+CHECKS = (Check("secret key", _secret_key), *LOCAL, Check("access", _access), Check("agents", _agents))

@@ -9,7 +9,7 @@ from providers.errors import ProviderError
 
 Level = Literal["ok", "warn", "fail"]
 LANGUAGES = ("zh", "en")
-PARTS = {"settings": "设置", "secret key": "密钥", "database": "数据库", "disk": "磁盘"}
+PARTS = {"settings": "设置", "secret key": "密钥", "database": "数据库", "disk": "磁盘", "access": "访问"}
 
 
 class Words(NamedTuple):
@@ -95,6 +95,29 @@ WORDS: dict[str, Words] = {
         "fail", "磁盘已满，只剩 {free} MB", "先清理磁盘：{path} 写不进去时，提问会失败",
         "The disk is full, {free} MB are free",
         "Free some space first: while {path} cannot be written, questions fail",
+    ),
+    "access_open": Words(
+        "ok", "没有设访问码：能打开 {host} 的人都可以提问；API 密钥 {keys} 个", "",
+        "No access codes: whoever reaches {host} may ask; {keys} API keys", "",
+    ),
+    "access_codes": Words(
+        "ok", "要访问码才能提问：访问码 {codes} 个，API 密钥 {keys} 个", "",
+        "Asking needs a code: {codes} access codes, {keys} API keys", "",
+    ),
+    "access_mixed": Words(
+        "ok", "访问码 {codes} 个，API 密钥 {keys} 个；不用访问码也能问的智能体：{agents}", "",
+        "{codes} access codes, {keys} API keys; agents that need none: {agents}", "",
+    ),
+    "access_exposed": Words(
+        "warn", "本站监听 {host}，没有设访问码：网络上任何人都能提问，花的是你的额度",
+        "设 ACCESS_CODES（写法见 config.example.env），或把 HOST 改回 127.0.0.1",
+        "The site listens on {host} without access codes: anybody on the network may ask, at your expense",
+        "Set ACCESS_CODES (config.example.env says how), or set HOST back to 127.0.0.1",
+    ),
+    "access_expired": Words(
+        "warn", "已过期的访问码或密钥：{names}", "改掉日期，或从 ACCESS_CODES、API_KEYS 里删掉",
+        "Codes or keys that have expired: {names}",
+        "Give them another day, or take them out of ACCESS_CODES and API_KEYS",
     ),
     "host_ok": Words("ok", "可以连通，证书有效", "", "Can be reached, its certificate is good", ""),
     "host_plain": Words("ok", "可以连通（http，未加密）", "", "Can be reached (http, not encrypted)", ""),

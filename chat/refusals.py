@@ -34,3 +34,18 @@ class StreamRefusal(Refusal):
 
 class HostRefusal(Refusal):
     """The request names a host that this site is not."""
+
+
+class GuessRefusal(Refusal):
+    """Too many wrong codes, keys or passwords; has a sentence of its own."""
+
+
+class SignInNeeded(Refusal):
+    """Only who has signed in gets this: a person is asked to, a program is told so.
+
+    `is_wrong`: a key was given, and is none.
+    """
+
+    def __init__(self, detail: str, is_wrong: bool = False) -> None:
+        super().__init__("sign_in", detail)
+        self.is_wrong = is_wrong

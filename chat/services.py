@@ -6,7 +6,7 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
-from chat.access import Owner, Visitors
+from chat.access import Access, Owner, Visitors
 from chat.agents import Agents
 from chat.assets import Assets
 from chat.devices import Devices
@@ -45,6 +45,7 @@ class Services:
     search: Search
     pictures: Pictures
     owner: Owner
+    access: Access
     secret_key: str = field(repr=False)
     health: Health = field(default_factory=Health)
     _keeper: Keeper | None = None

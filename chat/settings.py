@@ -1,7 +1,6 @@
 """The settings model: the only reader of the environment."""
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,8 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from chat import codes
+from chat.hashes import Password
 from providers.options import Address
 
 INSTANCE = Path("instance")
@@ -132,7 +133,18 @@ class Settings(BaseSettings):
         "sqlite:///instance/chat.db", "storage", "Where conversations are kept", "对话保存在哪里"
     )
 
-    admin_password: SecretStr | None = _setting(
+    access_codes: codes.AccessCodes | None = _setting(
+        None, "access", "Codes that open the site, separated by commas: code, name:code, name:code:last day, "
+        "name:code:2027-01-01:questions a day. At least 8 characters each; unset: open to all",
+        "访问码，用逗号分隔：访问码、名称:访问码、名称:访问码:最后有效日、名称:访问码:2027-01-01:每天提问数；"
+        "每个至少 8 个字符，不填则所有人可用",
+    )  # fmt: skip
+    api_keys: codes.ApiKeys | None = _setting(
+        None, "access",
+        "Keys for programs (Authorization: Bearer), in the same form; at least 16 characters each",
+        "给程序用的密钥（Authorization: Bearer），写法相同，每个至少 16 个字符",
+    )  # fmt: skip
+    admin_password: Password | None = _setting(
         None, "access", "The owner's password, at least 12 characters: opens /oauth/coze/start",
         "站长密码，至少 12 个字符：用于打开 /oauth/coze/start",
     )  # fmt: skip
@@ -316,8 +328,6 @@ def load() -> Settings:
         raise SettingsError(".env: not UTF-8. Save it as UTF-8 text.") from error
     if settings.secret_key is not None and len(settings.secret_key.get_secret_value()) < 16:
         raise SettingsError("SECRET_KEY: too short. Use at least 16 characters, or leave it unset.")
-    if settings.admin_password is not None and len(settings.admin_password.get_secret_value()) < 12:
-        raise SettingsError("ADMIN_PASSWORD: too short. Use at least 12 characters, or leave it unset.")
     _check_time_zone(settings.time_zone)
     _check_rate(settings.visitor_rate)
     if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
@@ -360,9 +370,9 @@ def secrets(settings: Settings) -> list[str]:
     """All secrets that are set, to be kept out of logs; of a list of them, named or not, also each."""
     values = [getattr(settings, name) for name in Settings.model_fields]
     whole = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    parts = [part.strip() for one in whole for part in re.split(r"[,;\n]", one)]
-    values_of_names = [re.split("[:=]", part, maxsplit=1)[-1].strip() for part in parts]
-    return list(dict.fromkeys([*whole, *parts, *values_of_names]))
+    lines = [line.strip() for one in whole for line in one.splitlines()]
+    lists = [one.get_secret_value() for one in (settings.access_codes, settings.api_keys) if one]
+    return list(dict.fromkeys([*whole, *lines, *(part for one in lists for part in codes.secret_parts(one))]))
 
 
 def _is_secret(field: FieldInfo) -> bool:
@@ -377,4 +387,7 @@ def _environment() -> dict[str, str]:
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]).upper() if first["loc"] else "Settings"
-    return f"{name}: {first['msg']}. See config.example.env for what it takes, or unset it."
+    # Without its codes a site is open to all: nobody should be talked into that.
+    cure = "" if name == "ACCESS_CODES" else ", or unset it"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}. See config.example.env for what it takes{cure}."

@@ -36,19 +36,6 @@ def parse(text: str) -> Rates:
     return tuple((rate.amount, rate.get_expiry()) for rate in rates)
 
 
-def whereabouts(address: str | None) -> str:
-    """What counts as one place: an IPv4 address, or the /64 that one connection gets of IPv6."""
-    try:
-        found = ipaddress.ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is None:
-            return str(ipaddress.ip_network((found, 64), strict=False))
-        found = found.ipv4_mapped
-    return str(found)
-
-
 class Windows:
     """When each name has done something of late: eight bytes a time, for as long as the longest window.
 

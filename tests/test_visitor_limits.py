@@ -11,9 +11,10 @@ import pytest
 import requests
 
 from chat import visitor_limits
+from chat.addresses import address_of
 from chat.refusals import FileRefusal, Refusal, StreamRefusal
 from chat.streams import PER_ADDRESS, Streams
-from chat.visitor_limits import ADDRESS_SHARE, VisitorLimits, Windows, parse, whereabouts
+from chat.visitor_limits import ADDRESS_SHARE, VisitorLimits, Windows, parse
 from tests.company import COMPANY
 from tests.conftest import Emulator, coze
 from tests.site import Site, Visitor
@@ -62,7 +63,7 @@ def test_what_is_no_rate_is_refused(wrong: str) -> None:
     ],
 )
 def test_an_address_is_one_place(address: str | None, place: str) -> None:
-    assert whereabouts(address) == place
+    assert address_of(address) == place
 
 
 # counting

@@ -63,15 +63,23 @@ class Conversations:
     # What there is to read
 
     def of(
-        self, visitor: str, limit: int, before: tuple[datetime, str] | None = None
+        self,
+        visitor: str,
+        limit: int,
+        before: tuple[datetime, str] | None = None,
+        agents: Sequence[str] | None = None,
     ) -> Sequence[Conversation]:
-        """A visitor's conversations, latest first; with `before` those older than that moment and id."""
+        """A visitor's conversations, latest first; with `before` those older than that moment and id,
+        with `agents` those with one of them.
+        """
         query = (
             select(Conversation)
             .where(Conversation.visitor == visitor, Conversation.deleted_at.is_(None))
             .order_by(Conversation.updated_at.desc(), Conversation.id.desc())
             .limit(limit)
         )
+        if agents is not None:
+            query = query.where(Conversation.agent.in_(agents))
         if before:
             moment, last = before
             is_older = (Conversation.updated_at < moment) | (
@@ -80,6 +88,19 @@ class Conversations:
             query = query.where(Conversation.updated_at <= moment, is_older)
         with self._sessions() as db:
             return db.scalars(query).all()
+
+    def agent_of(self, visitor: str, id: str) -> str | None:
+        """The agent of a conversation, or of an answer's; None unless it is the visitor's, deleted or not."""
+        whose = select(Answer.conversation_id).where(Answer.id == id).scalar_subquery()
+        is_it = (Conversation.id == id) | (Conversation.id == whose)
+        with self._sessions() as db:
+            return db.scalar(select(Conversation.agent).where(is_it, Conversation.visitor == visitor))
+
+    def among(self, ids: Sequence[str], agents: Sequence[str]) -> set[str]:
+        """Those of these conversations that are with one of the agents."""
+        query = select(Conversation.id).where(Conversation.id.in_(ids), Conversation.agent.in_(agents))
+        with self._sessions() as db:
+            return set(db.scalars(query))
 
     def tree(self, conversation_id: str) -> Tree:
         """All answers of a conversation by their ids alone: a thousand take two milliseconds."""

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, select, text
 
 from chat.storage import searching
 from chat.storage.conversations import UNDO
-from chat.storage.models import RUNNING, Answer, Base, Conversation, Searched, Upload, now, oldest_id
+from chat.storage.models import RUNNING, Answer, Base, Conversation, Searched, SignIn, Upload, now, oldest_id
 from chat.storage.models import Move as Code
 
 # Every table that says whose its rows are. Answers and shares go with their conversations, words with both.
@@ -16,6 +16,7 @@ OF_A_VISITOR: dict[str, type[Base]] = {
     "uploads": Upload,
     "moves": Code,
     "searched": Searched,
+    "sessions": SignIn,
 }
 BATCH = 50  # answers in one transaction, a few milliseconds: nobody else can write meanwhile
 SQUEEZED = 64  # pages of the index rewritten in one transaction, for the same reason

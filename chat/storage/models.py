@@ -200,3 +200,18 @@ class Move(Base):
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     visitor: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column()
+
+
+class SignIn(Base):
+    """A browser that has given an access code. `id` is the hash of its cookie, `mark` tells which code."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("sessions_of_a_visitor", "visitor"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    code: Mapped[str] = mapped_column(String(60))
+    mark: Mapped[str] = mapped_column(String(64))
+    visitor: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column()
+    seen_at: Mapped[datetime] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column()

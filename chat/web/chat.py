@@ -10,11 +10,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.agents import Agent
 from chat.draft import Draft
-from chat.refusals import Refusal
+from chat.refusals import Refusal, SignInNeeded
 from chat.runs import Failed, Finished, Log
 from chat.storage import Answer, Question
 from chat.turns import Inquiry
-from chat.web import errors, files, questions, services
+from chat.web import admission, errors, files, questions, services
 from chat.web.pages import page
 from chat.web.visitors import address, visitor
 from chat.wire import HEARTBEAT, QUIET_S, Wire
@@ -44,6 +44,8 @@ def _ask_by_form() -> AnyResponse:
         asked = questions.read(request, services().agents, services().settings.max_message_chars)
         sent = [one for one in request.files.getlist("files") if one.filename]
         _, stored, journal = _start(asked, streaming=True, sent=sent)
+    except SignInNeeded:
+        raise
     except Refusal as refusal:
         response = page(
             request.form.get("conversation_id") or None,
@@ -84,7 +86,7 @@ def _start(
     asked: questions.Asked, streaming: bool, sent: Sequence[FileStorage] = ()
 ) -> tuple[Agent, Question, Log]:
     """Begins the turn, with the files it names and those `sent` along."""
-    agent = asked.agent or _agent_of(asked.conversation_id)
+    agent = admission.checked(asked.agent or _agent_of(asked.conversation_id))
     services().limits.check(visitor(), address())  # before its files are stored
     ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
     attachments = services().uploads.take(visitor(), ids, agent)
@@ -99,6 +101,7 @@ def _start(
         asked.instead,
         address(),
     )
+    admission.spend()
     stored, journal = services().turns.start(inquiry)
     return agent, stored, journal
 
@@ -106,7 +109,7 @@ def _start(
 def _agent_of(conversation_id: str | None) -> Agent:
     """In a conversation its own agent answers, else the site's default."""
     if not conversation_id:
-        return services().agents.default
+        return admission.agent(None)
     return services().agents.named(services().storage.conversation_of(visitor(), conversation_id).agent)
 
 

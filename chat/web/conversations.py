@@ -65,8 +65,8 @@ def forget() -> AnyResponse:
         raise Refusal("bad_input", "not sure")
     site, mine = services(), visitor()
     _stop(site.storage.forgetting.live_answers(mine))
+    become(site.visitors.new())  # before: a sign-in stays with the browser, not with who is forgotten
     site.storage.forgetting.forget(mine)
-    become(site.visitors.new())
     done = _done(url_for("history.conversations", forgotten="yes"))
     done.headers["Clear-Site-Data"] = '"cache", "storage"'  # what was typed and not sent
     return done

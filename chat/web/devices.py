@@ -8,7 +8,7 @@ from chat import qr
 from chat.refusals import Refusal
 from chat.web import errors, services
 from chat.web.pages import public_address, rendered
-from chat.web.visitors import become, visitor
+from chat.web.visitors import asker, become, visitor
 
 bp = Blueprint("devices", __name__)
 
@@ -35,6 +35,8 @@ def begin() -> Response:
 @bp.post("/device/claim")
 def claim() -> AnyResponse:
     """Uses a code up: from now on this browser is that visitor. `bring` yes: its conversations come along."""
+    if asker().is_program:
+        raise Refusal("bad_input", "who has an API key is always the same visitor")
     before = visitor()
     after = services().devices.claim(request.form.get("code", ""))
     if after is None and not errors.wants_html():

@@ -12,7 +12,15 @@ from werkzeug.exceptions import HTTPException
 
 from chat import request_id
 from chat.limits import CHINA
-from chat.refusals import FileRefusal, HostRefusal, LiveRefusal, PictureRefusal, Refusal, StreamRefusal
+from chat.refusals import (
+    FileRefusal,
+    GuessRefusal,
+    HostRefusal,
+    LiveRefusal,
+    PictureRefusal,
+    Refusal,
+    StreamRefusal,
+)
 from chat.storage.models import now
 from chat.storage.reaching import RETRY_S, StorageRefusal, is_trouble
 from chat.web.dates import moment
@@ -103,7 +111,15 @@ def told(refusal: Refusal) -> str:
         return str(OWN_SENTENCES[type(refusal)])
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
+    if isinstance(refusal, GuessRefusal):
+        return _too_many(refusal.retry_after or 1)
     return sentence(refusal.code, refusal.retry_after)
+
+
+def _too_many(seconds: float) -> str:
+    if seconds <= 90:
+        return str(_("Too many wrong tries. Wait %(count)s seconds and try again.", count=ceil(seconds)))
+    return str(_("Too many wrong tries. Wait %(count)s minutes and try again.", count=ceil(seconds / 60)))
 
 
 def wants_html() -> bool:

@@ -8,7 +8,7 @@ from werkzeug.datastructures import FileStorage
 from chat.agents import Agent
 from chat.export import safe_filename
 from chat.refusals import Refusal
-from chat.web import services
+from chat.web import admission, services
 from chat.web.visitors import address, visitor
 
 bp = Blueprint("files", __name__)
@@ -21,7 +21,7 @@ def upload() -> Response:
     sent = request.files.getlist("file")
     if len(sent) != 1:
         raise Refusal("bad_input", f"{len(sent)} files")
-    response = jsonify(keep(services().agents.named(request.form.get("agent") or None), sent[0]))
+    response = jsonify(keep(admission.agent(request.form.get("agent") or None), sent[0]))
     response.status_code = 201
     return response
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from chat import export
 from chat.storage import Answer, Conversation
-from chat.web import services, showing
+from chat.web import admission, services, showing
 from chat.web.language import language
 from chat.web.pages import rendered
 from chat.web.visitors import visitor
@@ -22,6 +22,9 @@ def search() -> Response:
     """The visitor's conversations that hold all words of `?q=`."""
     words = request.args.get("q", "").strip()[:LONGEST]
     found = services().search.find(visitor(), words) if words else []
+    if (agents := admission.listed()) is not None:
+        shown = services().storage.conversations.among([one.conversation_id for one in found], agents)
+        found = [one for one in found if one.conversation_id in shown]
     return rendered("search.html", agent=None, words=words, found=found)
 
 
@@ -31,7 +34,8 @@ def conversations() -> Response:
     site = services()
     before = request.args.get("before")
     last = site.storage.conversation_of(visitor(), before) if before else None
-    found = site.storage.conversations.of(visitor(), PAGE + 1, (last.updated_at, last.id) if last else None)
+    since = (last.updated_at, last.id) if last else None
+    found = site.storage.conversations.of(visitor(), PAGE + 1, since, admission.listed())
     return rendered(
         "conversations.html",
         agent=None,

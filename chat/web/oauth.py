@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.agents import Agent
 from chat.refusals import Refusal
 from chat.web import errors, services
+from chat.web.visitors import address
 from providers.coze_auth import WebApp
 
 bp = Blueprint("oauth", __name__, url_prefix="/oauth/coze")
@@ -82,10 +83,8 @@ def _is_owner() -> bool:
     owner = services().owner
     if not owner.may_exist:
         raise Refusal("not_found", "no ADMIN_PASSWORD")
-    if owner.is_locked_out():
-        raise Refusal("rate_limited", "too many wrong passwords", retry_after=owner.WINDOW_S)
     given = request.authorization
-    return given is not None and given.type == "basic" and owner.knows(given.password)
+    return given is not None and given.type == "basic" and owner.knows(given.password, address())
 
 
 def _ask_for_password() -> Response:

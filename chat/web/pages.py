@@ -7,7 +7,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from chat.storage import Conversation
 from chat.storage.models import Share
 from chat.uploads import PER_QUESTION
-from chat.web import services, showing
+from chat.web import admission, services, showing
 from chat.web.visitors import visitor
 
 bp = Blueprint("pages", __name__)
@@ -18,7 +18,9 @@ def home() -> Response:
     """A new conversation with the agent of `?agent=`; `?deleted=` offers to take a deleted one back."""
     deleted = request.args.get("deleted")
     gone = services().storage.conversations.deleted(visitor(), deleted) if deleted else None
-    return page(None, services().agents.named(request.args.get("agent") or None).id, gone=gone)
+    if gone and not admission.may_see(gone.agent):
+        gone = None
+    return page(None, admission.agent(request.args.get("agent") or None).id, gone=gone)
 
 
 @bp.get("/c/<conversation_id>")
@@ -41,7 +43,11 @@ def page(
     """The chat page. Raises Refusal not_found for another visitor's conversation."""
     site = services()
     talk = site.storage.conversation_of(visitor(), conversation_id) if conversation_id else None
-    agent = site.agents.get(talk.agent if talk else agent_id or "") or site.agents.default
+    if talk:
+        admission.check_talk(talk.agent)
+    agents = admission.agents()
+    agent = site.agents.get(talk.agent if talk else agent_id or "") or agents[0]
+    admission.checked(agent)
     shown = showing.Shown([])
     if talk:
         tree = site.storage.conversations.tree(talk.id)
@@ -51,7 +57,7 @@ def page(
     return rendered(
         "page.html",
         status,
-        agents=[site.introductions.of(one) for one in site.agents.all],
+        agents=[site.introductions.of(one) for one in agents],
         agent=site.introductions.of(agent),
         unreachable=site.health.unreachable(),
         conversation=talk,

@@ -14,7 +14,7 @@ from chat.rendering import render_blocks
 from chat.storage import Answer, Conversation
 from chat.storage.conversations import Tree
 from chat.storage.models import now
-from chat.web import errors, services
+from chat.web import admission, errors, services
 from chat.web.dates import day
 from chat.web.visitors import visitor
 from chat.wire import shown
@@ -67,7 +67,7 @@ class Shown:
 def sidebar() -> dict[str, Any]:
     """What every page with a sidebar needs: the visitor's latest conversations by day, and the site."""
     site = services()
-    found = site.storage.conversations.of(visitor(), LISTED + 1)
+    found = site.storage.conversations.of(visitor(), LISTED + 1, agents=admission.listed())
     return {
         "days": by_day(found[:LISTED]),
         "has_more_conversations": len(found) > LISTED,

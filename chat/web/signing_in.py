@@ -1,0 +1,134 @@
+"""Signing in with an access code, and out; what a person sees who has to."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from chat.refusals import GuessRefusal, Refusal, SignInNeeded
+from chat.sessions import Session
+from chat.web import errors, services, visitors
+
+bp = Blueprint("signing_in", __name__)
+
+
+@bp.get("/sign-in")
+def sign_in() -> AnyResponse:
+    """The page with the field for a code; whoever is signed in goes on to `?next=`."""
+    _refuse_without_codes()
+    if visitors.asker().session:
+        return redirect(local(request.args.get("next")), 303)
+    return _page(local(request.args.get("next")))
+
+
+@bp.post("/sign-in")
+def enter() -> AnyResponse:
+    """Takes a `code`: a new session, and on to `next`."""
+    _refuse_without_codes()
+    there = local(request.form.get("next"))
+    given = request.form.get("code", "")
+    try:
+        begun = services().access.sign_in(given, visitors.address(), visitors.former()) if given else None
+    except GuessRefusal as refusal:
+        if not errors.wants_html():
+            raise
+        response = _page(there, errors.told(refusal), 429)
+        response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
+        return response
+    if begun is None:
+        return _page(there, _wrong(), 401) if errors.wants_html() else errors.answer("sign_in", said=_wrong())
+    visitors.enter(*begun)
+    return redirect(there, 303) if errors.wants_html() else Response(status=204)
+
+
+@bp.post("/sign-out")
+def leave() -> AnyResponse:
+    """Ends the session; `everywhere` yes: on all devices that share it. Who is not signed in stays so."""
+    session = _session()
+    if session:
+        services().access.sign_out(session, request.form.get("everywhere") == "yes")
+        visitors.leave()
+    return redirect(url_for("pages.home"), 303) if errors.wants_html() else Response(status=204)
+
+
+def init_app(app: Flask) -> None:
+    """Asks people to sign in where they have to, and tells templates who they are."""
+    app.register_error_handler(SignInNeeded, _ask_to_sign_in)
+
+    @app.context_processor
+    def signed_in() -> dict[str, object]:
+        return {"signed_in": _session, "has_codes": services().access.is_closed, "here": _here}
+
+
+def local(wish: str | None) -> str:
+    """Where to go on: a path of this site, else the first page.
+
+    Browsers read a backslash as a slash and drop what cannot be seen, so neither may be in it.
+    """
+    is_path = wish and wish.startswith("/") and not wish.startswith("//")
+    if not wish or not is_path or "\\" in wish or not wish.isprintable() or " " in wish:
+        return "/"
+    return wish
+
+
+def _here() -> str:
+    return quote(_place(), safe="")
+
+
+def _session() -> Session | None:
+    return visitors.asker().session if services().access.is_closed else None
+
+
+def _refuse_without_codes() -> None:
+    if not services().access.is_closed:
+        raise Refusal("not_found", "no ACCESS_CODES")
+
+
+def _wrong() -> str:
+    return str(_("This code is wrong, or it has expired. Check it, or ask whoever gave it to you."))
+
+
+def _ask_to_sign_in(refusal: SignInNeeded) -> Response:
+    visitors.turn_away()
+    errors.log.info("refused %.100a: %.200a", request.path, str(refusal))
+    if errors.wants_html() and not refusal.is_wrong:
+        return _page(_place(), status=401)
+    said = _("This API key is wrong, or it has expired.") if refusal.is_wrong else _to_do()
+    response = errors.answer("sign_in", said=str(said))
+    if services().access.keys.all:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="agents"'
+    return response
+
+
+def _to_do() -> str:
+    return str(_("Please sign in: reload this page and give your access code. What you have typed is kept."))
+
+
+def _place() -> str:
+    """Where somebody goes on after signing in: what was asked for, or the page it was asked from."""
+    if request.method in ("GET", "HEAD"):
+        return local(request.full_path.removesuffix("?"))
+    names = {**_form(), **(request.view_args or {})}
+    if names.get("conversation_id"):
+        return url_for("pages.conversation", conversation_id=names["conversation_id"])
+    return url_for("pages.home", agent=names["agent"]) if names.get("agent") else "/"
+
+
+def _form() -> Mapping[str, str]:
+    """What a form said; nothing when it is larger than we read."""
+    try:
+        return request.form
+    except HTTPException:
+        return {}
+
+
+def _page(there: str, problem: str | None = None, status: int = 200) -> Response:
+    typed = _form().get("message", "") if request.endpoint == "chat.ask" else ""
+    page = render_template("sign_in.html", next=there, problem=problem, typed=typed)
+    response = Response(page, status, mimetype="text/html")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
