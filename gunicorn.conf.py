@@ -39,7 +39,8 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each live answer t
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """Stops politely: idle connections end at once, answers have GRACE_S, also those nobody reads.
+    """Stops politely: no new question is taken, idle connections end at once, answers have GRACE_S, also
+    those that nobody reads.
 
     A request's head has `keepalive` seconds, its body and the answer the time that chat/lines.py gives them.
     """
@@ -74,6 +75,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._stop_at = time.monotonic() + _ours.grace_s
+        if self.booted:
+            services(self).turns.close_the_door()  # gunicorn lets in who comes within the next second
         super().handle_exit(sig, frame)
         for waiting, patience in list(self._idle.items()):
             gevent.get_hub().loop.run_callback(self._lose_patience, waiting, patience)

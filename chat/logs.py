@@ -38,6 +38,7 @@ def install(kind: str, level: str, secrets: Iterable[str]) -> Redaction:
     handler.setFormatter(formatter(kind))
     root.addHandler(handler)
     root.setLevel(level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # tells each of its plugins and steps
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread

@@ -24,6 +24,10 @@ class PictureRefusal(Refusal):
     """A picture of an agent cannot be had; all reasons have one sentence."""
 
 
+class StoppingRefusal(Refusal):
+    """The process is about to end and takes no new question; the next one will."""
+
+
 class LiveRefusal(Refusal):
     """A visitor has as many answers under way as one may have."""
 

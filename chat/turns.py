@@ -12,7 +12,7 @@ from chat.answering import Answering
 from chat.bounds import Bounds
 from chat.draft import Draft
 from chat.health import Health
-from chat.refusals import LiveRefusal
+from chat.refusals import LiveRefusal, StoppingRefusal
 from chat.runs import Log, Runs
 from chat.saver import Saver
 from chat.settings import Settings
@@ -22,6 +22,7 @@ from chat.visitor_limits import VisitorLimits
 from providers.base import Attachment, Exchange, Stop, Turn
 
 RESUMED_S = 10.0
+SOON_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Turns:
         self._worker = worker
         self._live: Counter[str] = Counter()  # answers by visitor
         self._one_at_a_time = threading.Lock()
+        self._is_stopping = False
+
+    def close_the_door(self) -> None:
+        """From now on no question is taken: this process is about to end. Safe in a signal handler."""
+        self._is_stopping = True
 
     def start(self, inquiry: Inquiry) -> tuple[Question, Log]:
         """Stores a question and begins to answer it. Returns at once, with the log to follow; when nobody
@@ -100,6 +106,8 @@ class Turns:
         return stored is not None
 
     def _let_in(self, inquiry: Inquiry) -> None:
+        if self._is_stopping:
+            raise StoppingRefusal("unavailable", "this process is about to end", retry_after=SOON_S)
         self._limits.check(inquiry.visitor, inquiry.address)
         live, most = self._live[inquiry.visitor], self._settings.visitor_live_answers
         if most and live >= most:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chat.settings import Settings
 from emulator.accounts import DEMO
+from tests.site import Visitor
 
 # Each holds what addresses, JSON and HTML spell otherwise; a token is one word of ASCII. Those that the
 # emulator has to take for a demo account's are named as emulator/accounts.py names them.
@@ -27,7 +28,9 @@ TOKENS = {
     "YUANQI_API_TOKEN": "canary/yuanqi&token+4716=%46",
     "HUAWEI_API_KEY": "sk-canary/huawei&key+4717=%47",
 }
+CODE = "canary/our&code+4722=%4A"
 OURS = {
+    "ACCESS_CODES": f"canary:{CODE}",
     "SECRET_KEY": 'canary/our "key" & <more> + 4718 = %48',
     "ADMIN_PASSWORD": 'canary/our "password" & <more> + 4719 = %49',
 }
@@ -45,6 +48,13 @@ PUBLIC_PEM = (
 ALIASES = {canary: DEMO[name] for name, canary in TOKENS.items()}
 
 
+def arrive(url: str) -> Visitor:
+    """A visitor who has signed in with the code."""
+    visitor = Visitor(url)
+    assert visitor.post("/sign-in", data={"code": CODE}).ok
+    return visitor
+
+
 def planted() -> dict[str, str]:
     """A canary for each setting that is a secret, also for those that come after this was written."""
     names = [
@@ -55,7 +65,9 @@ def planted() -> dict[str, str]:
 
 
 def words_of(secret: str) -> list[str]:
-    """What to look for: the secret; of a key of many lines each of them."""
+    """What to look for: the secret; of a key of many lines each of them, of named codes the code."""
+    if secret == OURS["ACCESS_CODES"]:
+        return [CODE]
     return [line for line in secret.splitlines() if "-----" not in line]
 
 

@@ -149,6 +149,7 @@ def test_versions_of_a_question(here: Page, said: Sentence) -> None:
     expect(here.get_by_text(said("Changing an earlier question"))).to_be_visible()
     here.locator("#question").fill("in other words")
     here.locator(".send").click()
+    expect(here.locator(".exchange")).to_have_count(1)
     expect(here.locator(".versions")).to_contain_text("3 / 3")
     expect(words(here.locator(".exchange"))).to_contain_text("in other words")
     has_ended(here.locator(".exchange"))

@@ -55,7 +55,7 @@ def assert_contract(heard: Heard | None) -> None:
         assert b"</html>" in heard.body
     else:
         told = json.loads(heard.body)
-        assert set(told) <= {"error", "code", "retry_after"} and told["error"]
+        assert set(told) <= {"error", "code", "retry_after", "id"} and told["error"]
         assert STATUS[told["code"]] == heard.status or (told["code"], heard.status) in BESIDES
 
 

@@ -19,6 +19,7 @@ from chat.refusals import (
     LiveRefusal,
     PictureRefusal,
     Refusal,
+    StoppingRefusal,
     StreamRefusal,
 )
 from chat.storage.models import now
@@ -77,6 +78,7 @@ FILE_SENTENCES = {
 }
 TOO_MANY_LIVE = _("Your earlier questions are still being answered. Wait for one of them, or stop it.")
 TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
+RESTARTING = _("This site is just restarting. Your question was not taken: ask again in a moment.")
 WRONG_HOST = _("This site has another address. Open it there.")
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
 NO_STORAGE = _(
@@ -88,6 +90,7 @@ OWN_SENTENCES = {
     StreamRefusal: TOO_MANY_READERS,
     HostRefusal: WRONG_HOST,
     StorageRefusal: NO_STORAGE,
+    StoppingRefusal: RESTARTING,
 }
 HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
 

@@ -157,7 +157,7 @@ def _json(visitor: Visitor, platform: str, seen: Seen) -> None:
 def _read_problem(told: dict[str, Any], seen: Seen) -> None:
     seen.code, seen.waits = told.get("code"), told.get("retry_after")
     seen.sentence = told.get("error", "")
-    assert seen.code is None or set(told) <= {"error", "code", "retry_after"}
+    assert seen.code is None or set(told) <= {"error", "code", "retry_after", "id"}
 
 
 def _form(visitor: Visitor, platform: str, seen: Seen) -> None:
@@ -175,7 +175,7 @@ def _read_page(visitor: Visitor, seen: Seen) -> None:
     problem = re.search(r'<p class="problem if-failed[^>]*>(.*?)</p>', page, re.DOTALL)
     seen.sentence = html.unescape(problem[1]) if problem else ""
     seen.code = seen.stored[0]["code"] if len(seen.stored) == 1 else "not stored once"
-    words = re.search(r'<div dir="auto" class="words">(.*?)</div>\s*<ul', page, re.DOTALL)
+    words = re.search(r'<div class="words">(.*?)</div>\s*<ul', page, re.DOTALL)
     seen.said = html.unescape(re.sub(r"<[^>]*>", "", words[1])) if words else ""
 
 

@@ -61,6 +61,8 @@ SPEECHLESS = [
     Fault("!html 502", "A gateway's web page, HTTP 502", "网关的网页，HTTP 502", "unavailable"),
     Fault("!html 503", "A web page, HTTP 503", "网页，HTTP 503", "unavailable"),
     Fault("!html 504", "A web page, HTTP 504", "网页，HTTP 504", "unavailable"),
+    Fault("!leaky", "HTTP 500 that repeats the site's own token",
+          "HTTP 500，并把本站的令牌念出来", "unavailable"),
     Fault("!nothing 200", "HTTP 200 and an empty body", "HTTP 200，内容为空", "unavailable",
           {"huawei": "empty"}),
     Fault("!nothing 403", "HTTP 403 and an empty body", "HTTP 403，内容为空", "misconfigured"),

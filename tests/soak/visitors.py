@@ -201,8 +201,11 @@ class Person(threading.Thread):
         return self._ledger.promise(Promise(question, platform, way, self._visitor))
 
     def _body(self, promise: Promise, **more: object) -> dict[str, object]:
-        place = {"conversation_id": self._visitor.conversation} if self._visitor.conversation else {}
-        return {"message": promise.question, "agent": promise.platform, **place, **more}
+        body = {"message": promise.question, "agent": promise.platform, **more}
+        if self._visitor.conversation:
+            return {**body, "conversation_id": self._visitor.conversation}
+        body.pop("instead", None)  # a new conversation has no place for it
+        return body
 
     def _asked(self, way: str, events_heard: int = 0, query: str = "", **more: object) -> Promise:
         """Asks for a stream and hears all of it, or so many events."""
