@@ -93,6 +93,7 @@ class Turns:
             self._limits.ask(inquiry.visitor, inquiry.address)
             self._live[inquiry.visitor] += 1
             time.sleep(0)  # after each, whatever else is ready: a crowd at the door stops nobody inside
+        self._storage.disk.settle()  # beside the lock: one write serves all who are stored meanwhile
         return stored, self._begin(inquiry, stored)
 
     def resume(self, agent: Agent, answer: Answer) -> bool:

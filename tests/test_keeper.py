@@ -23,6 +23,7 @@ from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Answer, Place, Question, Storage
+from chat.storage.disk import Disk
 from chat.storage.models import Worker, now
 from chat.turns import Inquiry, Turns
 from chat.vault import Vault
@@ -286,3 +287,20 @@ def test_after_the_clock_was_set_nothing_is_deleted_for_its_age(begin: Begin) ->
     assert len(process.storage.conversations.of("alice", 5)) == 2, "the next may set it right"
     another.keeper._expire()
     assert process.storage.conversations.of("alice", 5) == [], "where no clock was set they go"
+
+
+def test_a_question_is_on_the_disk_before_its_platform_hears_it(
+    begin: Begin, emulator: Emulator, tmp_path: Path
+) -> None:
+    process, before = begin(), emulator.mark()
+    asked: list[int] = []
+
+    def note(file: int) -> None:
+        assert b"lest it be lost" in os.pread(file, 1_000_000, 0)
+        asked.append(len(emulator.asked(before)))
+
+    process.storage.disk = Disk(tmp_path / "chat.db", note)
+    stored, _ = process.turns.start(Inquiry("alice", process.agent, "lest it be lost"))
+    wait_until(lambda: process.answer(stored).state == "done")
+    assert asked == [0]
+    assert len(emulator.asked(before)) > 0

@@ -25,6 +25,7 @@ from sqlalchemy.orm import joinedload, sessionmaker
 from chat.refusals import Refusal
 from chat.settings import Settings, SettingsError
 from chat.storage.conversations import Conversations, owned
+from chat.storage.disk import Disk
 from chat.storage.forgetting import Forgetting
 from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new_id, now
 from chat.storage.reaching import guard, open_engine
@@ -102,6 +103,7 @@ class Storage:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.disk = Disk(Path(engine.url.database or ""))
         self.conversations = Conversations(engine)
         self.forgetting = Forgetting(engine)
         self._sessions = sessionmaker(engine, expire_on_commit=False)

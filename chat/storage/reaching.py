@@ -16,7 +16,7 @@ from chat.refusals import Refusal
 
 PRAGMAS = (
     "journal_mode = WAL",  # readers read while one writes
-    "synchronous = NORMAL",  # survives a killed process, and is far faster
+    "synchronous = NORMAL",  # survives a killed process; for power cuts see chat/storage/disk.py
     "foreign_keys = ON",
     "secure_delete = ON",  # what is deleted is overwritten; Debian's SQLite does so anyhow
     "busy_timeout = 0",  # SQLite would wait in C, where a gevent process can do nothing else meanwhile

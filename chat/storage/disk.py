@@ -1,0 +1,68 @@
+"""What was committed is on the disk, not only in the memory of the operating system."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+log = logging.getLogger("chat.storage")
+
+
+class Disk:
+    """SQLite's log is written by each commit and reaches the disk some seconds later: that survives a process
+    that is killed, not a power cut. Whoever cannot take that waits here.
+    """
+
+    def __init__(self, database: Path, sync: Callable[[int], None] = os.fsync) -> None:
+        self._log = database.with_name(database.name + "-wal")
+        self._sync = sync
+        self._changed = threading.Condition()
+        self._asked = self._settled = 0
+        self._is_busy = False
+
+    def settle(self) -> None:
+        """Returns once everything that was committed before is on the disk.
+
+        One write to the disk serves all who were waiting when it began. A disk that refuses is told to the
+        log: the question is stored, and its asker need not pay for it.
+        """
+        with self._changed:
+            self._asked += 1
+            mine = self._asked
+        while (upto := self._turn(mine)) is not None:
+            try:
+                _beside_others(self._write)
+            except OSError as error:
+                log.warning("%s did not reach the disk: %s", self._log, error)
+            with self._changed:
+                self._settled, self._is_busy = upto, False
+                self._changed.notify_all()
+
+    def _turn(self, mine: int) -> int | None:
+        """Waits until somebody has settled mine (None), or until it is my turn: for all who have asked."""
+        with self._changed:
+            while self._settled < mine:
+                if not self._is_busy:
+                    self._is_busy = True
+                    return self._asked
+                self._changed.wait()
+            return None
+
+    def _write(self) -> None:
+        file = os.open(self._log, os.O_RDONLY)
+        try:
+            self._sync(file)
+        finally:
+            os.close(file)
+
+
+def _beside_others(work: Callable[[], None]) -> None:
+    """In a real thread where threads are gevent's: a write to the disk would hold up all of them."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        return work()
+    hub = sys.modules["gevent"].get_hub()
+    hub.threadpool.apply(work)
+    return None
