@@ -15,6 +15,7 @@ from chat.agents import door, is_demo, load_agents
 from chat.assets import Assets
 from chat.devices import Devices
 from chat.introductions import Introductions
+from chat.metrics import Readers
 from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.secret_key import secret_key
@@ -91,6 +92,7 @@ def create_app(given: Settings | None = None) -> Flask:
         pictures=shown,
         owner=Owner(ours.admin_password, access.guessing),
         access=access,
+        metrics_readers=Readers(ours.metrics_token, access.guessing),
         secret_key=key,
     )
     doctor_access.warn(ours)

@@ -11,6 +11,7 @@ from chat.agents import Agent
 from chat.bounds import CUT, Bounds
 from chat.draft import Draft, legible
 from chat.health import Health
+from chat.metrics import Metrics
 from chat.runs import Failed, Finished, Log
 from chat.saver import Saver
 from chat.storage import Question, Storage
@@ -34,6 +35,7 @@ class Answering:
     bounds: Bounds
     is_resumed: bool
     health: Health
+    metrics: Metrics
     language: str
     ended: Callable[[], None]
     request: str | None = field(default_factory=request_id.current)
@@ -130,6 +132,7 @@ class Answering:
         columns = {**self.draft.columns(), "code": code, "finish_reason": reason}
         self.saver.end(self.stored.answer_id, state, columns)
         self.ended()
+        self._count(code or ("stopped" if state == "stopped" else "done"))
         self.journal.append(entry)
         log.info(
             "answer %s: %s by %s, %d characters in %.1f s, chat %s, trace %s",
@@ -141,3 +144,10 @@ class Answering:
             self.draft.chat,
             self.draft.trace,
         )
+
+    def _count(self, outcome: str) -> None:
+        platform = self.agent.platform
+        self.metrics.ended(self.agent.id, platform, outcome)
+        if not self.is_resumed:  # how long it took before that, another process knew
+            spoke = self.draft.spoke_at
+            self.metrics.took(platform, spoke and spoke - self.began, time.monotonic() - self.began)

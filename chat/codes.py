@@ -114,6 +114,18 @@ AccessCodes = Annotated[SecretStr, _checked(SHORTEST_CODE)]
 ApiKeys = Annotated[SecretStr, _checked(SHORTEST_KEY)]
 
 
+def _checked_token(given: SecretStr) -> SecretStr:
+    text = given.get_secret_value()
+    if len(text) < SHORTEST_KEY:
+        raise ValueError(f"too short: it takes at least {SHORTEST_KEY} characters")
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("a key has only letters, digits and signs")
+    return given
+
+
+Token = Annotated[SecretStr, AfterValidator(_checked_token)]
+
+
 def parse(text: str, shortest: int = SHORTEST_CODE) -> list[Entry]:
     """The entries of ACCESS_CODES or API_KEYS. Raises ValueError, a line that holds nothing of any code."""
     found: list[Entry] = []

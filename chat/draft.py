@@ -32,6 +32,7 @@ class Draft:
     chat: str | None = None
     trace: str | None = None
     size: int = 0
+    spoke_at: float | None = None  # when its first words came, by time.monotonic()
     is_dirty: bool = False
     saved_at: float = field(default_factory=time.monotonic)
     _replies: list[list[str]] = field(default_factory=list)
@@ -147,6 +148,7 @@ class Draft:
 
     def _reply(self, number: int) -> list[str]:
         while len(self._replies) <= number:
+            self.spoke_at = self.spoke_at or time.monotonic()
             self._replies.append([])
         return self._replies[number]
 

@@ -91,6 +91,11 @@ class Rate:
         finally:
             self._leave(ticket, line)
 
+    @property
+    def waiting(self) -> int:
+        """How many new turns are in line."""
+        return len(self._lines[self.NEW])
+
     def hold(self, seconds: float) -> None:
         """Gives nobody a call for a while."""
         with self._lock:
@@ -164,6 +169,11 @@ class Seats:
         except BaseException:
             self._give_up(ticket)
             raise
+
+    @property
+    def waiting(self) -> int:
+        """How many are in line."""
+        return len(self._line)
 
     def leave(self) -> None:
         """Gives the seat to whoever has waited longest."""
@@ -239,6 +249,11 @@ class Account:
             raise
         finally:
             self._seats.leave()
+
+    @property
+    def waiting(self) -> int:
+        """How many questions are in line: for a seat, then for their first call."""
+        return self._seats.waiting + self._rate.waiting
 
     def wait(self, stop: Stop, deadline: float) -> None:
         with closing(self._rate.take(Rate.RUNNING, self._patience(stop, deadline))) as places:  # type: ignore[type-var]

@@ -26,7 +26,9 @@ HEADERS = {
 # Cross-Origin-Embedder-Policy: default-src lets in nothing that it would keep out.
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
-PROBES = {"/healthz", "/readyz"}  # whoever asks them uses an address
+PROBES = {"/healthz", "/readyz", "/metrics"}  # whoever asks them uses an address
+
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 
 
 def init_app(app: Flask, public_url: str | None) -> None:
@@ -52,6 +54,16 @@ def init_app(app: Flask, public_url: str | None) -> None:
         return response
 
 
+def is_from_this_machine() -> bool:
+    """Whether the request at hand was made here, to a name of this machine, and nothing says that a proxy
+    passed it on: what comes through a proxy beside us is made by somebody else, trusted or not.
+    """
+    host = _host(f"http://{request.host}")
+    is_to_us = host == "localhost" or _is_loopback(host)
+    is_passed_on = any(name in request.headers for name in FORWARDED)
+    return is_to_us and _is_loopback(request.remote_addr or "") and not is_passed_on
+
+
 def _is_for_us(public_url: str) -> bool:
     """Whether the request names our host, whatever the port: proxies drop it. The machine's own addresses
     are ours too: that is what a proxy beside us says when it was not told to pass the name on, and no
@@ -71,7 +83,8 @@ def _host(url: str) -> str:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return False
 

@@ -14,6 +14,7 @@ from chat.health import Health
 from chat.introductions import Introductions
 from chat.keeper import Keeper
 from chat.look import Look
+from chat.metrics import Metrics, Readers
 from chat.pictures import Pictures
 from chat.runs import Runs
 from chat.saver import Saver
@@ -46,8 +47,10 @@ class Services:
     pictures: Pictures
     owner: Owner
     access: Access
+    metrics_readers: Readers
     secret_key: str = field(repr=False)
     health: Health = field(default_factory=Health)
+    metrics: Metrics = field(default_factory=Metrics)
     _keeper: Keeper | None = None
     _turns: Turns | None = None
     _process: int | None = None
@@ -78,6 +81,7 @@ class Services:
                 self.limits,
                 self.health,
                 worker,
+                self.metrics,
             )
             keep_days = self.settings.keep_days
             self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker, keep_days)

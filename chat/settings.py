@@ -148,6 +148,10 @@ class Settings(BaseSettings):
         None, "access", "The owner's password, at least 12 characters: opens /oauth/coze/start",
         "站长密码，至少 12 个字符：用于打开 /oauth/coze/start",
     )  # fmt: skip
+    metrics_token: codes.Token | None = _setting(
+        None, "access", "Lets other machines read /metrics (Authorization: Bearer); at least 16 characters",
+        "允许其他机器读取 /metrics 的令牌（Authorization: Bearer），至少 16 个字符",
+    )  # fmt: skip
 
     max_message_chars: int = _setting(
         8000, "limits", "The longest question, in characters", "问题最长多少字", ge=1, le=1_000_000

@@ -20,6 +20,11 @@ class Streams:
         self._open: Counter[str] = Counter()
         self._total = 0
 
+    @property
+    def open(self) -> int:
+        """How many there are."""
+        return self._total
+
     def enter(self, address: str) -> Callable[[], None]:
         """Takes a place; call what is returned to give it back, more than once does no harm.
 

@@ -12,6 +12,7 @@ from chat.answering import Answering
 from chat.bounds import Bounds
 from chat.draft import Draft
 from chat.health import Health
+from chat.metrics import Metrics
 from chat.refusals import LiveRefusal, StoppingRefusal
 from chat.runs import Log, Runs
 from chat.saver import Saver
@@ -63,6 +64,7 @@ class Turns:
         limits: VisitorLimits,
         health: Health,
         worker: str,
+        metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._storage = storage
@@ -72,6 +74,7 @@ class Turns:
         self._limits = limits
         self._health = health
         self._worker = worker
+        self._metrics = metrics
         self._live: Counter[str] = Counter()  # answers by visitor
         self._one_at_a_time = threading.Lock()
         self._is_stopping = False
@@ -128,6 +131,7 @@ class Turns:
             storage=self._storage,
             saver=self._saver,
             health=self._health,
+            metrics=self._metrics,
             agent=inquiry.agent,
             stored=stored,
             turn=self._turn(inquiry, stored, stop, self._patience_s(is_resumed=held is not None)),

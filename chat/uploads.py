@@ -75,6 +75,13 @@ class Uploads:
             raise Refusal("bad_input", f"{len(ids)} files")
         return tuple(self._attachment(visitor, one, agent) for one in ids)
 
+    def kept(self) -> tuple[int, int]:
+        """How many files there are, and their size in bytes."""
+        columns = select(func.count(), func.coalesce(func.sum(Upload.size), 0))
+        with self._engine.connect() as db:
+            count, size = db.execute(columns.where(Upload.created_at >= now() - KEPT)).one()
+        return count, size
+
     def fetch(self, key: str) -> Attachment:
         """The file that a platform asks for by its signed key. Raises Refusal not_found."""
         try:

@@ -103,6 +103,7 @@ def world(keep_site: Callable[..., Site]) -> Iterator[World]:
         token = found.sites["token"]
         break_down(token, found.visitor_of(token), found.harvest)
         for name, site in found.sites.items():
+            measure(site, found.harvest)
             site.ask_to_end()
             site.end()
             found.harvest.add_folder(site.folder)
@@ -244,6 +245,14 @@ def run(command: list[str], folder: Path, settings: dict[str, object]) -> subpro
     )
 
 
+def measure(site: Site, harvest: Harvest) -> None:
+    """The numbers of all that has happened, to who may read them and who may not."""
+    secret = {"Authorization": f"Bearer {site.settings['METRICS_TOKEN']}", "X-Forwarded-For": "10.0.0.1"}
+    for headers, status in (({}, 200), (secret, 200), ({"Via": COOKIE}, 401)):
+        response = requests.get(f"{site.url}/metrics", headers=headers, timeout=10)
+        assert harvest.add_response(response).status_code == status
+
+
 def break_down(site: Site, visitor: Visitor, harvest: Harvest) -> None:
     """A fault of ours: a traceback in the log."""
     with closing(sqlite3.connect(site.folder / "instance" / "chat.db")) as database:
@@ -278,6 +287,13 @@ def test_a_planted_word_is_found_wherever_secrets_are_looked_for(world: World) -
     logs = (f"log of {name}" for name in world.sites)
     for place in (*logs, "instance/chat.db", "dump", "GET /c/", "GET /s/", "POST /chat", "GET /search"):
         assert world.harvest.find(CONTROL, only=place), place
+
+
+def test_the_numbers_hold_nothing_that_was_said(world: World) -> None:
+    """And yet they count it."""
+    assert world.harvest.find('zhiye_answers_total{agent="coze",outcome="done"', only="GET /metrics")
+    for word in (CONTROL, ADDRESS, COOKIE, "127.0.0.1", "10.0.0.1"):
+        assert world.harvest.find(word, only="GET /metrics") == [], word
 
 
 def test_everything_was_asked_and_much_of_it_failed(world: World) -> None:

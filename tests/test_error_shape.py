@@ -154,6 +154,8 @@ FAILURES = [
     failure("POST /oauth/coze/callback", "bad_input", 405),
     failure("POST /healthz", "bad_input", 405),
     failure("POST /readyz", "bad_input", 405),
+    failure("GET /metrics", "not_found", headers={"X-Forwarded-For": "203.0.113.9"}),
+    failure("POST /metrics", "bad_input", 405),
     failure("POST /openapi.yaml", "bad_input", 405),
     failure("GET /static/any/nothing.js", "not_found"),
     failure("GET /static/any/%2e%2e%2fapp.py", "not_found"),

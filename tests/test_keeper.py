@@ -19,6 +19,7 @@ from chat.access import Visitors
 from chat.agents import Agent, Agents, load_agents
 from chat.health import Health
 from chat.keeper import DEAD_AFTER, Keeper
+from chat.metrics import Metrics
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
@@ -78,7 +79,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
         saver = Saver(store)
         limits = VisitorLimits("0", 1)
-        turns = Turns(settings, store, runs, saver, Visitors(KEY), limits, Health(), worker)
+        turns = Turns(settings, store, runs, saver, Visitors(KEY), limits, Health(), worker, Metrics())
         keeper = Keeper(store, saver, turns, agents, worker, keep_days, lambda: now() + off[0])
         begun.append(Process(store, saver, runs, turns, agents, keeper, worker))
         return begun[-1]

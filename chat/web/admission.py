@@ -23,6 +23,7 @@ OPEN = {
     "oauth.callback",
     "ops.healthz",
     "ops.readyz",
+    "ops.metrics",
     "ops.openapi",
 }
 # For visitors without a code too, as far as an agent is concerned that is for all.

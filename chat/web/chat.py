@@ -47,6 +47,7 @@ def _ask_by_form() -> AnyResponse:
     except SignInNeeded:
         raise
     except Refusal as refusal:
+        errors.note(refusal.code)
         response = page(
             request.form.get("conversation_id") or None,
             request.form.get("agent"),

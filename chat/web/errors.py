@@ -24,6 +24,7 @@ from chat.refusals import (
 )
 from chat.storage.models import now
 from chat.storage.reaching import RETRY_S, StorageRefusal, is_trouble
+from chat.web import services
 from chat.web.dates import moment
 from chat.wire import problem
 from providers.errors import ProviderError
@@ -163,8 +164,14 @@ def with_patience(response: Response, retry_after: float | None) -> Response:
     return response
 
 
+def note(code: str) -> None:
+    """Counts a request that is refused for a reason of the contract."""
+    services().metrics.refused(code)
+
+
 def _refused(refusal: Refusal) -> Response:
     log.info("refused %.100a: %.200a", request.path, str(refusal))
+    note(refusal.code)
     return answer(refusal.code, refusal.status, refusal.retry_after, told(refusal))
 
 
@@ -177,7 +184,9 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:  # a redirect of the router's own
         return Response(error.get_response().response, status, error.get_headers())
-    response = answer(HTTP_CODES.get(status, "unexpected" if status >= 500 else "bad_input"), status)
+    code = HTTP_CODES.get(status, "unexpected" if status >= 500 else "bad_input")
+    note(code)
+    response = answer(code, status)
     if status == 405 and "Allow" in (headers := dict(error.get_headers())):
         response.headers["Allow"] = headers["Allow"]
     return response
@@ -186,6 +195,7 @@ def _http(error: HTTPException) -> Response:
 def _malformed(error: ParseException) -> Response:
     """The server reads a body when we do: a piece of no size comes to light here, and is no fault of ours."""
     log.info("refused %.100a: %.200a", request.path, str(error))
+    note("bad_input")
     return answer("bad_input")
 
 
@@ -193,6 +203,7 @@ def _database(error: SQLAlchemyError) -> Response:
     if not is_trouble(error):
         return _fault(error)
     log.warning("%.100a: the database cannot be used: %s", request.path, getattr(error, "orig", error))
+    note("unavailable")
     return answer("unavailable", retry_after=RETRY_S, said=str(NO_STORAGE))
 
 

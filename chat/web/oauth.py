@@ -88,6 +88,7 @@ def _is_owner() -> bool:
 
 
 def _ask_for_password() -> Response:
+    errors.note("sign_in")
     response = errors.answer("sign_in")
     response.headers["WWW-Authenticate"] = 'Basic realm="owner", charset="UTF-8"'
     return response

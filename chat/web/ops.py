@@ -3,16 +3,23 @@
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat import doctor
-from chat.web import services
+from chat import doctor, security
+from chat.refusals import Refusal
+from chat.web import errors, services
+from chat.web.visitors import address
 
 bp = Blueprint("ops", __name__)
 HOUR_S = 3600
 
 
 def init_app(app: Flask, interface: bytes) -> None:
-    """`interface` is docs/openapi.yaml as it is sent."""
+    """Counts every answer. `interface` is docs/openapi.yaml as it is sent."""
     app.config["INTERFACE"] = interface
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        services().metrics.answered(request.blueprint or "none", response.status_code)
+        return response
 
 
 @bp.get("/healthz")
@@ -34,6 +41,18 @@ def readyz() -> Response:
     return response
 
 
+@bp.get("/metrics")
+def metrics() -> Response:
+    """What this process has done and is doing, for Prometheus: to this machine, or for the token."""
+    if not security.is_from_this_machine() and not _has_token():
+        return _ask_for_token()
+    from chat import scraping  # costs 1.3 MB, for those who never ask
+
+    response = Response(scraping.told(services()), content_type=scraping.CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 @bp.get("/openapi.yaml")
 def openapi() -> Response:
     """This HTTP interface as OpenAPI, for programs."""
@@ -41,4 +60,18 @@ def openapi() -> Response:
     response.headers["Cache-Control"] = f"public, max-age={HOUR_S}"
     response.add_etag()
     response.make_conditional(request)
+    return response
+
+
+def _has_token() -> bool:
+    readers, given = services().metrics_readers, request.authorization
+    if not readers.may_exist:
+        raise Refusal("not_found", "numbers, from elsewhere and without METRICS_TOKEN")
+    return given is not None and given.type == "bearer" and readers.knows(given.token, address())
+
+
+def _ask_for_token() -> Response:
+    errors.note("sign_in")
+    response = errors.answer("sign_in")
+    response.headers["WWW-Authenticate"] = 'Bearer realm="metrics"'
     return response

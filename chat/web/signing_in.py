@@ -35,10 +35,12 @@ def enter() -> AnyResponse:
     except GuessRefusal as refusal:
         if not errors.wants_html():
             raise
+        errors.note(refusal.code)
         response = _page(there, errors.told(refusal), 429)
         response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
         return response
     if begun is None:
+        errors.note("sign_in")
         return _page(there, _wrong(), 401) if errors.wants_html() else errors.answer("sign_in", said=_wrong())
     visitors.enter(*begun)
     return redirect(there, 303) if errors.wants_html() else Response(status=204)
@@ -93,6 +95,7 @@ def _wrong() -> str:
 
 def _ask_to_sign_in(refusal: SignInNeeded) -> Response:
     visitors.turn_away()
+    errors.note(refusal.code)
     errors.log.info("refused %.100a: %.200a", request.path, str(refusal))
     if errors.wants_html() and not refusal.is_wrong:
         return _page(_place(), status=401)
