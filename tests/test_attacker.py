@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from tests.sockets import SOON_S, everything, send
 
 KEY = "a key for tests, nothing else"
 PASSWORD = "correct horse battery"
+SECRET_CODE, API_KEY = "brass-lantern-42", "0123456789abcdef0123"
 PUBLIC = "https://chat.example.com"
 PAGE = {"Accept": "text/html"}
 CORPUS = json.loads((Path(__file__).parent / "hostile" / "corpus.json").read_text(encoding="utf-8"))
@@ -424,13 +426,36 @@ def test_a_body_without_end_is_cut_short(site: Site, path: str) -> None:
     assert sent < 100
 
 
-def test_many_who_say_nothing_keep_nobody_waiting(site: Site) -> None:
+def test_five_thousand_who_say_nothing_keep_nobody_waiting(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    crowd = min(5000, most - 500)
+    assert crowd >= 500, "this shell allows too few open files (ulimit -n) to try it"
+    site = start_site(**coze(emulator))
     with ExitStack() as stack:
-        for number in range(300):
+        for number in range(crowd):
             line = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S))
             line.sendall((b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")[number % 3])
         began = time.monotonic()
-        assert requests.get(f"{site.url}/healthz", timeout=SOON_S).ok
+        assert requests.get(f"{site.url}/", timeout=SOON_S).ok
+        assert Visitor(site.url).ask("hello").ok
+        assert time.monotonic() - began < SOON_S
+
+
+def test_who_sends_a_body_byte_by_byte_is_not_waited_for(site: Site) -> None:
+    """How long exactly is in tests/test_slow_clients.py; here: meanwhile nobody else waits."""
+    head = b"POST /chat HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
+    with ExitStack() as stack:
+        lines = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S))
+            for _ in range(100)
+        ]
+        for line in lines:
+            line.sendall(head + ENDS + b"\r\n{")
+        for line in lines:
+            line.sendall(b" ")
+        began = time.monotonic()
         assert Visitor(site.url).ask("hello").ok
         assert time.monotonic() - began < SOON_S
 
@@ -588,3 +613,71 @@ def test_the_owner_s_password_cannot_be_tried_for_long(public: Site) -> None:
     tried = [attempt(f"guess {number}") for number in range(9)]
     assert tried == [401] * 5 + [429] * 4
     assert attempt(PASSWORD) == 429, "a right guess is not told from a wrong one"
+
+
+# getting in without a code
+
+
+@pytest.fixture(scope="module")
+def closed(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
+    return keep_site(**coze(emulator), ACCESS_CODES=f"guests:{SECRET_CODE}", API_KEYS=f"kiosk:{API_KEY}")
+
+
+def sign_in(url: str, code: str, **cookies: str) -> requests.Response:
+    return requests.post(
+        f"{url}/sign-in", data={"code": code}, cookies=cookies, allow_redirects=False, timeout=SOON_S
+    )
+
+
+def test_a_session_that_was_planted_is_not_the_one_that_signs_in(closed: Site) -> None:
+    attacker = requests.get(closed.url, timeout=SOON_S)
+    planted = {"session": "planted", "visitor": attacker.cookies.get("visitor", "planted")}
+    victim = sign_in(closed.url, SECRET_CODE, **planted)
+    assert victim.status_code in (204, 303)
+    assert victim.cookies["session"] != planted["session"]
+    asked = {"json": {"message": "mine alone"}, "timeout": SOON_S}
+    talk = requests.post(f"{closed.url}/chat", cookies=victim.cookies, **asked).json()["conversation_id"]
+    for cookies in (planted, {"session": "planted"}, {"visitor": victim.cookies["visitor"]}):
+        assert requests.get(f"{closed.url}/c/{talk}", cookies=cookies, timeout=SOON_S).status_code == 401
+        assert requests.post(f"{closed.url}/chat", cookies=cookies, **asked).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/conversations", "/search?q=a", "/c/nowhere", "/device", "/nowhere/x"]
+)
+def test_nothing_is_shown_without_a_code(closed: Site, path: str) -> None:
+    shown = requests.get(closed.url + path, headers=PAGE, timeout=SOON_S)
+    assert shown.status_code in (401, 404)
+    assert "data-ask" not in shown.text and "chat-composer" not in shown.text
+
+
+@pytest.mark.parametrize(
+    "there", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "evil"]
+)
+def test_nobody_is_led_elsewhere_by_signing_in(closed: Site, there: str) -> None:
+    sent = {"data": {"code": SECRET_CODE, "next": there}, "headers": PAGE, "allow_redirects": False}
+    answer = requests.post(f"{closed.url}/sign-in", timeout=SOON_S, **sent)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Bearer", "Bearer wrong-key-of-16-letters", "Basic a3Vpc2s6", "Token x", "Bearer a b"]
+)
+def test_no_other_key_opens(closed: Site, given: str) -> None:
+    headers = {"Authorization": given} if given else {}
+    asked = requests.post(f"{closed.url}/chat", json={"message": "hi"}, headers=headers, timeout=SOON_S)
+    assert (asked.status_code, asked.json()["code"]) in ((401, "sign_in"), (429, "rate_limited"))
+
+
+def test_codes_cannot_be_tried_for_long_and_a_right_one_is_not_told_then(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator), ACCESS_CODES=SECRET_CODE)
+    inside = sign_in(site.url, SECRET_CODE)
+    tried = [sign_in(site.url, f"guess number {number}").status_code for number in range(9)]
+    assert tried == [401] * 5 + [429] * 4
+    braked = sign_in(site.url, SECRET_CODE)
+    assert braked.status_code == 429 and int(braked.headers["Retry-After"]) >= 1
+    assert "session" not in braked.cookies
+    told = requests.post(f"{site.url}/chat", json={"message": "hi"}, cookies=inside.cookies, timeout=SOON_S)
+    assert told.ok, "who is in notices nothing"

@@ -290,3 +290,14 @@ def test_the_example_with_curl_works(readme: str, site: Site) -> None:
     promised = re.findall(r'"(\w+)": …|"(\w+)": \[…\]', read(readme))
     assert {name for pair in promised for name in pair if name} <= set(response.json())
     assert json.loads(body)["message"] in response.json()["replies"][0]
+
+
+def test_every_promise_names_tests_that_there_are() -> None:
+    rows = (
+        (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("| Promise |")[2].partition("\n## ")[0]
+    )
+    promises = [line for line in rows.splitlines() if line.startswith("| ") and "|---" not in line][1:]
+    assert len(promises) >= 10
+    for line in promises:
+        named = re.findall(r"`(tests/[\w/.]+)`", line)
+        assert named and all((ROOT / one).exists() for one in named), line
