@@ -174,7 +174,7 @@ def test_writing(here: Page, said: Sentence, device: str) -> None:
         it.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}))
     }""")  # Safari's order
     expect(here.locator(".exchange")).to_have_count(0)
-    here.wait_for_function("localStorage.getItem('drafts')?.includes('nihao')")
+    here.wait_for_function("() => localStorage.getItem('drafts')?.includes('nihao')")
     here.reload()
     expect(field).to_have_value("nihao")
     field.press("End")

@@ -83,8 +83,8 @@ def test_earlier_messages_come_in_above_and_nothing_moves(page: Page, site: Site
     place = re.search(r"/c/(\w+)$", page.url)
     assert place
     for number in range(1, 45):
-        body = {"message": f"question {number}", "conversation_id": place[1]}
-        assert page.request.post(f"{site.url}/chat", data=body).ok
+        body = {"message": f"question {number}", "conversation_id": place[1], "stream": True}
+        assert "event: done" in page.request.post(f"{site.url}/chat", data=body).text()
     page.reload()
     expect(page.locator(".exchange")).to_have_count(20)
     first = page.locator(".exchange").first

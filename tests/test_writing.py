@@ -41,7 +41,7 @@ def is_kept(page: Page, text: str) -> None:
 
 
 def nothing_is_kept(page: Page) -> None:
-    page.wait_for_function("localStorage.getItem('drafts') === null")
+    page.wait_for_function("() => localStorage.getItem('drafts') === null")
 
 
 @pytest.mark.parametrize("device", [PHONE, DESK], ids=["phone", "desk"])
@@ -83,7 +83,7 @@ def test_a_draft_is_cleared_when_its_question_was_accepted_and_not_before(page: 
     is_kept(page, "take your time\nand then")
     waiting[0].continue_()
     has_ended(exchange)
-    page.wait_for_function("JSON.parse(localStorage.getItem('drafts'))?.[0][1] === 'and then'")
+    page.wait_for_function("() => JSON.parse(localStorage.getItem('drafts'))?.[0][1] === 'and then'")
     assert len(drafts(page)) == 1
     expect(page.locator("#question")).to_have_value("and then")
 

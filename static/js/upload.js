@@ -32,7 +32,7 @@ export function upload({ file, name, request }, agent, report) {
     request.upload.onprogress = ({ loaded, total }) => report(loaded / (total || Infinity))
     request.onload = () => {
       const { id, error } = request.response ?? {}
-      if (id) resolve(id)
+      if (request.status === 201) resolve(id) // an error has an id too: the request's
       else reject(error ? new Refused(error, request.status) : new Error(`status ${request.status}`))
     }
     request.onerror = request.onabort = reject
