@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import requests
 from cryptography.hazmat.primitives import serialization
@@ -29,6 +29,7 @@ TOKENS = {
 }
 OURS = {
     "SECRET_KEY": 'canary/our "key" & <more> + 4718 = %48',
+    "REDIS_URL": "redis://:canary%2Fredis+4722=%2541@127.0.0.1:9/0",
     "ADMIN_PASSWORD": 'canary/our "password" & <more> + 4719 = %49',
 }
 COOKIE = "canary.cookie-of-a-visitor-4720"
@@ -55,8 +56,10 @@ def planted() -> dict[str, str]:
 
 
 def words_of(secret: str) -> list[str]:
-    """What to look for: the secret; of a key of many lines each of them."""
-    return [line for line in secret.splitlines() if "-----" not in line]
+    """What to look for: the secret; of a key of many lines each of them; of an address its password."""
+    password = urlsplit(secret).password if secret.startswith("redis://") else None
+    lines = [line for line in secret.splitlines() if "-----" not in line]
+    return [unquote(password), password] if password else lines
 
 
 def spellings(word: str) -> dict[bytes, str]:

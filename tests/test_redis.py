@@ -9,22 +9,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import redis
 import requests
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from chat.runs import Entry, Failed, Finished, Lost, Runs
 from chat.runs_copied import KINDS, key
 from chat.runs_redis import RemoteLog, Sharing
+from chat.settings import Settings, secrets
 from providers.base import Delta
 from tests.company import COMPANY
 from tests.conftest import Emulator, coze
 from tests.redis_server import PASSWORD, RedisServer, redis_server
 from tests.site import Site, Told, Visitor, environment, text
 from tests.test_doctor import both
+from tests.test_doctor import settings as qingyan
 
 AWAY = "Redis cannot be used"
 END = Finished("stop", ("all",))
@@ -50,6 +54,7 @@ class Pair:
 def pair_of(start: Start, emulator: Emulator, server: RedisServer, folder: Path) -> Pair:
     common = {
         **coze(emulator),
+        **qingyan("qingyan", emulator.url),
         "SECRET_KEY": "one-key-for-both-of-them",
         "DATABASE_URL": f"sqlite:///{folder / 'chat.db'}",
         "REDIS_URL": server.url,
@@ -95,9 +100,11 @@ def sharing(server: RedisServer) -> Iterator[Callable[[], Sharing]]:
         one.end()
 
 
-def begin(here: Visitor, there: Visitor, question: str, events: int = 4) -> tuple[Iterator[Told], list[Told]]:
+def begin(
+    here: Visitor, there: Visitor, question: str, events: int = 4, **more: object
+) -> tuple[Iterator[Told], list[Told]]:
     """Asks here and hears a little; there knows of it then."""
-    hearing = here.hear(question)
+    hearing = here.hear(question, **more)
     told = [next(hearing) for _ in range(events)]
     there.session.cookies.update(here.session.cookies)
     there.message, there.conversation = here.message, here.conversation
@@ -172,8 +179,11 @@ def test_who_forgets_everything_at_the_other_process_ends_the_answer_first(pair:
 def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) -> None:
     here, there = pair.visitor()
     _broken_off = begin(here, there, "!pieces 30 50 outlived")
-    reading = there.follow()
+    bob, bob_there = pair.visitor()
+    _another = begin(bob, bob_there, "!pieces 60 100 no record of it", agent="qingyan")
+    reading, without_record = there.follow(), bob_there.follow()
     told = [next(reading) for _ in range(6)]
+    assert [next(without_record) for _ in range(4)][-1].name != "error"
     pair.first.kill()
     heard = text(told)
     try:
@@ -183,6 +193,8 @@ def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) 
             if one.name in ("delta", "replace"):
                 heard = one.data["text"] if one.name == "replace" else heard + one.data["text"]
         assert one.name == "done" and one.data["replies"] == [heard] and "outlived" in heard
+        ended = list(without_record)[-1]
+        assert ended.name == "error" and ended.data["code"] == "unavailable", "said by the database alone"
     finally:
         pair.first.start()
     assert is_shared(pair)
@@ -443,3 +455,9 @@ def test_a_wrong_password_is_in_no_log(start_site: Start, emulator: Emulator, se
     wait_until(lambda: "redis" in ready(site))
     assert Visitor(site.url).ask("hello").ok
     assert site.log.count(AWAY) == 1 and "word/of" not in site.log and "word%2Fof" not in site.log
+
+
+def test_the_password_is_a_secret_of_its_own(server: RedisServer) -> None:
+    known = secrets(Settings(redis_url=SecretStr(server.url)))
+    assert {server.url, PASSWORD, quote(PASSWORD, safe="")} <= {*known}
+    assert secrets(Settings(redis_url=SecretStr("unix:///redis.sock?password=beside-it")))[-1] == "beside-it"
