@@ -15,7 +15,7 @@ from chat.runs_copied import AT_ONCE, LONGEST_S, SHORTEST_S, Copier, decode, key
 from chat.settings import SettingsError
 
 CALL_S = 1.0  # for a connection, and for any call that does not wait by intention
-BLOCK_S = 5.0  # a reader waits so long at a time, and the listener until it asks for a sign of life
+BLOCK_S = 3.0  # a reader waits so long at a time, and the listener until it asks for a sign of life
 CALLERS, READERS = 16, 1000  # connections of a process; who finds none is told from the database
 TOLD_S = 60.0
 WISHES = "zhiye:stop"

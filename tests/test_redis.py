@@ -203,15 +203,6 @@ def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) 
 # the copy itself
 
 
-def logs_of(whole: list[Entry], start: int, sharing: Callable[[], Sharing]) -> RemoteLog:
-    """The log of these entries as another process finds it."""
-    name = str(uuid.uuid4())
-    log = sharing().open(name, start, time.monotonic)
-    for one in whole:
-        log.append(one)
-    return found(name, sharing)
-
-
 def found(name: str, sharing: Callable[[], Sharing]) -> RemoteLog:
     there = sharing()
     wait_until(lambda: there.find(name) is not None)
@@ -252,10 +243,17 @@ def test_every_entry_comes_through_unchanged(sharing: Callable[[], Sharing]) -> 
     comes_through()
 
 
-def test_a_long_answer_comes_in_many_items(sharing: Callable[[], Sharing]) -> None:
+def test_a_long_answer_comes_in_many_items(sharing: Callable[[], Sharing], server: RedisServer) -> None:
     whole: list[Entry] = [Delta(f"{number} ") for number in range(2000)]
     whole += [Delta("字" * 70_000), Delta("x"), END]
-    assert [one for _, one in read(logs_of(whole, 0, sharing))] == whole
+    here = sharing()
+    log = here.open("long", 0, time.monotonic)
+    for one in whole:
+        log.append(one)
+    assert [one for _, one in read(found("long", sharing))] == whole
+    with redis.Redis.from_url(server.url) as client:
+        assert client.xlen(key("long")) > 4
+        wait_until(lambda: 0 < client.ttl(key("long")) <= 300)
 
 
 def test_a_log_without_its_beginning_is_none(sharing: Callable[[], Sharing], server: RedisServer) -> None:
