@@ -7,7 +7,7 @@ BABEL := $(BIN)/pybabel -q
 TESTERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css messages documents reliability soak fuzz bench lighthouse screenshots browser
+.PHONY: help run test check doctor css messages documents reliability soak fuzz bench lighthouse screenshots browser redis
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -15,7 +15,7 @@ help: ## list the commands
 run: .venv/runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when nothing is configured
 	@exec $(BIN)/gunicorn app:app
 
-test: .venv/tests browser check ## set up what tests need, check everything, run all tests
+test: .venv/tests browser redis check ## set up what tests need, check everything, run all tests
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -rfEs
 	@if command -v node >/dev/null; then node --test tests/js/; \
 	elif [ "$$CI" = true ]; then echo "tests/js needs Node.js" >&2; exit 1; \
@@ -69,6 +69,13 @@ browser: # Debian's Chromium, for the tests that look at the page
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk; \
 	  else echo "Chromium is missing, browser tests will be skipped: apt-get install chromium fonts-noto-cjk"; fi; \
+	fi
+
+redis: # Debian's Redis, for the tests of several processes on one database
+	@if ! command -v redis-server >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server; \
+	  else echo "redis-server is missing, its tests will be skipped: apt-get install redis-server"; fi; \
 	fi
 
 .venv/runs: requirements.txt | .venv/bin/python

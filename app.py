@@ -17,7 +17,7 @@ from chat.devices import Devices
 from chat.introductions import Introductions
 from chat.metrics import Readers
 from chat.pictures import Pictures
-from chat.runs import Runs
+from chat.runs import Elsewhere, Runs
 from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
@@ -78,7 +78,7 @@ def create_app(given: Settings | None = None) -> Flask:
     app.extensions["chat"] = Services(
         settings=ours,
         storage=store,
-        runs=Runs(),
+        runs=Runs(elsewhere=_elsewhere(ours)),
         agents=agents,
         introductions=Introductions(agents, shown.address),
         visitors=Visitors(key),
@@ -140,6 +140,14 @@ def _with_emulator(ours: Settings) -> Settings:
     address, process = demo.start()
     atexit.register(process.kill)
     return ours.model_copy(update={"demo_url": address})
+
+
+def _elsewhere(ours: Settings) -> Elsewhere | None:
+    if ours.redis_url is None:
+        return None
+    from chat.runs_redis import Sharing  # 8 MB that most sites need not have
+
+    return Sharing(ours.redis_url.get_secret_value(), ours.chat_timeout_s)
 
 
 def _behind_proxies(wsgi_app: Any, hops: int) -> Any:

@@ -139,6 +139,19 @@ def _tables(path: Path) -> Finding:
     return Finding(kind, "database", facts)
 
 
+def _redis(site: Site) -> Iterator[Finding]:
+    url = site.settings.redis_url
+    if url is None:
+        return
+    from chat.runs_redis import Sharing
+
+    try:
+        kind, reason = Sharing(url.get_secret_value(), 0).look()
+        yield Finding(kind, "Redis", {"reason": reason})
+    except SettingsError as error:
+        yield wrong_setting(str(error))
+
+
 def _disk(site: Site) -> Iterator[Finding]:
     path = file_of(site.settings) or INSTANCE
     folder = _existing(path.parent)
@@ -170,5 +183,10 @@ def _reason(error: OSError | UnicodeDecodeError) -> str:
 
 
 LOCAL = (Check("database", _database), Check("disk", _disk))
-# Redis has its place here once the site uses one.
-CHECKS = (Check("secret key", _secret_key), *LOCAL, Check("access", _access), Check("agents", _agents))
+CHECKS = (
+    Check("secret key", _secret_key),
+    *LOCAL,
+    Check("redis", _redis),  # not of LOCAL: without it the site is ready all the same
+    Check("access", _access),
+    Check("agents", _agents),
+)

@@ -96,6 +96,25 @@ WORDS: dict[str, Words] = {
         "The disk is full, {free} MB are free",
         "Free some space first: while {path} cannot be written, questions fail",
     ),
+    "redis_ok": Words(
+        "ok", "Redis 可用：在任一进程都能接着看、停止回答", "",
+        "Redis can be used: answers are followed and stopped at every process", "",
+    ),
+    "redis_away": Words(
+        "warn", "连不上 Redis：{reason}。本站照常回答，但别的进程只在答完后才显示，也停不下来",
+        "检查 REDIS_URL 的主机和端口，以及 Redis 是否在运行；恢复后不必重启。只有一个进程时，删掉 REDIS_URL",
+        "Redis cannot be reached: {reason}. The site answers; other processes show an answer only when it "
+        "has ended, and cannot stop it",
+        "Check host and port in REDIS_URL, and whether Redis runs; no restart is needed. With one process "
+        "only, unset it",
+    ),
+    "redis_refused": Words(
+        "fail", "Redis 拒绝：{reason}",
+        "核对 REDIS_URL 里的用户名和密码（符号写成 %xx）；该用户要能读写 zhiye:answer:*、订阅 zhiye:stop",
+        "Redis refuses: {reason}",
+        "Check user and password in REDIS_URL (signs such as @ are written as %xx); the user needs the keys "
+        "zhiye:answer:* and the channel zhiye:stop",
+    ),
     "access_open": Words(
         "ok", "没有设访问码：能打开 {host} 的人都可以提问；API 密钥 {keys} 个", "",
         "No access codes: whoever reaches {host} may ask; {keys} API keys", "",

@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 
 BLANK = "***"
 # A shorter one would be blanked out inside of ordinary words, and by those gaps it could be read.
@@ -108,6 +108,16 @@ def spellings(secret: str) -> Iterator[str]:
         yield repr(plain.encode())[2:-1]
         yield html.escape(plain)
         yield from _within_base64(plain.encode())
+
+
+def passwords(address: str) -> list[str]:
+    """The password in an address (redis://:password@host), as it is written there and as it is meant."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return []
+    named = parse_qs(parts.query).get("password", []) if "://" in address else []
+    return [spelt for one in (parts.password, *named) if one for spelt in (one, unquote(one))]
 
 
 def _within_base64(secret: bytes) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """The log of a live answer: appended by one producer, followed from any position by many readers.
 
-In memory for now. What turns and pages use is `Runs` and `Log`; a Redis stream can take their place, since a
-log holds plain values, is only ever appended, and is read by position.
+In memory. A log holds plain values, is only ever appended, and is read by position; so it can be copied for
+other processes, and theirs be followed here (chat/runs_redis.py).
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from providers.base import Event, Stop
 
@@ -34,6 +35,19 @@ class Failed:
 
 
 Entry = Event | Finished | Failed
+
+
+class Lost(Exception):
+    """A log of another process cannot be read on. No error of its answer: what becomes of it is stored."""
+
+
+class Journal(Protocol):
+    """A log as its readers see it, wherever it is kept."""
+
+    start: int
+
+    def follow(self, position: int = 0, quiet_s: float = 15) -> Iterator[list[tuple[int, Entry]]]:
+        """Like Log.follow. Raises Lost where it is kept by another process."""
 
 
 class Log:
@@ -78,11 +92,35 @@ class Log:
                 return
 
 
-class Runs:
-    """All live answers of this process, by message id."""
+class Elsewhere(Protocol):
+    """The other processes that serve this site. `is_away` says that they cannot be reached just now."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    is_away: bool
+
+    def start(self, stop: Callable[[str], object]) -> None:
+        """Begins to share; `stop` is called with the message id when others wish an end."""
+
+    def end(self) -> None:
+        """Shares what is left."""
+
+    def open(self, message_id: str, start: int, clock: Callable[[], float]) -> Log:
+        """A log of this process that the others can follow."""
+
+    def find(self, message_id: str) -> Journal | None:
+        """The log of another process."""
+
+    def stop(self, message_id: str) -> None:
+        """Passes on a wish to stop."""
+
+
+class Runs:
+    """All live answers of this process, by message id, and the way to those `elsewhere`."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._clock = clock
+        self._elsewhere = elsewhere
         self._lock = threading.Lock()
         self._runs: dict[str, tuple[Log, Stop]] = {}
         self._forgotten_at = clock()
@@ -90,18 +128,43 @@ class Runs:
     def open(self, message_id: str, is_resumed: bool = False) -> tuple[Log, Stop]:
         """A new log to append to, and the wish to heed."""
         self._forget_old()
-        run = (Log(time.time_ns() // 1_000_000 if is_resumed else 0, self._clock), Stop())
+        start = time.time_ns() // 1_000_000 if is_resumed else 0
+        elsewhere = self._elsewhere
+        journal = elsewhere.open(message_id, start, self._clock) if elsewhere else Log(start, self._clock)
+        run = (journal, Stop())
         with self._lock:
             self._runs[message_id] = run
         return run
 
-    def find(self, message_id: str) -> Log | None:
+    def start(self) -> None:
+        """Begins to share with other processes; once per process."""
+        if self._elsewhere is not None:
+            self._elsewhere.start(self._stop)
+
+    def end(self) -> None:
+        """Shares what is left."""
+        if self._elsewhere is not None:
+            self._elsewhere.end()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the way to other processes is set up and does not work."""
+        return self._elsewhere is not None and self._elsewhere.is_away
+
+    def find(self, message_id: str) -> Journal | None:
         """The log to follow; None when the answer is not live, or ended a while ago."""
         run = self._runs.get(message_id)
+        if run is None and self._elsewhere is not None:
+            return self._elsewhere.find(message_id)
         return run[0] if run else None
 
     def stop(self, message_id: str) -> bool:
-        """Asks a live answer to end. False when it is not live here."""
+        """Asks a live answer to end, also one of another process. False when it is not live here."""
+        if message_id not in self._runs and self._elsewhere is not None:
+            self._elsewhere.stop(message_id)
+        return self._stop(message_id)
+
+    def _stop(self, message_id: str) -> bool:
         run = self._runs.get(message_id)
         if run is None or run[0].ended_at is not None:
             return False

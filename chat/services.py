@@ -86,6 +86,7 @@ class Services:
             keep_days = self.settings.keep_days
             self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker, keep_days)
             self._keeper.start()
+            self.runs.start()
             self.introductions.refresh()
             self._process = os.getpid()
 
@@ -96,3 +97,4 @@ class Services:
                 self._keeper.end()
             except Exception:
                 logging.getLogger("chat.services").exception("could not save at the end")
+            self.runs.end()

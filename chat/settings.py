@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from chat import codes
 from chat.hashes import Password
+from chat.redaction import passwords
 from providers.options import Address
 
 INSTANCE = Path("instance")
@@ -132,6 +133,12 @@ class Settings(BaseSettings):
     database_url: str = _setting(
         "sqlite:///instance/chat.db", "storage", "Where conversations are kept", "对话保存在哪里"
     )
+    redis_url: SecretStr | None = _setting(
+        None, "storage", "Redis 6.2 or newer, redis://:password@host:6379/0: processes with one database "
+        "follow and stop each other's answers; limits count in each. Unset: one process, all in memory",
+        "Redis 6.2 以上，写作 redis://:密码@主机:6379/0：共用一个数据库的多个进程可互相接着看、停止回答；"
+        "限额仍按进程计算。不填则只有一个进程，都在内存里",
+    )  # fmt: skip
 
     access_codes: codes.AccessCodes | None = _setting(
         None, "access", "Codes that open the site, separated by commas: code, name:code, name:code:last day, "
@@ -372,9 +379,8 @@ def named_secret(name: str) -> str | None:
 
 def secrets(settings: Settings) -> list[str]:
     """All secrets that are set, to be kept out of logs; of a list of them, named or not, also each."""
-    values = [getattr(settings, name) for name in Settings.model_fields]
-    whole = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    lines = [line.strip() for one in whole for line in one.splitlines()]
+    whole = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+    lines = [line.strip() for one in whole for line in (*one.splitlines(), *passwords(one))]
     lists = [one.get_secret_value() for one in (settings.access_codes, settings.api_keys) if one]
     return list(dict.fromkeys([*whole, *lines, *(part for one in lists for part in codes.secret_parts(one))]))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chat.draft import Draft
 from chat.rendering import GrowingMarkdown
-from chat.runs import Entry, Failed, Finished, Log
+from chat.runs import Entry, Failed, Finished, Journal
 from chat.storage import Answer
 from providers.base import (
     Citation,
@@ -62,10 +62,21 @@ class Wire:
         self._picture = picture if is_page else None
         self._markdown = GrowingMarkdown(picture, opening["message_id"]) if is_page else None
         self._known: set[int] | None = None  # replies begun, for a reader of an earlier log
+        self._told = position
+        self._is_opened = False
 
-    def live(self, journal: Log) -> Iterator[bytes]:
-        """Yields the events of a running answer as they come, several at once to a slow reader."""
-        yield HEARTBEAT + _event(self._position, "turn", self._opening)
+    def again(self) -> "Wire":
+        """For the same reader when the log was lost: goes on after what was told, from another one."""
+        again = Wire(self._opening, self._told, self._markdown is not None, self._sentence, self._picture)
+        again._is_opened = self._is_opened
+        return again
+
+    def live(self, journal: Journal) -> Iterator[bytes]:
+        """Yields the events of a running answer as they come, several at once to a slow reader.
+
+        Raises Lost.
+        """
+        yield HEARTBEAT + self._opened()
         drawn = 0.0
         if 0 < self._position <= journal.start:
             self._known = set()
@@ -82,9 +93,15 @@ class Wire:
         A reader who has heard a part of the text is given the whole of it anew: the positions of the live log
         are gone.
         """
-        yield _event(self._position, "turn", self._opening)
+        yield self._opened() or HEARTBEAT
         entries: list[Entry] = [*Draft.of(answer).events(anew=self._position > 0), ending(answer)]
         yield self._write(list(enumerate(entries, self._position + 1)))
+
+    def _opened(self) -> bytes:
+        if self._is_opened:
+            return b""
+        self._is_opened = True
+        return _event(self._position, "turn", self._opening)
 
     def _write(self, batch: list[tuple[int, Entry]]) -> bytes:
         chunks = []
@@ -100,6 +117,7 @@ class Wire:
                 chunks.append(self._encode(position, self._anew(entry)))
         if shown and self._markdown is not None and not is_last:
             chunks.append(self._drawn(shown, last=False))
+        self._told = max(self._told, shown)
         return b"".join(chunks)
 
     def _anew(self, entry: Entry) -> Entry | None:

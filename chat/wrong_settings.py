@@ -54,6 +54,7 @@ CHINESE: list[tuple[str, str]] = [  # what settings, agents and options say, and
     (r"a damaged hash: make it again with flask hash", "散列值不完整，请用 flask hash 重新生成"),
     (r"access: there is no code\. Set ACCESS_CODES", "access：没有访问码，请设 ACCESS_CODES"),
     (r"too short: it takes at least (\d+) characters", r"太短，至少要 \1 个字符"),
+    (r"no address of a Redis\. Write it as (\S+)\.$", r"不是 Redis 的地址，写作 \1"),
     (r"not UTF-8", "不是 UTF-8 编码"),
     (r"too short", "太短，至少要 16 个字符"),
     (r"there is no file (\S+)\.", r"没有这个文件：\1"),

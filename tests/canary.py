@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 import requests
 from cryptography.hazmat.primitives import serialization
@@ -32,6 +32,7 @@ CODE = "canary/our&code+4722=%4A"
 OURS = {
     "ACCESS_CODES": f"canary:{CODE}",
     "SECRET_KEY": 'canary/our "key" & <more> + 4718 = %48',
+    "REDIS_URL": "redis://:canary%2Fredis+4722=%2541@127.0.0.1:9/0",
     "ADMIN_PASSWORD": 'canary/our "password" & <more> + 4719 = %49',
 }
 COOKIE = "canary.cookie-of-a-visitor-4720"
@@ -65,10 +66,12 @@ def planted() -> dict[str, str]:
 
 
 def words_of(secret: str) -> list[str]:
-    """What to look for: the secret; of a key of many lines each of them, of named codes the code."""
+    """What to look for: the secret; of a key of many lines each of them, of an address its password."""
     if secret == OURS["ACCESS_CODES"]:
         return [CODE]
-    return [line for line in secret.splitlines() if "-----" not in line]
+    password = urlsplit(secret).password if secret.startswith("redis://") else None
+    lines = [line for line in secret.splitlines() if "-----" not in line]
+    return [unquote(password), password] if password else lines
 
 
 def spellings(word: str) -> dict[bytes, str]:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.agents import Agent
 from chat.draft import Draft
 from chat.refusals import Refusal, SignInNeeded
-from chat.runs import Failed, Finished, Log
+from chat.runs import Failed, Finished, Journal, Log, Lost
 from chat.storage import Answer, Question
 from chat.turns import Inquiry
 from chat.web import admission, errors, files, questions, services
@@ -129,14 +129,30 @@ def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -
 
 
 def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
-    journal = services().runs.find(answer.id)
-    while journal is None and answer.state == "running":
-        # Its process has died; the keeper of one that lives will take it over within seconds.
+    while (journal := services().runs.find(answer.id)) is not None or answer.state == "running":
+        try:
+            if journal is not None:
+                yield from _live(answer, journal, wire)
+                return
+        except Lost:
+            wire = wire.again()
+        # Its process has died, or cannot be heard; if it died, the keeper of one that lives will take it over
+        # within seconds.
         yield HEARTBEAT
         time.sleep(min(1.0, QUIET_S))
         answer = services().storage.answer_of(visitor(), answer.id)
-        journal = services().runs.find(answer.id)
-    yield from wire.live(journal) if journal is not None else wire.stored(answer)
+        if journal is not None and answer.state != "running":
+            break
+    yield from wire.stored(answer)
+
+
+def _live(answer: Answer, journal: Journal, wire: Wire) -> Iterator[bytes]:
+    """Follows a log. One of another process is Lost, too, when its answer has ended without a word."""
+    for chunk in wire.live(journal):
+        yield chunk
+        is_doubtful = chunk is HEARTBEAT and not isinstance(journal, Log)
+        if is_doubtful and services().storage.answer_of(visitor(), answer.id).state != "running":
+            raise Lost
 
 
 @contextmanager

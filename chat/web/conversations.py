@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.refusals import Refusal
+from chat.runs import Lost
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
 from chat.web.visitors import become, visitor
@@ -77,9 +79,11 @@ def _stop(answers: Sequence[str]) -> None:
     runs, until = services().runs, time.monotonic() + STOP_S
     for one in answers:
         runs.stop(one)
-    logs = [log for one in answers if (log := runs.find(one)) is not None]
-    while any(log.ended_at is None for log in logs) and time.monotonic() < until:
-        time.sleep(0.05)
+    for log in [log for one in answers if (log := runs.find(one)) is not None]:
+        with suppress(Lost):
+            for _ in log.follow(quiet_s=STOP_S):
+                if time.monotonic() >= until:
+                    return
 
 
 def _shelf() -> Conversations:

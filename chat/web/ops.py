@@ -30,13 +30,14 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """The process can serve: its database answers too, and the disk has room."""
+    """The process can serve: its database answers, and the disk has room. It serves without Redis too."""
     problems = {one.about: one.id for one in doctor.local(services().settings)}
     try:
         services().storage.ping()
     except SQLAlchemyError:
         problems["database"] = "does not answer"
-    response = jsonify({"status": "unavailable" if problems else "ok", **problems})
+    beside = {"redis": "redis_away"} if services().runs.is_cut_off else {}
+    response = jsonify({"status": "unavailable" if problems else "ok", **problems, **beside})
     response.status_code = 503 if problems else 200
     return response
 
