@@ -64,11 +64,9 @@ class Settings(BaseSettings):
 
     site_title: str = _setting("智页", "site", "The name on the page", "页面上的站名", max_length=60)
     secret_key: SecretStr | None = _setting(
-        None,
-        "site",
-        "Signs visitors' cookies; at least 16 characters. Made and kept in instance/ when unset",
+        None, "site", "Signs visitors' cookies; at least 16 characters; made and kept in instance/ if unset",
         "签名访客 cookie 的密钥，至少 16 个字符；不填则自动生成并保存在 instance/",
-    )
+    )  # fmt: skip
     host: str = _setting("127.0.0.1", "site", "Address to listen on", "监听地址")
     port: int = _setting(8000, "site", "Port to listen on", "监听端口", ge=1, le=65535)
     public_url: Address | None = _setting(
@@ -229,11 +227,9 @@ class Settings(BaseSettings):
         "该应用的私钥（PEM），建议用 COZE_JWT_PRIVATE_KEY_FILE 指定文件",
     )  # fmt: skip
     coze_oauth_client_id: str | None = _setting(
-        None,
-        "coze",
-        "A web OAuth app instead of a token: its client id",
+        None, "coze", "A web OAuth app instead of a token: its client id",
         "用网页 OAuth 应用代替令牌：客户端 ID",
-    )
+    )  # fmt: skip
     coze_oauth_client_secret: SecretStr | None = _setting(
         None, "coze", "Its client secret; then open /oauth/coze/start as the owner",
         "客户端密钥；填好后由站长打开 /oauth/coze/start 授权",
@@ -271,11 +267,9 @@ class Settings(BaseSettings):
     )  # fmt: skip
 
     wenxin_app_id: str | None = _setting(
-        None,
-        "wenxin",
-        "The agent's id (appId), from 部署 › API 调用",
+        None, "wenxin", "The agent's id (appId), from 部署 › API 调用",
         "智能体 ID（appId），在“部署 › API 调用”里",
-    )
+    )  # fmt: skip
     wenxin_secret_key: SecretStr | None = _setting(
         None, "wenxin", "The agent's Secret Key, from the same place", "同一处的 Secret Key"
     )
