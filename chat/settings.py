@@ -162,7 +162,7 @@ class Settings(BaseSettings):
         8000, "limits", "The longest question, in characters", "问题最长多少字", ge=1, le=1_000_000
     )
     max_answer_chars: int = _setting(
-        400_000, "limits", "The longest answer, thoughts included, in characters; what is longer is cut",
+        2_000_000, "limits", "The longest answer, thoughts included, in characters; what is longer is cut",
         "回答最长多少字（含思考过程）；更长的会被截断", ge=100, le=8_000_000,
     )  # fmt: skip
     visitor_rate: str = _setting(
