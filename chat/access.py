@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import logging
 import secrets
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -110,7 +112,7 @@ class Access:
         self._storage = storage
         self._devices = devices
         self._remembered = Remembered()
-        self.sessions.end_others()
+        self._one_try_at_a_time = threading.Lock()
 
     @property
     def is_closed(self) -> bool:
@@ -127,11 +129,12 @@ class Access:
         Token and visitor are new. The conversations of the `former` visitor of this browser come along.
         Raises GuessRefusal after too many wrong ones.
         """
-        self.guessing.begin("code", address)
-        code = self.codes.find(given)
-        if code is None:
-            return None
-        self.guessing.right("code", address)
+        with self._one_try_at_a_time:  # of many at once, right ones must not be braked by each other
+            self.guessing.begin("code", address)
+            code = self.codes.find(given)
+            if code is None:
+                return None
+            self.guessing.right("code", address)
         if not code.is_good(now()):
             return None
         before = former.visitor if isinstance(former, Session) else former
@@ -156,28 +159,34 @@ class Access:
         """Who comes with an API key; None for a wrong or expired one. Raises GuessRefusal."""
         code = self._remembered.get(given, address)
         if code is None:
-            self.guessing.begin("key", address)
-            code = self.keys.find(given)
-            if code is None:
-                return None
-            self.guessing.right("key", address)
+            with self._one_try_at_a_time:
+                self.guessing.begin("key", address)
+                code = self.keys.find(given)
+                if code is None:
+                    return None
+                self.guessing.right("key", address)
             self._remembered.keep(given, address, code)
         if not code.is_good(now()):
             return None
         mark = hmac.new(self._secret_key, b"api-key:" + code.id.encode(), hashlib.sha256).hexdigest()
         return Asker(f"key-{mark[:24]}", code)
 
-    def spend(self, asker: Asker, at: datetime | None = None) -> None:
-        """Counts a question against the day of its code or key. Raises Refusal quota_exhausted."""
+    def spend(self, asker: Asker, at: datetime | None = None) -> Callable[[], None]:
+        """Counts a question against the day of its code or key; call what is returned to take that back.
+
+        Raises Refusal quota_exhausted.
+        """
         code = asker.code
         if code is None or not code.daily:
-            return
+            return lambda: None
         today = (at or now()).astimezone(CHINA)
         kind = "key" if asker.is_program else "code"
-        if not self._storage.spend(f"{kind}:{code.id}", today.date().isoformat(), code.daily):
+        account, day = f"{kind}:{code.id}", today.date().isoformat()
+        if not self._storage.spend(account, day, code.daily):
             midnight = datetime.combine(today.date() + timedelta(days=1), time(), CHINA)
             left = (midnight - today).total_seconds()
             raise Refusal("quota_exhausted", f"the {kind} {code.label}", retry_after=left)
+        return lambda: self._storage.give_back(account, day)
 
 
 def _entries(given: SecretStr | None, shortest: int) -> list[Entry]:

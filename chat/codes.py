@@ -213,9 +213,3 @@ def _code(entry: Entry, recipe: Recipe, zone: ZoneInfo) -> Code:
         ends_at=ends_at,
         daily=entry.daily,
     )
-
-
-def expired(codes: Codes, at: datetime | None = None) -> list[Code]:
-    """Those that are good no more."""
-    moment = at or datetime.now(UTC)
-    return [code for code in codes.all if not code.is_good(moment)]

@@ -27,9 +27,12 @@ log = logging.getLogger("chat")
 def install(kind: str, level: str, secrets: Iterable[str]) -> Redaction:
     """Writes the log from now on: `kind` is "text" or "json", `level` "debug", "info" or "warning".
 
-    Returns what blanks out the secrets, to be told of those that come later.
+    Returns what blanks out the secrets, to be told of those that come later; installed again, as by a reload,
+    it forgets none.
     """
-    redaction = Redaction(secrets)
+    before = logging.getLogRecordFactory()
+    redaction = before.redaction if isinstance(before, _Records) else Redaction()
+    redaction.know(secrets)
     logging.setLogRecordFactory(_Records(redaction))
     root = logging.getLogger()
     for earlier in [one for one in root.handlers if isinstance(one, _StandardError)]:
@@ -68,11 +71,11 @@ class _Records:
     """
 
     def __init__(self, redaction: Redaction) -> None:
-        self._redaction = redaction
+        self.redaction = redaction
 
     def __call__(self, *args: Any, **more: Any) -> logging.LogRecord:
         record = logging.LogRecord(*args, **more)
-        blank = self._redaction.blank
+        blank = self.redaction.blank
         record.msg, record.args = blank(_said(record)), None
         if record.exc_info:
             record.exc_text = blank(_TRACEBACKS.formatException(record.exc_info))
@@ -80,7 +83,7 @@ class _Records:
         if record.stack_info:
             record.stack_info = blank(record.stack_info)
         # Extra fields are put straight into the dictionary, after this.
-        record.__dict__ = _Fields(record.__dict__, self._redaction)
+        record.__dict__ = _Fields(record.__dict__, self.redaction)
         return record
 
 
@@ -89,11 +92,11 @@ class _Fields(dict[str, Any]):
 
     def __init__(self, values: dict[str, Any], redaction: Redaction) -> None:
         super().__init__(values)
-        self._redaction = redaction
+        self.redaction = redaction
 
     def __setitem__(self, name: str, value: Any) -> None:
         is_plain = value is None or isinstance(value, bool | int | float)
-        super().__setitem__(name, value if is_plain else self._redaction.blank(_text(value)))
+        super().__setitem__(name, value if is_plain else self.redaction.blank(_text(value)))
 
 
 def _said(record: logging.LogRecord) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,11 +72,6 @@ class Sessions:
     def end_everywhere(self, visitor: str) -> None:
         """Every browser of the visitor is signed out."""
         self._end(SignIn.visitor == visitor)
-
-    def end_others(self) -> None:
-        """Ends the sessions of codes that are not in the settings any more."""
-        marks: Iterable[str] = [code.mark for code in self._codes.all]
-        self._end(SignIn.mark.not_in(marks))
 
     def move(self, session: Session, visitor: str) -> None:
         """From now on this browser is another visitor, signed in as before."""

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +22,7 @@ from chat.storage import Answer, Place, Question, Storage
 from chat.storage.reaching import only_if_stored
 from chat.visitor_limits import VisitorLimits
 from providers.base import Attachment, Exchange, Stop, Turn
+from providers.errors import Unexpected
 
 RESUMED_S = 10.0
 SOON_S = 5.0
@@ -28,7 +30,8 @@ SOON_S = 5.0
 
 @dataclass(frozen=True)
 class Inquiry:
-    """A question on its way to an agent, from an `address`. `streaming` says whether somebody reads along.
+    """A question on its way to an agent, from an `address`. `streaming` says whether somebody reads along;
+    `spend` counts it against the asker's own day, and returns what takes that back.
 
     In the conversation it comes `after` an answer, or `instead` of an answer's question; else it is the next.
     """
@@ -42,6 +45,7 @@ class Inquiry:
     after: str | None = None
     instead: str | None = None
     address: str = ""
+    spend: Callable[[], Callable[[], None]] = lambda: lambda: None
 
     @property
     def place(self) -> Place | None:
@@ -88,7 +92,8 @@ class Turns:
         reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
         Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's), busy,
-        rate_limited, unavailable (it cannot be stored now). What is refused is not asked and uses nothing up.
+        rate_limited, quota_exhausted, unavailable (it cannot be stored now). What is refused is not asked and
+        uses nothing up.
         """
         with self._one_at_a_time:
             self._let_in(inquiry)
@@ -96,8 +101,12 @@ class Turns:
             self._limits.ask(inquiry.visitor, inquiry.address)
             self._live[inquiry.visitor] += 1
             time.sleep(0)  # after each, whatever else is ready: a crowd at the door stops nobody inside
-        self._storage.disk.settle()  # beside the lock: one write serves all who are stored meanwhile
-        return stored, self._begin(inquiry, stored)
+        try:
+            self._storage.disk.settle()  # beside the lock: one write serves all who are stored meanwhile
+            return stored, self._begin(inquiry, stored)
+        except Exception:
+            self._give_up(inquiry, stored)
+            raise
 
     def resume(self, agent: Agent, answer: Answer) -> bool:
         """Finishes an answer whose process died, from the platform's record. False: another was faster."""
@@ -120,9 +129,14 @@ class Turns:
     def _store(self, inquiry: Inquiry) -> Question:
         files = [{"name": one.name, "content_type": one.content_type} for one in inquiry.attachments]
         with only_if_stored():
-            return self._storage.ask(
-                inquiry.visitor, inquiry.agent.id, inquiry.place, inquiry.question, self._worker, files
-            )
+            give_back = inquiry.spend()
+            try:
+                return self._storage.ask(
+                    inquiry.visitor, inquiry.agent.id, inquiry.place, inquiry.question, self._worker, files
+                )
+            except Exception:
+                give_back()
+                raise
 
     def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> Log:
         journal, stop = self._runs.open(stored.answer_id, is_resumed=held is not None)
@@ -148,6 +162,11 @@ class Turns:
         else:
             answering.work()
         return journal
+
+    def _give_up(self, inquiry: Inquiry, stored: Question) -> None:
+        """Ends an answer that could not be begun: its conversation takes the next question."""
+        self._saver.end(stored.answer_id, "failed", {"code": Unexpected.reason})
+        self._ended(inquiry.visitor)
 
     def _ended(self, visitor: str) -> None:
         with self._one_at_a_time:

@@ -71,6 +71,10 @@ class Wire:
         again._is_opened = self._is_opened
         return again
 
+    def failed(self, code: str) -> bytes:
+        """The last event of an answer that cannot be followed any more."""
+        return self._encode(self._told + 1, Failed(code))
+
     def live(self, journal: Journal) -> Iterator[bytes]:
         """Yields the events of a running answer as they come, several at once to a slow reader.
 

@@ -1,6 +1,7 @@
 """Where conversations are kept: short transactions with names, for SQLite now and PostgreSQL later."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload, sessionmaker
 
 from chat.refusals import Refusal
@@ -67,6 +68,7 @@ _SPEND = text(
     "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1 WHERE days.asked < :limit "
     "RETURNING asked"
 )
+_GIVE_BACK = text("UPDATE days SET asked = asked - 1 WHERE account = :account AND day = :day AND asked > 0")
 _KEEP_RUNNING = _KEEP.where(_ANSWERS.c.state == RUNNING)
 
 
@@ -132,6 +134,12 @@ class Storage:
             if answer is None or answer.conversation.visitor != visitor or answer.conversation.deleted_at:
                 raise Refusal("not_found", "an answer")
             return answer
+
+    def is_running(self, answer_id: str) -> bool:
+        """Whether an answer is being made; when that cannot be looked up now, it may be."""
+        with suppress(SQLAlchemyError), self._sessions() as db:
+            return db.scalar(select(Answer.state).where(Answer.id == answer_id)) == RUNNING
+        return True
 
     def is_answering(self, conversation_id: str) -> bool:
         """Whether a question of the conversation is being answered."""
@@ -203,6 +211,11 @@ class Storage:
         with self.engine.begin() as connection:
             values = {"account": account, "day": day, "limit": limit}
             return connection.execute(_SPEND, values).first() is not None
+
+    def give_back(self, account: str, day: str) -> None:
+        """Takes one question of an account's day back: it was not asked after all."""
+        with self.engine.begin() as connection:
+            connection.execute(_GIVE_BACK, {"account": account, "day": day})
 
     # Workers, and the answers that dead ones left behind
 

@@ -2,10 +2,11 @@
 
 import logging
 import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+from chat.threads import beside_others
 
 log = logging.getLogger("chat.storage")
 
@@ -33,12 +34,13 @@ class Disk:
             mine = self._asked
         while (upto := self._turn(mine)) is not None:
             try:
-                _beside_others(self._write)
+                beside_others(self._write)
             except OSError as error:
                 log.warning("%s did not reach the disk: %s", self._log, error)
-            with self._changed:
-                self._settled, self._is_busy = upto, False
-                self._changed.notify_all()
+            finally:
+                with self._changed:
+                    self._settled, self._is_busy = upto, False
+                    self._changed.notify_all()
 
     def _turn(self, mine: int) -> int | None:
         """Waits until somebody has settled mine (None), or until it is my turn: for all who have asked."""
@@ -56,13 +58,3 @@ class Disk:
             self._sync(file)
         finally:
             os.close(file)
-
-
-def _beside_others(work: Callable[[], None]) -> None:
-    """In a real thread where threads are gevent's: a write to the disk would hold up all of them."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("threading"):
-        return work()
-    hub = sys.modules["gevent"].get_hub()
-    hub.threadpool.apply(work)
-    return None

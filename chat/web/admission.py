@@ -1,6 +1,7 @@
 """Who is let in: without a code or key only where this file says so; a new route is closed to them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from flask import Flask, request
 
@@ -107,9 +108,9 @@ def check_talk(agent_id: str) -> None:
         raise SignInNeeded(f"a conversation with {agent_id} without a code")
 
 
-def spend() -> None:
-    """Counts a question against the day of the visitor's code. Raises Refusal quota_exhausted."""
-    services().access.spend(asker())
+def budget() -> Callable[[], Callable[[], None]]:
+    """Counts a question against the day of the visitor's code when it is called: see Access.spend."""
+    return partial(services().access.spend, asker())
 
 
 def _check_conversation(id: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -13,6 +14,7 @@ from chat.draft import Draft
 from chat.refusals import Refusal, SignInNeeded
 from chat.runs import Failed, Finished, Journal, Log, Lost
 from chat.storage import Answer, Question
+from chat.storage.reaching import is_trouble
 from chat.turns import Inquiry
 from chat.web import admission, errors, files, questions, services
 from chat.web.pages import page
@@ -32,8 +34,9 @@ def ask() -> AnyResponse:
     asked = questions.read(request, services().agents, services().settings.max_message_chars)
     wants_events = asked.wants_events or request.accept_mimetypes.best == "text/event-stream"
     if not wants_events:
-        _, stored, journal = _start(asked, streaming=False)
-        return _whole(stored, journal)
+        with _waiting():
+            _, stored, journal = _start(asked, streaming=False)
+            return _whole(stored, journal)
     with _reading() as leave:
         agent, stored, journal = _start(asked, streaming=True)
         return _events(_wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(journal), leave)
@@ -43,7 +46,9 @@ def _ask_by_form() -> AnyResponse:
     try:
         asked = questions.read(request, services().agents, services().settings.max_message_chars)
         sent = [one for one in request.files.getlist("files") if one.filename]
-        _, stored, journal = _start(asked, streaming=True, sent=sent)
+        with _waiting():
+            _, stored, journal = _start(asked, streaming=True, sent=sent)
+            _wait(journal, FORM_WAIT_S)
     except SignInNeeded:
         raise
     except Refusal as refusal:
@@ -56,7 +61,6 @@ def _ask_by_form() -> AnyResponse:
             status=refusal.status or errors.STATUS[refusal.code],
         )
         return errors.with_patience(response, refusal.retry_after)
-    _wait(journal, FORM_WAIT_S)
     return redirect(url_for("pages.conversation", conversation_id=stored.conversation_id), 303)
 
 
@@ -101,8 +105,8 @@ def _start(
         asked.after,
         asked.instead,
         address(),
+        admission.budget(),
     )
-    admission.spend()
     stored, journal = services().turns.start(inquiry)
     return agent, stored, journal
 
@@ -140,7 +144,14 @@ def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
         # within seconds.
         yield HEARTBEAT
         time.sleep(min(1.0, QUIET_S))
-        answer = services().storage.answer_of(visitor(), answer.id)
+        try:
+            answer = services().storage.answer_of(visitor(), answer.id)
+        except Refusal as refusal:  # deleted meanwhile, or somebody else's
+            yield wire.failed(refusal.code)
+            return
+        except SQLAlchemyError as error:
+            if not is_trouble(error):
+                raise
         if journal is not None and answer.state != "running":
             break
     yield from wire.stored(answer)
@@ -151,7 +162,7 @@ def _live(answer: Answer, journal: Journal, wire: Wire) -> Iterator[bytes]:
     for chunk in wire.live(journal):
         yield chunk
         is_doubtful = chunk is HEARTBEAT and not isinstance(journal, Log)
-        if is_doubtful and services().storage.answer_of(visitor(), answer.id).state != "running":
+        if is_doubtful and not services().storage.is_running(answer.id):
             raise Lost
 
 
@@ -164,6 +175,18 @@ def _reading() -> Iterator[Callable[[], None]]:
     except BaseException:
         leave()
         raise
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """A place among them for who waits for an answer in one piece: it holds a connection as well. Of those an
+    address may have as many as its rate lets it.
+    """
+    leave = services().streams.enter("")
+    try:
+        yield
+    finally:
+        leave()
 
 
 def _events(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:

@@ -36,9 +36,7 @@ def enter() -> AnyResponse:
         if not errors.wants_html():
             raise
         errors.note(refusal.code)
-        response = _page(there, errors.told(refusal), 429)
-        response.headers["Retry-After"] = str(max(1, round(refusal.retry_after or 1)))
-        return response
+        return errors.with_patience(_page(there, errors.told(refusal), 429), refusal.retry_after)
     if begun is None:
         errors.note("sign_in")
         return _page(there, _wrong(), 401) if errors.wants_html() else errors.answer("sign_in", said=_wrong())

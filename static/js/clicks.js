@@ -19,7 +19,8 @@ export function close(menu) {
 // Where there is nothing to ask, nobody else listens.
 if (!document.querySelector("chat-composer")) {
   document.addEventListener("click", event => {
-    const ours = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) && oursAt(event.target)
+    const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+    const ours = isPlain ? oursAt(event.target) : null
     if (ours) event.preventDefault()
     clicked(event.target, ours)
   })

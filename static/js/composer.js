@@ -58,7 +58,7 @@ class ChatComposer extends HTMLElement {
     if (target.closest(".stop")) this.turn?.stop()
     if (target.closest("[data-cancel-edit]")) this.edit(null)
     const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) // else it asks for a tab of its own
-    const ours = isPlain && oursAt(target)
+    const ours = isPlain ? oursAt(target) : null
     if (ours) event.preventDefault()
     const isElsewhere = ours || target.closest("[data-theme-switch]") || document.querySelector(".menu-box[open]")
     if (isElsewhere) import("./clicks.js").then(({ clicked }) => clicked(target, ours))
