@@ -10,7 +10,7 @@ import click
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat import doctor, hashes, settings, storage
+from chat import codes, doctor, hashes, settings, storage
 from chat.cli_words import counts, say
 from chat.findings import LANGUAGES, Finding
 from chat.redaction import Redaction
@@ -99,7 +99,10 @@ def restore(file: Path, force: bool, lang: str) -> None:
 @click.argument("visitor")
 @_in_language
 def forget(visitor: str, lang: str) -> None:
-    """Delete everything of VISITOR: an id, or the id or path of a conversation. Exits with 0 or 2."""
+    """Delete everything of VISITOR: an id, or the id or address of a conversation.
+
+    Exits with 0, with 1 while traces are left, or with 2 when nothing was deleted.
+    """
     with _failing_in(lang):
         database = _database()
         if not database.is_file():
@@ -155,9 +158,13 @@ def hash_codes() -> None:
     else:
         given = [line.strip() for line in sys.stdin]
     recipe = hashes.new_recipe()  # one for all: with the same salt a try costs the site the same as for one
+    given = [text for text in given if text]
+    if not given or any(len(text) < codes.SHORTEST_CODE for text in given):
+        least = codes.SHORTEST_CODE
+        click.echo(f"每行一个，至少 {least} 个字符 / One a line, of at least {least} characters", err=True)
+        raise SystemExit(EXIT["fail"])
     for text in given:
-        if text:
-            click.echo(hashes.made(text, recipe))
+        click.echo(hashes.made(text, recipe))
 
 
 def _line(one: Finding, language: str) -> str:

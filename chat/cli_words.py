@@ -13,8 +13,9 @@ WORDS: dict[str, tuple[str, str]] = {  # in Chinese, in English
         "Restored {path}: {size} bytes, {conversations} conversations. Start the site now",
     ),
     "kept_beside": (
-        "原来的数据库保留在 {before}；确认不再需要后删除",
-        "The database that was there is kept as {before}; delete it once you do not need it any more",
+        "原来的数据库保留在 {before}（可能还有同名的 -wal）；确认不再需要后一并删除",
+        "The database that was there is kept as {before}, perhaps with a -wal beside it; "
+        "delete both once you do not need them any more",
     ),
     "no_database": (
         "没有数据库 {path}。在站点的目录里运行，或设 DATABASE_URL",

@@ -195,8 +195,8 @@ class Settings(BaseSettings):
     )  # fmt: skip
 
     keep_days: int | None = _setting(
-        None, "limits", "Days after which conversations nobody went on with are deleted; unset: never",
-        "多少天没有继续的对话会被删除；不填则一直保留", ge=1, le=3650,
+        None, "limits", "Days, 1 or more, until conversations nobody goes on with are deleted; unset: never",
+        "多少天（至少 1）没有继续的对话会被删除；不填则一直保留", ge=1, le=3650,
     )  # fmt: skip
 
     agents_file: Path | None = _setting(

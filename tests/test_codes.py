@@ -182,6 +182,12 @@ def test_the_command_makes_hashes(tmp_path: Path) -> None:
     assert len({code.hash.recipe for code in site.all}) == 1, "with one salt a try costs one"
 
 
+@pytest.mark.parametrize("given", ["", "\n", "short\n", f"{LANTERN}\nshort\n"])
+def test_what_is_too_short_or_nothing_is_not_hashed(given: str) -> None:
+    done = CliRunner().invoke(hash_codes, input=given)
+    assert done.exit_code == 2 and "8" in done.output and "scrypt" not in done.output
+
+
 def test_what_was_found_is_remembered_for_its_address_and_no_longer_than_there_is_room() -> None:
     remembered, (code,) = Remembered(), known(LANTERN).all
     remembered.keep(LANTERN, "192.0.2.1", code)

@@ -270,7 +270,7 @@ def test_a_forgotten_visitor_leaves_nothing_in_the_file(store: Storage, tmp_path
         "visitor": "alice-the-visitor",
         "conversation": gone,
         "path": f"/c/{gone}",
-        "address": f"https://chat.example.com/c/{gone}",
+        "address": f"https://chat.example.com/c/{gone}?at=1",
     }
     code, said = command(tmp_path, "forget", names[named])
     assert code == 0 and "conversations 20" in said and "shares 1" in said and "uploads 1" in said, said

@@ -40,8 +40,8 @@ class Forgetting:
         self.is_urgent = False
 
     def visitor_of(self, named: str) -> str | None:
-        """The visitor of this id, or of the conversation with this id or path; None when there is neither."""
-        id = named.strip().rstrip("/").rpartition("/c/")[2]
+        """The visitor of this id, or of the conversation with this id or address; None: there is neither."""
+        id = named.strip().partition("?")[0].rstrip("/").rpartition("/c/")[2]
         with self._engine.connect() as db:
             owner: str | None = db.scalar(select(Conversation.visitor).where(Conversation.id == id))
             if owner is not None:
