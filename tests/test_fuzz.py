@@ -21,7 +21,7 @@ FIELDS = (
 BESIDES = {("bad_input", 405), ("bad_input", 415)}
 CLOSE = b"Connection: close\r\n"
 JSON = ("Content-Type", b"application/json")
-OF_A_SHARED_SITE = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+OF_A_SHARED_SITE = settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

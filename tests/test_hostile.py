@@ -167,7 +167,7 @@ SOUP = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(SOUP, st.lists(st.integers(0, 400), max_size=8))
 def test_no_soup_of_it_is_harmful_however_it_is_cut(text: str, cuts: list[int]) -> None:
     whole = render_blocks([text], picture, "m1")

@@ -61,7 +61,7 @@ def apply(page: list[str], change: tuple[int, list[str]] | None) -> list[str]:
     return page[:first] + blocks
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(documents, st.lists(st.integers(0, 400), max_size=12))
 def test_any_split_gives_the_html_of_the_whole(text: str, cuts: list[int]) -> None:
     borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
@@ -195,7 +195,7 @@ def test_hostile_text_does_nothing(markdown: str) -> None:
     assert_harmless(render(markdown))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(HOSTILE + PIECES) | st.text(max_size=8), max_size=12).map("".join))
 def test_hostile_mixtures_do_nothing(markdown: str) -> None:
     assert_harmless(render(markdown))
