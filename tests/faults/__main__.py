@@ -1,14 +1,12 @@
 """python -m tests.faults: asks every fault of the real site and writes docs/reliability.md anew."""
 
 from tests.faults.asking import look_at_all
-from tests.faults.report import documents
+from tests.faults.report import write
 
 
 def main() -> None:
-    for path, text in documents(look_at_all()).items():
-        if path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-            print(f"wrote docs/{path.name}")
+    for name in write(look_at_all()):
+        print(f"wrote docs/{name}")
 
 
 if __name__ == "__main__":

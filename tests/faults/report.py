@@ -12,9 +12,19 @@ BEGIN, END = "<!-- faults: written by `make reliability` -->\n", "<!-- end of fa
 ANSWERED = {"reliability.md": "answered", "reliability.zh-CN.md": "有回答"}
 
 
-def documents(seen: dict[Key, Seen]) -> dict[Path, str]:
-    """What the two documents should hold. Raises ValueError when one lacks its pair of comments."""
-    return {DOCS / name: _filled((DOCS / name).read_text(encoding="utf-8"), seen, name) for name in ANSWERED}
+def write(seen: dict[Key, Seen]) -> list[str]:
+    """Puts what was seen into the two documents; the names of those that said something else.
+
+    Raises ValueError when one lacks its pair of comments.
+    """
+    stale = []
+    for name in ANSWERED:
+        text = (DOCS / name).read_text(encoding="utf-8")
+        filled = _filled(text, seen, name)
+        if filled != text:
+            (DOCS / name).write_text(filled, encoding="utf-8")
+            stale.append(name)
+    return stale
 
 
 def _filled(text: str, seen: dict[Key, Seen], name: str) -> str:

@@ -11,7 +11,7 @@ from chat.web import errors
 from emulator import words
 from providers import PLATFORMS
 from tests.faults.asking import LATE_S, PATIENCE_S, WAYS, Key, Seen, look_at_all
-from tests.faults.report import documents
+from tests.faults.report import write
 from tests.faults.table import DONE, FAULTS, Fault
 
 CELLS = [
@@ -108,8 +108,8 @@ def test_it_ends_in_time(seen: dict[Key, Seen], fault: Fault, platform: str, way
 
 
 def test_the_documents_say_what_was_seen(seen: dict[Key, Seen]) -> None:
-    stale = [path.name for path, text in documents(seen).items() if path.read_text("utf-8") != text]
-    assert not stale, "write them anew: make reliability"
+    written = write(seen)
+    assert not written, f"{written} said something else; they have been written anew: look at the difference"
 
 
 def test_every_word_of_the_emulator_is_in_the_table() -> None:
