@@ -73,7 +73,7 @@ class Wire:
 
     def failed(self, code: str) -> bytes:
         """The last event of an answer that cannot be followed any more."""
-        return self._encode(self._told + 1, Failed(code))
+        return self._opened() + self._encode(self._told + 1, Failed(code))
 
     def live(self, journal: Journal) -> Iterator[bytes]:
         """Yields the events of a running answer as they come, several at once to a slow reader.

@@ -281,3 +281,15 @@ def test_a_page_that_lost_its_connection_ends_with_the_same(texts: list[str], da
 def _split(text: str, cuts: list[int]) -> list[str]:
     places = sorted({0, len(text), *cuts})
     return [text[a:b] for a, b in pairwise(places)]
+
+
+def test_an_answer_that_cannot_be_followed_any_more_ends_with_its_reason() -> None:
+    told = heard([wire(7).failed("not_found")])
+    assert [one.name for one in told] == ["turn", "error"] and told[-1].data["code"] == "not_found"
+    lost, journal = wire(), Log()
+    journal.append(Delta("o"))
+    reading = lost.live(journal)
+    before = heard([next(reading), next(reading)])
+    after = heard([lost.again().failed("not_found")])
+    assert [one.name for one in before + after] == ["turn", "delta", "error"]
+    assert after[0].id > before[-1].id
