@@ -25,7 +25,7 @@ from chat.storage.searching import Search
 from chat.streams import PER_ADDRESS, Streams
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
-from chat.visitor_limits import VisitorLimits
+from chat.visitor_limits import VisitorLimits, is_off
 from chat.web import (
     admission,
     chat,
@@ -83,7 +83,7 @@ def create_app(given: Settings | None = None) -> Flask:
         introductions=Introductions(agents, shown.address),
         visitors=Visitors(key),
         limits=VisitorLimits(ours.visitor_rate, ours.upload_max_mb),
-        streams=Streams(ours.max_streams, None if ours.visitor_rate == "0" else PER_ADDRESS),
+        streams=Streams(ours.max_streams, None if is_off(ours.visitor_rate) else PER_ADDRESS),
         look=(seen := look.load(ours)),
         assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),

@@ -4,21 +4,19 @@ import hashlib
 import hmac
 import logging
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import SecretStr
 
 from chat import hashes
-from chat.agents import Agent
-from chat.codes import SHORTEST_CODE, SHORTEST_KEY, Code, Codes, Entry, Remembered, parse
+from chat.codes import SHORTEST_CODE, SHORTEST_KEY, Code, Codes, Remembered, entries
 from chat.devices import Devices
 from chat.guessing import Guessing
 from chat.hashes import Hash
-from chat.limits import CHINA
+from chat.limits import CHINA, until_tomorrow
 from chat.refusals import Refusal
 from chat.sessions import Session, Sessions
 from chat.settings import Settings
@@ -31,11 +29,6 @@ COOKIE_AGE_S = 365 * 24 * 3600
 log = logging.getLogger("chat.access")
 
 
-def new_visitor() -> str:
-    """An id of chance, which nobody has."""
-    return secrets.token_urlsafe(18)
-
-
 class Visitors:
     """Tells visitors apart without accounts: an id of chance, signed so that nobody can take another's."""
 
@@ -43,8 +36,10 @@ class Visitors:
         self._key = secret_key.encode()
         self._serializer = URLSafeSerializer(secret_key, salt="visitor")
 
-    def new(self) -> str:
-        return new_visitor()
+    @staticmethod
+    def new() -> str:
+        """An id of chance, which nobody has."""
+        return secrets.token_urlsafe(18)
 
     def read(self, cookie: str | None) -> str | None:
         """The visitor of a cookie; None when there is none or it is not ours."""
@@ -78,11 +73,8 @@ class Owner:
         """Whether this is the owner's password. Raises GuessRefusal after too many wrong ones."""
         if self._hash is None or password is None:
             return False
-        self._guessing.begin("owner", address)
-        (is_right,) = hashes.matching(password, [self._hash])
-        if is_right:
-            self._guessing.right("owner", address)
-        return is_right
+        known = [self._hash]
+        return self._guessing.attempt("owner", address, lambda: all(hashes.matching(password, known)))
 
 
 @dataclass(frozen=True)
@@ -104,24 +96,19 @@ class Access:
 
     def __init__(self, settings: Settings, secret_key: str, storage: Storage, devices: Devices) -> None:
         codes, keys, zone = settings.access_codes, settings.api_keys, settings.time_zone
-        self.codes = Codes(_entries(codes, SHORTEST_CODE), secret_key, zone)
-        self.keys = Codes(_entries(keys, SHORTEST_KEY), secret_key, zone)
+        self.codes = Codes(entries(codes, SHORTEST_CODE), secret_key, zone)
+        self.keys = Codes(entries(keys, SHORTEST_KEY), secret_key, zone)
         self.sessions = Sessions(storage, self.codes)
         self.guessing = Guessing()
         self._secret_key = secret_key.encode()
         self._storage = storage
         self._devices = devices
         self._remembered = Remembered()
-        self._one_try_at_a_time = threading.Lock()
 
     @property
     def is_closed(self) -> bool:
         """Whether there are codes, so that agents are for those who have one."""
         return bool(self.codes.all)
-
-    def is_for_all(self, agent: Agent) -> bool:
-        """Whether anybody may ask this agent."""
-        return agent.is_open or not self.is_closed
 
     def sign_in(self, given: str, address: str, former: Session | str | None) -> tuple[str, Session] | None:
         """A session for a good code, with its token; None for a wrong or expired one.
@@ -129,16 +116,11 @@ class Access:
         Token and visitor are new. The conversations of the `former` visitor of this browser come along.
         Raises GuessRefusal after too many wrong ones.
         """
-        with self._one_try_at_a_time:  # of many at once, right ones must not be braked by each other
-            self.guessing.begin("code", address)
-            code = self.codes.find(given)
-            if code is None:
-                return None
-            self.guessing.right("code", address)
-        if not code.is_good(now()):
+        code = self.guessing.attempt("code", address, lambda: self.codes.find(given))
+        if code is None or not code.is_good(now()):
             return None
         before = former.visitor if isinstance(former, Session) else former
-        token, session = self.sessions.begin(code, new_visitor())
+        token, session = self.sessions.begin(code, Visitors.new())
         if isinstance(former, Session):
             self.sessions.end(former)
         if before:
@@ -153,18 +135,15 @@ class Access:
             self.sessions.end_everywhere(session.visitor)
         elif self.sessions.end(session):
             return
-        self._devices.adopt(session.visitor, new_visitor())
+        self._devices.adopt(session.visitor, Visitors.new())
 
     def program(self, given: str, address: str) -> Asker | None:
         """Who comes with an API key; None for a wrong or expired one. Raises GuessRefusal."""
         code = self._remembered.get(given, address)
         if code is None:
-            with self._one_try_at_a_time:
-                self.guessing.begin("key", address)
-                code = self.keys.find(given)
-                if code is None:
-                    return None
-                self.guessing.right("key", address)
+            code = self.guessing.attempt("key", address, lambda: self.keys.find(given))
+            if code is None:
+                return None
             self._remembered.keep(given, address, code)
         if not code.is_good(now()):
             return None
@@ -183,14 +162,8 @@ class Access:
         kind = "key" if asker.is_program else "code"
         account, day = f"{kind}:{code.id}", today.date().isoformat()
         if not self._storage.spend(account, day, code.daily):
-            midnight = datetime.combine(today.date() + timedelta(days=1), time(), CHINA)
-            left = (midnight - today).total_seconds()
-            raise Refusal("quota_exhausted", f"the {kind} {code.label}", retry_after=left)
+            raise Refusal("quota_exhausted", f"the {kind} {code.label}", retry_after=until_tomorrow(today))
         return lambda: self._storage.give_back(account, day)
-
-
-def _entries(given: SecretStr | None, shortest: int) -> list[Entry]:
-    return parse(given.get_secret_value(), shortest) if given else []
 
 
 def _hash_of(password: str) -> Hash:

@@ -1,4 +1,4 @@
-"""Where a request comes from, as limits and wrong tries are counted."""
+"""Where a request comes from, as limits and wrong tries are counted; which addresses are this machine's."""
 
 import ipaddress
 
@@ -14,3 +14,12 @@ def address_of(address: str | None) -> str:
             return str(ipaddress.ip_network((found, 64), strict=False))
         found = found.ipv4_mapped
     return str(found)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or address, is this machine and no other can reach it there."""
+    try:
+        found = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host == "localhost"
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback

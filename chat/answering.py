@@ -41,6 +41,7 @@ class Answering:
     request: str | None = field(default_factory=request_id.current)
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
+    is_reached: bool = False
 
     def work(self) -> None:
         """Reads the provider to its end, whatever that is. Raises nothing."""
@@ -74,7 +75,8 @@ class Answering:
         raise Unexpected("its provider ended without Done", provider=self.agent.platform)
 
     def _note(self, event: Event) -> None:
-        if not isinstance(event, Status):
+        if not self.is_reached and not isinstance(event, Status):
+            self.is_reached = True
             self.health.note(self.agent.id, None)
         for one in self.bounds.within(event):
             self._time_thoughts(one)

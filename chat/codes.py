@@ -142,6 +142,11 @@ def parse(text: str, shortest: int = SHORTEST_CODE) -> list[Entry]:
     return found
 
 
+def entries(given: SecretStr | None, shortest: int) -> list[Entry]:
+    """Those of a setting that has been checked; none when it is unset."""
+    return parse(given.get_secret_value(), shortest) if given else []
+
+
 def secret_parts(text: str) -> list[str]:
     """Each code in such a setting by itself, to be kept out of logs."""
     found = []

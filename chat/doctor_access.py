@@ -1,23 +1,21 @@
 """The doctor's look at who may ask: how many codes and keys, which have expired, whether all the world."""
 
-import ipaddress
 import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
-
+from chat.addresses import is_loopback
 from chat.agents import Agents
-from chat.codes import SHORTEST_CODE, SHORTEST_KEY, Entry, parse
+from chat.codes import SHORTEST_CODE, SHORTEST_KEY, Entry, entries
 from chat.findings import Finding
 from chat.settings import Settings
 
 
 def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
     """What rule is in force, and what is wrong with it."""
-    codes = _entries(settings.access_codes, SHORTEST_CODE)
-    keys = _entries(settings.api_keys, SHORTEST_KEY)
+    codes = entries(settings.access_codes, SHORTEST_CODE)
+    keys = entries(settings.api_keys, SHORTEST_KEY)
     counts: dict[str, object] = {"codes": len(codes), "keys": len(keys), "host": settings.host}
     if codes:
         free = [one.id for one in agents.all if one.is_open] if agents else []
@@ -32,7 +30,7 @@ def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
 
 def exposed(settings: Settings) -> Finding | None:
     """The finding that others than this machine reach a site without codes; None when that is not so."""
-    if settings.access_codes is not None or _is_loopback(settings.host):
+    if settings.access_codes is not None or is_loopback(settings.host):
         return None
     return Finding("access_exposed", "access", {"host": settings.host or "0.0.0.0"})
 
@@ -45,16 +43,5 @@ def warn(settings: Settings) -> None:
         logging.getLogger("chat.access").warning("%s", said)
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _expired(entries: list[Entry], today: date) -> list[str]:
     return [one.name or f"#{one.number}" for one in entries if one.until and one.until < today]
-
-
-def _entries(given: SecretStr | None, shortest: int) -> list[Entry]:
-    return parse(given.get_secret_value(), shortest) if given else []

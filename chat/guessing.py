@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from chat.refusals import GuessRefusal
 
@@ -13,6 +14,8 @@ FIRST_WAIT_S, LOCK_S = 2.0, 15 * 60.0
 FORGOTTEN_AFTER_S = 60 * 60.0
 ALL, ALL_WINDOW_S, ALL_GAP_S = 100, 10 * 60.0, 2.0
 ADDRESSES = 10_000
+
+Found = TypeVar("Found")
 
 
 @dataclass
@@ -25,7 +28,7 @@ class _Record:
 
 
 class Guessing:
-    """Counts wrong tries of each kind ("code", "key", "owner").
+    """Counts wrong tries of each kind ("code", "key", "owner", "metrics").
 
     After FREE wrong ones from an address each further has to wait twice as long as the one before, from
     LOCKED_FROM on LOCK_S. After ALL wrong ones within ALL_WINDOW_S, from wherever, one try is let in every
@@ -35,9 +38,22 @@ class Guessing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()
         self._addresses: OrderedDict[tuple[str, str], _Record] = OrderedDict()
         self._all: dict[str, deque[float]] = {}
         self._next: dict[str, float] = {}
+
+    def attempt(self, kind: str, address: str, look: Callable[[], Found]) -> Found:
+        """What `look` finds, which counts as a wrong try unless it is something. Raises GuessRefusal.
+
+        One after another: a look takes its time, and of many right ones at once none must brake another.
+        """
+        with self._one_at_a_time:
+            self.begin(kind, address)
+            found = look()
+            if found:
+                self.right(kind, address)
+            return found
 
     def begin(self, kind: str, address: str) -> None:
         """A try is made: it counts as wrong until `right` is told, so that many at once are counted too.

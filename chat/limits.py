@@ -294,7 +294,7 @@ class Account:
             raise QuotaExhausted(
                 f"{self._daily} questions were asked today",
                 provider=self._platform,
-                retry_after=self._until_tomorrow,
+                retry_after=until_tomorrow(self._today),
             )
 
     @property
@@ -305,11 +305,11 @@ class Account:
     def _day(self) -> str:
         return self._today.date().isoformat()
 
-    @property
-    def _until_tomorrow(self) -> float:
-        """Seconds until the platforms' next day."""
-        midnight = (self._today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        return (midnight - self._today).total_seconds()
+
+def until_tomorrow(today: datetime) -> float:
+    """Seconds from a moment in China until the platforms' next day."""
+    midnight = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (midnight - today).total_seconds()
 
 
 def _queued(places: Iterator[int]) -> Iterator[Status]:

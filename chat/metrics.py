@@ -93,8 +93,6 @@ class Readers:
         is_right = hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._token)
         if is_right and address in self._known:
             return True
-        self._guessing.begin("metrics", address)
-        if is_right:
-            self._guessing.right("metrics", address)
+        if self._guessing.attempt("metrics", address, lambda: is_right):
             self._known.append(address)
         return is_right

@@ -82,7 +82,7 @@ class _Site(Collector):
     def _stored(self) -> Iterator[Metric]:
         try:
             count, size = self._services.uploads.kept()
-            in_files = self._services.storage.size
+            in_files = self._services.storage.disk.size
         except (SQLAlchemyError, OSError):
             return
         yield _gauge("uploads", "Files of visitors that are kept", count)

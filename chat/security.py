@@ -1,11 +1,11 @@
 """Headers on every answer, and refusal of cross-site requests."""
 
 from contextlib import suppress
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
+from chat.addresses import is_loopback
 from chat.refusals import HostRefusal, Refusal
 
 POLICY = (
@@ -58,10 +58,9 @@ def is_from_this_machine() -> bool:
     """Whether the request at hand was made here, to a name of this machine, and nothing says that a proxy
     passed it on: what comes through a proxy beside us is made by somebody else, trusted or not.
     """
-    host = _host(f"http://{request.host}")
-    is_to_us = host == "localhost" or _is_loopback(host)
+    is_to_us = is_loopback(_host(f"http://{request.host}"))
     is_passed_on = any(name in request.headers for name in FORWARDED)
-    return is_to_us and _is_loopback(request.remote_addr or "") and not is_passed_on
+    return is_to_us and is_loopback(request.remote_addr or "") and not is_passed_on
 
 
 def _is_for_us(public_url: str) -> bool:
@@ -70,7 +69,7 @@ def _is_for_us(public_url: str) -> bool:
     stranger's name can be made to say it.
     """
     host = _host(f"http://{request.host}")
-    return host in (_host(public_url), "localhost") or _is_loopback(host)
+    return host == _host(public_url) or is_loopback(host)
 
 
 def _host(url: str) -> str:
@@ -79,14 +78,6 @@ def _host(url: str) -> str:
         return urlsplit(_origin(url)).hostname or ""
     except ValueError:
         return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        address = ip_address(host)
-        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_from_our_page(ours: set[str]) -> bool:

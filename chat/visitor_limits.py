@@ -24,9 +24,14 @@ MOST_NAMES = 100_000
 Rates = Sequence[tuple[int, float]]  # (how many, in how many seconds)
 
 
+def is_off(text: str) -> bool:
+    """Whether VISITOR_RATE says that nothing is counted."""
+    return text.strip() in ("", "0")
+
+
 def parse(text: str) -> Rates:
     """The rates of a text such as "20/minute;300/day"; none for "0". Raises ValueError."""
-    if text.strip() in ("", "0"):
+    if is_off(text):
         return ()
     from limits import parse_many  # costs 1.5 MB: imported when the first question comes
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
@@ -11,6 +12,8 @@ CHROMIUM = "/usr/bin/chromium"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 TABLET = {"viewport": {"width": 768, "height": 1024}}
 DESK = {"viewport": {"width": 1440, "height": 900}}
+DEVICES: dict[str, dict[str, Any]] = {"phone": PHONE, "tablet": TABLET, "desk": DESK}
+GAP = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"  # below what is seen
 # A name, not a number: browsers trust loopback numbers, but on plain http they trust no name.
 INSECURE_HOST = "site.test"
 

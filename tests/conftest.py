@@ -135,6 +135,12 @@ def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     return keep_site(**coze(emulator))
 
 
+@pytest.fixture(scope="session")
+def demo_site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
+    """One for the whole run, with all five platforms."""
+    return keep_site(DEMO_URL=emulator.url)
+
+
 @pytest.fixture
 def alice(site: Site) -> Visitor:
     """Owns the conversation."""

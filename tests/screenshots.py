@@ -8,18 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
-from tests.browsing import CHROMIUM, DESK, PHONE, TABLET, Person
+from tests.browsing import CHROMIUM, DEVICES, Person
 from tests.site import ROOT, Site
 from tests.states import STATES, State
 
 FOLDER = ROOT / "screenshots"
-DEVICES: dict[str, dict[str, Any]] = {"phone": PHONE, "tablet": TABLET, "desk": DESK}
 SCHEMES = ("light", "dark")
 LANGUAGES = {"zh": "zh-CN", "en": "en-US"}
 EVERY_STATE = (("phone", "light", "zh"), ("desk", "dark", "zh"))

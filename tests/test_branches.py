@@ -1,20 +1,12 @@
 """A question asked again or in other words: its own branch, its own memory, and the old one stays."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from providers import PLATFORMS
-from tests.conftest import Emulator
 from tests.site import Site, Visitor
-
-
-@pytest.fixture(scope="module")
-def demo(keep_site: Callable[..., Site], emulator: Emulator) -> Site:
-    """All five platforms."""
-    return keep_site(DEMO_URL=emulator.url)
 
 
 def questions(visitor: Visitor, query: str = "") -> list[str]:
@@ -29,8 +21,8 @@ def recalled(visitor: Visitor, **more: Any) -> str:
 
 
 @pytest.mark.parametrize("agent", PLATFORMS)
-def test_an_edited_question_meets_only_what_was_before_it(demo: Site, agent: str) -> None:
-    alice = Visitor(demo.url)
+def test_an_edited_question_meets_only_what_was_before_it(demo_site: Site, agent: str) -> None:
+    alice = Visitor(demo_site.url)
     assert alice.ask("apples first", agent=agent).ok
     assert alice.ask("then pears").ok
     pears = alice.message
@@ -43,8 +35,8 @@ def test_an_edited_question_meets_only_what_was_before_it(demo: Site, agent: str
 
 
 @pytest.mark.parametrize("agent", PLATFORMS)
-def test_the_old_branch_can_be_gone_on_with(demo: Site, agent: str) -> None:
-    alice = Visitor(demo.url)
+def test_the_old_branch_can_be_gone_on_with(demo_site: Site, agent: str) -> None:
+    alice = Visitor(demo_site.url)
     assert alice.ask("apples first", agent=agent).ok
     assert alice.ask("then pears").ok
     pears = alice.message
@@ -57,16 +49,16 @@ def test_the_old_branch_can_be_gone_on_with(demo: Site, agent: str) -> None:
     )
 
 
-def test_the_first_question_can_be_asked_again(demo: Site) -> None:
-    alice = Visitor(demo.url)
+def test_the_first_question_can_be_asked_again(demo_site: Site) -> None:
+    alice = Visitor(demo_site.url)
     assert alice.ask("no, not this").ok
     assert alice.ask("but this", instead=alice.message).ok
     assert "no, not this" not in recalled(alice)
     assert "2 / 2" in alice.get(f"/c/{alice.conversation}").text
 
 
-def test_branches_are_of_one_conversation_and_of_its_owner(demo: Site) -> None:
-    alice, bob = Visitor(demo.url), Visitor(demo.url)
+def test_branches_are_of_one_conversation_and_of_its_owner(demo_site: Site) -> None:
+    alice, bob = Visitor(demo_site.url), Visitor(demo_site.url)
     assert alice.ask("mine").ok
     alices = alice.message
     assert bob.ask("his").ok
@@ -77,8 +69,8 @@ def test_branches_are_of_one_conversation_and_of_its_owner(demo: Site) -> None:
     assert bob.get(f"/c/{bob.conversation}?before={alices}").status_code == 404
 
 
-def test_a_busy_conversation_begins_no_other_branch(demo: Site) -> None:
-    alice = Visitor(demo.url)
+def test_a_busy_conversation_begins_no_other_branch(demo_site: Site) -> None:
+    alice = Visitor(demo_site.url)
     assert alice.ask("first").ok
     first = alice.message
     hearing = alice.hear("!pieces 10 100")
@@ -87,8 +79,8 @@ def test_a_busy_conversation_begins_no_other_branch(demo: Site) -> None:
     assert list(hearing)[-1].name == "done"
 
 
-def test_a_form_asks_again_too(demo: Site) -> None:
-    alice = Visitor(demo.url)
+def test_a_form_asks_again_too(demo_site: Site) -> None:
+    alice = Visitor(demo_site.url)
     assert alice.ask("with a form").ok
     again = {"message": "with another", "conversation_id": alice.conversation, "instead": alice.message}
     answered = alice.post(data=again)

@@ -8,24 +8,16 @@ import pytest
 from babel.support import Translations
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browsing import DESK, PHONE, TABLET, Person, has_ended, words
-from tests.conftest import Emulator
+from tests.browsing import DEVICES, GAP, Person, has_ended, words
 from tests.pasting import hand, pick
 from tests.site import ROOT, Site
 from tests.states import FULL, answered, queued, say, stopped
 
 pytestmark = pytest.mark.browser
-DEVICES = {"phone": PHONE, "tablet": TABLET, "desk": DESK}
-GAP = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"
 
 DRAWN = ("h1", "ul ul", "ol", "blockquote", ".task-list-item", ".code .k", "math", "s")
 
 Sentence = Callable[[str], str]
-
-
-@pytest.fixture(scope="module")
-def demo_site(keep_site: Callable[..., Site], emulator: Emulator) -> Site:
-    return keep_site(DEMO_URL=emulator.url)
 
 
 @pytest.fixture(params=DEVICES)

@@ -10,13 +10,13 @@ from playwright.sync_api import Page, expect
 from chat import storage
 from chat.access import COOKIE, Visitors
 from chat.settings import Settings
-from tests.browsing import DESK, PHONE, TABLET, Person, ask, has_ended, words
+from tests.browsing import DEVICES, PHONE, Person, ask, has_ended, words
 from tests.conftest import Emulator, coze
 from tests.filling import fill
 from tests.site import Site
 
 pytestmark = pytest.mark.browser
-EVERYWHERE = pytest.mark.parametrize("device", [PHONE, TABLET, DESK], ids=["phone", "tablet", "desk"])
+EVERYWHERE = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
 LANGUAGES = pytest.mark.parametrize("language", ["zh-CN", "en-US"])
 
 

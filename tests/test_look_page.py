@@ -5,12 +5,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browsing import PHONE, Person, ask, has_ended, words
+from tests.browsing import GAP, PHONE, Person, ask, has_ended, words
 
 pytestmark = pytest.mark.browser
 
 ENLARGED = {"viewport": {"width": 320, "height": 256}}  # 1280 by 1024, four times as large
-GAP = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"
 
 
 def style(element: Locator, name: str) -> str:

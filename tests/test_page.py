@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import INSECURE_HOST, PHONE, Person, ask, has_ended, words
+from tests.browsing import GAP, INSECURE_HOST, PHONE, Person, ask, has_ended, words
 from tests.conftest import Emulator, coze
 from tests.site import Site
 
@@ -291,9 +291,8 @@ def test_a_welcome_is_read_from_its_top(person: Callable[..., Person]) -> None:
 def test_the_end_is_followed_until_the_reader_goes_up(page: Page) -> None:
     exchange = ask(page, "!markdown !pieces 80 60")
     scroller = page.locator(".scroller")
-    gap = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"
     expect(words(exchange).locator("table")).to_be_attached()
-    assert scroller.evaluate(gap) < 20
+    assert scroller.evaluate(GAP) < 20
     scroller.hover()
     page.mouse.wheel(0, -250)
     expect(page.locator(".to-end")).to_be_visible()
@@ -301,7 +300,7 @@ def test_the_end_is_followed_until_the_reader_goes_up(page: Page) -> None:
     has_ended(exchange)
     assert scroller.evaluate("scroller => scroller.scrollTop") == top
     page.locator(".to-end").click()
-    assert scroller.evaluate(gap) < 20
+    assert scroller.evaluate(GAP) < 20
     expect(page.locator(".to-end")).to_be_hidden()
 
 
@@ -407,11 +406,6 @@ def test_a_page_that_is_not_there_says_so(page: Page) -> None:
     expect(page.get_by_role("heading")).to_contain_text("nothing here")
     page.get_by_role("link").click()
     expect(page.locator("#question")).to_be_visible()
-
-
-@pytest.fixture(scope="module")
-def demo_site(keep_site: Callable[..., Site], emulator: Emulator) -> Site:
-    return keep_site(DEMO_URL=emulator.url)
 
 
 def test_the_demo_says_that_it_is_one(person: Callable[..., Person], demo_site: Site) -> None:

@@ -115,13 +115,6 @@ class Storage:
         with self._sessions() as db:
             db.execute(select(1))
 
-    @property
-    def size(self) -> int:
-        """Bytes on disk, with what is in its log. Raises OSError."""
-        file = Path(self.engine.url.database or "")
-        log = file.with_name(f"{file.name}-wal")
-        return file.stat().st_size + (log.stat().st_size if log.exists() else 0)
-
     def conversation_of(self, visitor: str, conversation_id: str) -> Conversation:
         """Raises Refusal not_found when there is none, or it is another visitor's."""
         with self._sessions() as db:

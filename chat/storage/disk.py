@@ -17,11 +17,17 @@ class Disk:
     """
 
     def __init__(self, database: Path, sync: Callable[[int], None] = os.fsync) -> None:
+        self._database = database
         self._log = database.with_name(database.name + "-wal")
         self._sync = sync
         self._changed = threading.Condition()
         self._asked = self._settled = 0
         self._is_busy = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the database, with what is in its log. Raises OSError."""
+        return self._database.stat().st_size + (self._log.stat().st_size if self._log.exists() else 0)
 
     def settle(self) -> None:
         """Returns once everything that was committed before is on the disk.

@@ -164,6 +164,14 @@ def with_patience(response: Response, retry_after: float | None) -> Response:
     return response
 
 
+def ask_for(challenge: str) -> Response:
+    """401 to who gave no key or password, or a wrong one: `challenge` says which is wanted."""
+    note("sign_in")
+    response = answer("sign_in")
+    response.headers["WWW-Authenticate"] = challenge
+    return response
+
+
 def note(code: str) -> None:
     """Counts a request that is refused for a reason of the contract."""
     services().metrics.refused(code)

@@ -18,13 +18,14 @@ from providers.coze_auth import WebApp
 bp = Blueprint("oauth", __name__, url_prefix="/oauth/coze")
 COOKIE = "oauth"
 STATE_LIFE_S = 600
+PASSWORD = 'Basic realm="owner", charset="UTF-8"'
 
 
 @bp.get("/start")
 def start() -> AnyResponse:
     """Sends the owner to Coze. `?agent=` chooses among several agents with web apps."""
     if not _is_owner():
-        return _ask_for_password()
+        return errors.ask_for(PASSWORD)
     agent, app = _web_app(request.args.get("agent"))
     nonce = secrets.token_urlsafe(16)
     response = redirect(app.address(_callback(), _state().dumps([agent.id, nonce])), 302)
@@ -44,7 +45,7 @@ def start() -> AnyResponse:
 def callback() -> AnyResponse:
     """Where Coze sends the owner back, with a code that is good once and a state that only we could make."""
     if not _is_owner():
-        return _ask_for_password()
+        return errors.ask_for(PASSWORD)
     try:
         agent_id, nonce = _state().loads(request.args.get("state", ""), max_age=STATE_LIFE_S)
     except (BadSignature, ValueError, TypeError):
@@ -85,10 +86,3 @@ def _is_owner() -> bool:
         raise Refusal("not_found", "no ADMIN_PASSWORD")
     given = request.authorization
     return given is not None and given.type == "basic" and owner.knows(given.password, address())
-
-
-def _ask_for_password() -> Response:
-    errors.note("sign_in")
-    response = errors.answer("sign_in")
-    response.headers["WWW-Authenticate"] = 'Basic realm="owner", charset="UTF-8"'
-    return response

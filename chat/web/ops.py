@@ -46,7 +46,7 @@ def readyz() -> Response:
 def metrics() -> Response:
     """What this process has done and is doing, for Prometheus: to this machine, or for the token."""
     if not security.is_from_this_machine() and not _has_token():
-        return _ask_for_token()
+        return errors.ask_for('Bearer realm="metrics"')
     from chat import scraping  # costs 1.3 MB, for those who never ask
 
     response = Response(scraping.told(services()), content_type=scraping.CONTENT_TYPE)
@@ -69,10 +69,3 @@ def _has_token() -> bool:
     if not readers.may_exist:
         raise Refusal("not_found", "numbers, from elsewhere and without METRICS_TOKEN")
     return given is not None and given.type == "bearer" and readers.knows(given.token, address())
-
-
-def _ask_for_token() -> Response:
-    errors.note("sign_in")
-    response = errors.answer("sign_in")
-    response.headers["WWW-Authenticate"] = 'Bearer realm="metrics"'
-    return response

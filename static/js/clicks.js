@@ -1,6 +1,6 @@
 // Clicks that have nothing to do with a question: the theme, a menu left, more of a list.
 
-import { oursAt } from "./scroll.js"
+import { linkOf } from "./scroll.js"
 
 /** `ours` is the link that the browser does not follow, if it is one. */
 export function clicked(target, ours) {
@@ -19,8 +19,7 @@ export function close(menu) {
 // Where there is nothing to ask, nobody else listens.
 if (!document.querySelector("chat-composer")) {
   document.addEventListener("click", event => {
-    const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
-    const ours = isPlain ? oursAt(event.target) : null
+    const ours = linkOf(event)
     if (ours) event.preventDefault()
     clicked(event.target, ours)
   })

@@ -1,6 +1,6 @@
 // The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; nothing typed is lost.
 
-import { grow, isPhone, oursAt, stayAboveKeyboard } from "./scroll.js"
+import { grow, isPhone, linkOf, stayAboveKeyboard } from "./scroll.js"
 import "./transcript.js"
 import { join, keyOf, sentenceOf, tell, Turn } from "./turn.js"
 
@@ -57,8 +57,7 @@ class ChatComposer extends HTMLElement {
     const { target } = event
     if (target.closest(".stop")) this.turn?.stop()
     if (target.closest("[data-cancel-edit]")) this.edit(null)
-    const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) // else it asks for a tab of its own
-    const ours = isPlain ? oursAt(target) : null
+    const ours = linkOf(event)
     if (ours) event.preventDefault()
     const isElsewhere = ours || target.closest("[data-theme-switch]") || document.querySelector(".menu-box[open]")
     if (isElsewhere) import("./clicks.js").then(({ clicked }) => clicked(target, ours))

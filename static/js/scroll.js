@@ -1,4 +1,4 @@
-// Follows the end of the conversation, unless the reader went up.
+// What is in sight: the end of the conversation, unless the reader went up; the field; what a click opens.
 
 // Browsers round positions; more than this would hold on to a reader who goes up slowly.
 const NEAR = 8
@@ -102,8 +102,8 @@ export function grow(field) {
   field.style.height = `${field.scrollHeight}px`
 }
 
-/** The link clicked that the page itself follows: to more of a list, or to a picture opened large. */
-export function oursAt(target) {
-  const link = target.closest("[data-more], .picture, .image")
+/** The link that the page follows itself: to more of a list, to a picture opened large; none if a click wants a tab of its own. */
+export function linkOf({ target, ctrlKey, metaKey, shiftKey, altKey }) {
+  const link = !(ctrlKey || metaKey || shiftKey || altKey) && target.closest("[data-more], .picture, .image")
   return link && (link.matches("[data-more]") || link.querySelector("img")) ? link : null
 }
