@@ -215,3 +215,11 @@ def test_the_language_changes_in_place(page: Page) -> None:
     page.get_by_role("link", name="中文").click()
     assert "q=bronze" in page.url
     expect(page.locator("h1")).to_have_text("搜索对话")
+
+
+def test_what_deletes_everything_is_large_enough_to_touch(person: Callable[..., Person]) -> None:
+    page = person(**PHONE).open("/conversations")
+    page.locator("#forget summary").tap()
+    for part in ("summary", "label", "button"):
+        box = page.locator(f"#forget {part}").bounding_box()
+        assert box and box["height"] >= 43.9, part
