@@ -19,6 +19,7 @@ from chat.access import Visitors
 from chat.pictures import Pictures
 from providers.http import Http, Network
 from tests.asking import saying
+from tests.company import eventually
 from tests.conftest import Emulator, coze
 from tests.raw import Server
 from tests.site import Site, Visitor
@@ -568,12 +569,13 @@ def test_an_icon_from_anywhere_else_is_neither_shown_nor_fetched(
     agent = '[[agents]]\nid = "a{0}"\nplatform = "coze"\nbot_id = "74800000000000001{0:02}"\n'
     (tmp_path / "agents.toml").write_text("".join(agent.format(number) for number in range(len(icons))))
     site = start_site(tmp_path, AGENTS_FILE="agents.toml", COZE_API_TOKEN="t", COZE_API_BASE=server.url)
-    until = time.monotonic() + SOON_S
-    page = ""
-    while any(f"Mallory {number}<" not in page for number in range(len(icons))):
-        assert time.monotonic() < until, page
-        time.sleep(0.1)
+
+    def are_shown() -> bool:
         page = requests.get(site.url, timeout=SOON_S).text
+        return all(f"Mallory {number}<" in page for number in range(len(icons)))
+
+    assert eventually(are_shown)
+    page = requests.get(site.url, timeout=SOON_S).text
     server.close()
     assert not [one for one in Elements(page).of("img") if "src" in one]
     assert not [icon for icon in icons if icon in page]

@@ -1,11 +1,11 @@
 """The agent's own welcome: told by the platform, the owner's words first, never waited for."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.company import eventually
 from tests.conftest import Emulator, coze
 from tests.site import Site, Visitor
 
@@ -13,11 +13,8 @@ PROLOGUE = "我是模拟器里的智能体"
 
 
 def page_with(site: Site, words: str) -> str:
-    until = time.monotonic() + 10
-    while words not in (page := Visitor(site.url).get("/").text):
-        assert time.monotonic() < until, page
-        time.sleep(0.05)
-    return page
+    assert eventually(lambda: words in Visitor(site.url).get("/").text)
+    return Visitor(site.url).get("/").text
 
 
 @pytest.mark.parametrize("pascal", [False, True])

@@ -29,6 +29,7 @@ from chat.storage.models import Worker, now
 from chat.turns import Inquiry, Turns
 from chat.vault import Vault
 from chat.visitor_limits import VisitorLimits
+from tests.company import eventually
 from tests.conftest import Emulator
 from tests.filling import fill
 
@@ -112,13 +113,6 @@ def this_host() -> str:
     return os.uname().nodename
 
 
-def wait_until(is_true: Callable[[], object], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 @contextmanager
 def table_missing(store: Storage, table: str) -> Iterator[None]:
     """A database that is out of order, as far as this table goes."""
@@ -155,7 +149,7 @@ def test_what_a_dead_process_left_is_finished_from_the_platform_s_record(
         process, this_host(), dead_pid(), thread=chat["conversation_id"], chat=chat["id"], said="这是"
     )
     process.keeper.start()
-    wait_until(lambda: process.answer(asked).state != "running")
+    assert eventually(lambda: process.answer(asked).state != "running")
     answer = process.answer(asked)
     assert answer.state == "done" and "你好" in answer.replies[0]
     journal = process.runs.find(asked.answer_id)
@@ -209,7 +203,7 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
     assert answer.state == "running" and answer.replies and answer.replies[0]
     assert answer.chat and answer.thread, "the platform's ids are kept at once"
     process.runs.stop(asked.answer_id)
-    wait_until(lambda: process.answer(asked).state == "stopped")
+    assert eventually(lambda: process.answer(asked).state == "stopped")
     assert process.answer(asked).replies[0].startswith(answer.replies[0])
 
 
@@ -226,7 +220,7 @@ def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
     assert process.answer(asked).replies[0].startswith(said)
     assert process.storage.workers() == []
     process.runs.stop(asked.answer_id)
-    wait_until(lambda: process.answer(asked).state == "stopped")
+    assert eventually(lambda: process.answer(asked).state == "stopped")
 
 
 def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
@@ -236,7 +230,7 @@ def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
     with table_missing(process.storage, "answers"):
         told = [entry for batch in journal.follow() for _, entry in batch]
         assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
-    wait_until(lambda: process.answer(asked).state == "done")
+    assert eventually(lambda: process.answer(asked).state == "done")
     assert process.answer(asked).replies
     process.storage.ask("alice", "coze", Place(asked.conversation_id), "next", "w1")
 
@@ -246,12 +240,12 @@ def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
     with table_missing(process.storage, "conversations"):
         process.keeper.start()
     asked, _ = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
-    wait_until(lambda: process.runs.find(asked.answer_id) is not None and process.answer(asked).chat)
+    assert eventually(lambda: process.runs.find(asked.answer_id) is not None and process.answer(asked).chat)
     with table_missing(process.storage, "answers"):
         time.sleep(2.5)
-    wait_until(lambda: process.answer(asked).replies, 3)
+    assert eventually(lambda: process.answer(asked).replies, 3)
     process.runs.stop(asked.answer_id)
-    wait_until(lambda: process.answer(asked).state == "stopped")
+    assert eventually(lambda: process.answer(asked).state == "stopped")
 
 
 def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
@@ -259,7 +253,7 @@ def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
     with table_missing(process.storage, "workers"):
         process.keeper.start()
         time.sleep(1.2)
-    wait_until(lambda: [one.id for one in process.storage.workers()] == ["w1"])
+    assert eventually(lambda: [one.id for one in process.storage.workers()] == ["w1"])
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
@@ -283,7 +277,7 @@ def test_after_the_clock_was_set_nothing_is_deleted_for_its_age(begin: Begin) ->
     fill(process.storage.engine, "alice", conversations=2, answers=1, apart_s=10 * 86_400)
     process.keeper.start()
     off[0] = timedelta(days=3)
-    wait_until(lambda: process.keeper._has_jumped(60), 6)
+    assert eventually(lambda: process.keeper._has_jumped(60), 6)
     process.keeper._expire()
     assert len(process.storage.conversations.of("alice", 5)) == 2, "the next may set it right"
     another.keeper._expire()
@@ -302,6 +296,6 @@ def test_a_question_is_on_the_disk_before_its_platform_hears_it(
 
     process.storage.disk = Disk(tmp_path / "chat.db", note)
     stored, _ = process.turns.start(Inquiry("alice", process.agent, "lest it be lost"))
-    wait_until(lambda: process.answer(stored).state == "done")
+    assert eventually(lambda: process.answer(stored).state == "done")
     assert asked == [0]
     assert len(emulator.asked(before)) > 0

@@ -1,7 +1,6 @@
 """Pictures are fetched by this server, only those of the agent's platform, only when they are pictures."""
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from chat.storage import connect
 from chat.vault import Vault
 from providers.http import Http, Network
 from tests.asking import saying
+from tests.company import eventually
 from tests.conftest import Emulator, coze
 from tests.site import Site, Visitor
 
@@ -240,8 +240,5 @@ def test_what_cannot_be_shown_is_refused_in_the_one_shape(start_site: Callable[.
 def test_the_agent_s_icon_is_an_address_of_ours(emulator: Emulator, start_site: Callable[..., Site]) -> None:
     site = start_site(**coze(emulator))
     alice = Visitor(site.url)
-    until = time.monotonic() + 10
-    while not (found := addresses(alice.get("/").text)):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    assert alice.get(found[0]).status_code == 200
+    assert eventually(lambda: addresses(alice.get("/").text))
+    assert alice.get(addresses(alice.get("/").text)[0]).status_code == 200

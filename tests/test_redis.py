@@ -23,7 +23,7 @@ from chat.runs_copied import KINDS, key
 from chat.runs_redis import RemoteLog, Sharing
 from chat.settings import Settings, secrets
 from providers.base import Delta
-from tests.company import COMPANY
+from tests.company import eventually, soon
 from tests.conftest import Emulator, coze
 from tests.redis_server import PASSWORD, RedisServer, redis_server
 from tests.site import Site, Told, Visitor, environment, text
@@ -111,13 +111,6 @@ def begin(
     return hearing, told
 
 
-def wait_until(is_so: Callable[[], Any], seconds: float = 15 * COMPANY) -> None:
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until, "too late"
-        time.sleep(0.02)
-
-
 def ready(site: Site) -> dict[str, str]:
     answer = requests.get(f"{site.url}/readyz", timeout=10)
     assert answer.status_code == 200
@@ -172,7 +165,7 @@ def test_who_forgets_everything_at_the_other_process_ends_the_answer_first(pair:
     hearing, _ = begin(here, there, "!pieces 100 100")
     began = time.monotonic()
     assert there.post("/forget", data={"sure": "yes"}).ok
-    assert time.monotonic() - began < 4 * COMPANY
+    assert time.monotonic() - began < soon(4)
     assert list(hearing)[-1].data.get("finish_reason") == "stopped"
 
 
@@ -205,7 +198,7 @@ def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) 
 
 def found(name: str, sharing: Callable[[], Sharing]) -> RemoteLog:
     there = sharing()
-    wait_until(lambda: there.find(name) is not None)
+    assert eventually(lambda: there.find(name) is not None)
     remote = there.find(name)
     assert remote is not None
     return remote
@@ -232,7 +225,7 @@ def test_every_entry_comes_through_unchanged(sharing: Callable[[], Sharing]) -> 
         log = here.open(name, start, time.monotonic)
         for one in whole:
             log.append(one)
-        wait_until(lambda: there.find(name))
+        assert eventually(lambda: there.find(name))
         remote = there.find(name)
         assert remote is not None and remote.start == start
         beyond = min(beyond, len(whole) - 1)
@@ -253,14 +246,14 @@ def test_a_long_answer_comes_in_many_items(sharing: Callable[[], Sharing], serve
     assert [one for _, one in read(found("long", sharing))] == whole
     with redis.Redis.from_url(server.url) as client:
         assert client.xlen(key("long")) > 4
-        wait_until(lambda: 0 < client.ttl(key("long")) <= 300)
+        assert eventually(lambda: 0 < client.ttl(key("long")) <= 300)
 
 
 def test_a_log_without_its_beginning_is_none(sharing: Callable[[], Sharing], server: RedisServer) -> None:
     here, there = sharing(), sharing()
     log = here.open("trimmed", 0, time.monotonic)
     log.append(Delta("first"))
-    wait_until(lambda: there.find("trimmed"))
+    assert eventually(lambda: there.find("trimmed"))
     remote = there.find("trimmed")
     assert remote is not None
     following = remote.follow()
@@ -279,7 +272,7 @@ def test_a_log_without_its_beginning_is_none(sharing: Callable[[], Sharing], ser
     log.append(END)
     assert texts(found("trimmed", sharing)) == ["first", "0", "1", "2"], "what Redis forgot is written again"
     with redis.Redis.from_url(server.url) as client:
-        wait_until(lambda: client.ttl(key("trimmed")) <= 300)
+        assert eventually(lambda: client.ttl(key("trimmed")) <= 300)
 
 
 def texts(log: RemoteLog) -> list[str]:
@@ -289,7 +282,7 @@ def texts(log: RemoteLog) -> list[str]:
 def test_an_answer_that_goes_on_in_another_log_is_lost_in_the_old_one(sharing: Callable[[], Sharing]) -> None:
     first, heir, there = sharing(), sharing(), sharing()
     first.open("inherited", 0, time.monotonic).append(Delta("so far"))
-    wait_until(lambda: there.find("inherited"))
+    assert eventually(lambda: there.find("inherited"))
     old = there.find("inherited")
     assert old is not None
     following = old.follow()
@@ -307,10 +300,10 @@ def test_an_endless_answer_is_not_copied(sharing: Callable[[], Sharing]) -> None
     here, there = sharing(), sharing()
     log = here.open("endless", 0, time.monotonic)
     log.append(Delta("x"))
-    wait_until(lambda: there.find("endless"))
+    assert eventually(lambda: there.find("endless"))
     for _ in range(100):
         log.append(Delta("x" * 100_000))
-    wait_until(lambda: there.find("endless") is None)
+    assert eventually(lambda: there.find("endless") is None)
     log.append(END)
     time.sleep(0.2)
     assert there.find("endless") is None and len(read(log)) == 102
@@ -351,16 +344,18 @@ def test_redis_is_killed_and_comes_back(
         own_server.kill()
         began = time.monotonic()
         told += list(hearing)
-        assert time.monotonic() - began < 4 * COMPANY, "who reads where it is made notices nothing"
+        assert time.monotonic() - began < soon(4), "who reads where it is made notices nothing"
     assert told[-1].data["replies"] == [text(told)]
     assert elsewhere.result()[-1].name == "done" and elsewhere.result()[-1].data == told[-1].data
     assert [one.name for one in elsewhere.result()].count("turn") == 1
-    wait_until(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok", "redis": "redis_away"})
+    assert eventually(
+        lambda: ready(pair.first) == ready(pair.second) == {"status": "ok", "redis": "redis_away"}
+    )
     assert there.ask("without Redis").ok and here.stop().status_code == 202
     for site in (pair.first, pair.second):
         assert site.log.count(AWAY) == 1 and "Traceback" not in site.log
     own_server.start()
-    wait_until(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
+    assert eventually(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
     assert is_shared(pair), "without a restart"
     assert PASSWORD not in pair.log and "Redis can be used again" in pair.log
 
@@ -373,7 +368,7 @@ def test_an_answer_is_shared_again_when_redis_is_back_before_its_end(pair: Pair,
         time.sleep(0.5)
         server.kill()
         server.start()
-        wait_until(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
+        assert eventually(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
         time.sleep(1.5)
         there.stop()
         told = list(hearing)
@@ -398,13 +393,13 @@ def test_redis_is_frozen_for_a_while(pair: Pair, server: RedisServer) -> None:
                 slowest, last = max(slowest, time.monotonic() - last), time.monotonic()
             began = time.monotonic()
             assert here.ask("and another one").ok and there.get("/healthz").ok
-            assert time.monotonic() - began < 3 * COMPANY
+            assert time.monotonic() - began < soon(3)
             heard = elsewhere.result()
         finally:
             server.thaw()
-    assert slowest < 0.7 * COMPANY
+    assert slowest < soon(0.7)
     assert heard[-1].data == told[-1].data == {"finish_reason": "stop", "replies": [text(told)]}
-    wait_until(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
+    assert eventually(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
     assert is_shared(pair)
 
 
@@ -412,11 +407,11 @@ def test_the_site_starts_without_redis_and_finds_it_later(
     start_site: Start, emulator: Emulator, own_server: RedisServer
 ) -> None:
     site = start_site(**coze(emulator), REDIS_URL=own_server.url)
-    wait_until(lambda: ready(site) == {"status": "ok", "redis": "redis_away"})
+    assert eventually(lambda: ready(site) == {"status": "ok", "redis": "redis_away"})
     assert Visitor(site.url).ask("hello").ok
     assert site.log.count(AWAY) == 1 and site.log.count("WARNING") == 1 and PASSWORD not in site.log
     own_server.start()
-    wait_until(lambda: ready(site) == {"status": "ok"})
+    assert eventually(lambda: ready(site) == {"status": "ok"})
 
 
 # what the owner is told
@@ -450,7 +445,7 @@ def test_a_wrong_address_ends_the_start_with_one_line(tmp_path: Path) -> None:
 def test_a_wrong_password_is_in_no_log(start_site: Start, emulator: Emulator, server: RedisServer) -> None:
     wrong = server.url.replace("of%2Bredis", "of%2Banother")
     site = start_site(**coze(emulator), REDIS_URL=wrong, LOG_LEVEL="debug")
-    wait_until(lambda: "redis" in ready(site))
+    assert eventually(lambda: "redis" in ready(site))
     assert Visitor(site.url).ask("hello").ok
     assert site.log.count(AWAY) == 1 and "word/of" not in site.log and "word%2Fof" not in site.log
 

@@ -3,7 +3,6 @@
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import psutil
 import pytest
 import requests
 
+from tests.company import eventually
 from tests.conftest import Emulator, coze
 from tests.site import PATIENCE_S, ROOT, Site, Visitor, environment
 
@@ -35,7 +35,7 @@ def test_with_nothing_set_it_is_the_demo(start_site: Callable[..., Site]) -> Non
     children = _descendants(site)
     assert any("emulator" in command for command in children.values())
     site.kill()
-    _wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 5)
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,3 @@ def _descendants(site: Site) -> dict[int, str]:
     assert site.process is not None
     children = psutil.Process(site.process.pid).children(recursive=True)
     return {child.pid: " ".join(child.cmdline()) for child in children}
-
-
-def _wait_until(is_true: Callable[[], bool], seconds: float = 5.0) -> None:
-    until = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < until
-        time.sleep(0.05)

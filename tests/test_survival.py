@@ -22,7 +22,7 @@ from emulator import create_emulator
 from emulator.accounts import DEMO
 from emulator.serving import serve
 from providers.errors import ContentBlocked, Unavailable
-from tests.company import COMPANY
+from tests.company import COMPANY, eventually, soon
 from tests.conftest import Emulator, coze, quick
 from tests.site import Site, Visitor, hold_port, text
 
@@ -48,13 +48,6 @@ def assert_refused(response: requests.Response) -> None:
 def asks_in_english(visitor: Visitor) -> Visitor:
     visitor.session.headers["Accept-Language"] = "en"
     return visitor
-
-
-def wait_until(is_true: Callable[[], object], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds * COMPANY
-    while not is_true():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def database_of(site: Site) -> Path:
@@ -85,11 +78,11 @@ def test_while_another_program_holds_the_database_questions_are_refused_and_page
         reading = time.monotonic()
         page = alice.get(f"/c/{alice.conversation}", headers=HTML)
         assert page.ok and "before" in page.text
-        assert time.monotonic() - reading < 2 * COMPANY, "nobody else waits for the lock"
+        assert time.monotonic() - reading < soon(2), "nobody else waits for the lock"
         assert next(hearing).name in ("delta", "done"), "an answer goes on"
         for one in asking:
             one.join()
-        assert time.monotonic() - began < 12 * COMPANY, "not one after another"
+        assert time.monotonic() - began < soon(12), "not one after another"
         for response in refused:
             assert_refused(response)
         form = {"message": "by the form", "conversation_id": alice.conversation}
@@ -97,8 +90,8 @@ def test_while_another_program_holds_the_database_questions_are_refused_and_page
         assert told.status_code == 502 and NO_STORAGE in told.text and "by the form" in told.text
     assert not [path for path in emulator.asked(asked) if path == "/v3/chat"], "nothing was asked unstored"
     assert list(hearing)[-1].name == "done"
-    wait_until(lambda: alice.ask("after").ok)
-    wait_until(lambda: 'data-state="done"' in live.get(f"/c/{live.conversation}").text)
+    assert eventually(lambda: alice.ask("after").ok)
+    assert eventually(lambda: 'data-state="done"' in live.get(f"/c/{live.conversation}").text)
     assert live.ask("and now?").ok
     assert "Traceback" not in site.log, site.log
 
@@ -147,8 +140,8 @@ def test_on_a_full_disk_nothing_is_asked_that_cannot_be_stored(
     assert alice.get("/readyz").status_code == 503 and alice.get("/healthz").ok
     assert list(hearing)[-1].name == "done", "who reads along hears it to the end"
     filler.unlink()
-    wait_until(lambda: alice.ask("after").ok)
-    wait_until(lambda: 'data-state="done"' in live.get(f"/c/{live.conversation}").text)
+    assert eventually(lambda: alice.ask("after").ok)
+    assert eventually(lambda: 'data-state="done"' in live.get(f"/c/{live.conversation}").text)
     assert alice.get("/readyz").ok
 
 
@@ -212,7 +205,7 @@ def test_a_database_that_is_read_only_is_said_and_used_again(emulator: Emulator,
         assert_refused(alice.ask("into stone"))
         assert alice.get("/readyz").status_code == 503
         subprocess.run(["umount", "-l", mounts.pop()], check=True)
-        wait_until(lambda: alice.ask("after").ok)
+        assert eventually(lambda: alice.ask("after").ok)
         assert "Traceback" not in site.log, site.log
     finally:
         for place in mounts:
@@ -332,7 +325,7 @@ def test_an_answer_lost_with_its_process_is_not_waited_for_for_ever(
         site.start()
         began = time.monotonic()
         told = list(visitor.follow())
-        assert time.monotonic() - began < 25 * COMPANY
+        assert time.monotonic() - began < soon(25)
         assert told[-1].name == "error" and told[-1].data["code"] == "timeout"
         assert text(told) or any(one.name == "replace" for one in told), "what it had is there"
         assert 'data-state="interrupted"' in visitor.get(f"/c/{visitor.conversation}").text

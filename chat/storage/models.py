@@ -89,13 +89,8 @@ class Answer(Base):
     __tablename__ = "answers"
     __table_args__ = (
         Index("answers_of_a_conversation", "conversation_id", "id"),
-        Index(
-            "one_running_answer",
-            "conversation_id",
-            unique=True,
-            sqlite_where=text("state = 'running'"),
-            postgresql_where=text("state = 'running'"),
-        ),
+        # Migration 0001 has the same condition for PostgreSQL; told here, it would load all of that dialect.
+        Index("one_running_answer", "conversation_id", unique=True, sqlite_where=text("state = 'running'")),
         Index("answers_by_worker", "state", "worker"),
     )
 
