@@ -14,6 +14,7 @@ from chat.access import Access, Owner, Visitors
 from chat.agents import door, is_demo, load_agents
 from chat.assets import Assets
 from chat.devices import Devices
+from chat.guessing import Guessing
 from chat.introductions import Introductions
 from chat.metrics import Readers
 from chat.pictures import Pictures
@@ -66,8 +67,9 @@ def create_app(given: Settings | None = None) -> Flask:
     agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE), redaction.learn)
     redaction.know(agents.secrets)
     shown = Pictures(key, door(ours, "pictures"))
-    moves = Devices(store, key)
-    access = Access(ours, key, store, moves)
+    guessing = Guessing()
+    moves = Devices(store, key, guessing)
+    access = Access(ours, key, store, moves, guessing)
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
@@ -90,9 +92,9 @@ def create_app(given: Settings | None = None) -> Flask:
         devices=moves,
         search=Search(store.engine),
         pictures=shown,
-        owner=Owner(ours.admin_password, access.guessing),
+        owner=Owner(ours.admin_password, guessing),
         access=access,
-        metrics_readers=Readers(ours.metrics_token, access.guessing),
+        metrics_readers=Readers(ours.metrics_token, guessing),
         secret_key=key,
     )
     doctor_access.warn(ours)

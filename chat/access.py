@@ -94,12 +94,14 @@ class Asker:
 class Access:
     """Who may ask. Without access codes everybody; with them, who has given one, or has an API key."""
 
-    def __init__(self, settings: Settings, secret_key: str, storage: Storage, devices: Devices) -> None:
+    def __init__(
+        self, settings: Settings, secret_key: str, storage: Storage, devices: Devices, guessing: Guessing
+    ) -> None:
         codes, keys, zone = settings.access_codes, settings.api_keys, settings.time_zone
         self.codes = Codes(entries(codes, SHORTEST_CODE), secret_key, zone)
         self.keys = Codes(entries(keys, SHORTEST_KEY), secret_key, zone)
         self.sessions = Sessions(storage, self.codes)
-        self.guessing = Guessing()
+        self._guessing = guessing
         self._secret_key = secret_key.encode()
         self._storage = storage
         self._devices = devices
@@ -116,7 +118,7 @@ class Access:
         Token and visitor are new. The conversations of the `former` visitor of this browser come along.
         Raises GuessRefusal after too many wrong ones.
         """
-        code = self.guessing.attempt("code", address, lambda: self.codes.find(given))
+        code = self._guessing.attempt("code", address, lambda: self.codes.find(given))
         if code is None or not code.is_good(now()):
             return None
         before = former.visitor if isinstance(former, Session) else former
@@ -141,7 +143,7 @@ class Access:
         """Who comes with an API key; None for a wrong or expired one. Raises GuessRefusal."""
         code = self._remembered.get(given, address)
         if code is None:
-            code = self.guessing.attempt("key", address, lambda: self.keys.find(given))
+            code = self._guessing.attempt("key", address, lambda: self.keys.find(given))
             if code is None:
                 return None
             self._remembered.keep(given, address, code)

@@ -3,38 +3,34 @@
 import hashlib
 import hmac
 import secrets
-import threading
 import unicodedata
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
 
-from chat.refusals import Refusal
+from chat.guessing import Guessing
 from chat.storage import Storage, searching
 from chat.storage.models import Conversation, Move, Upload, now
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without 0 O, 1 I L, which look alike: 31 of them
-LENGTH = 8  # 39.6 bits: at TRIES a minute, one live code is guessed in ten minutes once in four billion
+LENGTH = 8  # 39.6 bits: at the 400 tries that the brake lets in within ten minutes, one in two billion
 GOOD_FOR = timedelta(minutes=10)
 
 
 class Devices:
-    """Hands out codes and takes each of them once. Wrong codes count against everybody, as for the owner.
+    """Hands out codes and takes each of them once.
 
-    Whoever tries many codes thereby keeps others from moving for a minute. Accepted: it is rarely needed,
-    and people behind one address must not be told apart by it.
+    Wrong ones are braked by address and over all. A right one takes none back: anybody may have one made.
     """
 
-    TRIES, WINDOW = 20, timedelta(minutes=1)
-
-    def __init__(self, storage: Storage, secret_key: str, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, storage: Storage, secret_key: str, guessing: Guessing, clock: Callable[[], datetime] = now
+    ) -> None:
         self._engine = storage.engine
         self._key = secret_key.encode()
+        self._guessing = guessing
         self._clock = clock
-        self._lock = threading.Lock()
-        self._failures: deque[datetime] = deque(maxlen=self.TRIES)
 
     def begin(self, visitor: str) -> str:
         """A new code for the visitor, as XXXX-XXXX. The one before it, and whatever has expired, is gone."""
@@ -46,21 +42,24 @@ class Devices:
             db.execute(insert(Move), move)
         return f"{code[:4]}-{code[4:]}"
 
-    def peek(self, code: str) -> bool:
-        """Whether a code is good; it stays so. Raises Refusal rate_limited after too many wrong ones."""
-        self._refuse_guessing()
-        mine = self._good(code)
-        with self._engine.connect() as db:
-            return self._counted(db.scalar(select(Move.visitor).where(mine))) is not None
+    def peek(self, code: str, address: str) -> bool:
+        """Whether a code is good; it stays so. Raises GuessRefusal after too many wrong ones."""
 
-    def claim(self, code: str) -> str | None:
-        """The visitor of a code, which is used up; None when it is wrong. Raises Refusal rate_limited."""
-        self._refuse_guessing()
-        mine = self._good(code)
-        with self._engine.begin() as db:
-            # One statement: of two at once, one gets it.
-            visitor = db.scalars(delete(Move).where(mine).returning(Move.visitor)).one_or_none()
-        return self._counted(visitor)
+        def look() -> bool:
+            with self._engine.connect() as db:
+                return db.scalar(select(Move.visitor).where(self._good(code))) is not None
+
+        return self._guessing.attempt("device", address, look, forgives=False)
+
+    def claim(self, code: str, address: str) -> str | None:
+        """The visitor of a code, which is used up; None when it is wrong. Raises GuessRefusal."""
+
+        def take() -> str | None:
+            with self._engine.begin() as db:
+                # One statement: of two at once, one gets it.
+                return db.scalars(delete(Move).where(self._good(code)).returning(Move.visitor)).one_or_none()
+
+        return self._guessing.attempt("device", address, take, forgives=False)
 
     def adopt(self, visitor_from: str, visitor_to: str) -> None:
         """All conversations and files of one visitor become the other's, and are found by a search."""
@@ -84,16 +83,3 @@ class Devices:
         at = self._clock()
         is_fresh = (Move.expires_at > at) & (Move.expires_at <= at + GOOD_FOR)
         return (Move.code_hash == self._hash(code)) & is_fresh
-
-    def _refuse_guessing(self) -> None:
-        with self._lock:
-            if len(self._failures) == self.TRIES:
-                wait = self._failures[0] + self.WINDOW - self._clock()
-                if timedelta(0) < wait <= self.WINDOW:  # longer: the clock was set back since
-                    raise Refusal("rate_limited", "codes of devices", retry_after=wait.total_seconds())
-
-    def _counted(self, visitor: str | None) -> str | None:
-        if visitor is None:
-            with self._lock:
-                self._failures.append(self._clock())
-        return visitor

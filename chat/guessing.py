@@ -28,7 +28,7 @@ class _Record:
 
 
 class Guessing:
-    """Counts wrong tries of each kind ("code", "key", "owner", "metrics").
+    """Counts wrong tries of each kind ("code", "key", "owner", "metrics", "device").
 
     After FREE wrong ones from an address each further has to wait twice as long as the one before, from
     LOCKED_FROM on LOCK_S. After ALL wrong ones within ALL_WINDOW_S, from wherever, one try is let in every
@@ -43,16 +43,17 @@ class Guessing:
         self._all: dict[str, deque[float]] = {}
         self._next: dict[str, float] = {}
 
-    def attempt(self, kind: str, address: str, look: Callable[[], Found]) -> Found:
+    def attempt(self, kind: str, address: str, look: Callable[[], Found], forgives: bool = True) -> Found:
         """What `look` finds, which counts as a wrong try unless it is something. Raises GuessRefusal.
 
-        One after another: a look takes its time, and of many right ones at once none must brake another.
+        A right one that `forgives` takes back what was wrong before; where anybody can have a right one made,
+        it must not. One after another: a look takes its time, and of many right ones none must brake another.
         """
         with self._one_at_a_time:
             self.begin(kind, address)
             found = look()
             if found:
-                self.right(kind, address)
+                self.right(kind, address, forgives)
             return found
 
     def begin(self, kind: str, address: str) -> None:
@@ -70,10 +71,12 @@ class Guessing:
                 raise GuessRefusal("rate_limited", f"tries of the kind {kind}", retry_after=wait)
             self._count(kind, address, record, now)
 
-    def right(self, kind: str, address: str) -> None:
-        """The try was right: this address has done nothing wrong."""
+    def right(self, kind: str, address: str, forgives: bool = True) -> None:
+        """The try was right: this address has done nothing wrong, or nothing more than before."""
         with self._lock:
-            self._addresses.pop((kind, address), None)
+            record = self._addresses.pop((kind, address), _Record())
+            if not forgives and record.wrong > 1:
+                self._addresses[kind, address] = _Record(record.wrong - 1, record.last, self._clock())
             if self._all.get(kind):
                 self._all[kind].pop()
 

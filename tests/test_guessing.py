@@ -83,6 +83,14 @@ def test_who_has_a_code_does_not_guess_others_for_long(brake: Guessing) -> None:
     assert wrong <= ALL
 
 
+def test_a_right_one_that_does_not_forgive_takes_back_only_itself(brake: Guessing) -> None:
+    for _ in range(FREE - 1):
+        assert wait(brake) == 0.0
+        for _ in range(3):
+            assert brake.attempt("code", HERE, lambda: True, forgives=False)
+    assert wait(brake) == 0.0 and wait(brake) == pytest.approx(guessing.FIRST_WAIT_S)
+
+
 def test_kinds_are_counted_each_for_itself(brake: Guessing) -> None:
     for _ in range(FREE):
         wait(brake, "code")

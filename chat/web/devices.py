@@ -8,7 +8,7 @@ from chat import qr
 from chat.refusals import Refusal
 from chat.web import errors, services
 from chat.web.pages import public_address, rendered
-from chat.web.visitors import asker, become, visitor
+from chat.web.visitors import address, asker, become, visitor
 
 bp = Blueprint("devices", __name__)
 
@@ -20,7 +20,7 @@ def device() -> Response:
     Looking uses nothing up: programs that preview links look as well.
     """
     code = request.args.get("code", "")
-    is_good = services().devices.peek(code) if code else False
+    is_good = services().devices.peek(code, address()) if code else False
     return _page(given=code if is_good else "", problem=_wrong() if code and not is_good else None)
 
 
@@ -38,7 +38,7 @@ def claim() -> AnyResponse:
     if asker().is_program:
         raise Refusal("bad_input", "who has an API key is always the same visitor")
     before = visitor()
-    after = services().devices.claim(request.form.get("code", ""))
+    after = services().devices.claim(request.form.get("code", ""), address())
     if after is None and not errors.wants_html():
         raise Refusal("not_found", "a device's code")
     if after is None:
