@@ -46,6 +46,7 @@ from chat.web import (
     static,
     visitors,
 )
+from chat.wrong_settings import in_both
 
 ROOT = Path(__file__).resolve().parent
 LARGEST_BODY = 16 * 1024 * 1024
@@ -165,5 +166,5 @@ def __getattr__(name: str) -> Flask:
     try:
         globals()["app"] = create_app()
     except SettingsError as error:
-        sys.exit(f"{error}")
+        sys.exit(in_both(f"{error}"))
     return globals()["app"]  # type: ignore[no-any-return]

@@ -24,6 +24,7 @@ from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
 from chat import demo, logs, settings  # noqa: E402
 from chat.agents import is_demo  # noqa: E402
 from chat.lines import Line  # noqa: E402
+from chat.wrong_settings import in_both  # noqa: E402
 
 try:
     _ours = settings.load()
@@ -32,7 +33,7 @@ try:
         # Here rather than in a worker: it outlives workers, and ends with this process.
         os.environ["DEMO_URL"], _emulator = demo.start()
 except settings.SettingsError as error:
-    sys.exit(str(error))
+    sys.exit(in_both(str(error)))
 
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each live answer takes two or three

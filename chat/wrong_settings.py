@@ -19,6 +19,11 @@ def wrong_setting(message: str) -> Finding:
     return Finding("settings_wrong", "settings", facts)
 
 
+def in_both(message: str) -> str:
+    """The one line of a wrong setting in English and in Chinese, for whoever starts the site."""
+    return f"{message} / {in_chinese(message)}。运行 make doctor 查看说明。"
+
+
 def in_chinese(message: str) -> str:
     """The one line of a wrong setting in Chinese, as far as it is made of sentences of ours."""
     for pattern, chinese in CHINESE:
@@ -32,6 +37,7 @@ CHINESE: list[tuple[str, str]] = [  # what settings, agents and options say, and
     (r"(Set \w+, or )?make the folder writable.*$|Remove it and a new one is made.*$|Give each agent.*$", ""),
     (r"(.+?) is not set up: (.+) is empty", r"\1 没有配置完整：\2 为空"),
     (r"([A-Z_]+) is empty", r"\1 为空"),
+    (r", and so (?:is|are) (.+), of which one may stand instead", r"，\1 也为空（填其中之一即可）"),
     (r" and (?=[A-Z])", "、"),
     (r"(\S+) is none\. Use a name such as (\S+)\.$", r"没有时区 \1，写作 \2 这样的名字"),
     (r"(\S+) is no rate\. Write it as (\S+), or 0 for no limit\.$", r"\1 不是频率，写作 \2，0 为不限"),

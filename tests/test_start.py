@@ -1,5 +1,6 @@
 """The start: the demo with nothing, one line when a setting is wrong, a key that stays, an end that saves."""
 
+import re
 import stat
 import subprocess
 import sys
@@ -66,6 +67,9 @@ def test_a_wrong_setting_ends_the_start_with_one_line(
     for word in words:
         assert word in said
     assert said.count("\n") == 1, said
+    english, chinese = said.split(" / ")
+    assert english.isascii() and "make doctor" in chinese
+    assert not re.search("[a-z]{3,} [a-z]{2,} [a-z]{2,}", chinese), "no English sentence is left in it"
     assert TOKEN not in said and "two words" not in said
 
 
