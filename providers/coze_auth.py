@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from providers import http
 from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
 from providers.http import Http
+from providers.reading import seconds
 from providers.tokens import Token, Tokens
 
 TOKEN_PATH = "/api/permission/oauth2/token"
@@ -174,15 +175,16 @@ def _grant(door: Http, base: str, bearer: str, body: dict[str, Any]) -> dict[str
     told = http.parse_json(text, door.provider)
     if not isinstance(told, dict):
         raise Unexpected("the token endpoint sent no object", provider=door.provider)
-    if isinstance(told.get("access_token"), str) and isinstance(told.get("expires_in"), int):
+    ends_at = seconds(told.get("expires_in"), 0.0)
+    if isinstance(told.get("access_token"), str) and ends_at:
         for name in ("access_token", "refresh_token"):
             if isinstance(told.get(name), str):
                 door.learn(told[name])
-        return told
+        return {**told, "expires_in": ends_at}
     raise _refusal(told, response.status, door.provider)
 
 
 def _refusal(told: dict[str, Any], status: int, provider: str) -> ProviderError:
     code = told.get("error_code") or told.get("error") or told.get("code") or status
-    kind = AuthRejected if code in OWNER_ERRORS or status < 500 else Unavailable
+    kind = AuthRejected if status < 500 or str(code) in OWNER_ERRORS else Unavailable
     return kind(str(told.get("error_message") or told.get("msg") or "")[:200], provider=provider, code=code)

@@ -37,7 +37,8 @@ class ProviderError(Exception):
     ) -> None:
         super().__init__(message)
         self.provider = provider
-        self.code = code
+        # Told by the platform, so it may be anything: what is no number or word cannot be looked up.
+        self.code = code if isinstance(code, int | str) else None
         # An id and nothing else: it is stored, and a sentence in its place might repeat a key.
         self.trace = trace if trace and re.fullmatch(r"[\w.:-]{1,100}", trace) else None
         self.retry_after = retry_after

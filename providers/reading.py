@@ -42,7 +42,10 @@ def whole(value: Any) -> int | None:
 
 def seconds(value: Any, default: float) -> float:
     """A span of time that makes sense, `default` when the value is none."""
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an int may have thousands of digits
+        return default
     return number if 0 < number < math.inf else default
 
 

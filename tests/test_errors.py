@@ -49,3 +49,9 @@ def test_the_log_is_told_who_and_what_and_where_to_ask():
     assert (error.code, error.trace, error.retry_after) == (4013, "2026", 2.0)
     assert str(RateLimited("too many", provider="coze")) == "coze: too many"
     assert str(RateLimited("too many", provider="coze", code=0)) == "coze: too many, code 0"
+
+
+@pytest.mark.parametrize("code", [[4001], {"code": 4001}, 4.5])
+def test_a_code_that_is_none_is_left_out(code):
+    """A platform may send anything there, and a list cannot even be looked up."""
+    assert ProviderError("failed", provider="coze", code=code).code is None

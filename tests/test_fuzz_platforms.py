@@ -7,14 +7,17 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from chat.web.errors import STATUS
 from providers import PLATFORMS, sse
 from providers.base import About, Seen
+from providers.coze_auth import ServiceApp
 from providers.errors import ProviderError
+from providers.http import Http, Network
 from tests.asking import saying
+from tests.canary import PEM
 from tests.company import COMPANY
 from tests.conftest import Emulator
 from tests.contract import WAYS, agent, platforms_and_ways
@@ -154,6 +157,31 @@ def look(provider: Any) -> None:
         assert isinstance(seen, Seen)
     if hasattr(provider, "about"):
         assert isinstance(provider.about(time.monotonic() + WITHIN_S), About)
+
+
+# Grants
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=3,
+)
+NAMES = ("access_token", "expires_in", "error_code", "error", "code", "error_message", "msg")
+
+
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
+@given(told=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, values)), is_refused=st.booleans())
+@example(told={"access_token": "好\n: x", "expires_in": 2_000_000_000}, is_refused=False)
+@example(told={"access_token": "x", "expires_in": 10**400}, is_refused=False)
+@example(told={"error_code": ["access_deny"]}, is_refused=True)
+def test_whatever_grants_a_token_says_is_a_token_or_an_error(told: dict[str, Any], is_refused: bool) -> None:
+    status = "401 X" if is_refused else "200 OK"
+    with saying(json.dumps(told).encode(), status, "application/json") as url, suppress(ProviderError):
+        door = Http("coze", Network())
+        token = ServiceApp(url, "1", "2", PEM, door).current()
+        assert token == told["access_token"]
+        door.call("GET", url, headers={"Authorization": f"Bearer {token}"})
 
 
 def test_a_change_changes_something_and_leaves_the_rest() -> None:
