@@ -196,7 +196,7 @@ def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **know
 
 
 def test_whatever_is_asked_it_answers_as_it_says(demo: Site, tmp_path: Path) -> None:
-    run_schemathesis(demo, tmp_path, "examples,coverage,fuzzing", "--max-time", "20")
+    run_schemathesis(demo, tmp_path, "examples,coverage,fuzzing", "--max-time", "12")
 
 
 def test_one_after_another_it_answers_as_it_says(
@@ -206,7 +206,7 @@ def test_one_after_another_it_answers_as_it_says(
     agent = f"{emulator.url}/v1/routes/open/7c0e1d52-0000-4a00-9000-00000000a001/execute"
     site = start_site(HUAWEI_API_KEY="sk-demo-only-not-a-secret", HUAWEI_AGENT_URL=agent, VISITOR_RATE=0)
     begins_one = dict.fromkeys(("agent", "conversation_id", "after", "instead", "files"))
-    bounds = ("--max-examples", "40", "--generation-deterministic")
+    bounds = ("--max-examples", "30", "--generation-deterministic")
     told = run_schemathesis(site, tmp_path, "stateful", *bounds, **begins_one)
     covered = re.search(r"API Links: +(\d+) covered", told)
     assert covered and int(covered[1]) >= 8, told
