@@ -26,7 +26,7 @@ class Line:
         return getattr(self._line, name)
 
     def expect_body(self) -> None:
-        """From here on a body is read: it has its time, and a little more for each byte that comes."""
+        """From here on a body is read: it has its time, and some of it back for each byte that comes."""
         self._until = time.monotonic() + self._quiet_s
 
     def expect_request(self) -> None:
@@ -46,7 +46,8 @@ class Line:
         except TimeoutError:
             self.is_late = True
             raise
-        self._until += len(data) / self._slowest
+        # Never more than that ahead: who has sent a lot at once has not bought a long silence.
+        self._until = min(self._until + len(data) / self._slowest, time.monotonic() + self._quiet_s)
         return data
 
     def sendall(self, data: bytes) -> None:

@@ -1,12 +1,14 @@
 """Whatever is sent wrongly gets the status and the sentence of the contract, and reaches no platform."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from tests.conftest import Emulator
+from emulator.accounts import DEMO
+from tests.conftest import Emulator, coze
 from tests.site import Site, Visitor
 
 JSON = {"Content-Type": "application/json"}
@@ -49,7 +51,14 @@ def test_what_is_refused(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"message": NaN', b"[" * 100_000])
 def test_what_is_no_json(alice: Visitor, body: bytes) -> None:
-    assert_problem(alice.post(data=body, headers=JSON), 400, "bad_input")
+    for path in ("/chat", "/c/nowhere/title"):
+        assert_problem(alice.post(path, data=body, headers=JSON), 400, "bad_input")
+
+
+def test_coze_s_items_are_no_nest(alice: Visitor, emulator: Emulator) -> None:
+    nest = {"role": "user", "content_type": "object_string", "content": "[" * 100_000}
+    body = {"bot_id": DEMO["COZE_BOT_ID"], "user_id": "x", "additional_messages": [nest]}
+    assert_problem(alice.post(json=body), 400, "bad_input")
 
 
 def test_a_body_of_another_kind(alice: Visitor) -> None:
@@ -57,9 +66,21 @@ def test_a_body_of_another_kind(alice: Visitor) -> None:
     assert_problem(response, 415, "bad_input")
 
 
-def test_a_body_beyond_all_measure(alice: Visitor) -> None:
-    response = alice.post(data=b"x" * 20_000_000, headers=JSON)
+@pytest.mark.parametrize("path", ["/chat", "/c/nowhere/title"])
+@pytest.mark.parametrize("says_its_length", [True, False])
+def test_a_body_beyond_all_measure(alice: Visitor, path: str, says_its_length: bool) -> None:
+    """A megabyte and a half of brackets: read whole, it would hold up everybody else."""
+    body = b"[" + b"[]," * 500_000 + b"[]]"
+    response = alice.post(path, data=body if says_its_length else iter([body]), headers=JSON)
     assert_problem(response, 413, "too_long")
+
+
+def test_the_longest_question_is_taken_however_it_is_written(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator), MAX_MESSAGE_CHARS=100_000)
+    body = json.dumps({"message": "😀" * 99_000 + "!pieces 1"}).encode()
+    assert len(body) > 1024 * 1024 and Visitor(site.url).post(data=body, headers=JSON).ok
 
 
 def test_tabs_line_breaks_and_emoji_are_no_control_characters(alice: Visitor) -> None:

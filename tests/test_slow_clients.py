@@ -113,14 +113,28 @@ def test_a_body_has_its_time_as_a_whole() -> None:
         assert line.is_late
 
 
-def test_a_large_body_has_more_time() -> None:
-    with pair(0.2, slowest=1000) as (line, visitor):
+def test_a_body_that_gets_on_has_time_for_all_of_it() -> None:
+    with pair(0.3, slowest=1000) as (line, visitor):
         line.expect_body()
-        visitor.sendall(b"x" * 1000)
-        assert len(line.recv(4096)) == 1000
-        time.sleep(0.4)
+        for _ in range(6):
+            visitor.sendall(b"x" * 200)
+            assert len(line.recv(4096)) == 200
+            time.sleep(0.1)
         visitor.sendall(b"y")
         assert line.recv(10) == b"y"
+
+
+def test_who_sent_much_at_once_has_bought_no_silence() -> None:
+    with pair(0.2, slowest=1000) as (line, visitor):
+        line.expect_body()
+        visitor.sendall(b"x" * 100_000)
+        got = 0
+        while got < 100_000:
+            got += len(line.recv(65536))
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            line.recv(10)
+        assert time.monotonic() - began < 0.3 + COMPANY
 
 
 def test_who_waits_for_a_request_is_watched_by_the_server() -> None:

@@ -143,10 +143,10 @@ class Conversations:
             db.execute(others.values(thread=None))
 
     def newest_thread(self, conversation_id: str) -> str | None:
-        """What the platform remembers of the newest branch."""
-        query = select(Answer.thread).where(
-            Answer.conversation_id == conversation_id, Answer.thread.is_not(None)
-        )
+        """What the platform remembers of the newest branch; None when nothing was said since it forgot."""
+        query = select(Answer.thread).join(Answer.conversation)
+        query = query.where(Answer.conversation_id == conversation_id, Answer.thread.is_not(None))
+        query = query.where(Answer.id > func.coalesce(Conversation.cleared_after, ""))
         with self._sessions() as db:
             return db.scalar(query.order_by(Answer.id.desc()).limit(1))
 

@@ -1,9 +1,9 @@
 """What a visitor does with a conversation as a whole: a form is led to a page, a program gets 204."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -12,6 +12,7 @@ from chat.refusals import Refusal
 from chat.runs import Lost
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
+from chat.web.bodies import document
 from chat.web.visitors import become, visitor
 from providers.base import Clears
 
@@ -37,8 +38,7 @@ def clear(conversation_id: str) -> AnyResponse:
 @bp.post("/c/<conversation_id>/title")
 def rename(conversation_id: str) -> AnyResponse:
     """Gives it the title `title`, a form field or a field of JSON."""
-    sent: Any = request.get_json(silent=True) if request.is_json else request.form
-    title = sent.get("title") if isinstance(sent, Mapping) else None
+    title = (document(request) if request.is_json else request.form).get("title")
     if not isinstance(title, str):
         raise Refusal("bad_input", "no title")
     _shelf().rename(visitor(), conversation_id, title)

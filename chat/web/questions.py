@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypeVar
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
 
 from chat.agents import Agent, Agents
 from chat.refusals import Refusal
+from chat.web.bodies import document
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,6 @@ class Asked:
     instead: str | None = None
 
 
-LARGEST_JSON = 4 * 1024 * 1024
 Model = TypeVar("Model", bound=BaseModel)
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{0,64}$")]
 
@@ -72,8 +71,8 @@ def read(request: Request, agents: Agents, max_chars: int) -> Asked:
     if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
         asked = _from_form(request, agents)
     else:
-        document = _document(request)
-        asked = _from_coze(document, agents) if "additional_messages" in document else _ours(document, agents)
+        told = document(request, max_chars)
+        asked = _from_coze(told, agents) if "additional_messages" in told else _ours(told, agents)
     if (asked.after or asked.instead) and not asked.conversation_id:
         raise Refusal("bad_input", "an answer without its conversation")  # else it would begin a new one
     return replace(
@@ -81,22 +80,8 @@ def read(request: Request, agents: Agents, max_chars: int) -> Asked:
     )
 
 
-def _document(request: Request) -> dict[str, Any]:
-    if not request.is_json:
-        raise UnsupportedMediaType
-    if (request.content_length or 0) > LARGEST_JSON:
-        raise Refusal("too_long", f"{request.content_length} bytes")
-    try:
-        document = json.loads(request.get_data(cache=False))
-    except (ValueError, RecursionError):
-        raise Refusal("bad_input", "no JSON") from None
-    if not isinstance(document, dict):
-        raise Refusal("bad_input", "no JSON object")
-    return document
-
-
-def _ours(document: dict[str, Any], agents: Agents) -> Asked:
-    body = _checked(_Body, document)
+def _ours(told: dict[str, Any], agents: Agents) -> Asked:
+    body = _checked(_Body, told)
     agent = agents.named(body.agent) if body.agent is not None else None
     return Asked(
         body.message,
@@ -109,8 +94,8 @@ def _ours(document: dict[str, Any], agents: Agents) -> Asked:
     )
 
 
-def _from_coze(document: dict[str, Any], agents: Agents) -> Asked:
-    body = _checked(_CozeBody, document)
+def _from_coze(told: dict[str, Any], agents: Agents) -> Asked:
+    body = _checked(_CozeBody, told)
     agent = agents.by_handle(body.bot_id)
     if agent is None:
         raise Refusal("not_found", "an agent that is not of this site")
@@ -132,9 +117,9 @@ def _from_form(request: Request, agents: Agents) -> Asked:
     )
 
 
-def _checked(model: type[Model], document: dict[str, Any]) -> Model:
+def _checked(model: type[Model], told: dict[str, Any]) -> Model:
     try:
-        return model.model_validate(document)
+        return model.model_validate(told)
     except ValidationError as error:
         raise Refusal("bad_input", str(error.errors()[0]["loc"])) from None
 
@@ -146,7 +131,7 @@ def _words(message: _CozeMessage) -> str:
     try:
         items = json.loads(message.content)
         return "\n".join(item["text"] for item in items if item["type"] == "text")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise Refusal("bad_input", "an object_string that is none") from None
 
 
