@@ -118,8 +118,8 @@ class Access:
         Token and visitor are new. The conversations of the `former` visitor of this browser come along.
         Raises GuessRefusal after too many wrong ones.
         """
-        code = self._guessing.attempt("code", address, lambda: self.codes.find(given))
-        if code is None or not code.is_good(now()):
+        code = self._guessing.attempt("code", address, lambda: _good(self.codes.find(given)))
+        if code is None:
             return None
         before = former.visitor if isinstance(former, Session) else former
         token, session = self.sessions.begin(code, Visitors.new())
@@ -143,7 +143,7 @@ class Access:
         """Who comes with an API key; None for a wrong or expired one. Raises GuessRefusal."""
         code = self._remembered.get(given, address)
         if code is None:
-            code = self._guessing.attempt("key", address, lambda: self.keys.find(given))
+            code = self._guessing.attempt("key", address, lambda: _good(self.keys.find(given)))
             if code is None:
                 return None
             self._remembered.keep(given, address, code)
@@ -166,6 +166,10 @@ class Access:
         if not self._storage.spend(account, day, code.daily):
             raise Refusal("quota_exhausted", f"the {kind} {code.label}", retry_after=until_tomorrow(today))
         return lambda: self._storage.give_back(account, day)
+
+
+def _good(code: Code | None) -> Code | None:
+    return code if code and code.is_good(now()) else None
 
 
 def _hash_of(password: str) -> Hash:

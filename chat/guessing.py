@@ -46,8 +46,8 @@ class Guessing:
     def attempt(self, kind: str, address: str, look: Callable[[], Found], forgives: bool = True) -> Found:
         """What `look` finds, which counts as a wrong try unless it is something. Raises GuessRefusal.
 
-        A right one that `forgives` takes back what was wrong before; where anybody can have a right one made,
-        it must not. One after another: a look takes its time, and of many right ones none must brake another.
+        A right one that `forgives` makes good for a wrong one; where anybody can have a right one made, it
+        must not. One after another: a look takes its time, and of many right ones none must brake another.
         """
         with self._one_at_a_time:
             self.begin(kind, address)
@@ -72,11 +72,16 @@ class Guessing:
             self._count(kind, address, record, now)
 
     def right(self, kind: str, address: str, forgives: bool = True) -> None:
-        """The try was right: this address has done nothing wrong, or nothing more than before."""
+        """The try was right: it is no wrong one, and makes good for one before it if it `forgives`.
+
+        For no more: who has a code would else guess others' between uses of their own. And for one, so that
+        many people behind one address may each mistype once.
+        """
         with self._lock:
             record = self._addresses.pop((kind, address), _Record())
-            if not forgives and record.wrong > 1:
-                self._addresses[kind, address] = _Record(record.wrong - 1, record.last, self._clock())
+            left = record.wrong - (2 if forgives else 1)
+            if left > 0:
+                self._addresses[kind, address] = _Record(left, record.last, self._clock())
             if self._all.get(kind):
                 self._all[kind].pop()
 

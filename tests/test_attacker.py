@@ -16,6 +16,7 @@ import requests
 
 from chat import qr
 from chat.access import Visitors
+from chat.guessing import LOCKED_FROM
 from chat.pictures import Pictures
 from providers.http import Http, Network
 from tests.asking import saying
@@ -135,6 +136,13 @@ def test_who_planted_a_cookie_does_not_follow_to_the_visitor_of_another_device(
     mallory = Visitor(bob.url)
     mallory.session.cookies["visitor"] = planted
     assert mallory.get(f"/c/{talk}").status_code == 404
+
+
+def test_a_stranger_s_page_does_not_use_up_a_visitor_s_tries(alice: Visitor, bob: Visitor) -> None:
+    for _ in range(LOCKED_FROM):
+        assert alice.get("/device?code=WRONG", headers={**PAGE, "Sec-Fetch-Dest": "image"}).ok
+    found = re.search(CODE, alice.post("/device").text)
+    assert found and bob.get(f"/device?code={found[0]}", headers=PAGE).ok
 
 
 @pytest.mark.parametrize("path", ["", "/export.md", "/export.json"])

@@ -17,9 +17,11 @@ bp = Blueprint("devices", __name__)
 def device() -> Response:
     """Offers a code for another device, and takes one from there; `?code=` is what a QR code leads to.
 
-    Looking uses nothing up: programs that preview links look as well.
+    Looking uses nothing up: programs that preview links look as well. A picture on somebody's page that has
+    this address is no look: it would use up the visitor's tries.
     """
-    code = request.args.get("code", "")
+    is_page = request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    code = request.args.get("code", "") if is_page else ""
     is_good = services().devices.peek(code, address()) if code else False
     return _page(given=code if is_good else "", problem=_wrong() if code and not is_good else None)
 
