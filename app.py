@@ -1,6 +1,8 @@
 """The composition root: everything the site is made of, in the order of a table of contents."""
 
 import atexit
+import logging
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from chat.secret_key import secret_key
 from chat.services import Services
 from chat.settings import Settings, SettingsError
 from chat.storage.searching import Search
-from chat.streams import PER_ADDRESS, Streams
+from chat.streams import PER_ADDRESS, Streams, room
 from chat.uploads import MEGABYTE, Uploads
 from chat.vault import Vault
 from chat.visitor_limits import VisitorLimits, is_off
@@ -86,7 +88,7 @@ def create_app(given: Settings | None = None) -> Flask:
         introductions=Introductions(agents, shown.address),
         visitors=Visitors(key),
         limits=VisitorLimits(ours.visitor_rate, ours.upload_max_mb),
-        streams=Streams(ours.max_streams, None if is_off(ours.visitor_rate) else PER_ADDRESS),
+        streams=Streams(_room(ours), None if is_off(ours.visitor_rate) else PER_ADDRESS),
         look=(seen := look.load(ours)),
         assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
@@ -151,6 +153,15 @@ def _elsewhere(ours: Settings) -> Elsewhere | None:
     from chat.runs_redis import Sharing  # 8 MB that most sites need not have
 
     return Sharing(ours.redis_url.get_secret_value(), ours.chat_timeout_s)
+
+
+def _room(ours: Settings) -> int:
+    most = room(ours.max_streams, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    if most < ours.max_streams:
+        logging.getLogger("chat").warning(
+            "MAX_STREAMS: the system's limit of open files lets in %d (ulimit -n, LimitNOFILE)", most
+        )
+    return most
 
 
 def _behind_proxies(wsgi_app: Any, hops: int) -> Any:

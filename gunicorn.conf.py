@@ -14,7 +14,7 @@ import resource  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
-from contextlib import contextmanager  # noqa: E402
+from contextlib import contextmanager, suppress  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
@@ -35,8 +35,12 @@ try:
 except settings.SettingsError as error:
     sys.exit(in_both(str(error)))
 
-_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))  # each live answer takes two or three
+_, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+for _wish in (65536, 10240):  # each live answer takes two or three; macOS allows no more than the second
+    with suppress(ValueError, OSError):
+        _limit = _wish if _hard == resource.RLIM_INFINITY else min(_wish, _hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_limit, _hard))
+        break
 
 
 class Worker(GeventWorker):  # type: ignore[misc]

@@ -116,7 +116,10 @@ class Keeper:
         self._is_tidying = self._storage.forgetting.step()
 
     def _expire(self) -> None:
-        if self._keep_days is not None and not self._has_jumped(UNTRUSTED_S):
+        if self._has_jumped(UNTRUSTED_S):
+            return
+        self._storage.forgetting.expire_files()
+        if self._keep_days is not None:
             self._storage.forgetting.expire(self._keep_days)
 
     def _take_over(self, answer: Answer) -> None:

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from chat.refusals import StreamRefusal
 
 PER_ADDRESS = 100
+FILES_EACH, OTHER_FILES = 3, 500  # of the process's open files: a reader, the platform, the database
 RETRY_AFTER_S = 10.0
+
+
+def room(wished: int, open_files: int) -> int:
+    """How many streams fit into a process that may have so many open files (negative: any number)."""
+    if open_files < 0:
+        return wished
+    return max(1, min(wished, (open_files - OTHER_FILES) // FILES_EACH))
 
 
 class Streams:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import PurePosixPath
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -12,11 +11,11 @@ from chat import file_types
 from chat.agents import Agent
 from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
+from chat.storage.forgetting import FILES_KEPT
 from chat.storage.models import Upload, new_id, now
 from chat.visitor_limits import UPLOADS_KEPT
 from providers.base import Attachment
 
-KEPT = timedelta(days=1)
 PER_QUESTION = 10
 RETRY_AFTER_S = 3600.0
 MEGABYTE = 1024 * 1024
@@ -61,7 +60,7 @@ class Uploads:
         upload = {"id": new_id(), "name": name, "content_type": content_type, "size": len(data)}
         with self._engine.begin() as db:
             # First, so that nobody else writes from here on: the sum below stays true until the insert.
-            db.execute(delete(Upload).where(Upload.created_at < now() - KEPT))
+            db.execute(delete(Upload).where(Upload.created_at < now() - FILES_KEPT))
             here = db.scalar(select(func.sum(Upload.size)).where(Upload.visitor == visitor)) or 0
             if here + len(data) > UPLOADS_KEPT * self._most:
                 raise FileRefusal("rate_limited", f"{here} bytes are kept", retry_after=RETRY_AFTER_S)
@@ -79,13 +78,13 @@ class Uploads:
         """How many files there are, and their size in bytes."""
         columns = select(func.count(), func.coalesce(func.sum(Upload.size), 0))
         with self._engine.connect() as db:
-            count, size = db.execute(columns.where(Upload.created_at >= now() - KEPT)).one()
+            count, size = db.execute(columns.where(Upload.created_at >= now() - FILES_KEPT)).one()
         return count, size
 
     def fetch(self, key: str) -> Attachment:
         """The file that a platform asks for by its signed key. Raises Refusal not_found."""
         try:
-            upload_id = self._serializer.loads(key, max_age=int(KEPT.total_seconds()))
+            upload_id = self._serializer.loads(key, max_age=int(FILES_KEPT.total_seconds()))
         except BadSignature:
             raise Refusal("not_found", "a file's key") from None
         return self._found(Upload.id == str(upload_id))
@@ -100,7 +99,8 @@ class Uploads:
     def _found(self, *conditions: ColumnElement[bool]) -> Attachment:
         columns = select(Upload.name, Upload.content_type, Upload.data)
         with self._engine.connect() as db:
-            found = db.execute(columns.where(*conditions)).first()
+            is_fresh = Upload.created_at >= now() - FILES_KEPT
+            found = db.execute(columns.where(is_fresh, *conditions)).first()
         if found is None:
             raise Refusal("not_found", "a file that is gone, or another visitor's")
         return Attachment(found.name, found.content_type, found.data)

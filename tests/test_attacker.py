@@ -1,6 +1,7 @@
 """The attacker's walk: each step is tried on a running site, is refused, and the site answers as before."""
 
 import json
+import os
 import re
 import resource
 import socket
@@ -438,11 +439,15 @@ def test_a_body_without_end_is_cut_short(site: Site, path: str) -> None:
 def test_five_thousand_who_say_nothing_keep_nobody_waiting(
     emulator: Emulator, start_site: Callable[..., Site]
 ) -> None:
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    crowd = min(5000, most - 500)
-    assert crowd >= 500, "this shell allows too few open files (ulimit -n) to try it"
+    crowd = 5000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < crowd + 500:
+        assert not os.environ.get("CI"), "too few open files to try it: ulimit -Hn"
+        pytest.skip(f"needs {crowd + 500} open files, may have {hard}: ulimit -Hn")
     site = start_site(**coze(emulator))
     with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, crowd + 500), hard))
         for number in range(crowd):
             line = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S))
             line.sendall((b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")[number % 3])

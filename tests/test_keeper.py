@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from chat import storage
 from chat.access import Visitors
@@ -20,13 +20,15 @@ from chat.agents import Agent, Agents, load_agents
 from chat.health import Health
 from chat.keeper import DEAD_AFTER, Keeper
 from chat.metrics import Metrics
+from chat.refusals import Refusal
 from chat.runs import Runs
 from chat.saver import Saver
 from chat.settings import Settings
 from chat.storage import Answer, Place, Question, Storage
 from chat.storage.disk import Disk
-from chat.storage.models import Worker, now
+from chat.storage.models import Upload, Worker, now
 from chat.turns import Inquiry, Turns
+from chat.uploads import Uploads
 from chat.vault import Vault
 from chat.visitor_limits import VisitorLimits
 from tests.company import eventually
@@ -299,3 +301,21 @@ def test_a_question_is_on_the_disk_before_its_platform_hears_it(
     assert eventually(lambda: process.answer(stored).state == "done")
     assert asked == [0]
     assert len(emulator.asked(before)) > 0
+
+
+def test_files_go_after_a_day_although_nobody_sends_another(begin: Begin) -> None:
+    process = begin()
+    kept = {"visitor": "alice", "name": "a.txt", "content_type": "text/plain", "size": 3, "data": b"abc"}
+    ages = {"old": timedelta(days=1, minutes=1), "new": timedelta(hours=23)}
+    with process.storage.engine.begin() as db:
+        db.execute(
+            insert(Upload), [{**kept, "id": id, "created_at": now() - age} for id, age in ages.items()]
+        )
+    uploads = Uploads(process.storage, KEY, 1, None)
+    (agent,) = process.agents.all
+    with pytest.raises(Refusal, match="not_found"):
+        uploads.take("alice", ["old"], agent)
+    assert uploads.take("alice", ["new"], agent)
+    process.keeper._expire()
+    with process.storage.engine.connect() as db:
+        assert list(db.scalars(select(Upload.id))) == ["new"]

@@ -69,6 +69,14 @@ def test_each_broken_promise_is_found() -> None:
     assert list(broken([promise()], [row(**failed, replies=["al"])])), "only kill -9 may cost text"
 
 
+def test_a_traceback_is_found_as_the_site_s_log_writes_it() -> None:
+    log = "import logging; from chat import logs; logs.install('text', 'info', [])\n"
+    log += "try: [][0]\nexcept IndexError: logging.getLogger('chat').exception('what was tried')\n"
+    written = subprocess.run([sys.executable, "-c", log], cwd=ROOT, capture_output=True, text=True).stderr
+    (found,) = faults_in_the_log(written)
+    assert "what was tried" in found and "IndexError" in found
+
+
 def test_tracebacks_are_found_but_for_known_ones() -> None:
     trace = "Traceback (most recent call last):\n  File x\n    y\n"
     assert list(faults_in_the_log(f"ERROR oh\n{trace}ValueError: z\n"))

@@ -13,7 +13,7 @@ import requests
 from chat import visitor_limits
 from chat.addresses import address_of
 from chat.refusals import FileRefusal, Refusal, StreamRefusal
-from chat.streams import PER_ADDRESS, Streams
+from chat.streams import PER_ADDRESS, Streams, room
 from chat.visitor_limits import ADDRESS_SHARE, VisitorLimits, Windows, parse
 from tests.company import soon
 from tests.conftest import Emulator, coze
@@ -387,3 +387,12 @@ def test_one_address_cannot_take_all_streams(emulator: Emulator, start_site: Sta
             assert other.status_code == 200
     alice.stop()
     list(told)
+
+
+@pytest.mark.parametrize(
+    ("wished", "open_files", "fit"),
+    [(5000, 65536, 5000), (5000, 10240, 3246), (5000, 256, 1), (5000, -1, 5000)],
+)
+def test_no_more_streams_than_the_process_has_files_for(wished: int, open_files: int, fit: int) -> None:
+    """What is refused in a friendly way must be refused before the process runs out of them."""
+    assert room(wished, open_files) == fit

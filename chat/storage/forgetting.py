@@ -18,6 +18,7 @@ OF_A_VISITOR: dict[str, type[Base]] = {
     "searched": Searched,
     "sessions": SignIn,
 }
+FILES_KEPT = timedelta(days=1)
 BATCH = 50  # answers in one transaction, a few milliseconds: nobody else can write meanwhile
 SQUEEZED = 64  # pages of the index rewritten in one transaction, for the same reason
 SQUEEZE_EVERY_S = 3600.0  # the whole index is rewritten for it; whoever wants everything gone does not wait
@@ -87,6 +88,12 @@ class Forgetting:
             still = and_(Conversation.id.in_(ids), Conversation.updated_at < limit, ~running)
             with self._engine.begin() as db:
                 db.execute(update(Conversation).where(still).values(deleted_at=now() - 2 * UNDO))
+
+    def expire_files(self) -> None:
+        """Deletes the files that visitors sent longer ago than files are kept."""
+        with self._engine.begin() as db:
+            if db.execute(delete(Upload).where(Upload.created_at < now() - FILES_KEPT)).rowcount:
+                self._has_traces = True
 
     def step(self, undo: timedelta = UNDO) -> bool:
         """One short piece of work: False when all that is due has gone without a trace.

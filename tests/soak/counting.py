@@ -96,12 +96,13 @@ def faults_in_the_log(log: str) -> Iterator[str]:
     found: Counter[str] = Counter()
     lines = log.splitlines()
     for number, line in enumerate(lines):
-        if line.startswith("Traceback"):
-            ending = next((one for one in lines[number + 1 :] if one and not one.startswith(" ")), "")
+        if line.lstrip().startswith("Traceback"):
+            deeper = " " * (len(line) - len(line.lstrip()) + 1)
+            ending = next((one for one in lines[number + 1 :] if one and not one.startswith(deeper)), "")
             before = lines[number - 1] if number else ""
             if not any(what in before and error in ending for what, error in KNOWN):
                 found[f"{before[:150]} … {ending[:250]}"] += 1
-        elif "a fault of ours" in line:
+        elif "a fault of ours" in line or "ended by a fault" in line:
             found[line[-60:]] += 1
     for what, times in found.items():
         yield f"in the log, {times} times: {what}"
