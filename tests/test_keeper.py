@@ -305,7 +305,7 @@ def test_a_question_is_on_the_disk_before_its_platform_hears_it(
 
 def test_files_go_after_a_day_although_nobody_sends_another(begin: Begin) -> None:
     process = begin()
-    kept = {"visitor": "alice", "name": "a.txt", "content_type": "text/plain", "size": 3, "data": b"abc"}
+    kept = {"visitor": "alice", "name": "a.png", "content_type": "image/png", "size": 3, "data": b"abc"}
     ages = {"old": timedelta(days=1, minutes=1), "new": timedelta(hours=23)}
     with process.storage.engine.begin() as db:
         db.execute(
