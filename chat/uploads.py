@@ -13,12 +13,14 @@ from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.forgetting import FILES_KEPT
 from chat.storage.models import Upload, new_id, now
+from chat.storage.reaching import StorageRefusal
 from chat.visitor_limits import UPLOADS_KEPT
 from providers.base import Attachment
 
 PER_QUESTION = 10
 RETRY_AFTER_S = 3600.0
 MEGABYTE = 1024 * 1024
+LEFT_FREE = 100 * MEGABYTE  # files of all visitors together must not take the room that questions need
 
 
 class Uploads:
@@ -26,6 +28,7 @@ class Uploads:
 
     def __init__(self, storage: Storage, secret_key: str, max_mb: float, public_url: str | None) -> None:
         self._engine = storage.engine
+        self._disk = storage.disk
         self._most = int(max_mb * MEGABYTE)
         self._public_url = public_url
         self._serializer = URLSafeTimedSerializer(secret_key, salt="upload")
@@ -45,7 +48,8 @@ class Uploads:
     ) -> dict[str, object]:
         """Stores a file: {id, name, content_type, size}; `count` is told its size, and may refuse it.
 
-        Raises Refusal bad_input, too_long, and rate_limited when the visitor has too much here already.
+        Raises Refusal bad_input, too_long, rate_limited when the visitor has too much here already, and
+        unavailable when the disk is nearly full.
         """
         ending = _checked_name(name)
         if ending not in self.accepts(agent):
@@ -57,6 +61,10 @@ class Uploads:
         content_type = file_types.content_type(ending, data)
         if content_type is None:
             raise FileRefusal("bad_input", f"a file that is no {ending!r}", status=415)
+        if self._disk.free < LEFT_FREE + len(data):
+            raise StorageRefusal(
+                "unavailable", "the disk is nearly full: no files", retry_after=RETRY_AFTER_S
+            )
         upload = {"id": new_id(), "name": name, "content_type": content_type, "size": len(data)}
         with self._engine.begin() as db:
             # First, so that nobody else writes from here on: the sum below stays true until the insert.

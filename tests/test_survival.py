@@ -125,6 +125,8 @@ def test_on_a_full_disk_nothing_is_asked_that_cannot_be_stored(
     site = start_site(folder=tiny, **coze(emulator))
     alice = asks_in_english(Visitor(site.url))
     assert alice.ask("before").ok
+    sent = alice.post("/files", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n")})
+    assert_refused(sent)  # 80 MB: too little for files, enough for questions
     live = Visitor(site.url)
     hearing = live.hear("!pieces 40 150")
     while next(hearing).name != "delta":

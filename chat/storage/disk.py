@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,11 @@ class Disk:
     def size(self) -> int:
         """Bytes of the database, with what is in its log. Raises OSError."""
         return self._database.stat().st_size + (self._log.stat().st_size if self._log.exists() else 0)
+
+    @property
+    def free(self) -> int:
+        """Bytes of room that are left on it. Raises OSError."""
+        return shutil.disk_usage(self._database.parent).free
 
     def settle(self) -> None:
         """Returns once everything that was committed before is on the disk.
