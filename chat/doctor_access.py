@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from chat.addresses import is_loopback
@@ -23,6 +24,8 @@ def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
         yield Finding("access_mixed" if free else "access_codes", "access", counts)
     else:
         yield exposed(settings) or Finding("access_open", "access", counts)
+    if _is_unseen_behind_tls(settings):
+        yield Finding("access_proxy", "access", {"url": settings.public_url})
     today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
     if gone := [*_expired(codes, today), *_expired(keys, today)]:
         yield Finding("access_expired", "access", {"names": ", ".join(gone)})
@@ -41,6 +44,13 @@ def warn(settings: Settings) -> None:
         language = settings.default_language
         said = f"{found.seen(language)} → {found.to_do(language)}"
         logging.getLogger("chat.access").warning("%s", said)
+
+
+def _is_unseen_behind_tls(settings: Settings) -> bool:
+    """Whether visitors come over HTTPS, which only a proxy can make of it, and none is trusted."""
+    address = urlsplit(settings.public_url or "")
+    is_public = address.scheme == "https" and not is_loopback(address.hostname or "")
+    return is_public and not settings.trusted_proxies
 
 
 def _expired(entries: list[Entry], today: date) -> list[str]:

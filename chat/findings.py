@@ -115,6 +115,13 @@ WORDS: dict[str, Words] = {
         "Check user and password in REDIS_URL (signs such as @ are written as %xx); the user needs the keys "
         "zhiye:answer:* and the channel zhiye:stop",
     ),
+    "access_proxy": Words(
+        "warn", "PUBLIC_URL 是 {url}，而 TRUSTED_PROXIES 为 0：Cookie 不带 Secure，所有访客算作同一个地址",
+        "前面有一层代理（如 nginx）时设 TRUSTED_PROXIES=1，并让它传递 X-Forwarded-For 和 X-Forwarded-Proto",
+        "PUBLIC_URL is {url}, and TRUSTED_PROXIES is 0: cookies are not Secure, visitors share an address",
+        "With one proxy in front (nginx, say) set TRUSTED_PROXIES=1, and let it pass on X-Forwarded-For and "
+        "X-Forwarded-Proto",
+    ),
     "access_open": Words(
         "ok", "没有设访问码：能打开 {host} 的人都可以提问；API 密钥 {keys} 个", "",
         "No access codes: whoever reaches {host} may ask; {keys} API keys", "",

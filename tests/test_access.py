@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from flask import Flask
 
-from chat import hashes
+from chat import doctor_access, hashes
+from chat.settings import Settings
 from chat.web import admission
 from tests.conftest import Emulator, coze
 from tests.members import (
@@ -310,3 +312,18 @@ def test_a_site_that_is_open_to_the_network_says_so(
     site.settings["ACCESS_CODES"] = ANN
     site.start()
     assert " WARNING " not in site.log
+
+
+@pytest.mark.parametrize(
+    ("given", "is_warned"),
+    [
+        ({"public_url": "https://chat.example.com"}, True),
+        ({"public_url": "https://chat.example.com", "trusted_proxies": 1}, False),
+        ({"public_url": "http://chat.example.com"}, False),
+        ({"public_url": "https://127.0.0.1:8443"}, False),
+        ({}, False),
+    ],
+)
+def test_the_doctor_warns_of_https_without_a_trusted_proxy(given: dict[str, Any], is_warned: bool) -> None:
+    found = [one.id for one in doctor_access.examine(Settings(**given), None)]
+    assert ("access_proxy" in found) == is_warned
