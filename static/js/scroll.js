@@ -95,6 +95,9 @@ export function settleFocus() {
   else field.focus({ preventScroll: true })
 }
 
+/** Whether Esc belongs to somebody else: a picture is closed by it, a search emptied. */
+export const isTheirs = ({ type }) => type === "search" || document.querySelector("dialog[open]")
+
 /** A field becomes as high as its text, where style sheets cannot say so. */
 export function grow(field) {
   if (globalThis.CSS?.supports?.("field-sizing", "content")) return
