@@ -34,6 +34,11 @@ export class Follower {
     this.isFollowing = false
   }
 
+  /** The finger is gone; if nothing moved under it, no scrolling will ever tell. */
+  settle() {
+    if (this.isAtEnd) this.follow()
+  }
+
   /** To the end, and stay there. */
   follow() {
     this.isFollowing = true
@@ -63,6 +68,7 @@ export function followEnd(scroller, button, signal) {
   on(scroller, "scroll", () => follower.moved())
   on(scroller, "wheel", event => event.deltaY < 0 && follower.release())
   on(scroller, "touchmove", () => follower.release())
+  for (const type of ["touchend", "touchcancel"]) on(scroller, type, () => follower.settle())
   on(button, "click", () => follower.follow())
   const sizes = globalThis.ResizeObserver && new ResizeObserver(() => follower.grew())
   sizes?.observe(scroller)
