@@ -201,6 +201,25 @@ def test_code_is_copied_on_plain_http_too(person: Callable[..., Person], host: s
     expect(page.locator("#question")).to_have_value(re.compile("def greet"))
 
 
+def test_copied_is_said_when_it_is_true_and_for_a_moment(person: Callable[..., Person]) -> None:
+    page = person().open(host=INSECURE_HOST)
+    exchange = ask(page, "short")
+    has_ended(exchange)
+    button = exchange.get_by_role("button", name="Copy the answer")
+    status = page.locator("body > [role=status]")
+    page.evaluate("document.execCommand = () => false")  # some in-app browsers forbid it
+    button.click()
+    page.wait_for_timeout(300)
+    expect(status).not_to_have_text("Copied")
+    page.evaluate("delete document.execCommand")
+    sign = button.locator("path").get_attribute("d") or ""
+    button.dblclick()
+    expect(status).to_have_text("Copied")
+    expect(button.locator("path")).not_to_have_attribute("d", sign)
+    page.wait_for_timeout(1700)
+    expect(button.locator("path")).to_have_attribute("d", sign, timeout=100)
+
+
 def test_the_keyboard_is_enough(person: Callable[..., Person]) -> None:
     page = person().open()
     back_to(page, "skip")
