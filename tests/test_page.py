@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -63,10 +64,12 @@ def test_thoughts_steps_sources_pictures_and_suggestions(page: Page) -> None:
 def test_a_reload_in_the_middle_reads_on(page: Page) -> None:
     exchange = ask(page, "carry on !think !pieces 60 120")
     expect(words(exchange)).to_contain_text("carry")
+    page.clock.set_system_time(datetime(2031, 1, 1))
     page.reload()
     exchange = page.locator(".exchange")
     expect(exchange).to_have_attribute("data-state", "running")
     has_ended(exchange)
+    expect(exchange.locator(".about time")).not_to_contain_text("1/1/31")  # it was asked before that
     told = exchange.locator(".thought-text").text_content()
     page.reload()
     expect(exchange).to_have_attribute("data-state", "done")
@@ -91,6 +94,9 @@ def test_a_lost_connection_is_read_on(person: Callable[..., Person]) -> None:
     exchange = ask(page, "hold the line !pieces 60 120")
     expect(words(exchange)).to_contain_text("hold")
     page.evaluate("""() => {
+        window.states = []
+        const progress = document.querySelector(".exchange .progress")
+        new MutationObserver(() => window.states.push(progress.dataset.state)).observe(progress, {attributes: true})
         const read = ReadableStreamDefaultReader.prototype.read
         ReadableStreamDefaultReader.prototype.read = function () {
             ReadableStreamDefaultReader.prototype.read = read
@@ -100,6 +106,7 @@ def test_a_lost_connection_is_read_on(person: Callable[..., Person]) -> None:
     expect(exchange.locator(".progress")).to_have_text("Connection lost. Connecting again…")
     expect(exchange.locator(".progress")).not_to_have_text("Connection lost. Connecting again…")
     has_ended(exchange)
+    assert "waiting" not in page.evaluate("window.states"), "it had begun to speak"
 
 
 @pytest.mark.parametrize("how", ["button", "Escape"])

@@ -78,7 +78,7 @@ export function identify(exchange, isAnew) {
   exchange.querySelector("form [name=instead]").value = id
   exchange.querySelector("[data-edit]").href = `?edit=${id}`
   const time = exchange.querySelector("time")
-  time.textContent = new Date().toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" })
+  time.textContent ||= new Date().toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" })
   if (!isAnew) return
   exchange.querySelector(".thought-text").textContent = ""
   for (const list of exchange.querySelectorAll(".tools, .media, .citations ol, .suggestions")) list.textContent = ""

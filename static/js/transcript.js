@@ -76,7 +76,7 @@ class ChatTranscript extends HTMLElement {
       const isAnew = exchange.dataset.lastEventId === "0"
       exchange.dataset.messageId = message_id
       this.#beside(({ identify }) => identify(exchange, isAnew))
-      this.#progress(exchange, "waiting")
+      this.#progress(exchange, exchange.querySelector(".words").firstChild ? "answering" : "waiting")
     },
     lost: exchange => this.#progress(exchange, "lost"),
     status: (exchange, { state, position }) => this.#progress(exchange, state, position),
