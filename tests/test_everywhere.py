@@ -50,6 +50,13 @@ def at_the_end(page: Page) -> None:
     assert scroller.evaluate(GAP) < 20
 
 
+def grows(scroller: Locator) -> None:
+    height = scroller.evaluate("it => it.scrollHeight")
+    scroller.page.wait_for_function(
+        "height => document.querySelector('.scroller').scrollHeight > height + 60", arg=height
+    )
+
+
 def tells(exchange: Locator, sentence: str) -> None:
     expect(exchange).to_contain_text(re.compile(re.escape(sentence).replace("%%s", r"[\d.]+")))
 
@@ -230,6 +237,10 @@ def test_reading(here: Page, device: str) -> None:
     at_the_end(here)
     scroller = here.locator(".scroller")
     if device == "phone":
+        scroller.evaluate("""it => { for (const type of ["touchmove", "touchend"]) {
+            it.dispatchEvent(new TouchEvent(type, {bubbles: true})) } }""")  # a table swiped sideways
+        grows(scroller)
+        at_the_end(here)
         scroller.evaluate(
             "it => { it.dispatchEvent(new TouchEvent('touchmove', {bubbles: true})); it.scrollBy(0, -250) }"
         )

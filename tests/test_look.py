@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,14 @@ def test_the_grounds_are_those_of_the_style_sheet() -> None:
         assert f"--paper: #{bytes(theme.paper).hex()};" in block
         assert f"--sheet: #{bytes(theme.sheet).hex()};" in block
         assert f"--soft: #{bytes(theme.soft).hex()};" in block
+
+
+def test_old_browsers_are_told_heights_and_pictures_that_they_understand() -> None:
+    sheet = Path("static/css/page.css").read_text()
+    understood = re.sub(r"@supports \(height: 100dvh\) \{.*?\n  \}", "", sheet, flags=re.DOTALL)
+    assert "dvh" in sheet and "dvh" not in understood
+    rules = re.findall(r"([^{}]+) \{", sheet)
+    assert not [one for one in rules if ":has(" in one and re.search(r",(?![^(]*\))", one)], "lost as a whole"
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", b"<!doctype html><svg>", b"", b"\x89PNG"])

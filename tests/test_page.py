@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -63,10 +64,12 @@ def test_thoughts_steps_sources_pictures_and_suggestions(page: Page) -> None:
 def test_a_reload_in_the_middle_reads_on(page: Page) -> None:
     exchange = ask(page, "carry on !think !pieces 60 120")
     expect(words(exchange)).to_contain_text("carry")
+    page.clock.set_system_time(datetime(2031, 1, 1))
     page.reload()
     exchange = page.locator(".exchange")
     expect(exchange).to_have_attribute("data-state", "running")
     has_ended(exchange)
+    expect(exchange.locator(".about time")).not_to_contain_text("1/1/31")  # it was asked before that
     told = exchange.locator(".thought-text").text_content()
     page.reload()
     expect(exchange).to_have_attribute("data-state", "done")
@@ -91,6 +94,9 @@ def test_a_lost_connection_is_read_on(person: Callable[..., Person]) -> None:
     exchange = ask(page, "hold the line !pieces 60 120")
     expect(words(exchange)).to_contain_text("hold")
     page.evaluate("""() => {
+        window.states = []
+        const progress = document.querySelector(".exchange .progress")
+        new MutationObserver(() => window.states.push(progress.dataset.state)).observe(progress, {attributes: true})
         const read = ReadableStreamDefaultReader.prototype.read
         ReadableStreamDefaultReader.prototype.read = function () {
             ReadableStreamDefaultReader.prototype.read = read
@@ -100,6 +106,7 @@ def test_a_lost_connection_is_read_on(person: Callable[..., Person]) -> None:
     expect(exchange.locator(".progress")).to_have_text("Connection lost. Connecting again…")
     expect(exchange.locator(".progress")).not_to_have_text("Connection lost. Connecting again…")
     has_ended(exchange)
+    assert "waiting" not in page.evaluate("window.states"), "it had begun to speak"
 
 
 @pytest.mark.parametrize("how", ["button", "Escape"])
@@ -199,6 +206,25 @@ def test_code_is_copied_on_plain_http_too(person: Callable[..., Person], host: s
     page.locator("#question").focus()
     page.keyboard.press("Control+V")
     expect(page.locator("#question")).to_have_value(re.compile("def greet"))
+
+
+def test_copied_is_said_when_it_is_true_and_for_a_moment(person: Callable[..., Person]) -> None:
+    page = person().open(host=INSECURE_HOST)
+    exchange = ask(page, "short")
+    has_ended(exchange)
+    button = exchange.get_by_role("button", name="Copy the answer")
+    status = page.locator("body > [role=status]")
+    page.evaluate("document.execCommand = () => false")  # some in-app browsers forbid it
+    button.click()
+    page.wait_for_timeout(300)
+    expect(status).not_to_have_text("Copied")
+    page.evaluate("delete document.execCommand")
+    sign = button.locator("path").get_attribute("d") or ""
+    button.dblclick()
+    expect(status).to_have_text("Copied")
+    expect(button.locator("path")).not_to_have_attribute("d", sign)
+    page.wait_for_timeout(1700)
+    expect(button.locator("path")).to_have_attribute("d", sign, timeout=100)
 
 
 def test_the_keyboard_is_enough(person: Callable[..., Person]) -> None:

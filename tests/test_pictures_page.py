@@ -42,6 +42,21 @@ def test_a_picture_appears_in_the_answer_and_opens_large(page: Page) -> None:
     is_drawn(words(page.locator(".exchange")).locator("a.image img"))
 
 
+def test_what_closes_a_picture_or_empties_a_search_ends_no_edit(page: Page) -> None:
+    exchange = ask(page, "!image")
+    has_ended(exchange)
+    page.locator("#question").press("ArrowUp")
+    words(exchange).locator("a.image img").click()
+    expect(page.locator("#lightbox")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#lightbox")).to_be_hidden()
+    page.get_by_role("searchbox").press("Escape")
+    page.wait_for_timeout(100)  # an edit ends by a module that may have to come first
+    expect(page.locator(".editing")).to_be_visible()
+    page.locator("#question").press("Escape")
+    expect(page.locator(".editing")).to_be_hidden()
+
+
 def test_without_a_script_a_picture_is_a_link_to_itself(person: Callable[..., Person]) -> None:
     page = person(java_script_enabled=False, **PHONE).open()
     page.locator("#question").fill("!image")

@@ -1,4 +1,4 @@
-// What stands beside an answer's words: thoughts, steps, media, sources, follow-ups; and what is copied.
+// What stands beside an answer's words: thoughts, steps, media, sources, follow-ups.
 
 import { copyOf } from "./transcript.js"
 
@@ -78,7 +78,7 @@ export function identify(exchange, isAnew) {
   exchange.querySelector("form [name=instead]").value = id
   exchange.querySelector("[data-edit]").href = `?edit=${id}`
   const time = exchange.querySelector("time")
-  time.textContent = new Date().toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" })
+  time.textContent ||= new Date().toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" })
   if (!isAnew) return
   exchange.querySelector(".thought-text").textContent = ""
   for (const list of exchange.querySelectorAll(".tools, .media, .citations ol, .suggestions")) list.textContent = ""
@@ -115,35 +115,4 @@ export function replace(list, answer, exchange) {
   versions.querySelector("[data-number]").textContent = `${number} / ${number}`
   versions.querySelector("[data-previous]").href = `?at=${answer}#m-${answer}`
   return replaced
-}
-
-const COPIED = {
-  code: button => button.closest(".code").querySelector("pre").textContent,
-  answer: button => button.closest(".exchange").querySelector(".words").innerText,
-  share: () => document.getElementById("share-link").value,
-}
-
-/** Copies what belongs to the button: a piece of code, an answer, the link of the menu. */
-export async function copy(button) {
-  await writeToClipboard(COPIED[button.dataset.copy](button))
-  const sign = button.firstElementChild
-  const status = document.querySelector("body > [role=status]")
-  status.textContent = status.dataset.copied
-  sign.replaceWith(copyOf("copied"))
-  setTimeout(() => button.firstElementChild.replaceWith(sign), 1500)
-}
-
-/** On plain http there is no navigator.clipboard; the old way still works everywhere. */
-async function writeToClipboard(text) {
-  try {
-    await navigator.clipboard.writeText(text)
-  } catch {
-    const focused = document.activeElement
-    const field = Object.assign(document.createElement("textarea"), { value: text, readOnly: true, className: "sr-only" })
-    document.body.append(field)
-    field.select()
-    document.execCommand("copy")
-    field.remove()
-    focused?.focus({ preventScroll: true })
-  }
 }

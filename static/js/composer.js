@@ -1,6 +1,6 @@
 // The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; nothing typed is lost.
 
-import { grow, isPhone, linkOf, stayAboveKeyboard } from "./scroll.js"
+import { grow, isPhone, isTheirs, linkOf, stayAboveKeyboard } from "./scroll.js"
 import "./transcript.js"
 import { join, keyOf, sentenceOf, tell, Turn } from "./turn.js"
 
@@ -44,7 +44,7 @@ class ChatComposer extends HTMLElement {
     const { key } = event
     const isLate = event.timeStamp - this.#composedAt < AFTER_COMPOSING_MS
     if (event.isComposing || event.keyCode === 229 || isLate || event.defaultPrevented) return
-    if (key === "Escape") this.#escape()
+    if (key === "Escape" && !isTheirs(event.target)) this.#escape()
     if (event.target !== this.#field) return
     const isIdle = !this.turn && !this.#field.value && !this.#form.elements.instead.value
     if (key === "ArrowUp" && isIdle) this.dispatchEvent(new CustomEvent("edit-last", { bubbles: true }))

@@ -34,6 +34,11 @@ export class Follower {
     this.isFollowing = false
   }
 
+  /** The finger is gone; if nothing moved under it, no scrolling will ever tell. */
+  settle() {
+    if (this.isAtEnd) this.follow()
+  }
+
   /** To the end, and stay there. */
   follow() {
     this.isFollowing = true
@@ -63,6 +68,7 @@ export function followEnd(scroller, button, signal) {
   on(scroller, "scroll", () => follower.moved())
   on(scroller, "wheel", event => event.deltaY < 0 && follower.release())
   on(scroller, "touchmove", () => follower.release())
+  for (const type of ["touchend", "touchcancel"]) on(scroller, type, () => follower.settle())
   on(button, "click", () => follower.follow())
   const sizes = globalThis.ResizeObserver && new ResizeObserver(() => follower.grew())
   sizes?.observe(scroller)
@@ -94,6 +100,9 @@ export function settleFocus() {
   if (isPhone()) field.blur()
   else field.focus({ preventScroll: true })
 }
+
+/** Whether Esc belongs to somebody else: a picture is closed by it, a search emptied. */
+export const isTheirs = ({ type }) => type === "search" || document.querySelector("dialog[open]")
 
 /** A field becomes as high as its text, where style sheets cannot say so. */
 export function grow(field) {

@@ -1,4 +1,4 @@
-// The questions and answers: made from a <template>, told what the events say, copied.
+// The questions and answers: made from a <template>, told what the events say.
 
 import { Drawing } from "./drawing.js"
 import { followEnd } from "./scroll.js"
@@ -29,7 +29,7 @@ class ChatTranscript extends HTMLElement {
   handleEvent(event) {
     const isClick = event.type === "click"
     const button = isClick && event.target.closest("[data-copy]")
-    if (button) this.#beside(({ copy }) => copy(button))
+    if (button) import("./copy.js").then(({ copy }) => copy(button), () => {})
     const place = isClick ? event.target.closest("[data-edit]") : this.#list.lastElementChild
     if (!place) return
     event.preventDefault()
@@ -76,7 +76,7 @@ class ChatTranscript extends HTMLElement {
       const isAnew = exchange.dataset.lastEventId === "0"
       exchange.dataset.messageId = message_id
       this.#beside(({ identify }) => identify(exchange, isAnew))
-      this.#progress(exchange, "waiting")
+      this.#progress(exchange, exchange.querySelector(".words").firstChild ? "answering" : "waiting")
     },
     lost: exchange => this.#progress(exchange, "lost"),
     status: (exchange, { state, position }) => this.#progress(exchange, state, position),

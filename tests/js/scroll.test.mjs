@@ -66,6 +66,19 @@ test("a wheel turned up releases at once", () => {
   assert.equal(page.scrollTop, 1500)
 })
 
+test("a finger that moved nothing is followed on, one that went up is not", () => {
+  const { page, follower, grow, scroll } = open()
+  follower.release()
+  follower.settle()
+  grow(300)
+  assert.equal(page.scrollTop, 1800)
+  follower.release()
+  scroll(1000)
+  follower.settle()
+  grow(300)
+  assert.equal(page.scrollTop, 1000)
+})
+
 test("the button goes to the end and stays there", () => {
   const { page, follower, grow, scroll } = open()
   scroll(0)
