@@ -132,6 +132,9 @@ def test_a_long_list_goes_on_as_it_is_scrolled(
         expect(links).to_have_count(100 * hundreds)
     days = page.locator("#all section").evaluate_all("all => all.map(one => one.dataset.day)")
     assert len(days) == len(set(days)), "a day goes on where it has begun"
+    page.locator("a[href='/conversations#forget']").click()
+    expect(page.locator("#forget summary")).to_be_in_viewport()
+    expect(links).to_have_count(400)
 
 
 # without a script, and with one
