@@ -167,6 +167,13 @@ def test_all_of_the_history_works(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") if script else True
 
 
+def test_without_a_script_the_new_answer_is_in_sight(person: Callable[..., Person]) -> None:
+    page = person(**PHONE, java_script_enabled=False).open()
+    for question in ("!markdown", "and now?"):
+        say(page, question)
+        expect(words(page.locator(".exchange").last)).to_be_in_viewport()
+
+
 @LANGUAGES
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_conversations_move_to_another_device(

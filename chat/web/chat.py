@@ -61,7 +61,7 @@ def _ask_by_form() -> AnyResponse:
             status=refusal.status or errors.STATUS[refusal.code],
         )
         return errors.with_patience(response, refusal.retry_after)
-    return redirect(url_for("pages.conversation", conversation_id=stored.conversation_id), 303)
+    return _led_to(stored.conversation_id, stored.answer_id)
 
 
 @bp.get("/chat/<message_id>/events")
@@ -81,10 +81,16 @@ def stop(message_id: str) -> AnyResponse:
     answer = services().storage.answer_of(visitor(), message_id)
     services().runs.stop(message_id)
     if errors.wants_html():
-        return redirect(url_for("pages.conversation", conversation_id=answer.conversation_id), 303)
+        return _led_to(answer.conversation_id, answer.id)
     response = jsonify({"message_id": message_id})
     response.status_code = 202
     return response
+
+
+def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
+    """To the exchange itself: without the script a conversation is shown from its top."""
+    place = url_for("pages.conversation", conversation_id=conversation_id, _anchor=f"m-{answer_id}")
+    return redirect(place, 303)
 
 
 def _start(
