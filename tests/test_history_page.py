@@ -11,9 +11,10 @@ from chat import storage
 from chat.access import COOKIE, Visitors
 from chat.settings import Settings
 from tests.browsing import DEVICES, PHONE, Person, ask, has_ended, words
+from tests.company import eventually
 from tests.conftest import Emulator, coze
 from tests.filling import fill
-from tests.site import Site
+from tests.site import Site, Visitor
 
 pytestmark = pytest.mark.browser
 EVERYWHERE = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
@@ -172,6 +173,25 @@ def test_without_a_script_the_new_answer_is_in_sight(person: Callable[..., Perso
     for question in ("!markdown", "and now?"):
         say(page, question)
         expect(words(page.locator(".exchange").last)).to_be_in_viewport()
+
+
+def test_without_a_script_a_running_answer_is_read_on_by_a_link(
+    person: Callable[..., Person], site: Site, alice: Visitor
+) -> None:
+    hearing = alice.hear("!pieces 200 100")
+    while next(hearing).name != "delta":
+        pass
+    reader = person(**PHONE, java_script_enabled=False)
+    cookie = {"name": COOKIE, "value": alice.session.cookies[COOKIE], "url": site.url}
+    reader.context.add_cookies([cookie])  # type: ignore[list-item]
+    page = reader.open(f"/c/{alice.conversation}#m-{alice.message}")
+    assert page.locator("[http-equiv=refresh]").count() == 0, "it would take what is being typed along"
+    before = words(page.locator(".exchange")).inner_text()
+    link = page.get_by_role("link", name="Show the answer so far")
+    assert eventually(lambda: link.click() or words(page.locator(".exchange")).inner_text() != before)
+    expect(page.locator(".question")).to_be_in_viewport()
+    page.get_by_role("button", name="Stop").click()
+    has_ended(page.locator(".exchange"), "stopped")
 
 
 @LANGUAGES

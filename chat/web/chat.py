@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +23,7 @@ from chat.wire import HEARTBEAT, QUIET_S, Wire
 
 bp = Blueprint("chat", __name__)
 FORM_WAIT_S = 20.0  # a page without JavaScript waits so long for its answer before it comes back without
+STOP_WAIT_S = 5.0  # and so long for the end of one that it stops
 
 
 @bp.post("/chat")
@@ -81,6 +82,9 @@ def stop(message_id: str) -> AnyResponse:
     answer = services().storage.answer_of(visitor(), message_id)
     services().runs.stop(message_id)
     if errors.wants_html():
+        if (journal := services().runs.find(message_id)) is not None:
+            with suppress(Lost):
+                _wait(journal, STOP_WAIT_S)
         return _led_to(answer.conversation_id, answer.id)
     response = jsonify({"message_id": message_id})
     response.status_code = 202
@@ -223,7 +227,7 @@ def _whole(stored: Question, journal: Log) -> Response:
     )
 
 
-def _wait(journal: Log, seconds: float) -> None:
+def _wait(journal: Journal, seconds: float) -> None:
     until = time.monotonic() + seconds
     for _ in journal.follow(quiet_s=1.0):
         if time.monotonic() > until:
