@@ -1,7 +1,9 @@
 """Conversations in a browser: gone back to, found, renamed, deleted, taken back, shared, taken along."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -136,6 +138,21 @@ def test_a_long_list_goes_on_as_it_is_scrolled(
     page.locator("a[href='/conversations#forget']").click()
     expect(page.locator("#forget summary")).to_be_in_viewport()
     expect(links).to_have_count(400)
+
+
+def test_what_begins_today_stands_under_today(page: Page, site: Site) -> None:
+    days = page.locator(".sidebar .day:visible")
+    expect(days).to_have_count(0)
+    has_ended(ask(page, "from yesterday"))
+    expect(days).to_have_text(["Today"])
+    with closing(sqlite3.connect(site.folder / "instance/chat.db", timeout=10)) as db, db:
+        earlier = "update conversations set updated_at = datetime(updated_at, '-1 day') where id = ?"
+        assert db.execute(earlier, [page.url.rpartition("/")[2]]).rowcount == 1
+    page.goto(f"{site.url}/")
+    expect(days).to_have_text(["Yesterday"])
+    has_ended(ask(page, "from today"))
+    expect(days).to_have_text(["Today", "Yesterday"])
+    expect(page.locator("#conversations")).to_have_text("from today")
 
 
 # without a script, and with one
