@@ -93,6 +93,7 @@ def parser() -> MarkdownIt:
     md.core.ruler.before("inline", "shorten", _leave_long_prose_alone)
     md.use(tasklists_plugin)
     md.use(footnotes_plugin)
+    md.core.ruler.push("headings", _lower_headings)
     md.core.ruler.push("images", _show_or_link_images)
     md.core.ruler.push("bare_links", _link_bare_addresses)
     for kind, rule in _RENDER_RULES.items():
@@ -168,6 +169,13 @@ def _leave_long_prose_alone(state: StateCore) -> None:
             spent += len(token.content)
             if spent > MAX_PROSE_CHARS:
                 token.type = "plain"
+
+
+def _lower_headings(state: StateCore) -> None:
+    """Below the heading of the answer itself, which is the page's h2."""
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
 
 
 def _show_or_link_images(state: StateCore) -> None:

@@ -30,7 +30,7 @@ _MATH_ATTRIBUTES = set(
     "notation rowlines rowspacing rspace scriptlevel separator stretchy symmetric voffset width".split()
 )
 _TAGS = set(
-    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr li ol p pre s span strong sup table tbody td th "
+    "a blockquote br code del div em h3 h4 h5 h6 hr li ol p pre s span strong sup table tbody td th "
     "thead tr ul".split()
 )
 _ATTRIBUTES = {tag: _MATH_ATTRIBUTES for tag in _MATH_TAGS} | {

@@ -51,7 +51,7 @@ def opened(what: str) -> Callable[[Page], None]:
 
 
 def streaming(page: Page) -> None:
-    expect(words(say(page, "!markdown !pieces 80 300")).locator("h1")).to_be_visible()
+    expect(words(say(page, "!markdown !pieces 80 300")).locator("h3")).to_be_visible()
 
 
 def working(page: Page) -> None:

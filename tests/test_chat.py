@@ -134,8 +134,9 @@ def test_a_second_question_waits_its_turn(alice: Visitor) -> None:
 def test_a_form_is_answered_on_the_page(alice: Visitor) -> None:
     response = alice.post(data={"message": "表单里的问题"}, headers=FORM, allow_redirects=False)
     assert response.status_code == 303
-    page = alice.get(response.headers["Location"])
-    assert page.status_code == 200
+    place, _, exchange = response.headers["Location"].partition("#")
+    page = alice.get(place)
+    assert page.status_code == 200 and f' id="{exchange}"' in page.text
     assert page.text.count("表单里的问题") >= 2, "the question and its echo"
 
 

@@ -115,6 +115,7 @@ def test_a_link_shows_what_was_there_and_nothing_later(alice: Visitor) -> None:
     assert "Set-Cookie" not in seen.headers, "a reader is no visitor"
     assert seen.headers["X-Robots-Tag"].startswith("noindex")
     assert 'method="post"' not in seen.text and alice.conversation not in seen.text
+    assert "data-copy" not in seen.text, "nothing there listens to it"
 
 
 def test_a_link_can_be_withdrawn_and_replaced(alice: Visitor) -> None:

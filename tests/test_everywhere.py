@@ -15,7 +15,7 @@ from tests.states import FULL, answered, queued, say, stopped
 
 pytestmark = pytest.mark.browser
 
-DRAWN = ("h1", "ul ul", "ol", "blockquote", ".task-list-item", ".code .k", "math", "s")
+DRAWN = ("h3", "ul ul", "ol", "blockquote", ".task-list-item", ".code .k", "math", "s")
 
 Sentence = Callable[[str], str]
 
@@ -68,7 +68,7 @@ def test_the_conversation(here: Page, said: Sentence) -> None:
     exchange = say(here, FULL)
     has_ended(exchange)
     for drawn in (
-        "h1",
+        "h3",
         "ul ul",
         "ol",
         "blockquote",
@@ -154,7 +154,7 @@ def test_versions_of_a_question(here: Page, said: Sentence) -> None:
     has_ended(here.locator(".exchange"))
     here.get_by_role("link", name=said("Earlier version")).click()
     expect(here.locator(".versions")).to_contain_text("2 / 3")
-    expect(words(here.locator(".exchange")).locator("h1")).to_be_visible()
+    expect(words(here.locator(".exchange")).locator("h3")).to_be_visible()
 
 
 def test_writing(here: Page, said: Sentence, device: str) -> None:

@@ -1,7 +1,9 @@
 """Conversations in a browser: gone back to, found, renamed, deleted, taken back, shared, taken along."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,9 +13,10 @@ from chat import storage
 from chat.access import COOKIE, Visitors
 from chat.settings import Settings
 from tests.browsing import DEVICES, PHONE, Person, ask, has_ended, words
+from tests.company import eventually
 from tests.conftest import Emulator, coze
 from tests.filling import fill
-from tests.site import Site
+from tests.site import Site, Visitor
 
 pytestmark = pytest.mark.browser
 EVERYWHERE = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
@@ -132,6 +135,24 @@ def test_a_long_list_goes_on_as_it_is_scrolled(
         expect(links).to_have_count(100 * hundreds)
     days = page.locator("#all section").evaluate_all("all => all.map(one => one.dataset.day)")
     assert len(days) == len(set(days)), "a day goes on where it has begun"
+    page.locator("a[href='/conversations#forget']").click()
+    expect(page.locator("#forget summary")).to_be_in_viewport()
+    expect(links).to_have_count(400)
+
+
+def test_what_begins_today_stands_under_today(page: Page, site: Site) -> None:
+    days = page.locator(".sidebar .day:visible")
+    expect(days).to_have_count(0)
+    has_ended(ask(page, "from yesterday"))
+    expect(days).to_have_text(["Today"])
+    with closing(sqlite3.connect(site.folder / "instance/chat.db", timeout=10)) as db, db:
+        earlier = "update conversations set updated_at = datetime(updated_at, '-1 day') where id = ?"
+        assert db.execute(earlier, [page.url.rpartition("/")[2]]).rowcount == 1
+    page.goto(f"{site.url}/")
+    expect(days).to_have_text(["Yesterday"])
+    has_ended(ask(page, "from today"))
+    expect(days).to_have_text(["Today", "Yesterday"])
+    expect(page.locator("#conversations")).to_have_text("from today")
 
 
 # without a script, and with one
@@ -162,6 +183,32 @@ def test_all_of_the_history_works(
     page.locator("form[action$='/restore'] button").click()
     expect(page).to_have_title(re.compile("^展厅"))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") if script else True
+
+
+def test_without_a_script_the_new_answer_is_in_sight(person: Callable[..., Person]) -> None:
+    page = person(**PHONE, java_script_enabled=False).open()
+    for question in ("!markdown", "and now?"):
+        say(page, question)
+        expect(words(page.locator(".exchange").last)).to_be_in_viewport()
+
+
+def test_without_a_script_a_running_answer_is_read_on_by_a_link(
+    person: Callable[..., Person], site: Site, alice: Visitor
+) -> None:
+    hearing = alice.hear("!pieces 200 100")
+    while next(hearing).name != "delta":
+        pass
+    reader = person(**PHONE, java_script_enabled=False)
+    cookie = {"name": COOKIE, "value": alice.session.cookies[COOKIE], "url": site.url}
+    reader.context.add_cookies([cookie])  # type: ignore[list-item]
+    page = reader.open(f"/c/{alice.conversation}#m-{alice.message}")
+    assert page.locator("[http-equiv=refresh]").count() == 0, "it would take what is being typed along"
+    before = words(page.locator(".exchange")).inner_text()
+    link = page.get_by_role("link", name="Show the answer so far")
+    assert eventually(lambda: link.click() or words(page.locator(".exchange")).inner_text() != before)
+    expect(page.locator(".question")).to_be_in_viewport()
+    page.get_by_role("button", name="Stop").click()
+    has_ended(page.locator(".exchange"), "stopped")
 
 
 @LANGUAGES

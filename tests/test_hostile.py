@@ -28,7 +28,7 @@ PER_QUESTION = 10
 UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 HTML = set(
-    "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr img li ol p pre s span strong sup table tbody td "
+    "a blockquote br code del div em h3 h4 h5 h6 hr img li ol p pre s span strong sup table tbody td "
     "th thead tr ul".split()
 )
 MATHML = set(

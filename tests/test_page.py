@@ -28,7 +28,7 @@ def test_an_answer_streams_into_the_page(page: Page) -> None:
 def test_markdown_is_drawn_and_does_no_harm(page: Page) -> None:
     exchange = ask(page, "!markdown !pieces 60 5")
     has_ended(exchange)
-    for selector in ("h1", "table", ".code .k", "math", "a[rel~=noopener]"):
+    for selector in ("h3", "table", ".code .k", "math", "a[rel~=noopener]"):
         expect(words(exchange).locator(selector).first).to_be_attached()
     assert words(exchange).locator("script, img, iframe, [onerror]").count() == 0
     assert page.evaluate("document.querySelectorAll('[style]').length") == 0
@@ -368,7 +368,7 @@ def test_texts_have_enough_contrast(person: Callable[..., Person], scheme: str) 
     for selector in (
         ".question-text", ".words p", ".words a", ".words blockquote p", ".words .k", ".words .c1",
         ".words .s2", ".by strong", ".thought summary", ".tool", ".chip", ".problem.if-failed", "#hint",
-        "h1", ".conversation", ".again",
+        "h1", ".words h3", ".conversation", ".again",
     ):  # fmt: skip
         found = page.locator(f".app {selector}").last
         if found.count():

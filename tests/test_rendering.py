@@ -224,6 +224,7 @@ def assert_harmless(html: str) -> None:
 
 
 SHOWN = [
+    ("# a\n\nb\n===\n\n## c\n\n##### d", "<h3>a</h3>\n<h3>b</h3>\n<h4>c</h4>\n<h6>d</h6>"),
     ("**注意：**请看", "<strong>注意：</strong>请看"),
     ("他说**“好”**了", "<strong>“好”</strong>"),
     ("a ** b", "a ** b"),

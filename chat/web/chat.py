@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +23,7 @@ from chat.wire import HEARTBEAT, QUIET_S, Wire
 
 bp = Blueprint("chat", __name__)
 FORM_WAIT_S = 20.0  # a page without JavaScript waits so long for its answer before it comes back without
+STOP_WAIT_S = 5.0  # and so long for the end of one that it stops
 
 
 @bp.post("/chat")
@@ -61,7 +62,7 @@ def _ask_by_form() -> AnyResponse:
             status=refusal.status or errors.STATUS[refusal.code],
         )
         return errors.with_patience(response, refusal.retry_after)
-    return redirect(url_for("pages.conversation", conversation_id=stored.conversation_id), 303)
+    return _led_to(stored.conversation_id, stored.answer_id)
 
 
 @bp.get("/chat/<message_id>/events")
@@ -81,10 +82,19 @@ def stop(message_id: str) -> AnyResponse:
     answer = services().storage.answer_of(visitor(), message_id)
     services().runs.stop(message_id)
     if errors.wants_html():
-        return redirect(url_for("pages.conversation", conversation_id=answer.conversation_id), 303)
+        if (journal := services().runs.find(message_id)) is not None:
+            with suppress(Lost):
+                _wait(journal, STOP_WAIT_S)
+        return _led_to(answer.conversation_id, answer.id)
     response = jsonify({"message_id": message_id})
     response.status_code = 202
     return response
+
+
+def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
+    """To the exchange itself: without the script a conversation is shown from its top."""
+    place = url_for("pages.conversation", conversation_id=conversation_id, _anchor=f"m-{answer_id}")
+    return redirect(place, 303)
 
 
 def _start(
@@ -217,7 +227,7 @@ def _whole(stored: Question, journal: Log) -> Response:
     )
 
 
-def _wait(journal: Log, seconds: float) -> None:
+def _wait(journal: Journal, seconds: float) -> None:
     until = time.monotonic() + seconds
     for _ in journal.follow(quiet_s=1.0):
         if time.monotonic() > until:

@@ -69,7 +69,7 @@ def sidebar() -> dict[str, Any]:
     site = services()
     found = site.storage.conversations.of(visitor(), LISTED + 1, agents=admission.listed())
     return {
-        "days": by_day(found[:LISTED]),
+        "days": _from_today(by_day(found[:LISTED])),
         "has_more_conversations": len(found) > LISTED,
     }
 
@@ -77,6 +77,12 @@ def sidebar() -> dict[str, Any]:
 def by_day(conversations: Sequence[Conversation]) -> list[tuple[str, list[Conversation]]]:
     """Conversations, latest first, under the names of their days."""
     return [(name, list(some)) for name, some in groupby(conversations, key=lambda one: day(one.updated_at))]
+
+
+def _from_today(days: list[tuple[str, list[Conversation]]]) -> list[tuple[str, list[Conversation]]]:
+    """With a place for what begins today, empty until the script puts something there."""
+    today = day(now())
+    return days if days and days[0][0] == today else [(today, []), *days]
 
 
 def part(talk: Conversation, tree: Tree, ids: Sequence[str], before: str | None) -> Shown:

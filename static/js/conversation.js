@@ -12,5 +12,7 @@ export function enter(id, title) {
   item.querySelector("a").href = `/c/${id}`
   item.querySelector("span").textContent = title
   document.title = `${title} · ${document.title}`
-  document.getElementById("conversations").prepend(item)
+  const list = document.getElementById("conversations")
+  list.prepend(item)
+  list.previousElementSibling.hidden = false
 }
