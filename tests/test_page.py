@@ -96,7 +96,8 @@ def test_a_lost_connection_is_read_on(person: Callable[..., Person]) -> None:
     page.evaluate("""() => {
         window.states = []
         const progress = document.querySelector(".exchange .progress")
-        new MutationObserver(() => window.states.push(progress.dataset.state)).observe(progress, {attributes: true})
+        const note = () => window.states.push(progress.dataset.state)
+        new MutationObserver(note).observe(progress, {attributes: true})
         const read = ReadableStreamDefaultReader.prototype.read
         ReadableStreamDefaultReader.prototype.read = function () {
             ReadableStreamDefaultReader.prototype.read = read

@@ -92,8 +92,11 @@ def stop(message_id: str) -> AnyResponse:
 
 
 def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
-    """To the exchange itself: without the script a conversation is shown from its top."""
-    place = url_for("pages.conversation", conversation_id=conversation_id, _anchor=f"m-{answer_id}")
+    """To the exchange itself: without the script a conversation is shown from its top. A program gets the
+    conversation's plain address.
+    """
+    anchor = f"m-{answer_id}" if errors.wants_html() else None
+    place = url_for("pages.conversation", conversation_id=conversation_id, _anchor=anchor)
     return redirect(place, 303)
 
 
