@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import GAP, INSECURE_HOST, PHONE, Person, ask, has_ended, words
+from tests.browsing import DESK, GAP, INSECURE_HOST, PHONE, Person, ask, has_ended, words
 from tests.conftest import Emulator, coze
 from tests.site import Site
 
@@ -193,6 +193,25 @@ def test_without_javascript_the_drawer_opens(person: Callable[..., Person]) -> N
     expect(page.locator(".sidebar")).to_be_hidden()
     page.locator("label.menu").click()
     expect(page.locator(".sidebar")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/search"])
+def test_the_drawer_covers_the_page_and_gives_the_keyboard_back(
+    person: Callable[..., Person], path: str
+) -> None:
+    page = person(**PHONE).open(path)
+    drawer, main = page.locator("#drawer"), page.locator("main")
+    page.locator("label.menu").click()
+    expect(main).to_have_js_property("inert", True)
+    page.locator(".sidebar a").first.focus()
+    page.keyboard.press("Escape")
+    expect(page.locator(".sidebar")).to_be_hidden()
+    expect(main).to_have_js_property("inert", False)
+    expect(drawer).to_be_focused()
+    drawer.press("Space")
+    expect(main).to_have_js_property("inert", True)
+    page.set_viewport_size(DESK["viewport"])
+    expect(main).to_have_js_property("inert", False)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", INSECURE_HOST])

@@ -1,6 +1,6 @@
 // Clicks that have nothing to do with a question: the theme, a menu left, more of a list.
 
-import { linkOf } from "./scroll.js"
+import { isTheirs, linkOf, watchDrawer } from "./scroll.js"
 
 /** `ours` is the link that the browser does not follow, if it is one. */
 export function clicked(target, ours) {
@@ -10,8 +10,10 @@ export function clicked(target, ours) {
   else if (ours) import("./lightbox.js").then(({ show }) => show(ours.closest("a")))
 }
 
-/** Closes a menu by the keyboard, which goes back to where it was opened. */
-export function close(menu) {
+/** Closes a menu or the drawer by the keyboard, which goes back to where it was opened. */
+export function close() {
+  const menu = document.querySelector(".menu-box[open]")
+  if (!menu) return document.querySelector("#drawer:checked")?.click() // so that its change is told
   menu.open = false
   menu.querySelector("summary").focus()
 }
@@ -23,8 +25,8 @@ if (!document.querySelector("chat-composer")) {
     if (ours) event.preventDefault()
     clicked(event.target, ours)
   })
-  document.addEventListener("keydown", ({ key }) => {
-    const menu = document.querySelector(".menu-box[open]")
-    if (key === "Escape" && menu) close(menu)
+  document.addEventListener("keydown", ({ key, target }) => {
+    if (key === "Escape" && !isTheirs(target)) close()
   })
+  watchDrawer()
 }

@@ -1,6 +1,6 @@
 // The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; nothing typed is lost.
 
-import { grow, isPhone, isTheirs, linkOf, stayAboveKeyboard } from "./scroll.js"
+import { grow, isPhone, isTheirs, linkOf, stayAboveKeyboard, watchDrawer } from "./scroll.js"
 import "./transcript.js"
 import { join, keyOf, sentenceOf, tell, Turn } from "./turn.js"
 
@@ -20,6 +20,7 @@ class ChatComposer extends HTMLElement {
     listen(document, "submit", "keydown", "click", "dragover", "dragleave", "drop")
     listen(this, "compositionend", "input", "change", "paste")
     stayAboveKeyboard(globalThis.visualViewport, signal)
+    watchDrawer()
     if (!isPhone()) this.#field.focus({ preventScroll: true })
     this.#measure()
     if (hasDrafts()) import("./draft.js").then(drafts => drafts.restore(this))
@@ -126,9 +127,7 @@ class ChatComposer extends HTMLElement {
   }
 
   #escape() {
-    const [drawer, menu] = ["#drawer", ".menu-box[open]"].map(one => document.querySelector(one))
-    if (menu) import("./clicks.js").then(({ close }) => close(menu))
-    else if (drawer?.checked) drawer.checked = false
+    if (document.querySelector(".menu-box[open], #drawer:checked")) import("./clicks.js").then(({ close }) => close())
     else if (this.#form.elements.instead.value) this.edit(null)
     else if (this.#send.hasAttribute("aria-busy")) this.#send.removeAttribute("aria-busy") // waits for files no longer
     else this.turn?.stop()

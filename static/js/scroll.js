@@ -1,4 +1,4 @@
-// What is in sight: the end of the conversation, unless the reader went up; the field; what a click opens.
+// What is in sight: the end of the conversation, unless the reader went up; the field; the drawer; what a click opens.
 
 // Browsers round positions; more than this would hold on to a reader who goes up slowly.
 const NEAR = 8
@@ -87,6 +87,19 @@ export function stayAboveKeyboard(viewport, signal) {
     if (isCovered) scrollTo(0, 0)
   }
   viewport?.addEventListener("resize", fit, { signal })
+}
+
+/** What is behind the drawer of a narrow page is out of reach; a drawer that closes leaves the keyboard at its switch. */
+export function watchDrawer() {
+  const drawer = document.getElementById("drawer")
+  if (!drawer) return
+  const narrow = matchMedia("(max-width: 47.99rem)")
+  const cover = () => { document.getElementById("main").inert = drawer.checked && narrow.matches }
+  drawer.addEventListener("change", () => {
+    cover()
+    if (!drawer.checked) drawer.focus({ preventScroll: true })
+  })
+  narrow.addEventListener?.("change", cover)
 }
 
 const isTouchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)") ?? { matches: false }
