@@ -117,6 +117,23 @@ def test_a_session_that_ends_while_typing_costs_nothing(
     has_ended(page.locator(".exchange").nth(1))
 
 
+def test_signing_out_takes_along_what_was_typed_and_no_choice(
+    person: Callable[..., Person], site: Site
+) -> None:
+    page = person(site, locale="zh-CN", color_scheme="light").open("/?lang=en")
+    enter(page, ANN, WORDS["en-US"])
+    expect(page.locator("#question")).to_be_focused()  # by the script
+    page.get_by_role("button", name="Light or dark").click()
+    page.locator("#question").fill("nobody else's business")
+    page.wait_for_function("() => localStorage.getItem('drafts')")
+    page.locator(".sidebar .aside summary").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    enter(page, ANN, WORDS["en-US"])
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page.locator("#question")).to_have_value("")
+    assert page.evaluate("localStorage.length") == 0
+
+
 def test_the_page_is_fit_for_all(person: Callable[..., Person], site: Site) -> None:
     """Keyboard alone, large type, dark."""
     options: dict[str, Any] = {"viewport": {"width": 320, "height": 500}, "color_scheme": "dark"}

@@ -318,7 +318,8 @@ def test_a_program_forgets_as_well(emulator: Emulator, start_site: Callable[...,
     site = start_site(**coze(emulator))
     alice = Visitor(site.url)
     assert alice.ask("hello").ok
-    assert alice.post("/forget", data={"sure": "yes"}).status_code == 204
+    done = alice.post("/forget", data={"sure": "yes"})
+    assert done.status_code == 204 and '"storage"' in done.headers["Clear-Site-Data"]
     assert alice.get(f"/c/{alice.conversation}").status_code == 404
 
 

@@ -13,7 +13,7 @@ from chat.runs import Lost
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
 from chat.web.bodies import document
-from chat.web.visitors import become, visitor
+from chat.web.visitors import become, emptied, visitor
 from providers.base import Clears
 
 bp = Blueprint("conversations", __name__)
@@ -69,9 +69,7 @@ def forget() -> AnyResponse:
     _stop(site.storage.forgetting.live_answers(mine))
     become(site.visitors.new())  # before: a sign-in stays with the browser, not with who is forgotten
     site.storage.forgetting.forget(mine)
-    done = _done(url_for("history.conversations", forgotten="yes"))
-    done.headers["Clear-Site-Data"] = '"cache", "storage"'  # what was typed and not sent
-    return done
+    return emptied(_done(url_for("history.conversations", forgotten="yes")))
 
 
 def _stop(answers: Sequence[str]) -> None:

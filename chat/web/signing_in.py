@@ -51,7 +51,8 @@ def leave() -> AnyResponse:
     if session:
         services().access.sign_out(session, request.form.get("everywhere") == "yes")
         visitors.leave()
-    return redirect(url_for("pages.home"), 303) if errors.wants_html() else Response(status=204)
+    done = redirect(url_for("pages.home"), 303) if errors.wants_html() else Response(status=204)
+    return visitors.emptied(done)
 
 
 def init_app(app: Flask) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from flask import Flask, Response, g, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from chat.access import COOKIE, COOKIE_AGE_S, Asker
 from chat.addresses import address_of
@@ -55,6 +56,12 @@ def leave() -> None:
     """From this answer on the browser is a newcomer's."""
     g.asker, g.is_newcomer = Asker(services().visitors.new()), True
     g.session_cookie = ""
+
+
+def emptied(response: AnyResponse) -> AnyResponse:
+    """The same; the browser drops what was typed and not sent. Language and theme, as cookies, stay."""
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
 def turn_away() -> None:
