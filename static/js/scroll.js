@@ -93,13 +93,13 @@ export function stayAboveKeyboard(viewport, signal) {
 export function watchDrawer() {
   const drawer = document.getElementById("drawer")
   if (!drawer) return
-  const narrow = matchMedia("(max-width: 47.99rem)")
-  const cover = () => { document.getElementById("main").inert = drawer.checked && narrow.matches }
+  const narrow = globalThis.matchMedia?.("(max-width: 47.99rem)")
+  const cover = () => { document.getElementById("main").inert = drawer.checked && narrow?.matches === true }
   drawer.addEventListener("change", () => {
     cover()
     if (!drawer.checked) drawer.focus({ preventScroll: true })
   })
-  narrow.addEventListener?.("change", cover)
+  narrow?.addEventListener?.("change", cover)
 }
 
 const isTouchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)") ?? { matches: false }
