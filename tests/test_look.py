@@ -51,6 +51,19 @@ def test_the_grounds_are_those_of_the_style_sheet() -> None:
         assert f"--soft: #{bytes(theme.soft).hex()};" in block
 
 
+def test_what_is_written_into_has_an_edge_that_is_seen() -> None:
+    tokens = Path("static/css/parts/tokens.css").read_text()
+    for name in ("light", "dark"):
+        block = tokens.partition(f"color-scheme: {name};")[2].partition("}")[0]
+        colours = {key: look.parse(f"#{value}") for key, value in re.findall(r"--(\w+): #(\w{6});", block)}
+        for ground in ("paper", "sheet", "shade"):
+            assert look.contrast(colours["edge"], colours[ground]) >= 3, (name, ground)
+    sheet = Path("static/css/page.css").read_text()
+    for selector in (".writer", ".field", ".search input"):
+        assert f"\n  {selector} {{" in sheet
+        assert "1px solid var(--edge)" in sheet.partition(f"\n  {selector} {{")[2].partition("}")[0], selector
+
+
 def test_old_browsers_are_told_heights_and_pictures_that_they_understand() -> None:
     sheet = Path("static/css/page.css").read_text()
     understood = re.sub(r"@supports \(height: 100dvh\) \{.*?\n  \}", "", sheet, flags=re.DOTALL)

@@ -316,11 +316,18 @@ def test_a_phone_never_scrolls_sideways(person: Callable[..., Person], language:
 
 def test_what_can_be_touched_is_large_enough(person: Callable[..., Person]) -> None:
     page = person(**PHONE).open()
-    page.locator("#question").fill("!markdown !think !suggest")
+    page.locator("#question").fill("!markdown !think !suggest !cite")
     page.locator(".send").tap()
     has_ended(page.locator(".exchange"))
+    page.locator(".citations summary").tap()
+    page.evaluate("""() => {
+        const link = {href: "/", textContent: "京ICP备12345678号-1"}
+        document.querySelector(".footer").append(Object.assign(document.createElement("a"), link))
+        const source = document.querySelector("a.citation-title")
+        Object.assign(source, {...link, className: "citation-title link", hidden: false})
+    }""")
     small = page.evaluate("""() => [...document.querySelectorAll(
-            "button, summary, textarea, label.menu, nav a, header a, .chip")]
+            "button, summary, textarea, label.menu, nav a, header a, .chip, .footer a, .citation-title.link")]
         .filter(one => one.checkVisibility({visibilityProperty: true}))
         .map(one => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
         .filter(([, box]) => box.height < 43.9 || box.width < 43.9).map(([html]) => html)""")
