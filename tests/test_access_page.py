@@ -75,6 +75,9 @@ def test_a_person_signs_in_asks_and_signs_out(
     page.locator("#question").fill("hello")
     page.locator(".send").click()
     has_ended(page.locator(".exchange").first)
+    if has_script:
+        page.locator("#question").fill("half a thought")
+        page.wait_for_function("() => localStorage.getItem('drafts')")
     if device == "phone":
         page.locator("label.menu").click()
     page.locator("nav summary", has_text="ann").click()
@@ -82,6 +85,8 @@ def test_a_person_signs_in_asks_and_signs_out(
     page.get_by_role("button", name=words["out"], exact=True).click()
     expect(page.get_by_label(words["code"])).to_be_visible()
     assert "hello" not in page.content()
+    if has_script:
+        assert page.evaluate("localStorage.getItem('drafts')") is None
 
 
 def test_the_language_is_changed_and_the_way_back_kept(person: Callable[..., Person], site: Site) -> None:

@@ -1,6 +1,6 @@
 // Clicks that have nothing to do with a question: the theme, a menu left, more of a list.
 
-import { isTheirs, linkOf, watchDrawer } from "./scroll.js"
+import { forgetDrafts, isTheirs, linkOf, watchDrawer } from "./scroll.js"
 
 /** `ours` is the link that the browser does not follow, if it is one. */
 export function clicked(target, ours) {
@@ -28,5 +28,6 @@ if (!document.querySelector("chat-composer")) {
   document.addEventListener("keydown", ({ key, target }) => {
     if (key === "Escape" && !isTheirs(target)) close()
   })
+  document.addEventListener("submit", forgetDrafts)
   watchDrawer()
 }

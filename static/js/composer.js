@@ -1,6 +1,6 @@
 // The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; nothing typed is lost.
 
-import { grow, isPhone, isTheirs, linkOf, stayAboveKeyboard, watchDrawer } from "./scroll.js"
+import { forgetDrafts, grow, isPhone, isTheirs, linkOf, stayAboveKeyboard, watchDrawer } from "./scroll.js"
 import "./transcript.js"
 import { join, keyOf, sentenceOf, tell, Turn } from "./turn.js"
 
@@ -32,6 +32,7 @@ class ChatComposer extends HTMLElement {
   handleEvent(event) { (this[`on${event.type}`] ?? this.#receive).call(this, event) }
 
   onsubmit(event) {
+    forgetDrafts(event)
     const isTyped = event.target === this.#form
     if (!isTyped && !("ask" in event.target.dataset)) return
     if (isTyped && this.#picker?.value && !this.#files) return // without their module, the form takes files along

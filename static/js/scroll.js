@@ -114,6 +114,16 @@ export function settleFocus() {
   else field.focus({ preventScroll: true })
 }
 
+/** Whoever signs out or deletes everything leaves nothing half written to the next person at this browser. */
+export function forgetDrafts({ target }) {
+  if (!/\/(forget|sign-out)$/.test(target.action)) return
+  try {
+    localStorage.removeItem("drafts")
+  } catch {
+    // Where storage is forbidden nothing was kept.
+  }
+}
+
 /** Whether Esc belongs to somebody else: a picture is closed by it, a search emptied. */
 export const isTheirs = ({ type }) => type === "search" || document.querySelector("dialog[open]")
 
