@@ -76,6 +76,11 @@ def test_a_disk_that_refuses_holds_nobody_up(database: Path) -> None:
     Disk(database.with_name("gone.db")).settle()
 
 
+def test_a_disk_that_is_gone_has_no_room(database: Path, tmp_path: Path) -> None:
+    assert Disk(database).free > 0
+    assert Disk(tmp_path / "gone" / "chat.db").free == 0
+
+
 def test_what_is_committed_is_written_to_the_log_that_is_settled(tmp_path: Path) -> None:
     store = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
     seen: list[bytes] = []

@@ -32,8 +32,11 @@ class Disk:
 
     @property
     def free(self) -> int:
-        """Bytes of room that are left on it. Raises OSError."""
-        return shutil.disk_usage(self._database.parent).free
+        """Bytes of room that are left on it: none while it cannot be reached."""
+        try:
+            return shutil.disk_usage(self._database.parent).free
+        except OSError:
+            return 0
 
     def settle(self) -> None:
         """Returns once everything that was committed before is on the disk.
