@@ -25,7 +25,7 @@ check: .venv/tests ## lint, types, format, generated files: what a commit must p
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m chat.documents --check
+	$(BIN)/python -m tools.documents --check
 
 doctor: .venv/runs ## look at settings, disk and platforms, and say what to do about each
 	@$(BIN)/flask doctor
@@ -40,7 +40,7 @@ messages: .venv/tests ## gather the sentences for translation, and compile the c
 	$(BABEL) compile -d chat/translations
 
 documents: .venv/tests ## write config.example.env and the tables of the documents anew
-	$(BIN)/python -m chat.documents
+	$(BIN)/python -m tools.documents
 
 reliability: .venv/tests ## ask every fault of the running site, and write docs/reliability.md's table anew
 	$(BIN)/python -m tests.faults
@@ -49,7 +49,7 @@ soak: .venv/tests ## 200 visitors for SOAK_S seconds (180) while the site is kil
 	$(BIN)/python -m tests.soak
 
 fuzz: .venv/tests ## random bytes against the readers of streams and Markdown, with atheris (pip install atheris)
-	$(BIN)/python -m tests.fuzz_atheris
+	$(BIN)/python -m tests.fuzz
 
 bench: .venv/tests ## measure against the targets, beside the naive page; writes bench/RESULTS.md
 	$(BIN)/python -m bench
@@ -58,7 +58,7 @@ lighthouse: .venv/tests browser node_modules/lighthouse ## score a conversation 
 	$(BIN)/python -m bench.lighthouse
 
 screenshots: .venv/tests browser ## pictures of every state of the page, in screenshots/index.html
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.browser.screenshots
 
 node_modules/lighthouse: package-lock.json
 	npm ci --no-audit --no-fund --silent

@@ -11,26 +11,33 @@ from flask import Flask
 from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat import cli, demo, doctor_access, logs, look, request_id, security, settings, storage
-from chat.access import Access, Owner, Visitors
-from chat.agents import door, is_demo, load_agents
-from chat.assets import Assets
-from chat.devices import Devices
-from chat.guessing import Guessing
-from chat.introductions import Introductions
-from chat.metrics import Readers
-from chat.pictures import Pictures
-from chat.runs import Elsewhere, Runs
-from chat.secret_key import secret_key
+from chat import storage
+from chat.agents import demo
+from chat.agents.introductions import Introductions
+from chat.agents.offered import door, is_demo, load_agents
+from chat.agents.vault import Vault
+from chat.answers.live import Elsewhere, Runs
+from chat.answers.metrics import Readers
+from chat.files.pictures import Pictures
+from chat.files.uploads import MEGABYTE, Uploads
+from chat.logs import logging as logs
+from chat.logs import request_id
+from chat.owner import commands as cli
+from chat.owner.doctor import access as doctor_access
+from chat.page import look
+from chat.page.assets import Assets
 from chat.services import Services
-from chat.settings import Settings, SettingsError
-from chat.storage.searching import Search
-from chat.streams import PER_ADDRESS, Streams, room
-from chat.uploads import MEGABYTE, Uploads
-from chat.vault import Vault
-from chat.visitor_limits import VisitorLimits, is_off
+from chat.settings import model as settings
+from chat.settings.model import Settings, SettingsError
+from chat.settings.secret_key import secret_key
+from chat.settings.wrong import in_both
+from chat.storage.search import Search
+from chat.visitors.access import Access, Owner, Visitors
+from chat.visitors.devices import Devices
+from chat.visitors.guessing import Guessing
+from chat.visitors.rates import VisitorLimits, is_off
+from chat.visitors.streams import PER_ADDRESS, Streams, room
 from chat.web import (
-    admission,
     chat,
     conversations,
     dates,
@@ -43,12 +50,15 @@ from chat.web import (
     ops,
     pages,
     pictures,
+    security,
     sharing,
     signing_in,
     static,
     visitors,
 )
-from chat.wrong_settings import in_both
+from chat.web import (
+    permissions as admission,
+)
 
 ROOT = Path(__file__).resolve().parent
 LARGEST_BODY = 16 * 1024 * 1024
@@ -126,7 +136,9 @@ def create_app(given: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     static.init_app(app, version())
     ops.init_app(app, (ROOT / "docs" / "openapi.yaml").read_bytes())
-    app.jinja_env.globals.update(moment=dates.moment, number=dates.number, in_language=language.in_language)
+    app.jinja_env.globals.update(
+        moment=dates.moment, number=dates.number, in_language=language.in_language
+    )
     proxied = _behind_proxies(app.wsgi_app, ours.trusted_proxies)
     app.wsgi_app = request_id.numbered(proxied)  # type: ignore[method-assign]
     return app
@@ -150,7 +162,7 @@ def _with_emulator(ours: Settings) -> Settings:
 def _elsewhere(ours: Settings) -> Elsewhere | None:
     if ours.redis_url is None:
         return None
-    from chat.runs_redis import Sharing  # 8 MB that most sites need not have
+    from chat.answers.redis import Sharing  # 8 MB that most sites need not have
 
     return Sharing(ours.redis_url.get_secret_value(), ours.chat_timeout_s)
 
@@ -159,7 +171,8 @@ def _room(ours: Settings) -> int:
     most = room(ours.max_streams, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     if most < ours.max_streams:
         logging.getLogger("chat").warning(
-            "MAX_STREAMS: the system's limit of open files lets in %d (ulimit -n, LimitNOFILE)", most
+            "MAX_STREAMS: the system's limit of open files lets in %d (ulimit -n, LimitNOFILE)",
+            most,
         )
     return most
 

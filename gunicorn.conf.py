@@ -8,27 +8,31 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import gc  # noqa: E402
-import os  # noqa: E402
-import resource  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
+import gc
+import os
+import resource
+import sys
+import time
 from collections.abc import Iterator  # noqa: E402
 from contextlib import contextmanager, suppress  # noqa: E402
 from typing import Any  # noqa: E402
 
-import gevent  # noqa: E402
+import gevent
 from gunicorn import glogging  # noqa: E402
 from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
 
-from chat import demo, logs, settings  # noqa: E402
-from chat.agents import is_demo  # noqa: E402
-from chat.lines import Line  # noqa: E402
-from chat.wrong_settings import in_both  # noqa: E402
+from chat.agents import demo  # noqa: E402
+from chat.agents.offered import is_demo  # noqa: E402
+from chat.logs import logging as logs  # noqa: E402
+from chat.settings import model as settings  # noqa: E402
+from chat.settings.wrong import in_both  # noqa: E402
+from chat.slow_clients import Line  # noqa: E402
 
 try:
     _ours = settings.load()
-    logs.install(_ours.log_format, _ours.log_level, settings.secrets(_ours))  # the app will know some more
+    logs.install(
+        _ours.log_format, _ours.log_level, settings.secrets(_ours)
+    )  # the app will know some more
     if is_demo(_ours) and not _ours.demo_url:
         # Here rather than in a worker: it outlives workers, and ends with this process.
         os.environ["DEMO_URL"], _emulator = demo.start()
@@ -36,7 +40,10 @@ except settings.SettingsError as error:
     sys.exit(in_both(str(error)))
 
 _, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-for _wish in (65536, 10240):  # each live answer takes two or three; macOS allows no more than the second
+for _wish in (
+    65536,
+    10240,
+):  # each live answer takes two or three; macOS allows no more than the second
     with suppress(ValueError, OSError):
         _limit = _wish if _hard == resource.RLIM_INFINITY else min(_wish, _hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (_limit, _hard))
@@ -47,7 +54,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     """Stops politely: no new question is taken, idle connections end at once, answers have GRACE_S, also
     those that nobody reads.
 
-    A request's head has `keepalive` seconds, its body and the answer the time that chat/lines.py gives them.
+    A request's head has `keepalive` seconds, its body and the answer the time that chat/slow_clients.py gives them.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -81,7 +88,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: Any) -> None:
         self._stop_at = time.monotonic() + _ours.grace_s
         if self.booted:
-            services(self).turns.close_the_door()  # gunicorn lets in who comes within the next second
+            services(
+                self
+            ).turns.close_the_door()  # gunicorn lets in who comes within the next second
         super().handle_exit(sig, frame)
         for waiting, patience in list(self._idle.items()):
             gevent.get_hub().loop.run_callback(self._lose_patience, waiting, patience)
@@ -92,7 +101,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
             waiting.throw(patience)
 
     def run(self) -> None:
-        self.cfg.set("graceful_timeout", _ours.grace_s)  # sooner than the master, which would kill us
+        self.cfg.set(
+            "graceful_timeout", _ours.grace_s
+        )  # sooner than the master, which would kill us
         super().run()
         while services(self).runs.live() and time.monotonic() < self._stop_at:
             self.notify()
@@ -133,9 +144,13 @@ logger_class = Logger
 loglevel = _ours.log_level
 workers = 1  # live answers are in the memory of one process
 worker_connections = 8000
-preload_app = True  # wrong settings end the start with one line, and the processes share their memory
+preload_app = (
+    True  # wrong settings end the start with one line, and the processes share their memory
+)
 timeout = 120
-graceful_timeout = _ours.grace_s + 10  # then the master kills; a worker needs a moment to end and save
+graceful_timeout = (
+    _ours.grace_s + 10
+)  # then the master kills; a worker needs a moment to end and save
 keepalive = 15
 proc_name = "zhiye"
 control_socket_disable = True

@@ -62,7 +62,13 @@ def _waiting(site: Site, own_s: float, naive: scenarios.Waiting) -> list[Row]:
     naive_ratio = scenarios.CHATS / max(naive.answered, 1) * naive.seconds / own_s
     naive_healthy = percentile(naive.health_ms, 0.99)
     return [
-        (f"{chats:,} waiting chats answered", f"{ours.answered:,}", f"{chats:,}", ours.answered == chats, ""),
+        (
+            f"{chats:,} waiting chats answered",
+            f"{ours.answered:,}",
+            f"{chats:,}",
+            ours.answered == chats,
+            "",
+        ),
         (
             "… within, of the platform's own time",
             f"{ratio:.2f} ×",
@@ -124,9 +130,20 @@ def _installed() -> list[Row]:
     """The size of requirements.txt in a fresh environment, as du counts it."""
     with tempfile.TemporaryDirectory() as name:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", name], check=True)
-        pip = [sys.executable, "-m", "pip", "--python", f"{name}/bin/python", "install", "-q", "--no-compile"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            f"{name}/bin/python",
+            "install",
+            "-q",
+            "--no-compile",
+        ]
         subprocess.run([*pip, "-r", str(ROOT / "requirements.txt")], check=True)
-        sizes = subprocess.run(["du", "-sm", *Path(name).glob("lib/*/site-packages")], capture_output=True)
+        sizes = subprocess.run(
+            ["du", "-sm", *Path(name).glob("lib/*/site-packages")], capture_output=True
+        )
         size = int(sizes.stdout.split()[0])
     return [("packages of requirements.txt", f"{size} MB", "< 180 MB", size < 180, "")]
 

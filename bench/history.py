@@ -6,9 +6,9 @@ from collections.abc import Callable
 from statistics import median
 
 from chat import storage
-from chat.settings import Settings
-from chat.storage.searching import Search
-from tests.filling import fill
+from chat.settings.model import Settings
+from chat.storage.search import Search
+from tests.kit.filling import fill
 
 CONVERSATIONS, ANSWERS, ROUNDS = 10_000, 3, 7
 TYPED = ("天气", "天", "旅行 微积分", "python", "p", "没有的词语")
@@ -24,7 +24,8 @@ def main() -> None:
         print(f"index of {CONVERSATIONS * ANSWERS:,} answers   {built_s:.1f} s, {rate:,.0f}/s")
         for typed in TYPED:
             times = sorted(
-                _seconds(lambda typed=typed: search.find("alice", typed)) * 1000 for _ in range(ROUNDS)
+                _seconds(lambda typed=typed: search.find("alice", typed)) * 1000
+                for _ in range(ROUNDS)
             )
             verdict = "ok" if median(times) < 100 else "over 100 ms"
             print(

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.browsing import CHROMIUM
-from tests.site import ROOT, Site, Visitor
+from tests.kit.browsing import CHROMIUM
+from tests.kit.site import ROOT, Site, Visitor
 
 COMMAND = ROOT / "node_modules/lighthouse/cli/index.js"
 PRESETS: dict[str, list[str]] = {"phone": [], "desk": ["--preset=desktop"]}
@@ -55,7 +55,9 @@ def median(url: str, cookie: str, options: list[str]) -> dict[str, Any]:
 def scores(found: dict[str, Any]) -> dict[str, int]:
     """Points in each category, of a hundred."""
     if "runtimeError" in found:
-        raise SystemExit(f"Lighthouse could not look at the page: {found['runtimeError']['message']}")
+        raise SystemExit(
+            f"Lighthouse could not look at the page: {found['runtimeError']['message']}"
+        )
     return {name: round(100 * (found["categories"][name]["score"] or 0)) for name in CATEGORIES}
 
 
@@ -76,7 +78,8 @@ def costs(found: dict[str, Any]) -> list[str]:
 def _places(audit: dict[str, Any]) -> list[str]:
     items = audit.get("details", {}).get("items", [])
     return [
-        json.dumps(one.get("node", {}).get("snippet") or one, ensure_ascii=False)[:200] for one in items[:4]
+        json.dumps(one.get("node", {}).get("snippet") or one, ensure_ascii=False)[:200]
+        for one in items[:4]
     ]
 
 
@@ -91,12 +94,16 @@ def main() -> int:
             visitor = Visitor(site.start().url)
             path = conversation(visitor)
             cookie = "; ".join(f"{one.name}={one.value}" for one in visitor.session.cookies)
-            found = {name: median(site.url + path, cookie, options) for name, options in PRESETS.items()}
+            found = {
+                name: median(site.url + path, cookie, options) for name, options in PRESETS.items()
+            }
         finally:
             site.end()
     print("      " + "".join(f"{name:>16}" for name in CATEGORIES))
     for name, one in found.items():
-        speed = one["environment"]["benchmarkIndex"]  # half of what it was: somebody else is at work here
+        speed = one["environment"][
+            "benchmarkIndex"
+        ]  # half of what it was: somebody else is at work here
         points = "".join(f"{score:>16}" for score in scores(one).values())
         print(f"{name:6}{points}    this machine's speed: {speed:.0f}")
     for name, one in found.items():

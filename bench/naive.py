@@ -28,5 +28,7 @@ def chat() -> Response:
         if found["status"] == "completed":
             break
         time.sleep(1)
-    messages = requests.get(f"{BASE}/v3/chat/message/list", params=ids, headers=HEADERS).json()["data"]
+    messages = requests.get(f"{BASE}/v3/chat/message/list", params=ids, headers=HEADERS).json()[
+        "data"
+    ]
     return jsonify(replies=[messages[0]["content"]])

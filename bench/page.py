@@ -12,13 +12,13 @@ from statistics import median
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from chat import storage
-from chat.access import COOKIE, Visitors
-from chat.settings import Settings
+from chat.settings.model import Settings
+from chat.visitors.access import COOKIE, Visitors
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
-from tests.browsing import CHROMIUM, DESK, PHONE
-from tests.filling import fill
-from tests.site import Site
+from tests.kit.browsing import CHROMIUM, DESK, PHONE
+from tests.kit.filling import fill
+from tests.kit.site import Site
 
 KEY = "a key for a bench only"
 EXCHANGES = (5, 500)  # ten messages, a thousand
@@ -35,7 +35,9 @@ def main() -> int:
         sync_playwright() as playwright,
     ):
         site = Site(Path(folder), {"DEMO_URL": url, "SECRET_KEY": KEY}).start()
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         try:
             return _long_history(browser, site) + _long_answer(browser, site)
         finally:
@@ -86,7 +88,8 @@ def _long_answer(browser: Browser, site: Site) -> int:
     exchange = page.locator(".exchange")
     exchange.and_(page.locator("[data-state=done]")).wait_for(timeout=240_000)
     page.wait_for_function(  # the last of it is drawn frame by frame
-        "([least]) => document.querySelector('.words').textContent.length > least", arg=[LARGE_CHARS]
+        "([least]) => document.querySelector('.words').textContent.length > least",
+        arg=[LARGE_CHARS],
     )
     seconds = time.monotonic() - began
     gaps = sorted(page.evaluate("window.gaps"))

@@ -94,9 +94,14 @@ class Connection(asyncio.Protocol):
         texts: list[str] = []
         for number in range(0, events, 1 if rate else BATCH):
             await self._pause(began + number / rate if rate else None)
-            fresh = [f"[{time.monotonic_ns()}] " for _ in range(min(1 if rate else BATCH, events - number))]
+            fresh = [
+                f"[{time.monotonic_ns()}] "
+                for _ in range(min(1 if rate else BATCH, events - number))
+            ]
             deltas = [f'{begin}"content": "{text}{end}' for text in fresh]
-            self._transport.write(b"".join(_event("conversation.message.delta", one) for one in deltas))
+            self._transport.write(
+                b"".join(_event("conversation.message.delta", one) for one in deltas)
+            )
             texts += fresh
         done = json.dumps({**answer, "content": "".join(texts)}, ensure_ascii=False)
         completed = json.dumps({**_chat(chat, conversation), "status": "completed"})
@@ -154,7 +159,9 @@ def _message(chat: str, conversation: str, kind: str, text: str) -> dict[str, st
 
 
 async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port, backlog=4096)
+    server = await asyncio.get_running_loop().create_server(
+        Connection, "127.0.0.1", port, backlog=4096
+    )
     print("ready", flush=True)
     await server.serve_forever()
 

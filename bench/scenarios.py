@@ -53,7 +53,9 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
     await asyncio.sleep(0.5)
     began = time.monotonic()
     asked = [
-        asyncio.ensure_future(_later(number / chats * CHATS_COME_S, clients.ask(site.port, f"work={WORK_S}")))
+        asyncio.ensure_future(
+            _later(number / chats * CHATS_COME_S, clients.ask(site.port, f"work={WORK_S}"))
+        )
         for number in range(chats)
     ]
     done, late = await asyncio.wait(asked, timeout=within)
@@ -75,7 +77,9 @@ async def streaming(port: int) -> tuple[list[Heard], list[float]]:
     question = f"events={RATE * STREAM_S} rate={RATE}"
     chance = random.Random(STREAMS)
     begins = [chance.uniform(0, STREAMS_COME_S) for _ in range(STREAMS)]
-    heard = await asyncio.gather(*(_later(begin, clients.follow(port, question)) for begin in begins))
+    heard = await asyncio.gather(
+        *(_later(begin, clients.follow(port, question)) for begin in begins)
+    )
     calm = [
         lag
         for begin, one in zip(begins, heard, strict=True)

@@ -32,7 +32,9 @@ class Site:
 
     def memory_mb(self) -> float:
         """The proportional set size of the master and its workers together."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        children = (
+            Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        )
         return sum(_pss_kb(pid) for pid in (str(self.process.pid), *children)) / 1024
 
     def stored(self) -> list[tuple[str, int]]:
@@ -46,7 +48,9 @@ def platform() -> Iterator[str]:
     """The platform: its address."""
     port = free_port()
     command = [sys.executable, "-m", "bench.platform", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, preexec_fn=_on(OTHER_CORE))
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, preexec_fn=_on(OTHER_CORE)
+    )
     assert process.stdout is not None
     process.stdout.readline()
     try:
@@ -67,7 +71,9 @@ def site(platform_address: str) -> Iterator[Site]:
 @contextmanager
 def naive(platform_address: str) -> Iterator[Site]:
     """The naive page under two sync workers, free to use the same core."""
-    with _served(["--workers", "2", "--timeout", "120", "bench.naive:app"], platform_address, {}) as served:
+    with _served(
+        ["--workers", "2", "--timeout", "120", "bench.naive:app"], platform_address, {}
+    ) as served:
         yield served
 
 

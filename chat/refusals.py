@@ -8,7 +8,11 @@ class Refusal(Exception):
     """
 
     def __init__(
-        self, code: str, detail: str = "", retry_after: float | None = None, status: int | None = None
+        self,
+        code: str,
+        detail: str = "",
+        retry_after: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
         self.code = code

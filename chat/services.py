@@ -6,25 +6,25 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
-from chat.access import Access, Owner, Visitors
-from chat.agents import Agents
-from chat.assets import Assets
-from chat.devices import Devices
-from chat.health import Health
-from chat.introductions import Introductions
-from chat.keeper import Keeper
-from chat.look import Look
-from chat.metrics import Metrics, Readers
-from chat.pictures import Pictures
-from chat.runs import Runs
-from chat.saver import Saver
-from chat.settings import Settings
+from chat.agents.health import Health
+from chat.agents.introductions import Introductions
+from chat.agents.offered import Agents
+from chat.answers.housekeeping import Keeper
+from chat.answers.live import Runs
+from chat.answers.metrics import Metrics, Readers
+from chat.answers.saving import Saver
+from chat.answers.turns import Turns
+from chat.files.pictures import Pictures
+from chat.files.uploads import Uploads
+from chat.page.assets import Assets
+from chat.page.look import Look
+from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.searching import Search
-from chat.streams import Streams
-from chat.turns import Turns
-from chat.uploads import Uploads
-from chat.visitor_limits import VisitorLimits
+from chat.storage.search import Search
+from chat.visitors.access import Access, Owner, Visitors
+from chat.visitors.devices import Devices
+from chat.visitors.rates import VisitorLimits
+from chat.visitors.streams import Streams
 
 
 @dataclass
@@ -69,7 +69,9 @@ class Services:
         with self._lock:
             if self._process == os.getpid():
                 return
-            self.storage.engine.dispose(close=False)  # connections from before a fork are the parent's
+            self.storage.engine.dispose(
+                close=False
+            )  # connections from before a fork are the parent's
             worker = secrets.token_hex(8)
             saver = Saver(self.storage)
             self._turns = Turns(

@@ -7,10 +7,15 @@ from flask import Blueprint, Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from emulator import control, coze, huawei, qingyan, wenxin, yuanqi
+from emulator import control
+from emulator.coze import api as coze
 from emulator.faults import mistyped
+from emulator.huawei import api as huawei
+from emulator.qingyan import api as qingyan
 from emulator.settings import EmulatorSettings
 from emulator.state import State
+from emulator.wenxin import api as wenxin
+from emulator.yuanqi import api as yuanqi
 
 __all__ = ["EmulatorSettings", "create_emulator"]
 

@@ -37,9 +37,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0: a free one, printed when ready")
     parser.add_argument("--fd", type=int, help="serve this inherited socket, which already listens")
-    parser.add_argument("--certificate", metavar="PEM", help="serve TLS with this certificate chain")
-    parser.add_argument("--key", metavar="PEM", help="its private key, if it is in a file of its own")
-    parser.add_argument("--pace", type=float, metavar="S", help="seconds over which an answer is streamed")
+    parser.add_argument(
+        "--certificate", metavar="PEM", help="serve TLS with this certificate chain"
+    )
+    parser.add_argument(
+        "--key", metavar="PEM", help="its private key, if it is in a file of its own"
+    )
+    parser.add_argument(
+        "--pace", type=float, metavar="S", help="seconds over which an answer is streamed"
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
     parser.add_argument("--verbose", action="store_true", help="log each request")
     return parser.parse_args()
@@ -54,7 +60,9 @@ def _tls(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 4096):  # not sys.stdin: a thread that reads it is fatal to an interpreter that ends
+    while os.read(
+        0, 4096
+    ):  # not sys.stdin: a thread that reads it is fatal to an interpreter that ends
         pass
     os._exit(0)
 

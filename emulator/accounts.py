@@ -55,7 +55,9 @@ class CozeBot:
     workspace: str = "main"
     description: str = "内置模拟器里的智能体，会把你的问题说一遍。"
     prologue: str = "你好{{user_name}}，我是模拟器里的智能体。写点什么，我会重复一遍。"
-    suggestions: tuple[str, ...] = field(default=("你能做什么？", "请用 !markdown 展示排版", "!recall"))
+    suggestions: tuple[str, ...] = field(
+        default=("你能做什么？", "请用 !markdown 展示排版", "!recall")
+    )
 
 
 COZE_TOKENS = {
@@ -116,7 +118,9 @@ class WenxinAgent:
 
 WENXIN_AGENTS = {
     "EmuAgentAAAAAAAAAAAAAAAAAAAAAA01": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB01"),
-    "EmuAgentAAAAAAAAAAAAAAAAAAAAAA02": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB02", is_online=False),
+    "EmuAgentAAAAAAAAAAAAAAAAAAAAAA02": WenxinAgent(
+        "EmuSecretBBBBBBBBBBBBBBBBBBBBB02", is_online=False
+    ),
     "EmuAgentAAAAAAAAAAAAAAAAAAAAAA03": WenxinAgent("EmuSecretBBBBBBBBBBBBBBBBBBBBB03"),
 }
 

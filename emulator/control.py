@@ -77,7 +77,9 @@ def watch(app: Flask, platform_of: Callable[[str], str]) -> None:
     def open_entry() -> None:
         query = request.args.to_dict()
         platform = (request.blueprint or platform_of(request.path)).split(".")[0]
-        g.journal_entry = here().journal.open(request.method, request.path, query, platform, _body())
+        g.journal_entry = here().journal.open(
+            request.method, request.path, query, platform, _body()
+        )
 
     def close_entry(response: Response) -> Response:
         g.journal_entry.status = response.status_code

@@ -14,7 +14,9 @@ from emulator.words import Words, read
 PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0} 网关错误</h1></body></html>\n"
 
 
-def ordered(words: Words, error_body: Callable[[int], dict[str, Any]]) -> ResponseReturnValue | None:
+def ordered(
+    words: Words, error_body: Callable[[int], dict[str, Any]]
+) -> ResponseReturnValue | None:
     """Obeys !http !html !nothing !garbage !redirect !leaky; `error_body` is its JSON for a status."""
     if words.has("http"):
         status = int(words.number("http", 500))
@@ -29,7 +31,9 @@ def ordered(words: Words, error_body: Callable[[int], dict[str, Any]]) -> Respon
     if words.has("garbage"):
         return Response('{"code":0,"msg":"","data":{"id":"74800', 200, mimetype="application/json")
     if words.has("leaky"):
-        carried = " ".join((request.headers.get("Authorization", "").split(" ")[-1], *request.args.values()))
+        carried = " ".join(
+            (request.headers.get("Authorization", "").split(" ")[-1], *request.args.values())
+        )
         return jsonify(_with(error_body(500), f" for {carried}")), 500
     if words.has("redirect"):
         return redirect(f"{_another_host()}{OWN}/elsewhere")

@@ -45,10 +45,19 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._violations: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
-    def open(self, method: str, path: str, query: dict[str, str], platform: str, body: Any) -> Entry:
+    def open(
+        self, method: str, path: str, query: dict[str, str], platform: str, body: Any
+    ) -> Entry:
         at = round(time.monotonic() - self._started, 4)
         entry = Entry(
-            next(self._numbers), at, time.time(), method, path, scrubbed(query), platform, scrubbed(body)
+            next(self._numbers),
+            at,
+            time.time(),
+            method,
+            path,
+            scrubbed(query),
+            platform,
+            scrubbed(body),
         )
         with self._lock:
             self._entries.append(entry)

@@ -36,7 +36,9 @@ PLAIN_ZH = "你说：{question}\n\n这是第 {number} 个问题。"
 PLAIN_EN = "You said: {question}\n\nThis is question {number} — 这是第 {number} 个问题。"
 
 THOUGHT_ZH = "用户发来了一个问题。我是模拟器，所以先想一想，再把问题重复一遍。"
-THOUGHT_EN = "The user has asked something. I am an emulator — 所以 I think a little and then echo it."
+THOUGHT_EN = (
+    "The user has asked something. I am an emulator — 所以 I think a little and then echo it."
+)
 
 SUGGESTIONS_ZH = ("能举个例子吗？", "请说得更简单些", "接下来该怎么做？")
 SUGGESTIONS_EN = ("Can you give an example?", "Please put it more simply", "What should I do next?")

@@ -48,7 +48,9 @@ class Handler(WSGIRequestHandler):
             return bytes(environ["wsgi.input"].read())
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _start_response(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: object = None
+    ) -> Any:
         self._status, self._headers = int(status.split()[0]), headers
         return self._send
 
@@ -89,7 +91,9 @@ class Handler(WSGIRequestHandler):
 class Server(ThreadedWSGIServer):
     """One thread a connection; the TLS handshake is made there too, so that nobody holds up the others."""
 
-    def __init__(self, host: str, port: int, app: Flask, fd: int | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, host: str, port: int, app: Flask, fd: int | None, tls: ssl.SSLContext | None
+    ) -> None:
         super().__init__(host, port, app, Handler, fd=fd)
         self.socket.listen(_BACKLOG)
         self.is_verbose = False

@@ -11,11 +11,15 @@ class EmulatorSettings:
     pieces: int = 40  # in so many pieces
     silence_s: float = 3600.0  # how long !silent and other endless waits last
     poll_interval_s: float = 1.0  # polling one chat faster than this is recorded as a violation
-    aliases: dict[str, str] = field(default_factory=dict)  # other credentials for those of accounts.py
+    aliases: dict[str, str] = field(
+        default_factory=dict
+    )  # other credentials for those of accounts.py
 
     coze_work_s: float = 2.2  # a polled chat is in_progress so long
     coze_qps: float = 20.0  # chat, retrieve and list together, per account; 0: no limit
-    coze_rate_limit: str = "429"  # how the refusal looks: "429" (code 4013), "4008" or "710005002" (HTTP 200)
+    coze_rate_limit: str = (
+        "429"  # how the refusal looks: "429" (code 4013), "4008" or "710005002" (HTTP 200)
+    )
     coze_free_calls: int = 0  # after so many calls every Coze API answers 4028; 0: never
     coze_scope_status: int = 403  # HTTP status of a missing scope outside /v3/chat
     coze_bad_body_status: int = 200  # HTTP status of code 4000
@@ -28,12 +32,16 @@ class EmulatorSettings:
     coze_pascal_onboarding: bool = False
     coze_upload_limit: int = 512 * 1024 * 1024
     coze_consent: str = "page"  # "page" asks the person; "allow" and "deny" answer at once
-    coze_jwt_public_key: str = ""  # PEM of the demo service app's public key; empty: JWTs are refused
+    coze_jwt_public_key: str = (
+        ""  # PEM of the demo service app's public key; empty: JWTs are refused
+    )
 
     qingyan_concurrency: int = 10  # calls of one developer at once, uploads included; 0: no limit
     qingyan_daily: int = 5000  # questions a day; 0: no limit
     qingyan_token_life_s: int = 864_000
-    qingyan_token_refusal: str = "401"  # a bad token is refused with "401" or with "10018" (HTTP 403)
+    qingyan_token_refusal: str = (
+        "401"  # a bad token is refused with "401" or with "10018" (HTTP 403)
+    )
     qingyan_key_state: str = "active"  # later "disabled" (10004) or "deleted" (10003)
     qingyan_array_content: bool = True  # in stream_sync, as recorded; the document says an object
     qingyan_data_space: bool = True  # "data: {" or "data:{"
@@ -43,23 +51,33 @@ class EmulatorSettings:
     wenxin_daily: int = 500  # questions a day to one agent; 0: no limit
     wenxin_rate: float = 0.0  # questions a second to one agent; 0: no limit
     wenxin_token_status: int = 401  # HTTP status of a refused client
-    wenxin_soft: bool = False  # unknown threads begin anew, another `source` is answered with nothing
+    wenxin_soft: bool = (
+        False  # unknown threads begin anew, another `source` is answered with nothing
+    )
     wenxin_errors_as_events: bool = False  # refusals of the stream come as an event
     wenxin_data_space: bool = False  # "data:{" or "data: {"
-    wenxin_object_content: bool = False  # getAnswer's data is an object and markdown, not a string and txt
+    wenxin_object_content: bool = (
+        False  # getAnswer's data is an object and markdown, not a string and txt
+    )
     wenxin_escaped_json: bool = False
 
-    yuanqi_x_source: bool = False  # refuse what lacks X-Source: openapi, as the older host's documents demand
+    yuanqi_x_source: bool = (
+        False  # refuse what lacks X-Source: openapi, as the older host's documents demand
+    )
     yuanqi_tokens: int = 100_000_000  # the tokens an account may use; every answer uses some
 
     huawei_framing: str = "sse_nospace"  # or "sse_space", "ndjson", "sse_done"
     huawei_content_type: str = ""  # of an answer, whatever its framing; empty: the usual one
-    huawei_types: str = "tool_start tool_end message tool workflow knowledge"  # the names of types, in order
+    huawei_types: str = (
+        "tool_start tool_end message tool workflow knowledge"  # the names of types, in order
+    )
     huawei_empty: str = "empty"  # what has no value is "empty" ({}), "null" or "missing"
     huawei_ids: str = "blank"  # ids the caller did not send: "blank" or "generated"
     huawei_auth: str = "gateway"  # who refuses a key: the "gateway" (401) or the "app" (200)
     huawei_rounds: int = 5  # so many rounds of a conversation are remembered
-    huawei_empty_memory_counts: bool = False  # `memory: []` switches the conversation's own memory off
+    huawei_empty_memory_counts: bool = (
+        False  # `memory: []` switches the conversation's own memory off
+    )
     huawei_sensitive_word: str = "模拟敏感词"
 
     def change(self, values: dict[str, object]) -> None:

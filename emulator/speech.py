@@ -49,9 +49,13 @@ def _said(question: str, words: Words, earlier: Sequence[str], chinese: bool) ->
         return _filled(int(words.number("huge", 2_000_000)))
     number = len(earlier) + 1
     if words.found:
-        return (samples.PLAIN_ZH if chinese else samples.PLAIN_EN).format(question=question, number=number)
+        return (samples.PLAIN_ZH if chinese else samples.PLAIN_EN).format(
+            question=question, number=number
+        )
     quoted = "\n".join(f"> {line}" for line in question.splitlines() or [""])
-    return (samples.FRIENDLY_ZH if chinese else samples.FRIENDLY_EN).format(quoted=quoted, number=number)
+    return (samples.FRIENDLY_ZH if chinese else samples.FRIENDLY_EN).format(
+        quoted=quoted, number=number
+    )
 
 
 def _filled(size: int) -> str:

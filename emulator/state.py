@@ -51,7 +51,11 @@ def entry() -> Entry:
 
 def known_as(credential: Any) -> Any:
     """The demo credential that this one stands for, if it is an alias; else itself."""
-    return here().settings.aliases.get(credential, credential) if isinstance(credential, str) else credential
+    return (
+        here().settings.aliases.get(credential, credential)
+        if isinstance(credential, str)
+        else credential
+    )
 
 
 def note(**ids: Any) -> None:

@@ -67,7 +67,9 @@ def told(
 
 def framed(steps: Iterable[Step], words: Words, *, is_sse: bool = True) -> Iterator[Step]:
     """The same steps in the framing that !crlf, !space, !comment, !chop and !burst ask for."""
-    reshaped = (_reshaped(step, words, is_sse) if isinstance(step, bytes) else step for step in steps)
+    reshaped = (
+        _reshaped(step, words, is_sse) if isinstance(step, bytes) else step for step in steps
+    )
     if words.has("chop"):
         return _chopped(reshaped)
     return _gathered(reshaped) if words.has("burst") else iter(reshaped)

@@ -39,7 +39,8 @@ from dataclasses import dataclass
 
 # "wow!great" holds no word, "你好!cut" does; the 3 of "!slow 3rd" is no number.
 _WORD = re.compile(
-    r"(?<![A-Za-z0-9!])!([a-z][a-z0-9_-]*)((?:\s+-?[0-9]+(?:\.[0-9]+)?(?![\w.]))*)", re.IGNORECASE | re.ASCII
+    r"(?<![A-Za-z0-9!])!([a-z][a-z0-9_-]*)((?:\s+-?[0-9]+(?:\.[0-9]+)?(?![\w.]))*)",
+    re.IGNORECASE | re.ASCII,
 )
 
 

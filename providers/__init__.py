@@ -62,7 +62,7 @@ PLATFORMS: dict[str, Row] = {
     "coze": Row(
         "扣子",
         "Coze",
-        "providers.coze",
+        "providers.coze.provider",
         account=("api_base", "api_token", "jwt_app_id", "oauth_client_id"),
         limits=Limits(qps=20),
         files=tuple(
@@ -83,7 +83,7 @@ PLATFORMS: dict[str, Row] = {
     "qingyan": Row(
         "智谱清言",
         "Qingyan",
-        "providers.qingyan",
+        "providers.qingyan.provider",
         account=("api_base", "api_key"),
         limits=Limits(concurrency=2, daily=500),
         branches=False,
@@ -96,7 +96,7 @@ PLATFORMS: dict[str, Row] = {
     "wenxin": Row(
         "文心智能体",
         "Wenxin",
-        "providers.wenxin",
+        "providers.wenxin.provider",
         account=("api_base", "app_id"),
         limits=Limits(daily=500),
         branches=False,
@@ -104,7 +104,7 @@ PLATFORMS: dict[str, Row] = {
     "yuanqi": Row(
         "腾讯元器",
         "Yuanqi",
-        "providers.yuanqi",
+        "providers.yuanqi.provider",
         account=("api_token",),
         limits=Limits(concurrency=10),
         remembers=False,
@@ -116,7 +116,7 @@ PLATFORMS: dict[str, Row] = {
     "huawei": Row(
         "华为云 AI 原生应用引擎",
         "Huawei Cloud",
-        "providers.huawei",
+        "providers.huawei.provider",
         account=("api_key",),
     ),
 }

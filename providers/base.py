@@ -110,7 +110,17 @@ class Done:
 
 
 Event = (
-    Accepted | Delta | Rewrite | Thought | ToolStep | Media | Citation | Suggestion | Usage | Status | Done
+    Accepted
+    | Delta
+    | Rewrite
+    | Thought
+    | ToolStep
+    | Media
+    | Citation
+    | Suggestion
+    | Usage
+    | Status
+    | Done
 )
 
 

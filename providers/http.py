@@ -21,6 +21,7 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from providers.base import Stop, Stopped
+from providers.connections import Adapter, Network, Wire
 from providers.errors import (
     AuthRejected,
     NotConfigured,
@@ -30,9 +31,17 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
-from providers.wire import Adapter, Network, Wire
 
-__all__ = ["STATUS", "Http", "Network", "Response", "no_secret", "parse_json", "refusal", "retry_after"]
+__all__ = [
+    "STATUS",
+    "Http",
+    "Network",
+    "Response",
+    "no_secret",
+    "parse_json",
+    "refusal",
+    "retry_after",
+]
 
 CONNECT_S = 10.0
 READS = 64  # at once; a crowd of polls in one breath would hold up everybody else in the process
@@ -137,7 +146,9 @@ class Http:
     `learn` is told each token that a platform grants, so that logs can leave it out.
     """
 
-    def __init__(self, provider: str, network: Network, learn: Callable[[str], object] = no_secret) -> None:
+    def __init__(
+        self, provider: str, network: Network, learn: Callable[[str], object] = no_secret
+    ) -> None:
         self.provider = provider
         self.learn = learn
         self._adapter = Adapter(network)

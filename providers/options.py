@@ -18,7 +18,9 @@ def _base_address(value: str) -> str:
 def _token(value: SecretStr) -> SecretStr:
     """The token itself, also out of a copied header or with the quotes of an example around it."""
     copied = value.get_secret_value().strip(QUOTES)
-    secret = re.sub(r"^(authorization:)?\s*bearer\s+", "", copied, flags=re.IGNORECASE).strip(QUOTES)
+    secret = re.sub(r"^(authorization:)?\s*bearer\s+", "", copied, flags=re.IGNORECASE).strip(
+        QUOTES
+    )
     if not secret or not secret.isascii() or any(char.isspace() for char in secret):
         raise ValueError("a token is one word of letters, digits and signs: copy it again")
     return SecretStr(secret)
@@ -37,5 +39,9 @@ class AgentOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     qps: float | None = Field(None, ge=0, description="Calls a second that the account may make")
-    concurrency: int | None = Field(None, ge=0, description="Answers that the account may get at once")
-    daily: int | None = Field(None, ge=0, description="Questions that the account may be asked in a day")
+    concurrency: int | None = Field(
+        None, ge=0, description="Answers that the account may get at once"
+    )
+    daily: int | None = Field(
+        None, ge=0, description="Questions that the account may be asked in a day"
+    )

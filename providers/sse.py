@@ -50,7 +50,9 @@ def parse(pieces: Iterable[bytes], limit: int = LIMIT) -> Iterator[ServerEvent]:
         for line in batch:
             if not line:
                 if data:
-                    yield ServerEvent(name or "message", data[0] if len(data) == 1 else "\n".join(data))
+                    yield ServerEvent(
+                        name or "message", data[0] if len(data) == 1 else "\n".join(data)
+                    )
                     data, size = [], 0
                 name = ""
                 continue

@@ -135,7 +135,10 @@ def shared(http: Http, account: Hashable, fetch: Callable[[], Token]) -> Tokens:
     A platform that ends the old token when it gives a new one would otherwise set them against each other.
     """
     with _sharing:
-        key = (id(http), account)  # its door stays, and so does its id, for as long as `fetch` holds it
+        key = (
+            id(http),
+            account,
+        )  # its door stays, and so does its id, for as long as `fetch` holds it
         found = _shared.get(key)
         if found is None:
             found = _shared[key] = Tokens(fetch, http.provider)

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
-from tests.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
-from tests.site import Site, Visitor
+from tests.kit.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
+from tests.kit.site import Site, Visitor
 
 
 def _stay_on_this_machine(event: str, args: tuple[Any, ...]) -> None:
@@ -41,7 +41,9 @@ def _is_loopback(name: str) -> bool:
 
 
 sys.addaudithook(_stay_on_this_machine)
-hypothesis.settings.register_profile("patient", deadline=None)  # tests that run beside others wait for them
+hypothesis.settings.register_profile(
+    "patient", deadline=None
+)  # tests that run beside others wait for them
 hypothesis.settings.load_profile("patient")
 
 
@@ -85,7 +87,9 @@ def emulator() -> Iterator[Emulator]:
 def start_emulator() -> Iterator[Callable[..., Emulator]]:
     """For a test that needs its own switches, or an empty journal: `start_emulator(coze_qps=2)`."""
     with ExitStack() as stack:
-        yield lambda **switches: Emulator(stack.enter_context(serve(create_emulator(quick(**switches)))))
+        yield lambda **switches: Emulator(
+            stack.enter_context(serve(create_emulator(quick(**switches))))
+        )
 
 
 @contextmanager
@@ -161,7 +165,11 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1",
+            ],
         )
         yield browser
         browser.close()

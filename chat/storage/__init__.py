@@ -24,12 +24,12 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload, sessionmaker
 
 from chat.refusals import Refusal
-from chat.settings import Settings, SettingsError
+from chat.settings.model import Settings, SettingsError
 from chat.storage.conversations import Conversations, owned
+from chat.storage.deletion import Forgetting
 from chat.storage.disk import Disk
-from chat.storage.forgetting import Forgetting
 from chat.storage.models import RUNNING, Answer, Base, Conversation, Worker, new_id, now
-from chat.storage.reaching import guard, open_engine
+from chat.storage.sqlite import guard, open_engine
 
 HISTORY = 60
 HISTORY_CHARS = 60_000  # so much of what was said goes along with a question
@@ -53,7 +53,9 @@ _LATEST_THREAD = (
     .order_by(_ANSWERS.c.id.desc())
     .limit(1)
 )
-_ONE = select(_ANSWERS.c.id, _ANSWERS.c.parent).where(_IN_CONVERSATION, _ANSWERS.c.id == bindparam("answer"))
+_ONE = select(_ANSWERS.c.id, _ANSWERS.c.parent).where(
+    _IN_CONVERSATION, _ANSWERS.c.id == bindparam("answer")
+)
 _BRANCH = text(
     "WITH RECURSIVE branch(id, depth) AS (SELECT :leaf, 1 UNION ALL "
     "SELECT answers.parent, depth + 1 FROM answers JOIN branch ON answers.id = branch.id "
@@ -68,7 +70,9 @@ _SPEND = text(
     "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1 WHERE days.asked < :limit "
     "RETURNING asked"
 )
-_GIVE_BACK = text("UPDATE days SET asked = asked - 1 WHERE account = :account AND day = :day AND asked > 0")
+_GIVE_BACK = text(
+    "UPDATE days SET asked = asked - 1 WHERE account = :account AND day = :day AND asked > 0"
+)
 _KEEP_RUNNING = _KEEP.where(_ANSWERS.c.state == RUNNING)
 
 
@@ -124,7 +128,11 @@ class Storage:
         """An answer with its conversation. Raises Refusal not_found as `conversation_of`."""
         with self._sessions() as db:
             answer = db.get(Answer, answer_id, options=[joinedload(Answer.conversation)])
-            if answer is None or answer.conversation.visitor != visitor or answer.conversation.deleted_at:
+            if (
+                answer is None
+                or answer.conversation.visitor != visitor
+                or answer.conversation.deleted_at
+            ):
                 raise Refusal("not_found", "an answer")
             return answer
 
@@ -136,7 +144,9 @@ class Storage:
 
     def is_answering(self, conversation_id: str) -> bool:
         """Whether a question of the conversation is being answered."""
-        running = select(Answer.id).where(Answer.conversation_id == conversation_id, Answer.state == RUNNING)
+        running = select(Answer.id).where(
+            Answer.conversation_id == conversation_id, Answer.state == RUNNING
+        )
         with self._sessions() as db:
             return db.scalar(running) is not None
 
@@ -176,7 +186,9 @@ class Storage:
                     },
                 )
         except IntegrityError as error:
-            raise Refusal("busy", f"conversation {stored.conversation_id}", retry_after=3) from error
+            raise Refusal(
+                "busy", f"conversation {stored.conversation_id}", retry_after=3
+            ) from error
         return stored
 
     def note_accepted(
@@ -241,7 +253,9 @@ class Storage:
         with self._sessions.begin() as db:
             taken = db.execute(
                 update(Answer)
-                .where(Answer.id == answer.id, Answer.state == RUNNING, Answer.worker == answer.worker)
+                .where(
+                    Answer.id == answer.id, Answer.state == RUNNING, Answer.worker == answer.worker
+                )
                 .values(worker=worker)
                 .returning(Answer.id)
             ).all()
@@ -255,7 +269,9 @@ def connect(settings: Settings) -> Storage:
     try:
         url = make_url(settings.database_url)
     except ArgumentError as error:
-        raise SettingsError(f"DATABASE_URL: {error}. Unset it to use SQLite in instance/.") from None
+        raise SettingsError(
+            f"DATABASE_URL: {error}. Unset it to use SQLite in instance/."
+        ) from None
     if url.get_backend_name() != "sqlite" or not url.database:
         raise SettingsError(
             "DATABASE_URL: only sqlite:///path is supported. Unset it to use instance/chat.db."
@@ -265,7 +281,9 @@ def connect(settings: Settings) -> Storage:
     except OSError as error:
         raise SettingsError(f"DATABASE_URL: {error}. Name a folder that can be written.") from None
     engine = open_engine(url)
-    from chat.storage import migrations  # alembic is large: it is imported only when there is work for it
+    from chat.storage import (
+        migrations,  # alembic is large: it is imported only when there is work for it
+    )
 
     migrations.bring_up_to_date(engine, Path(url.database))
     engine.dispose()  # SQLite's connections must not be carried into a worker

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from chat.settings import SettingsError
+from chat.settings.model import SettingsError
 from chat.storage.migrations import NEWEST, bring_up_to_date
 from chat.storage.models import Worker, now
-from chat.storage.reaching import open_engine
+from chat.storage.sqlite import open_engine
 from chat.storage.workers import has_ended, is_heard
 
 TABLES = {"alembic_version", "conversations", "answers", "workers"}
@@ -23,7 +23,7 @@ BESIDE = ("-wal", "-shm", "-journal")
 
 
 class BackupError(Exception):
-    """Nothing was changed. `kind` names a sentence for the owner (chat/cli_words.py), `facts` fill it."""
+    """Nothing was changed. `kind` names a sentence for the owner (chat/owner/words.py), `facts` fill it."""
 
     def __init__(self, kind: str, **facts: Any) -> None:
         super().__init__(kind)
@@ -104,7 +104,10 @@ def _refuse_strangers(source: Path) -> None:
     """Raises BackupError unless it is a database of ours that this version can read."""
     try:
         with closing(_open(source)) as db:
-            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = {
+                name
+                for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
             if not tables >= TABLES:
                 raise BackupError("not_ours", path=source)
             (version,) = db.execute("SELECT version_num FROM alembic_version").fetchone() or ("",)
@@ -188,7 +191,9 @@ def _beside(target: Path) -> Iterator[Path]:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield draft
     except OSError as error:
-        raise BackupError("unwritable", path=target.parent, reason=error.strerror or error) from None
+        raise BackupError(
+            "unwritable", path=target.parent, reason=error.strerror or error
+        ) from None
     finally:
         for ending in ("", ".migrating", *BESIDE):
             Path(f"{draft}{ending}").unlink(missing_ok=True)

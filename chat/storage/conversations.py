@@ -94,11 +94,15 @@ class Conversations:
         whose = select(Answer.conversation_id).where(Answer.id == id).scalar_subquery()
         is_it = (Conversation.id == id) | (Conversation.id == whose)
         with self._sessions() as db:
-            return db.scalar(select(Conversation.agent).where(is_it, Conversation.visitor == visitor))
+            return db.scalar(
+                select(Conversation.agent).where(is_it, Conversation.visitor == visitor)
+            )
 
     def among(self, ids: Sequence[str], agents: Sequence[str]) -> set[str]:
         """Those of these conversations that are with one of the agents."""
-        query = select(Conversation.id).where(Conversation.id.in_(ids), Conversation.agent.in_(agents))
+        query = select(Conversation.id).where(
+            Conversation.id.in_(ids), Conversation.agent.in_(agents)
+        )
         with self._sessions() as db:
             return set(db.scalars(query))
 
@@ -123,7 +127,9 @@ class Conversations:
 
     def rename(self, visitor: str, conversation_id: str, title: str) -> str:
         """Gives it a title, which is returned as it was kept. Raises Refusal bad_input for an empty one."""
-        kept = " ".join("".join(char for char in title if char.isprintable() or char.isspace()).split())
+        kept = " ".join(
+            "".join(char for char in title if char.isprintable() or char.isspace()).split()
+        )
         if not kept:
             raise Refusal("bad_input", "an empty title")
         with self._sessions.begin() as db:
@@ -157,7 +163,9 @@ class Conversations:
 
         Raises Refusal busy while it is answering.
         """
-        running = select(Answer.id).where(Answer.conversation_id == conversation_id, Answer.state == RUNNING)
+        running = select(Answer.id).where(
+            Answer.conversation_id == conversation_id, Answer.state == RUNNING
+        )
         with self._sessions.begin() as db:
             conversation = owned(db, visitor, conversation_id)
             if db.scalar(running) is not None:
@@ -185,7 +193,9 @@ class Conversations:
         branch = self.tree(conversation_id).branch(at)
         if not branch:
             raise Refusal("not_found", "a conversation without answers")
-        link = Share(token=secrets.token_urlsafe(24), conversation_id=conversation_id, leaf=branch[-1])
+        link = Share(
+            token=secrets.token_urlsafe(24), conversation_id=conversation_id, leaf=branch[-1]
+        )
         with self._sessions.begin() as db:
             owned(db, visitor, conversation_id)
             db.execute(delete(Share).where(Share.conversation_id == conversation_id))

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from chat.threads import beside_others
+from chat.offload import beside_others
 
 log = logging.getLogger("chat.storage")
 
@@ -28,7 +28,9 @@ class Disk:
     @property
     def size(self) -> int:
         """Bytes of the database, with what is in its log. Raises OSError."""
-        return self._database.stat().st_size + (self._log.stat().st_size if self._log.exists() else 0)
+        return self._database.stat().st_size + (
+            self._log.stat().st_size if self._log.exists() else 0
+        )
 
     @property
     def free(self) -> int:

@@ -6,7 +6,17 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, LargeBinary, String, Text, TypeDecorator, text
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -90,7 +100,12 @@ class Answer(Base):
     __table_args__ = (
         Index("answers_of_a_conversation", "conversation_id", "id"),
         # Migration 0001 has the same condition for PostgreSQL; told here, it would load all of that dialect.
-        Index("one_running_answer", "conversation_id", unique=True, sqlite_where=text("state = 'running'")),
+        Index(
+            "one_running_answer",
+            "conversation_id",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+        ),
         Index("answers_by_worker", "state", "worker"),
     )
 

@@ -9,20 +9,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
-from chat.agents import Agent
-from chat.draft import Draft
+from chat.agents.offered import Agent
+from chat.answers.live import Failed, Finished, Journal, Log, Lost
+from chat.answers.partial import Draft
+from chat.answers.turns import Inquiry
 from chat.refusals import Refusal, SignInNeeded
-from chat.runs import Failed, Finished, Journal, Log, Lost
 from chat.storage import Answer, Question
-from chat.storage.reaching import is_trouble
-from chat.turns import Inquiry
-from chat.web import admission, errors, files, questions, services
+from chat.storage.sqlite import is_trouble
+from chat.web import chat_request as questions
+from chat.web import errors, files, services
+from chat.web import permissions as admission
+from chat.web.events import HEARTBEAT, QUIET_S, Wire
 from chat.web.pages import page
 from chat.web.visitors import address, visitor
-from chat.wire import HEARTBEAT, QUIET_S, Wire
 
 bp = Blueprint("chat", __name__)
-FORM_WAIT_S = 20.0  # a page without JavaScript waits so long for its answer before it comes back without
+FORM_WAIT_S = (
+    20.0  # a page without JavaScript waits so long for its answer before it comes back without
+)
 STOP_WAIT_S = 5.0  # and so long for the end of one that it stops
 
 
@@ -40,7 +44,9 @@ def ask() -> AnyResponse:
             return _whole(stored, journal)
     with _reading() as leave:
         agent, stored, journal = _start(asked, streaming=True)
-        return _events(_wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(journal), leave)
+        return _events(
+            _wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(journal), leave
+        )
 
 
 def _ask_by_form() -> AnyResponse:
@@ -128,7 +134,9 @@ def _agent_of(conversation_id: str | None) -> Agent:
     """In a conversation its own agent answers, else the site's default."""
     if not conversation_id:
         return admission.agent(None)
-    return services().agents.named(services().storage.conversation_of(visitor(), conversation_id).agent)
+    return services().agents.named(
+        services().storage.conversation_of(visitor(), conversation_id).agent
+    )
 
 
 def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -> Wire:

@@ -8,11 +8,11 @@ from typing import cast
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from chat.answers.live import Lost
 from chat.refusals import Refusal
-from chat.runs import Lost
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
-from chat.web.bodies import document
+from chat.web.json_body import document
 from chat.web.visitors import become, emptied, visitor
 from providers.base import Clears
 
@@ -67,7 +67,9 @@ def forget() -> AnyResponse:
         raise Refusal("bad_input", "not sure")
     site, mine = services(), visitor()
     _stop(site.storage.forgetting.live_answers(mine))
-    become(site.visitors.new())  # before: a sign-in stays with the browser, not with who is forgotten
+    become(
+        site.visitors.new()
+    )  # before: a sign-in stays with the browser, not with who is forgotten
     site.storage.forgetting.forget(mine)
     return emptied(_done(url_for("history.conversations", forgotten="yes")))
 

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from chat import qr
+from chat.page import qr
 from chat.refusals import Refusal
 from chat.web import errors, services
 from chat.web.pages import public_address, rendered
@@ -57,4 +57,6 @@ def _page(status: int = 200, **content: object) -> Response:
 
 
 def _wrong() -> str:
-    return str(_("This code is wrong, too old or already used. Make a new one on the other device."))
+    return str(
+        _("This code is wrong, too old or already used. Make a new one on the other device.")
+    )

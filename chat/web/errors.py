@@ -10,8 +10,8 @@ from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from chat import request_id
-from chat.limits import CHINA
+from chat.agents.pacing import CHINA
+from chat.logs import request_id
 from chat.refusals import (
     FileRefusal,
     GuessRefusal,
@@ -23,10 +23,10 @@ from chat.refusals import (
     StreamRefusal,
 )
 from chat.storage.models import now
-from chat.storage.reaching import RETRY_S, StorageRefusal, is_trouble
+from chat.storage.sqlite import RETRY_S, StorageRefusal, is_trouble
 from chat.web import services
 from chat.web.dates import moment
-from chat.wire import problem
+from chat.web.events import problem
 from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")
@@ -51,23 +51,39 @@ STATUS = {
     "timeout": 504,
 }
 SENTENCES = {
-    "bad_input": _("This could not be understood. Write a question as plain text and send it again."),
+    "bad_input": _(
+        "This could not be understood. Write a question as plain text and send it again."
+    ),
     "too_long": _("This question is too long. Shorten it and send it again."),
     "sign_in": _("Please sign in first."),
-    "cross_site": _("This request came from another site and was refused. Open this site and ask there."),
-    "not_found": _("There is nothing here, or it belongs to somebody else. Start a new conversation."),
-    "busy": _("The last question of this conversation is still being answered. Wait for it, or stop it."),
+    "cross_site": _(
+        "This request came from another site and was refused. Open this site and ask there."
+    ),
+    "not_found": _(
+        "There is nothing here, or it belongs to somebody else. Start a new conversation."
+    ),
+    "busy": _(
+        "The last question of this conversation is still being answered. Wait for it, or stop it."
+    ),
     "rate_limited": _("Too many questions at the moment. Wait a little and ask again."),
     "quota_exhausted": _(
         "The agent's allowance is used up for now. Come back later, or tell the site's owner."
     ),
-    "unavailable": _("The agent could not be reached, or the answer broke off. Ask again in a moment."),
-    "unexpected": _("The agent's answer could not be understood. Ask again; tell the owner if it stays so."),
-    "blocked": _("The platform refused this question or its answer as inappropriate. Ask something else."),
+    "unavailable": _(
+        "The agent could not be reached, or the answer broke off. Ask again in a moment."
+    ),
+    "unexpected": _(
+        "The agent's answer could not be understood. Ask again; tell the owner if it stays so."
+    ),
+    "blocked": _(
+        "The platform refused this question or its answer as inappropriate. Ask something else."
+    ),
     "needs_action": _("The agent asks for a step that this site cannot take. Ask in another way."),
     "empty": _("The agent finished without an answer. Ask again, perhaps in other words."),
     "misconfigured": _("This agent is not set up properly. The site's owner has to look at it."),
-    "timeout": _("The answer took too long and was ended. Ask again, or ask for something shorter."),
+    "timeout": _(
+        "The answer took too long and was ended. Ask again, or ask for something shorter."
+    ),
 }
 FILE_SENTENCES = {
     "bad_input": _(
@@ -75,9 +91,13 @@ FILE_SENTENCES = {
         "it is empty, of a kind it does not read, or not what its name says."
     ),
     "too_long": _("This file is too large. Send a smaller one."),
-    "rate_limited": _("Too many files for now, or too large ones. Wait a little before you send more."),
+    "rate_limited": _(
+        "Too many files for now, or too large ones. Wait a little before you send more."
+    ),
 }
-TOO_MANY_LIVE = _("Your earlier questions are still being answered. Wait for one of them, or stop it.")
+TOO_MANY_LIVE = _(
+    "Your earlier questions are still being answered. Wait for one of them, or stop it."
+)
 TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
 RESTARTING = _("This site is just restarting. Your question was not taken: ask again in a moment.")
 WRONG_HOST = _("This site has another address. Open it there.")
@@ -93,7 +113,13 @@ OWN_SENTENCES = {
     StorageRefusal: NO_STORAGE,
     StoppingRefusal: RESTARTING,
 }
-HTTP_CODES = {400: "bad_input", 405: "bad_input", 413: "too_long", 415: "bad_input", 404: "not_found"}
+HTTP_CODES = {
+    400: "bad_input",
+    405: "bad_input",
+    413: "too_long",
+    415: "bad_input",
+    404: "not_found",
+}
 
 
 def sentence(code: str, retry_after: float | None = None) -> str:
@@ -101,7 +127,10 @@ def sentence(code: str, retry_after: float | None = None) -> str:
     if code == "quota_exhausted" and retry_after and retry_after < DAY_S:
         at = datetime.now(CHINA) + timedelta(seconds=retry_after)
         return str(
-            _("Today's questions are used up. Ask again after %(time)s (China time).", time=f"{at:%H:%M}")
+            _(
+                "Today's questions are used up. Ask again after %(time)s (China time).",
+                time=f"{at:%H:%M}",
+            )
         )
     if code == "rate_limited" and retry_after and retry_after > LONG_S:
         until = moment(now() + timedelta(seconds=retry_after))
@@ -122,13 +151,19 @@ def told(refusal: Refusal) -> str:
 
 def _too_many(seconds: float) -> str:
     if seconds <= 90:
-        return str(_("Too many wrong tries. Wait %(count)s seconds and try again.", count=ceil(seconds)))
-    return str(_("Too many wrong tries. Wait %(count)s minutes and try again.", count=ceil(seconds / 60)))
+        return str(
+            _("Too many wrong tries. Wait %(count)s seconds and try again.", count=ceil(seconds))
+        )
+    return str(
+        _("Too many wrong tries. Wait %(count)s minutes and try again.", count=ceil(seconds / 60))
+    )
 
 
 def wants_html() -> bool:
     """Whether a person's browser asks for a page, rather than a program or our own script for data."""
-    best = request.accept_mimetypes.best_match(["application/json", "text/html", "text/event-stream"])
+    best = request.accept_mimetypes.best_match(
+        ["application/json", "text/html", "text/event-stream"]
+    )
     return best == "text/html" and "text/html" in request.headers.get("Accept", "")
 
 
@@ -149,7 +184,9 @@ def answer(
     status, said = status or STATUS[code], said or sentence(code, retry_after)
     number = request_id.current()
     if wants_html():
-        response = Response(render_template("error.html", status=status, sentence=said, number=number))
+        response = Response(
+            render_template("error.html", status=status, sentence=said, number=number)
+        )
     else:
         response = jsonify(problem(said, code, retry_after, number))
     response.status_code = status
@@ -210,7 +247,9 @@ def _malformed(error: ParseException) -> Response:
 def _database(error: SQLAlchemyError) -> Response:
     if not is_trouble(error):
         return _fault(error)
-    log.warning("%.100a: the database cannot be used: %s", request.path, getattr(error, "orig", error))
+    log.warning(
+        "%.100a: the database cannot be used: %s", request.path, getattr(error, "orig", error)
+    )
     note("unavailable")
     return answer("unavailable", retry_after=RETRY_S, said=str(NO_STORAGE))
 

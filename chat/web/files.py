@@ -5,10 +5,11 @@ from functools import partial
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import FileStorage
 
-from chat.agents import Agent
-from chat.export import safe_filename
+from chat.agents.offered import Agent
 from chat.refusals import Refusal
-from chat.web import admission, services
+from chat.web import permissions as admission
+from chat.web import services
+from chat.web.export import safe_filename
 from chat.web.visitors import address, visitor
 
 bp = Blueprint("files", __name__)
@@ -33,7 +34,9 @@ def fetch(key: str) -> Response:
     # Not mimetype=, which would call a text UTF-8; never shown as a page of ours.
     response = Response(file.data, content_type=file.content_type)
     stem, _, ending = file.name.rpartition(".")
-    response.headers.set("Content-Disposition", "attachment", filename=safe_filename(stem, ending.lower()))
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=safe_filename(stem, ending.lower())
+    )
     response.headers["Content-Security-Policy"] = NOTHING
     response.headers["Cache-Control"] = "private, no-store"
     return response

@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
 
-from chat import export
 from chat.storage import Answer, Conversation
-from chat.web import admission, services, showing
+from chat.web import export, services
+from chat.web import permissions as admission
+from chat.web import presenting as showing
 from chat.web.language import language
 from chat.web.pages import rendered
 from chat.web.visitors import visitor
@@ -23,7 +24,9 @@ def search() -> Response:
     words = request.args.get("q", "").strip()[:LONGEST]
     found = services().search.find(visitor(), words) if words else []
     if (agents := admission.listed()) is not None:
-        shown = services().storage.conversations.among([one.conversation_id for one in found], agents)
+        shown = services().storage.conversations.among(
+            [one.conversation_id for one in found], agents
+        )
         found = [one for one in found if one.conversation_id in shown]
     return rendered("search.html", agent=None, words=words, found=found)
 

@@ -9,11 +9,11 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from chat.agents import Agent
+from chat.agents.offered import Agent
 from chat.refusals import Refusal
 from chat.web import errors, services
 from chat.web.visitors import address
-from providers.coze_auth import WebApp
+from providers.coze.auth import WebApp
 
 bp = Blueprint("oauth", __name__, url_prefix="/oauth/coze")
 COOKIE = "oauth"

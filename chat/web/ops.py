@@ -3,9 +3,9 @@
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat import doctor, security
+from chat.owner.doctor import examination as doctor
 from chat.refusals import Refusal
-from chat.web import errors, services
+from chat.web import errors, security, services
 from chat.web.visitors import address
 
 bp = Blueprint("ops", __name__)
@@ -47,7 +47,7 @@ def metrics() -> Response:
     """What this process has done and is doing, for Prometheus: to this machine, or for the token."""
     if not security.is_from_this_machine() and not _has_token():
         return errors.ask_for('Bearer realm="metrics"')
-    from chat import scraping  # costs 1.3 MB, for those who never ask
+    from chat.web import scraping  # costs 1.3 MB, for those who never ask
 
     response = Response(scraping.told(services()), content_type=scraping.CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"

@@ -4,10 +4,12 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from chat.files.uploads import PER_QUESTION
 from chat.storage import Conversation
 from chat.storage.models import Share
-from chat.uploads import PER_QUESTION
-from chat.web import admission, services, showing
+from chat.web import permissions as admission
+from chat.web import presenting as showing
+from chat.web import services
 from chat.web.visitors import visitor
 
 bp = Blueprint("pages", __name__)

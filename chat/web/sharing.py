@@ -1,9 +1,19 @@
 """Links by which others may read a conversation: made, withdrawn, followed."""
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
-from chat.web import errors, services, showing
+from chat.web import errors, services
+from chat.web import presenting as showing
 from chat.web.visitors import visitor
 
 bp = Blueprint("sharing", __name__)

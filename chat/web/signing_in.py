@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.refusals import GuessRefusal, Refusal, SignInNeeded
-from chat.sessions import Session
+from chat.visitors.sessions import Session
 from chat.web import errors, services, visitors
 
 bp = Blueprint("signing_in", __name__)
@@ -31,7 +31,11 @@ def enter() -> AnyResponse:
     there = local(request.form.get("next"))
     given = request.form.get("code", "")
     try:
-        begun = services().access.sign_in(given, visitors.address(), visitors.former()) if given else None
+        begun = (
+            services().access.sign_in(given, visitors.address(), visitors.former())
+            if given
+            else None
+        )
     except GuessRefusal as refusal:
         if not errors.wants_html():
             raise
@@ -39,7 +43,11 @@ def enter() -> AnyResponse:
         return errors.with_patience(_page(there, errors.told(refusal), 429), refusal.retry_after)
     if begun is None:
         errors.note("sign_in")
-        return _page(there, _wrong(), 401) if errors.wants_html() else errors.answer("sign_in", said=_wrong())
+        return (
+            _page(there, _wrong(), 401)
+            if errors.wants_html()
+            else errors.answer("sign_in", said=_wrong())
+        )
     visitors.enter(*begun)
     return redirect(there, 303) if errors.wants_html() else Response(status=204)
 
@@ -106,7 +114,11 @@ def _ask_to_sign_in(refusal: SignInNeeded) -> Response:
 
 
 def _to_do() -> str:
-    return str(_("Please sign in: reload this page and give your access code. What you have typed is kept."))
+    return str(
+        _(
+            "Please sign in: reload this page and give your access code. What you have typed is kept."
+        )
+    )
 
 
 def _place() -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request, url_for
 
-from chat.assets import LOGO
+from chat.page.assets import LOGO
 from chat.refusals import Refusal
 from chat.web import services
 from chat.web.language import language
@@ -47,7 +47,11 @@ def file(version: str, name: str) -> Response:
     asset = services().assets.find(name)
     if asset is None:
         raise Refusal("not_found", "a file")
-    wished = request.accept_encodings.best_match(ENCODINGS) if "Accept-Encoding" in request.headers else None
+    wished = (
+        request.accept_encodings.best_match(ENCODINGS)
+        if "Accept-Encoding" in request.headers
+        else None
+    )
     encoding = wished if wished in asset.encoded else "identity"
     response = Response(asset.encoded[encoding], content_type=asset.content_type)
     if encoding != "identity":
@@ -68,7 +72,12 @@ def manifest() -> Response:
     icons = [
         {"src": address("icon-192.png"), "sizes": "192x192", "type": "image/png"},
         {"src": address("icon-512.png"), "sizes": "512x512", "type": "image/png"},
-        {"src": address("icon-maskable.png"), "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+        {
+            "src": address("icon-maskable.png"),
+            "sizes": "512x512",
+            "type": "image/png",
+            "purpose": "maskable",
+        },
     ]
     if site.look.logo:
         icons = [{"src": address(LOGO), "sizes": "any", "type": site.look.logo.content_type}]

@@ -6,11 +6,11 @@ from typing import cast
 from flask import Flask, Response, g, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from chat.access import COOKIE, COOKIE_AGE_S, Asker
-from chat.addresses import address_of
 from chat.refusals import SignInNeeded
-from chat.sessions import Session
 from chat.storage.models import now
+from chat.visitors.access import COOKIE, COOKIE_AGE_S, Asker
+from chat.visitors.addresses import address_of
+from chat.visitors.sessions import Session
 from chat.web import services
 
 SESSION = "session"
@@ -77,12 +77,22 @@ def init_app(app: Flask) -> None:
         if g.get("is_newcomer"):
             cookie = services().visitors.cookie(g.asker.visitor)
             response.set_cookie(
-                COOKIE, cookie, max_age=COOKIE_AGE_S, httponly=True, samesite="Lax", secure=request.is_secure
+                COOKIE,
+                cookie,
+                max_age=COOKIE_AGE_S,
+                httponly=True,
+                samesite="Lax",
+                secure=request.is_secure,
             )
         if token := g.get("session_cookie"):
             life = int((g.asker.session.expires_at - now()).total_seconds())
             response.set_cookie(
-                SESSION, token, max_age=life, httponly=True, samesite="Lax", secure=request.is_secure
+                SESSION,
+                token,
+                max_age=life,
+                httponly=True,
+                samesite="Lax",
+                secure=request.is_secure,
             )
         elif token == "":
             response.delete_cookie(SESSION, httponly=True, samesite="Lax", secure=request.is_secure)

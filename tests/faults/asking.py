@@ -15,11 +15,11 @@ from typing import Any
 
 import requests
 
-from chat import demo
+from chat.agents import demo
 from providers import PLATFORMS
-from tests.company import COMPANY
 from tests.faults.table import FAULTS, Fault
-from tests.site import Site, Told, Visitor
+from tests.kit.company import COMPANY
+from tests.kit.site import Site, Told, Visitor
 
 WAYS = ("stream", "json", "form")
 ANSWERED_S = 20.0 * COMPANY
@@ -81,9 +81,17 @@ def _site(folder: Path, patience_s: float) -> Iterator[Site]:
     """The demo's five agents, on an emulator in a process of its own."""
     url, process = demo.start()
     folder.mkdir()
-    site = Site(folder, {"DEMO_URL": url, "CHAT_TIMEOUT_S": patience_s, "VISITOR_RATE": 0, "GRACE_S": 1})
+    site = Site(
+        folder, {"DEMO_URL": url, "CHAT_TIMEOUT_S": patience_s, "VISITOR_RATE": 0, "GRACE_S": 1}
+    )
     try:
-        switches = {"pace_s": 0, "coze_work_s": 0.3, "coze_qps": 0, "qingyan_daily": 0, "wenxin_daily": 0}
+        switches = {
+            "pace_s": 0,
+            "coze_work_s": 0.3,
+            "coze_qps": 0,
+            "qingyan_daily": 0,
+            "wenxin_daily": 0,
+        }
         requests.post(f"{url}/_emulator/settings", json=switches, timeout=20).raise_for_status()
         yield site.start()
     finally:
@@ -96,19 +104,28 @@ def _site(folder: Path, patience_s: float) -> Iterator[Site]:
 
 def _look(site: Site, name: str, platform: str) -> dict[Key, Seen]:
     """All that is asked of one agent of one site."""
-    cells = [(fault, way) for fault in FAULTS if fault.at == name and platform in fault.on for way in WAYS]
+    cells = [
+        (fault, way)
+        for fault in FAULTS
+        if fault.at == name and platform in fault.on
+        for way in WAYS
+    ]
     if not cells:
         return {}
 
     def one(cell: tuple[Fault, str]) -> Seen:
         seen = look(site, platform, *cell)
-        if name == "held":  # the pause is over in a moment; an answer that comes makes the next one short
+        if (
+            name == "held"
+        ):  # the pause is over in a moment; an answer that comes makes the next one short
             assert Visitor(site.url).ask("!pieces 1 0", agent=platform).ok
         return seen
 
     with ThreadPoolExecutor(1 if name in ("alone", "held") else AT_ONCE[platform]) as pool:
         seen = pool.map(one, cells)
-        return {(fault.word, platform, way): one for (fault, way), one in zip(cells, seen, strict=True)}
+        return {
+            (fault.word, platform, way): one for (fault, way), one in zip(cells, seen, strict=True)
+        }
 
 
 def look(site: Site, platform: str, fault: Fault, way: str) -> Seen:

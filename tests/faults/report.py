@@ -31,18 +31,24 @@ def _filled(text: str, seen: dict[Key, Seen], name: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"docs/{name}: put {BEGIN.strip()} and {END.strip()} around the place of the table")
+        raise ValueError(
+            f"docs/{name}: put {BEGIN.strip()} and {END.strip()} around the place of the table"
+        )
     return f"{before}{begin}\n{table(seen, chinese='zh' in name, answered=ANSWERED[name])}\n{end}{after}"
 
 
 def table(seen: dict[Key, Seen], chinese: bool, answered: str) -> str:
     """One row a fault, one column a platform."""
     titles = [row.title if chinese else row.english for row in PLATFORMS.values()]
-    lines = [_row("故障" if chinese else "What breaks", "模拟器" if chinese else "Emulator", *titles)]
+    lines = [
+        _row("故障" if chinese else "What breaks", "模拟器" if chinese else "Emulator", *titles)
+    ]
     lines.append("|---|---|" + "---|" * len(PLATFORMS))
     for fault in FAULTS:
         cells = (cell(seen, fault, platform, answered) for platform in PLATFORMS)
-        lines.append(_row(fault.chinese if chinese else fault.what, f"`{fault.word.strip()}`", *cells))
+        lines.append(
+            _row(fault.chinese if chinese else fault.what, f"`{fault.word.strip()}`", *cells)
+        )
     return "\n".join(lines) + "\n"
 
 

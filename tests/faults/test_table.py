@@ -24,7 +24,7 @@ cells = pytest.mark.parametrize(("fault", "platform", "way"), CELLS)
 # Behaviours of an emulator that are no fault; all its other words are in the table.
 NO_FAULTS = set(
     "recall pieces markdown huge think tool cite image two suggest strange chop burst crlf space comment "
-    # Faults by their numbers: tests/test_contract.py has every code.
+    # Faults by their numbers: tests/providers/test_contract.py has every code.
     "code late-code".split()
 )
 
@@ -56,7 +56,9 @@ def test_it_ends_in_its_code(
         assert got.ends == ["turn", "done" if code == DONE else "error"], "one beginning, one end"
     else:
         assert got.status == 303
-        assert got.ends == ["done" if code == DONE else "failed"], "the page shows one question, and its end"
+        assert got.ends == ["done" if code == DONE else "failed"], (
+            "the page shows one question, and its end"
+        )
     assert got.sentence == ("" if code == DONE else english[code])
 
 
@@ -72,7 +74,9 @@ def test_the_question_is_kept_once_with_an_end(
 
 
 @cells
-def test_the_text_that_had_come_is_kept(seen: dict[Key, Seen], fault: Fault, platform: str, way: str) -> None:
+def test_the_text_that_had_come_is_kept(
+    seen: dict[Key, Seen], fault: Fault, platform: str, way: str
+) -> None:
     got = seen[fault.word, platform, way]
     (stored,) = got.stored
     kept = "".join(stored["replies"])
@@ -109,7 +113,9 @@ def test_it_ends_in_time(seen: dict[Key, Seen], fault: Fault, platform: str, way
 
 def test_the_documents_say_what_was_seen(seen: dict[Key, Seen]) -> None:
     written = write(seen)
-    assert not written, f"{written} said something else; they have been written anew: look at the difference"
+    assert not written, (
+        f"{written} said something else; they have been written anew: look at the difference"
+    )
 
 
 def test_every_word_of_the_emulator_is_in_the_table() -> None:

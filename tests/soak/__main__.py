@@ -18,10 +18,10 @@ from pathlib import Path
 
 import requests
 
-from chat import demo
-from chat.settings import Settings
-from tests.company import COMPANY
-from tests.site import Site
+from chat.agents import demo
+from chat.settings.model import Settings
+from tests.kit.company import COMPANY
+from tests.kit.site import Site
 from tests.soak.counting import Process, broken, faults_in_the_log, integrity, rows, running
 from tests.soak.visitors import Ledger, Person
 
@@ -76,7 +76,11 @@ def soak(seconds: float, visitors: int, seed: int, log: Path | None = None) -> l
         stored = rows(database)
         if log is not None:
             log.write_text(site.log)
-        wrong += [*integrity(database), *broken(ledger.promises, stored), *faults_in_the_log(site.log)]
+        wrong += [
+            *integrity(database),
+            *broken(ledger.promises, stored),
+            *faults_in_the_log(site.log),
+        ]
         _tell(ledger, stored)
         return wrong
 
@@ -147,7 +151,10 @@ def _does_not_rest(site: Site, database: Path, sockets: int) -> Iterator[str]:
             yield f"{left} answers still run, {worker.sockets} sockets are open, {sockets} at the start"
             break
         time.sleep(0.5)
-    print(f"at rest: {before:.0f} MB, then {worker.memory_mb:.0f} MB; {worker.sockets} sockets", flush=True)
+    print(
+        f"at rest: {before:.0f} MB, then {worker.memory_mb:.0f} MB; {worker.sockets} sockets",
+        flush=True,
+    )
     if worker.memory_mb > MOST_MEMORY_MB:
         yield f"the worker holds {worker.memory_mb:.0f} MB"
 

@@ -29,7 +29,9 @@ def rows(database: Path) -> list[dict[str, Any]]:
     columns = "id", "question", "state", "code", "replies", "ended_at"
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
         found = db.execute(f"SELECT {', '.join(columns)} FROM answers").fetchall()
-    return [{**dict(zip(columns, one, strict=True)), "replies": json.loads(one[4])} for one in found]
+    return [
+        {**dict(zip(columns, one, strict=True)), "replies": json.loads(one[4])} for one in found
+    ]
 
 
 def running(database: Path) -> int:
@@ -78,7 +80,9 @@ def _told_otherwise(promise: Promise, row: dict[str, Any]) -> Iterator[str]:
             yield f"told {promise.end}, stored {said}: {promise.question}"
         if kept != heard and not _lost_a_second(row, heard, kept):
             yield f"heard {heard[:80]!r} to the end, stored {kept[:80]!r}: {promise.question} {row['state']}"
-    elif not (_may_be_replaced(promise) or kept.startswith(heard) or _lost_a_second(row, heard, kept)):
+    elif not (
+        _may_be_replaced(promise) or kept.startswith(heard) or _lost_a_second(row, heard, kept)
+    ):
         yield f"heard {heard[:80]!r}, stored {kept[:80]!r}: {promise.question} {row['state']}"
 
 
@@ -98,7 +102,9 @@ def faults_in_the_log(log: str) -> Iterator[str]:
     for number, line in enumerate(lines):
         if line.lstrip().startswith("Traceback"):
             deeper = " " * (len(line) - len(line.lstrip()) + 1)
-            ending = next((one for one in lines[number + 1 :] if one and not one.startswith(deeper)), "")
+            ending = next(
+                (one for one in lines[number + 1 :] if one and not one.startswith(deeper)), ""
+            )
             before = lines[number - 1] if number else ""
             if not any(what in before and error in ending for what, error in KNOWN):
                 found[f"{before[:150]} … {ending[:250]}"] += 1

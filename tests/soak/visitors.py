@@ -14,7 +14,7 @@ import requests
 from chat.web.errors import STATUS
 from providers import PLATFORMS
 from tests.faults.table import FAULTS
-from tests.site import Told, Visitor, events
+from tests.kit.site import Told, Visitor, events
 
 PATIENCE_S = 60.0  # an answer that is not told to its end by then is lost
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
@@ -95,7 +95,9 @@ class Ledger:
 class Person(threading.Thread):
     """One of the crowd; the same seed and number make the same choices."""
 
-    def __init__(self, url: str, seed: int, number: int, ledger: Ledger, over: threading.Event) -> None:
+    def __init__(
+        self, url: str, seed: int, number: int, ledger: Ledger, over: threading.Event
+    ) -> None:
         super().__init__(name=f"visitor {number}", daemon=True)
         self._chance = random.Random(f"{seed} {number}")
         self._visitor = Visitor(url)
@@ -255,7 +257,9 @@ class Person(threading.Thread):
                 self._visitor.get(address, headers=headers, stream=True) as response,
             ):
                 if response.status_code != 200:
-                    self._ledger.surprise(f"following got {response.status_code}: {response.text[:200]}")
+                    self._ledger.surprise(
+                        f"following got {response.status_code}: {response.text[:200]}"
+                    )
                     return
                 self._hear(promise, response)
             time.sleep(0.2)
@@ -279,4 +283,8 @@ class Person(threading.Thread):
 def _may_end(promise: Promise) -> set[str | None]:
     """The codes that the table knows for the fault in a question."""
     words = promise.question.partition(": ")[2].removesuffix(" 今天好").strip()
-    return {fault.expected(promise.platform, promise.way) for fault in FAULTS if fault.word.strip() == words}
+    return {
+        fault.expected(promise.platform, promise.way)
+        for fault in FAULTS
+        if fault.word.strip() == words
+    }

@@ -1,0 +1,62 @@
+"""Tokens at rest: sealed with a key made from the site's own, changed by one process at a time."""
+
+import base64
+import fcntl
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from chat.storage import Storage
+from chat.storage.models import Secret
+
+
+class Vault:
+    """Keeps small documents sealed in the database, by name."""
+
+    def __init__(self, storage: Storage, secret_key: str, folder: Path) -> None:
+        self._engine = storage.engine
+        self._key = secret_key
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """What was saved under a name; None when nothing was, or under another SECRET_KEY."""
+        from cryptography.fernet import InvalidToken
+
+        with self._engine.connect() as db:
+            sealed = db.scalar(select(Secret.sealed).where(Secret.name == name))
+        if sealed is None:
+            return None
+        try:
+            opened: dict[str, Any] = json.loads(self._fernet().decrypt(sealed))
+        except InvalidToken:
+            return None
+        return opened
+
+    def save(self, name: str, value: dict[str, Any]) -> None:
+        sealed = self._fernet().encrypt(json.dumps(value).encode())
+        with Session(self._engine) as db, db.begin():
+            db.merge(Secret(name=name, sealed=sealed))
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Lets one thread of one process in."""
+        mark = hashlib.sha256(name.encode()).hexdigest()[:16]
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._lock, open(self._folder / f"{mark}.lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _fernet(self) -> Any:
+        from cryptography.fernet import Fernet  # megabytes, for the few sites that use OAuth
+
+        return Fernet(
+            base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + self._key.encode()).digest())
+        )

@@ -1,0 +1,208 @@
+"""The doctor: looks at settings, key, database, disk, hosts and agents, and says what to do about each."""
+
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import create_engine
+
+from chat.agents.offered import Agents, is_demo, load_agents
+from chat.agents.vault import Vault
+from chat.logs.redaction import Redaction
+from chat.owner.doctor import access as doctor_access
+from chat.owner.doctor import agents as doctor_agents
+from chat.owner.doctor.findings import Finding
+from chat.settings import model as settings
+from chat.settings.model import INSTANCE, Settings, SettingsError
+from chat.settings.wrong import wrong_setting
+from chat.storage import Storage, file_of
+from chat.storage.migrations import NEWEST
+
+MEGABYTE = 1_000_000
+LOW_MB, FULL_MB = 500, 50
+SHORTEST_KEY = 16
+KEY = INSTANCE / "secret_key"
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is examined. `asks`: each agent gets one real question, which costs quota."""
+
+    settings: Settings
+    agents: Agents | None
+    asks: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to look at."""
+
+    name: str
+    run: Callable[[Site], Iterable[Finding]]
+
+
+def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Finding]:
+    """Everything there is to say about the set-up of this site. Makes and changes nothing.
+
+    `redaction` is told the secrets of the set-up.
+    """
+    redaction = redaction or Redaction()
+    try:
+        ours = settings.load()
+    except SettingsError as error:
+        return [wrong_setting(str(error))]
+    redaction.know(settings.secrets(ours))
+    try:
+        agents = (
+            None if is_demo(ours) else load_agents(ours, _unlimited, _vault(ours), redaction.learn)
+        )
+        redaction.know(agents.secrets if agents else ())
+        found = [Finding("settings_ok" if agents else "demo", "settings")]
+    except SettingsError as error:
+        agents, found = None, [wrong_setting(str(error))]
+    site = Site(ours, agents, asks)
+    return found + [finding for check in CHECKS for finding in check.run(site)]
+
+
+def local(ours: Settings) -> list[Finding]:
+    """What is wrong on this machine, for /readyz: quick, and nobody outside is asked."""
+    site = Site(ours, None, False)
+    found = [finding for check in LOCAL for finding in check.run(site)]
+    return [finding for finding in found if finding.level == "fail"]
+
+
+def _unlimited(account: str, day: str, limit: int) -> bool:
+    return True
+
+
+def _vault(ours: Settings) -> Vault:
+    """Where granted tokens are kept, in a database that is not made for it (mode=rw)."""
+    path, kept = file_of(ours), ours.secret_key
+    try:
+        key = kept.get_secret_value() if kept else KEY.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        key = ""
+    engine = create_engine(
+        f"sqlite:///{path.absolute().as_uri() if path else 'file:none'}?mode=rw&uri=true"
+    )
+    return Vault(Storage(engine), key, INSTANCE)
+
+
+def _secret_key(site: Site) -> Iterator[Finding]:
+    if site.settings.secret_key is not None:
+        yield Finding("key_set", "secret key")
+        return
+    path = KEY
+    try:
+        key, mode = path.read_text(encoding="ascii").strip(), path.stat().st_mode
+    except FileNotFoundError:
+        yield Finding("key_new", "secret key", {"path": path})
+    except (OSError, UnicodeDecodeError) as error:
+        yield Finding("key_unreadable", "secret key", {"path": path, "reason": _reason(error)})
+    else:
+        is_damaged, is_open = len(key) < SHORTEST_KEY, mode & (stat.S_IRWXG | stat.S_IRWXO)
+        kind = "key_damaged" if is_damaged else "key_open" if is_open else "key_kept"
+        yield Finding(kind, "secret key", {"path": path})
+
+
+def _database(site: Site) -> Iterator[Finding]:
+    path = file_of(site.settings)
+    if path is None:
+        message = (
+            "DATABASE_URL: only sqlite:///path is supported. Unset it to use instance/chat.db."
+        )
+        yield wrong_setting(message)
+        return
+    folder = _existing(path.parent)
+    if not folder.is_dir():
+        yield Finding("database_placeless", "database", {"path": path, "place": folder})
+    elif not os.access(folder, os.W_OK):
+        yield Finding("database_locked", "database", {"path": path, "place": folder})
+    elif not path.exists():
+        yield Finding("database_new", "database", {"path": path})
+    else:
+        yield _tables(path)
+
+
+def _tables(path: Path) -> Finding:
+    """Reads the version of a database's tables, without touching them."""
+    if not os.access(path, os.R_OK | os.W_OK):
+        return Finding("database_locked", "database", {"path": path, "place": path})
+    try:
+        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+        try:
+            (version,) = database.execute("SELECT version_num FROM alembic_version").fetchone() or (
+                "",
+            )
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        if "no such table" not in str(error):
+            return Finding("database_broken", "database", {"path": path, "reason": error})
+        version = ""
+    facts = {"path": path, "version": version or "0", "newest": NEWEST}
+    kind = (
+        "database_ok"
+        if version == NEWEST
+        else "database_old"
+        if version < NEWEST
+        else "database_newer"
+    )
+    return Finding(kind, "database", facts)
+
+
+def _redis(site: Site) -> Iterator[Finding]:
+    url = site.settings.redis_url
+    if url is None:
+        return
+    from chat.answers.redis import Sharing
+
+    try:
+        kind, reason = Sharing(url.get_secret_value(), 0).look()
+        yield Finding(kind, "Redis", {"reason": reason})
+    except SettingsError as error:
+        yield wrong_setting(str(error))
+
+
+def _disk(site: Site) -> Iterator[Finding]:
+    path = file_of(site.settings) or INSTANCE
+    folder = _existing(path.parent)
+    if not folder.is_dir():
+        return  # as the database has said
+    free = shutil.disk_usage(folder).free // MEGABYTE
+    kind = "disk_full" if free < FULL_MB else "disk_low" if free < LOW_MB else "disk_ok"
+    yield Finding(kind, "disk", {"free": free, "path": path.parent})
+
+
+def _agents(site: Site) -> list[Finding]:
+    return doctor_agents.examine(site.settings, site.agents.all, site.asks) if site.agents else []
+
+
+def _access(site: Site) -> Iterator[Finding]:
+    return doctor_access.examine(site.settings, site.agents)
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest one above it that is there."""
+    path = path.absolute()
+    while not os.path.lexists(path) and path != path.parent:
+        path = path.parent
+    return path
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+
+
+LOCAL = (Check("database", _database), Check("disk", _disk))
+CHECKS = (
+    Check("secret key", _secret_key),
+    *LOCAL,
+    Check("redis", _redis),  # not of LOCAL: without it the site is ready all the same
+    Check("access", _access),
+    Check("agents", _agents),
+)

@@ -1,0 +1,100 @@
+"""The files of the page, each read and compressed once: best compression costs nothing after that."""
+
+import gzip
+import hashlib
+import re
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import brotli
+
+from chat.page.look import Look
+
+FOLDER = Path(__file__).resolve().parents[2] / "static"
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+STYLE, LOGO = "css/page.css", "logo"
+SOURCES = "css/app.css", "css/parts/"
+REMARKS = re.compile(
+    rb"^[ \t]*(?://.*|/\*\*.*\*/)\n|^[ \t]+", re.MULTILINE
+)  # a fifth of a script, for its authors
+PACKED = "image/png", "image/jpeg", "image/webp"  # compressed in themselves
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file as it is sent: `encoded` by the name of its encoding, `identity` always."""
+
+    content_type: str
+    encoded: dict[str, bytes]
+    etag: str
+
+
+class Assets:
+    """Everything that may be served of static/, and the owner's logo."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._lock = threading.Lock()
+        self._known: dict[str, Asset | None] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What there is. Nothing else is ever looked for on the disk."""
+        with self._lock:
+            if not self._known:
+                paths = (
+                    path.relative_to(FOLDER).as_posix()
+                    for path in FOLDER.rglob("*")
+                    if path.is_file()
+                )
+                mine = {
+                    name
+                    for name in paths
+                    if Path(name).suffix in KINDS and not name.startswith(SOURCES)
+                }
+                self._known = dict.fromkeys([*mine, *([LOGO] if self._look.logo else [])])
+            return frozenset(self._known)
+
+    @cached_property
+    def digest(self) -> str:
+        """Stands in the files' addresses: whatever changes in one of them gives all a new one."""
+        contents = hashlib.sha256()
+        for name in sorted(self.names):
+            contents.update(self._read(name)[0])
+        return contents.hexdigest()[:8]
+
+    def find(self, name: str) -> Asset | None:
+        """The file of this name; None when there is none."""
+        if name not in self.names:
+            return None
+        asset = self._known[name] or _asset(*self._read(name))
+        self._known[name] = asset
+        return asset
+
+    def _read(self, name: str) -> tuple[bytes, str]:
+        """What a file holds, and its type."""
+        if name == LOGO and self._look.logo:
+            return self._look.logo.data, self._look.logo.content_type
+        data = (FOLDER / name).read_bytes()
+        if name == STYLE:
+            data += self._look.css.encode()
+        if name.endswith(".js"):
+            data = REMARKS.sub(b"", data)
+        return data, KINDS[Path(name).suffix]
+
+
+def _asset(data: bytes, content_type: str) -> Asset:
+    encoded = {"identity": data}
+    if content_type not in PACKED:
+        encoded |= {
+            "gzip": gzip.compress(data, 9, mtime=0),
+            "br": brotli.compress(data, quality=11),
+        }
+    return Asset(content_type, encoded, hashlib.sha256(data).hexdigest()[:16])

@@ -1,0 +1,134 @@
+"""The owner's look: one accent colour made readable in both themes, and a logo typed by its content."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from chat.settings.model import Settings, SettingsError
+
+READABLE = 4.5  # WCAG 2.2, 1.4.3
+LARGEST_LOGO = 200 * 1024
+KINDS = {
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "image/svg+xml": re.compile(rb"\s*(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*<svg[\s>]", re.DOTALL),
+}
+
+Colour = tuple[int, int, int]
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of tokens.css that an accent has to be read on, and what it is mixed with until it is."""
+
+    paper: Colour
+    sheet: Colour
+    soft: Colour  # the quieter text, which stands on the tint too
+    towards: Colour
+    tint: float  # how much accent is in the tint, at most
+
+
+LIGHT = Theme((0xFA, 0xF9, 0xF6), WHITE, (0x62, 0x67, 0x6D), BLACK, 0.12)
+DARK = Theme((0x16, 0x18, 0x1A), (0x1F, 0x22, 0x25), (0xA3, 0xA7, 0xAB), WHITE, 0.18)
+
+
+@dataclass(frozen=True)
+class Logo:
+    """A picture of the owner's, and what it is."""
+
+    data: bytes
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is served of it: a piece of style sheet, empty without an accent, and a logo."""
+
+    css: str = ""
+    logo: Logo | None = None
+
+
+def load(settings: Settings) -> Look:
+    """The look that the settings ask for. Raises SettingsError, one line."""
+    css = accent_css(settings.accent_color) if settings.accent_color else ""
+    return Look(css, _logo(settings.site_logo) if settings.site_logo else None)
+
+
+def accent_css(accent: str) -> str:
+    """Custom properties that put an accent, #rrggbb, in the place of ours, in both themes."""
+    light, dark = _properties(parse(accent), LIGHT), _properties(parse(accent), DARK)
+    return (
+        f":root {{ {light} }}\n"
+        f':root[data-theme="dark"] {{ {dark} }}\n'
+        f"@media (prefers-color-scheme: dark) {{ :root:not([data-theme]) {{ {dark} }} }}\n"
+    )
+
+
+def palette(accent: Colour, theme: Theme) -> dict[str, Colour]:
+    """accent, on-accent and tint: the accent as near to what was asked as can be read on everything.
+
+    Contrast is at least READABLE of the accent on paper, sheet and tint, and of what stands on the accent.
+    """
+    for step in range(101):
+        colour = mixed(accent, theme.towards, step / 100)
+        tint = _tint(colour, theme)
+        on_accent = max(WHITE, (0x10, 0x14, 0x14), key=lambda one: contrast(one, colour))
+        grounds = (theme.paper, theme.sheet, tint, on_accent)
+        if min(contrast(colour, one) for one in grounds) >= READABLE:
+            break
+    return {"accent": colour, "on-accent": on_accent, "tint": tint}
+
+
+def _tint(accent: Colour, theme: Theme) -> Colour:
+    """As much accent in the sheet as leaves quiet text readable."""
+    tints = (mixed(theme.sheet, accent, theme.tint * share / 10) for share in range(10, -1, -1))
+    return next(tint for tint in tints if contrast(theme.soft, tint) >= READABLE)
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """The contrast ratio of WCAG, from 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def parse(text: str) -> Colour:
+    """#rrggbb as three numbers."""
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
+def mixed(one: Colour, other: Colour, share: float) -> Colour:
+    """`share` of the other colour in the one."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def _properties(accent: Colour, theme: Theme) -> str:
+    return " ".join(
+        f"--{name}: #{bytes(colour).hex()};" for name, colour in palette(accent, theme).items()
+    )
+
+
+def _luminance(colour: Colour) -> float:
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+        for share in (channel / 255 for channel in colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _logo(path: Path) -> Logo:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"SITE_LOGO: {error}. Name a picture file, or unset it.") from None
+    if len(data) > LARGEST_LOGO:
+        raise SettingsError(
+            f"SITE_LOGO: {path} has {len(data) // 1024} kB. Use one of at most 200 kB."
+        )
+    kind = next((kind for kind, pattern in KINDS.items() if pattern.match(data)), None)
+    if kind is None:
+        raise SettingsError(f"SITE_LOGO: {path} is no PNG, JPEG, WebP or SVG. Use one of these.")
+    return Logo(data, kind)

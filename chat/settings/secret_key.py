@@ -1,0 +1,46 @@
+"""The key that signs cookies: the owner's, or one made once and kept in instance/ with mode 0600."""
+
+import os
+import secrets
+from pathlib import Path
+
+from chat.settings.model import INSTANCE, Settings, SettingsError
+
+
+def secret_key(settings: Settings, folder: Path = INSTANCE) -> str:
+    """The key of this site. Raises SettingsError when it can be neither read nor made."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    path = folder / "secret_key"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            return _make(path)
+    except OSError as error:
+        raise SettingsError(
+            f"SECRET_KEY: cannot keep one in {path}: {error}. Set SECRET_KEY, or make the folder writable."
+        ) from error
+
+
+def _read(path: Path) -> str:
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < 16:
+        raise SettingsError(f"SECRET_KEY: {path} is damaged. Remove it and a new one is made.")
+    return key
+
+
+def _make(path: Path) -> str:
+    """Writes beside and links into place, so that two processes starting at once agree on one key."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return _read(path)

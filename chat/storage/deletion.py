@@ -1,0 +1,181 @@
+"""What is deleted for good: all of a visitor, what is too old, and the traces both leave in the file."""
+
+import time
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Engine, and_, delete, exists, select, text, update
+
+from chat.storage import search as searching
+from chat.storage.conversations import UNDO
+from chat.storage.models import (
+    RUNNING,
+    Answer,
+    Base,
+    Conversation,
+    Searched,
+    SignIn,
+    Upload,
+    now,
+    oldest_id,
+)
+from chat.storage.models import Move as Code
+
+# Every table that says whose its rows are. Answers and shares go with their conversations, words with both.
+OF_A_VISITOR: dict[str, type[Base]] = {
+    "conversations": Conversation,
+    "uploads": Upload,
+    "moves": Code,
+    "searched": Searched,
+    "sessions": SignIn,
+}
+FILES_KEPT = timedelta(days=1)
+BATCH = 50  # answers in one transaction, a few milliseconds: nobody else can write meanwhile
+SQUEEZED = 64  # pages of the index rewritten in one transaction, for the same reason
+SQUEEZE_EVERY_S = (
+    3600.0  # the whole index is rewritten for it; whoever wants everything gone does not wait
+)
+_BEGIN_TO_SQUEEZE = text("INSERT INTO passages (passages, rank) VALUES ('merge', -:pages)")
+_SQUEEZE = text("INSERT INTO passages (passages, rank) VALUES ('merge', :pages)")
+_CHANGES = text("SELECT total_changes()")
+
+
+class Forgetting:
+    """Deletes in steps, each so short that nobody notices.
+
+    Deleted text is overwritten in the database's pages. It is still in the log that precedes them (-wal),
+    and its words in the index, until `step` has said that nothing is left to do.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._has_traces = self._is_squeezing = False
+        self._squeezed_at = float("-inf")
+        self.is_urgent = False
+
+    def visitor_of(self, named: str) -> str | None:
+        """The visitor of this id, or of the conversation with this id or address; None: there is neither."""
+        id = named.strip().partition("?")[0].rstrip("/").rpartition("/c/")[2]
+        with self._engine.connect() as db:
+            owner: str | None = db.scalar(select(Conversation.visitor).where(Conversation.id == id))
+            if owner is not None:
+                return owner
+            tables = OF_A_VISITOR.values()
+            known = any(db.scalar(select(exists().where(_whose(kind) == id))) for kind in tables)
+        return id if known else None
+
+    def live_answers(self, visitor: str) -> list[str]:
+        """The ids of the visitor's answers that are being made."""
+        mine = select(Answer.id).join(Conversation).where(Conversation.visitor == visitor)
+        with self._engine.connect() as db:
+            return list(db.scalars(mine.where(Answer.state == RUNNING)))
+
+    def forget(self, visitor: str) -> dict[str, int]:
+        """Deletes everything of a visitor, at once: how many rows of which table. Then `step` has work.
+
+        Live answers have to be stopped before; one that is not will find nothing to store its end in.
+        """
+        gone = {"answers": 0, "shares": 0}
+        conversations = Conversation.visitor == visitor
+        while part := self._erase(conversations):
+            for name, number in part.items():
+                gone[name] = gone.get(name, 0) + number
+        with self._engine.begin() as db:
+            for name, kind in OF_A_VISITOR.items():
+                rows = db.execute(delete(kind).where(_whose(kind) == visitor)).rowcount
+                gone[name] = gone.get(name, 0) + rows
+        if any(gone.values()):
+            self._has_traces = self.is_urgent = True
+        return gone
+
+    def expire(self, keep_days: int) -> None:
+        """Gives up conversations not touched for so many days, but for those that are being answered."""
+        limit = now() - timedelta(days=keep_days)
+        running = exists().where(Answer.conversation_id == Conversation.id, Answer.state == RUNNING)
+        # An id says when its conversation began, so that only the oldest ones are looked at.
+        is_old = and_(Conversation.id < oldest_id(limit), Conversation.updated_at < limit)
+        old = (
+            select(Conversation.id)
+            .where(is_old, Conversation.deleted_at.is_(None), ~running)
+            .limit(500)
+        )
+        with self._engine.connect() as db:
+            ids = list(db.scalars(old))
+        if ids:
+            still = and_(Conversation.id.in_(ids), Conversation.updated_at < limit, ~running)
+            with self._engine.begin() as db:
+                db.execute(update(Conversation).where(still).values(deleted_at=now() - 2 * UNDO))
+
+    def expire_files(self) -> None:
+        """Deletes the files that visitors sent longer ago than files are kept."""
+        with self._engine.begin() as db:
+            if db.execute(delete(Upload).where(Upload.created_at < now() - FILES_KEPT)).rowcount:
+                self._has_traces = True
+
+    def step(self, undo: timedelta = UNDO) -> bool:
+        """One short piece of work: False when all that is due has gone without a trace.
+
+        Due is what visitors deleted longer ago than they may take it back.
+        """
+        if self._erase(Conversation.deleted_at < now() - undo):
+            self._has_traces = True
+            return True
+        is_time = self.is_urgent or time.monotonic() - self._squeezed_at >= SQUEEZE_EVERY_S
+        if not self._has_traces or not is_time:
+            return False
+        return self._squeeze() or self._empty_the_log()
+
+    def finish(self, seconds: float = 600.0) -> bool:
+        """Works until nothing is left to do, and says whether that was so in time."""
+        self._has_traces = self.is_urgent = True
+        until = time.monotonic() + seconds
+        while is_left := self.step():
+            if time.monotonic() >= until:
+                break
+            time.sleep(0.01)
+        return not is_left
+
+    def _erase(self, which: ColumnElement[bool]) -> dict[str, int]:
+        """Some answers of the conversations in question, with the conversations that are empty then."""
+        with self._engine.connect() as db:
+            ids = list(db.scalars(select(Conversation.id).where(which).limit(BATCH)))
+            mine = select(Answer.id).where(Answer.conversation_id.in_(ids)).limit(BATCH)
+            answers = list(db.scalars(mine)) if ids else []
+        if not ids:
+            return {}
+        filled = exists().where(Answer.conversation_id == Conversation.id)
+        share = Base.metadata.tables["shares"]
+        with self._engine.begin() as db:
+            searching.forget(db, answers)
+            db.execute(delete(Answer).where(Answer.id.in_(answers)))
+            # None of them can be read any more, whatever is left of it.
+            shares = db.execute(delete(share).where(share.c.conversation_id.in_(ids))).rowcount
+            gone = db.execute(
+                delete(Conversation).where(Conversation.id.in_(ids), which, ~filled)
+            ).rowcount
+        time.sleep(0)  # whoever waits comes first
+        return {"answers": len(answers), "shares": shares, "conversations": gone}
+
+    def _squeeze(self) -> bool:
+        """Rewrites a part of the index, which only marks words as deleted until then. True: there is more."""
+        statement = _SQUEEZE if self._is_squeezing else _BEGIN_TO_SQUEEZE
+        with self._engine.begin() as db:
+            before = db.scalar(_CHANGES)
+            db.execute(statement, {"pages": SQUEEZED})
+            self._is_squeezing = (db.scalar(_CHANGES) or 0) - (
+                before or 0
+            ) >= 2  # as FTS5 documents it
+        return self._is_squeezing
+
+    def _empty_the_log(self) -> bool:
+        """True while somebody reads in it."""
+        with self._engine.connect() as db:
+            is_busy = db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+        if not is_busy:
+            self._has_traces = self.is_urgent = False
+            self._squeezed_at = time.monotonic()
+        return bool(is_busy)
+
+
+def _whose(kind: type[Base]) -> ColumnElement[str]:
+    column: ColumnElement[str] = kind.__table__.c.visitor
+    return column

@@ -1,0 +1,165 @@
+"""How SQLite is reached: tuned, waited for without holding up anybody else, found again after it was gone."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from chat.refusals import Refusal
+
+PRAGMAS = (
+    "journal_mode = WAL",  # readers read while one writes
+    "synchronous = NORMAL",  # survives a killed process; for power cuts see chat/storage/disk.py
+    "foreign_keys = ON",
+    "secure_delete = ON",  # what is deleted is overwritten; Debian's SQLite does so anyhow
+    "busy_timeout = 0",  # SQLite would wait in C, where a gevent process can do nothing else meanwhile
+)
+WAIT_S = 5.0
+RETRY_S = 10.0
+LOOK_S = 0.02
+# SQLite's own codes for a file that cannot be used at the moment. A missing table is not among them: that
+# is no trouble that passes.
+TROUBLES = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
+
+
+# Of these the connection is none the worse.
+PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
+
+
+class StorageRefusal(Refusal):
+    """Nothing can be stored or read at the moment; it has a sentence of its own."""
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether the database cannot be used at the moment: locked, full, read-only, gone."""
+    if isinstance(error, PoolTimeout):
+        return True
+    code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
+    return code is not None and code & 0xFF in TROUBLES
+
+
+@contextmanager
+def only_if_stored() -> Iterator[None]:
+    """Around what has to be stored before anything else. Raises StorageRefusal when that cannot be now."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if not is_trouble(error):
+            raise
+        raise StorageRefusal("unavailable", str(error.__cause__), retry_after=RETRY_S) from error
+
+
+def open_engine(url: URL) -> Engine:
+    """The engine of a SQLite database. Statements wait WAIT_S for a lock, and let others work meanwhile."""
+    engine = create_engine(
+        url, pool_size=5, max_overflow=20, hide_parameters=True
+    )  # they are people's words
+    waiting = _Waiting()
+    event.listen(engine, "connect", _tune)
+    event.listen(engine, "do_execute", waiting.execute)
+    event.listen(engine, "do_executemany", waiting.execute_many)
+    event.listen(engine, "handle_error", _give_up_the_connection)
+    return engine
+
+
+def guard(engine: Engine, database: Path) -> None:
+    """From now on the database has to be there. Call it once the tables are made.
+
+    A connection to a file that was deleted or replaced would go on writing where nobody will ever read, and
+    a new one would begin an empty database; both would look like success.
+    """
+
+    @event.listens_for(engine, "do_connect")
+    def refuse_to_begin_anew(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
+        if not database.exists():
+            error = sqlite3.OperationalError(f"{database} is gone")
+            error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+            raise error
+
+    @event.listens_for(engine, "connect")
+    def note(connection: Any, record: Any) -> None:
+        record.info["file"] = _identity(database)
+
+    @event.listens_for(engine, "checkout")
+    def refuse_another_file(connection: Any, record: Any, proxy: Any) -> None:
+        if record.info.get("file") != _identity(database):
+            raise DisconnectionError("the database is gone, or another one has taken its place")
+
+
+class _Waiting:
+    """Waits for whoever is writing. After one has waited in vain, the next ones hardly wait for a while:
+    a crowd in front of a locked door would else be told one by one, each after five seconds more.
+    """
+
+    def __init__(self) -> None:
+        self._hopeless_until = 0.0
+
+    def execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        return self._insist(cursor.execute, statement, parameters)
+
+    def execute_many(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        return self._insist(cursor.executemany, statement, parameters)
+
+    def _insist(self, run: Any, statement: str, parameters: Any) -> bool:
+        until: float | None = None
+        while True:
+            try:
+                run(statement, parameters)
+                return True
+            except sqlite3.OperationalError as error:
+                # SQLITE_BUSY itself: of its extended codes some say that waiting is in vain.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                at = time.monotonic()
+                if until is None:
+                    until = at + (LOOK_S * 5 if at < self._hopeless_until else WAIT_S)
+                if at >= until:
+                    self._hopeless_until = at + WAIT_S
+                    raise
+            time.sleep(LOOK_S)
+
+
+def _give_up_the_connection(context: ExceptionContext) -> None:
+    """What was opened while the file could not be written stays so, and so does what shares its memory with
+    it: all are closed, and opened anew.
+    """
+    code = getattr(context.original_exception, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in TROUBLES - PASSING:
+        context.is_disconnect = True
+        if context.execution_context is not None:
+            context.execution_context.cursor.close()  # else the error's traceback keeps the file open
+        if context.engine is not None:
+            context.engine.dispose()
+
+
+def _tune(connection: Any, record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _identity(database: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(database)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,193 @@
+"""An answer as server-sent events: live from its log or stored, from any position, with heartbeats."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from chat.answers.live import Entry, Failed, Finished, Journal
+from chat.answers.partial import Draft
+from chat.page.rendering import GrowingMarkdown
+from chat.storage import Answer
+from providers.base import (
+    Citation,
+    Delta,
+    Media,
+    Rewrite,
+    Status,
+    Suggestion,
+    Thought,
+    ToolStep,
+    Usage,
+)
+
+HEARTBEAT = b": keep-alive\n\n"
+QUIET_S = 10.0
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+FRAME_S = 0.05  # a page needs no more than twenty pictures a second
+
+NAMES: dict[type[Any], str] = {
+    Delta: "delta",
+    Rewrite: "replace",
+    Thought: "thought",
+    ToolStep: "tool",
+    Media: "media",
+    Citation: "citation",
+    Suggestion: "suggestion",
+    Usage: "usage",
+    Status: "status",
+    Finished: "done",
+}
+
+
+class Wire:
+    """Writes one answer for one reader.
+
+    `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0 for
+    nothing. With `is_page` the text comes as `html` events, rendered here while it grows. `sentence` says a
+    failure in the reader's language. `picture` says where a page finds a picture.
+    """
+
+    def __init__(
+        self,
+        opening: dict[str, str],
+        position: int,
+        is_page: bool,
+        sentence: Callable[[Failed], str],
+        picture: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._opening = opening
+        self._position = position
+        self._sentence = sentence
+        self._picture = picture if is_page else None
+        self._markdown = GrowingMarkdown(picture, opening["message_id"]) if is_page else None
+        self._known: set[int] | None = None  # replies begun, for a reader of an earlier log
+        self._told = position
+        self._is_opened = False
+
+    def again(self) -> "Wire":
+        """For the same reader when the log was lost: goes on after what was told, from another one."""
+        again = Wire(
+            self._opening, self._told, self._markdown is not None, self._sentence, self._picture
+        )
+        again._is_opened = self._is_opened
+        return again
+
+    def failed(self, code: str) -> bytes:
+        """The last event of an answer that cannot be followed any more."""
+        return self._opened() + self._encode(self._told + 1, Failed(code))
+
+    def live(self, journal: Journal) -> Iterator[bytes]:
+        """Yields the events of a running answer as they come, several at once to a slow reader.
+
+        Raises Lost.
+        """
+        yield HEARTBEAT + self._opened()
+        drawn = 0.0
+        if 0 < self._position <= journal.start:
+            self._known = set()
+        for batch in journal.follow(quiet_s=QUIET_S):
+            out = self._write(batch)
+            yield out or HEARTBEAT
+            if self._markdown is not None:
+                time.sleep(max(0.0, drawn + FRAME_S - time.monotonic()))
+                drawn = time.monotonic()
+
+    def stored(self, answer: Answer) -> Iterator[bytes]:
+        """Yields an answer that has ended, in the fewest events that say it.
+
+        A reader who has heard a part of the text is given the whole of it anew: the positions of the live log
+        are gone.
+        """
+        yield self._opened() or HEARTBEAT
+        entries: list[Entry] = [*Draft.of(answer).events(anew=self._position > 0), ending(answer)]
+        yield self._write(list(enumerate(entries, self._position + 1)))
+
+    def _opened(self) -> bytes:
+        if self._is_opened:
+            return b""
+        self._is_opened = True
+        return _event(self._position, "turn", self._opening)
+
+    def _write(self, batch: list[tuple[int, Entry]]) -> bytes:
+        chunks = []
+        shown = 0
+        for position, entry in batch:
+            is_last = isinstance(entry, Finished | Failed)
+            shown = position
+            if self._markdown is not None:
+                self._feed(self._markdown, entry)
+                if is_last:
+                    chunks.append(self._drawn(position - 1, last=True))
+            if position > self._position:
+                chunks.append(self._encode(position, self._anew(entry)))
+        if shown and self._markdown is not None and not is_last:
+            chunks.append(self._drawn(shown, last=False))
+        self._told = max(self._told, shown)
+        return b"".join(chunks)
+
+    def _anew(self, entry: Entry) -> Entry | None:
+        """To a reader of an earlier log a reply begins with all of it so far, and thoughts are old."""
+        if self._known is None:
+            return entry
+        if isinstance(entry, Thought):
+            return None
+        if not isinstance(entry, Delta) or entry.reply in self._known:
+            return entry
+        self._known.add(entry.reply)
+        return Rewrite(entry.text, entry.reply)
+
+    def _feed(self, markdown: GrowingMarkdown, entry: Entry) -> None:
+        match entry:
+            case Delta(text, reply):
+                markdown.feed(text, reply)
+            case Rewrite(text, reply):
+                markdown.rewrite(text, reply)
+
+    def _drawn(self, position: int, last: bool) -> bytes:
+        changes = self._markdown.changes(last) if self._markdown is not None else None
+        if changes is None:
+            return b""
+        return _event(
+            max(position, self._position), "html", {"from": changes[0], "blocks": changes[1]}
+        )
+
+    def _encode(self, position: int, entry: Entry | None) -> bytes:
+        if isinstance(entry, Failed):
+            told = problem(self._sentence(entry), entry.code, entry.retry_after, entry.id)
+            return _event(position, "error", told)
+        name = NAMES.get(type(entry))
+        if entry is None or name is None:
+            return b""
+        fields = ((key, getattr(entry, key)) for key in entry.__slots__)
+        data = {key: value for key, value in fields if value is not None}
+        if isinstance(entry, Media) and self._picture is not None:
+            data |= shown(data, self._picture)
+        return _event(position, name, data)
+
+
+def shown(media: Mapping[str, Any], picture: Callable[[str], str | None]) -> dict[str, str]:
+    """What a page has to know of a medium besides: where it finds the picture, if it is one."""
+    address = picture(media["url"]) if media["kind"] == "image" else None
+    return {"picture": address} if address else {}
+
+
+def ending(answer: Answer) -> Finished | Failed:
+    """How a stored answer ended."""
+    if answer.state in ("done", "stopped"):
+        return Finished(answer.finish_reason or "stop", tuple(answer.replies))
+    return Failed(answer.code or "unavailable")
+
+
+def problem(
+    sentence: str, code: str, retry_after: float | None = None, number: str | None = None
+) -> dict[str, Any]:
+    """The one shape of an error: a sentence for the person, a reason for the program, the number of the
+    request for the owner.
+    """
+    told = {"error": sentence, "code": code, "retry_after": retry_after, "id": number}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _event(position: int, name: str, data: dict[str, Any]) -> bytes:
+    return f"id: {position}\nevent: {name}\ndata: {_JSON.encode(data)}\n\n".encode()

@@ -1,0 +1,147 @@
+"""What the templates are given: a visitor's sidebar, and one branch of a conversation, a part at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+
+from chat.answers.bounds import CUT
+from chat.page.rendering import render_blocks
+from chat.refusals import Refusal
+from chat.storage import Answer, Conversation
+from chat.storage.conversations import Tree
+from chat.storage.models import now
+from chat.web import errors, services
+from chat.web import permissions as admission
+from chat.web.dates import day
+from chat.web.events import shown
+from chat.web.visitors import visitor
+
+EXCHANGES = 20
+LISTED = 50
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question and its answer as a page shows them; `versions` are the ids of all versions of
+    this turn, `age` is how many seconds ago it was asked, `seconds` how many its answer took."""
+
+    id: str
+    question: str
+    files: list[dict[str, Any]]
+    state: str
+    html: Markup
+    thoughts: str
+    thought_s: float | None
+    tools: list[dict[str, Any]]
+    media: list[dict[str, Any]]
+    citations: list[dict[str, Any]]
+    suggestions: list[str]
+    usage: dict[str, int] | None
+    problem: str | None
+    code: str | None
+    is_cut: bool
+    asked_at: datetime
+    seconds: float | None
+    age: int
+    versions: list[str]
+    is_forgotten: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A part of a branch that ends with `leaf`. What is `earlier` comes before that id.
+
+    `after` is where a question goes on when the branch is not the newest.
+    """
+
+    exchanges: list[Exchange]
+    earlier: str | None = None
+    is_end: bool = True
+    after: str | None = None
+    leaf: str | None = None
+
+
+def sidebar() -> dict[str, Any]:
+    """What every page with a sidebar needs: the visitor's latest conversations by day, and the site."""
+    site = services()
+    found = site.storage.conversations.of(visitor(), LISTED + 1, agents=admission.listed())
+    return {
+        "days": _from_today(by_day(found[:LISTED])),
+        "has_more_conversations": len(found) > LISTED,
+    }
+
+
+def by_day(conversations: Sequence[Conversation]) -> list[tuple[str, list[Conversation]]]:
+    """Conversations, latest first, under the names of their days."""
+    return [
+        (name, list(some))
+        for name, some in groupby(conversations, key=lambda one: day(one.updated_at))
+    ]
+
+
+def _from_today(days: list[tuple[str, list[Conversation]]]) -> list[tuple[str, list[Conversation]]]:
+    """With a place for what begins today, empty until the script puts something there."""
+    today = day(now())
+    return days if days and days[0][0] == today else [(today, []), *days]
+
+
+def part(talk: Conversation, tree: Tree, ids: Sequence[str], before: str | None) -> Shown:
+    """The last exchanges of a branch, or those before the exchange `before`. Raises Refusal not_found."""
+    if before and before not in ids:
+        raise Refusal("not_found", "an answer")
+    end = ids.index(before) if before else len(ids)
+    begin = max(0, end - EXCHANGES)
+    newest = next(reversed(tree.parents), None)
+    found = services().storage.conversations.answers(talk.id, ids[begin:end])
+    agent = services().agents.get(talk.agent)
+    picture = services().pictures.addresses(agent) if agent else _no_picture
+    return Shown(
+        [
+            _exchange(answer, tree.versions(answer.id), talk.cleared_after, picture)
+            for answer in found
+        ],
+        earlier=ids[begin] if begin else None,
+        is_end=end == len(ids),
+        after=ids[-1] if ids and ids[-1] != newest else None,
+        leaf=ids[-1] if ids else None,
+    )
+
+
+def _no_picture(url: str) -> None:
+    """Of an agent that this site no longer has nothing is fetched."""
+
+
+def _exchange(
+    answer: Answer,
+    versions: list[str],
+    cleared_after: str | None,
+    picture: Callable[[str], str | None],
+) -> Exchange:
+    return Exchange(
+        id=answer.id,
+        question=answer.question,
+        files=answer.files,
+        state=answer.state,
+        html=Markup("".join(render_blocks(answer.replies, picture, answer.id))),
+        thoughts=answer.thoughts,
+        thought_s=answer.thought_s,
+        tools=answer.tools,
+        media=[{**one, **shown(one, picture)} for one in answer.media],
+        citations=answer.citations,
+        suggestions=answer.suggestions,
+        usage=answer.usage,
+        problem=errors.sentence(answer.code) if answer.code else None,
+        code=answer.code,
+        is_cut=answer.finish_reason == CUT,
+        asked_at=answer.created_at,
+        seconds=max(0.0, (answer.ended_at - answer.created_at).total_seconds())
+        if answer.ended_at
+        else None,
+        age=max(0, int((now() - answer.created_at).total_seconds())),
+        versions=versions,
+        is_forgotten=answer.id == cleared_after,
+    )

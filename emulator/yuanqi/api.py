@@ -1,0 +1,150 @@
+"""Tencent Yuanqi's agent API (platforms/yuanqi.md §9): its one endpoint, stateless.
+
+Words of Yuanqi's own, besides those all platforms share:
+
+    !tool-fail      a tool is called, some pieces, then finish_reason tool_fail
+    !tail           the last frame carries text as well as its finish_reason
+    !numeric        the error's code is a number instead of a string
+    !moderation N   the end of the answer has the moderation_level N
+    !no-done        the stream closes after its finish_reason, without [DONE]
+    !unasked        a stream where JSON was asked for, JSON where a stream was
+
+!blocked is a 200 with the finish_reason sensitive, !code X an error.code with HTTP 400; !late-error without a
+stream is a 200 with an error and no choices. There are no sources and no suggestions: !cite and !suggest
+change nothing.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from emulator.faults import OncePerQuestion, ordered
+from emulator.playing import respond
+from emulator.speech import Speech, compose, gap_s, pieces
+from emulator.state import here, note
+from emulator.stream import Step, Wait, framed, told
+from emulator.words import Words, read
+from emulator.yuanqi.answer import Answer
+from emulator.yuanqi.checks import YuanqiBooks, YuanqiRefused, checked, enter, files_of, text_of
+
+PATH = "/openapi/v1/agent/chat/completions"
+REFUSALS = {
+    "busy": (429, "too many concurrent requests", "concurrency"),
+    "quota": (429, "the token quota of this account is used up", "quota"),
+    "unauthorized": (401, "token is missing or invalid", ""),
+    "unknown": (403, "no right to this assistant", ""),
+    "unpublished": (400, "this assistant has not been published", ""),
+}
+
+bp = Blueprint("yuanqi", __name__)
+
+
+class YuanqiStore:
+    """What !expired has refused."""
+
+    def __init__(self) -> None:
+        self.expired = OncePerQuestion()
+
+
+def unknown_endpoint() -> ResponseReturnValue:
+    """For a path or method Yuanqi does not have."""
+    status = 405 if request.path == PATH else 404
+    return jsonify(YuanqiRefused(status, "no such endpoint").body()), status
+
+
+@bp.errorhandler(YuanqiRefused)
+def refuse(refused: YuanqiRefused) -> ResponseReturnValue:
+    body = request.get_json(silent=True)
+    is_numeric = "!numeric" in str(body)
+    return jsonify(refused.body(is_numeric)), refused.status
+
+
+@bp.post(PATH)
+def complete() -> ResponseReturnValue:
+    account, body = checked()
+    question = text_of(body["messages"][-1])
+    words = read(question)
+    refused = _refused_by_words(words, (account, question))
+    if refused is not None:
+        return refused
+    enter(account)
+    try:
+        return _answered(account, body, question, words)
+    except BaseException:
+        here().limits.leave(("yuanqi", account))
+        raise
+
+
+def _refused_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue | None:
+    for word, refused in REFUSALS.items():
+        if words.has(word):
+            raise YuanqiRefused(*refused)
+    if words.has("expired") and here().store(YuanqiStore).expired.refuses(key):
+        raise YuanqiRefused(*REFUSALS["unauthorized"])
+    if words.has("code"):
+        raise YuanqiRefused(400, "refused as ordered", str(int(words.number("code", 400))))
+    if words.has("json-error"):
+        return jsonify(YuanqiRefused(500, "the assistant failed").body(words.has("numeric")))
+    return ordered(
+        words, lambda status: YuanqiRefused(status, f"refused as ordered: {status}").body()
+    )
+
+
+def _answered(account: str, body: dict[str, Any], question: str, words: Words) -> Response:
+    speech = _speech(body, question, words)
+    answer = Answer(
+        body["assistant_id"], words, speech, pieces(speech.text, words, here().settings)
+    )
+    note(chat_id=answer.id)
+    state, leave = here(), here().limits.leaver(("yuanqi", account))
+
+    def finished() -> None:
+        leave()
+        with state.lock:
+            used = state.store(YuanqiBooks).used
+            used[account] = used.get(account, 0) + answer.usage["total_tokens"]
+
+    if bool(body.get("stream")) != words.has("unasked"):
+        return respond(_streamed(answer, words), finished=finished, ended=leave)
+    return respond(
+        _at_once(answer, words), mimetype="application/json", finished=finished, ended=leave
+    )
+
+
+def _speech(body: dict[str, Any], question: str, words: Words) -> Speech:
+    *before, asked = body["messages"]
+    earlier = [text_of(message) for message in before if message["role"] == "user"]
+    speech = compose(question, words, earlier, f"{request.host_url}_emulator/picture.png")
+    files = files_of(asked)
+    if not files or not speech.replies:
+        return speech
+    named = f"\n\n收到附件：{'、'.join(files)}"
+    return Speech((*speech.replies, named), speech.thought, speech.suggestions)
+
+
+def _streamed(answer: Answer, words: Words) -> Any:
+    settings = here().settings
+    steps = told(
+        words,
+        answer.opening(),
+        answer.pieces(),
+        answer.closing(),
+        gap_s=gap_s(len(answer.parts), words, settings),
+        silence_s=settings.silence_s,
+        middle=answer.strange() if words.has("strange") else (),
+        instead=answer.failure(),
+    )
+    return framed(steps, words)
+
+
+def _at_once(answer: Answer, words: Words) -> list[Step]:
+    """The whole answer after the time that its stream would have taken."""
+    settings = here().settings
+    if words.has("silent") or words.has("endless"):
+        return [Wait(settings.silence_s)]
+    body = answer.whole()
+    if words.has("short"):
+        return [body[: len(body) // 2]]
+    work_s = gap_s(len(answer.parts), words, settings) * len(answer.parts)
+    return [Wait(work_s), *told(words, (), (), [body])]

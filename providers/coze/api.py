@@ -1,0 +1,275 @@
+"""Coze's calls, envelopes and error codes (platforms/coze.md §0–§3, §7)."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+from providers import http
+from providers.base import Attachment, Stop
+from providers.coze.auth import Credentials
+from providers.errors import (
+    AuthRejected,
+    BadQuestion,
+    Busy,
+    ContentBlocked,
+    NotConfigured,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import Http, Response
+
+UNKNOWN_CHAT = 4001
+UNKNOWN_CONVERSATION = 4002
+CANCEL_S = 5.0
+READ_S = 15.0  # a poll that hangs longer is asked again
+TEXT_LIMIT = 500
+
+ERRORS: dict[int, type[ProviderError]] = {
+    401: AuthRejected,
+    429: RateLimited,
+    4000: BadQuestion,
+    4001: Unavailable,  # unknown chat: there is no record to read the answer from
+    4002: Unexpected,  # unknown conversation, after it has been replaced once
+    4003: BadQuestion,
+    4004: BadQuestion,
+    4005: BadQuestion,
+    4006: NotConfigured,
+    4007: BadQuestion,
+    4008: QuotaExhausted,
+    4009: RateLimited,
+    4010: BadQuestion,
+    4011: QuotaExhausted,
+    4012: NotConfigured,  # the model was taken offline
+    4013: RateLimited,
+    4014: BadQuestion,
+    4015: NotConfigured,  # not published to the channel "Agent As API"
+    4016: Busy,
+    4019: QuotaExhausted,
+    4020: RateLimited,
+    4021: NotConfigured,
+    4022: QuotaExhausted,
+    4027: QuotaExhausted,
+    4028: QuotaExhausted,
+    4033: QuotaExhausted,
+    4100: AuthRejected,
+    4101: AuthRejected,
+    4102: ContentBlocked,  # by risk control: the same words would be refused again
+    4104: Unexpected,  # not cancellable; only an answer to our own cancelling
+    4105: ContentBlocked,
+    4200: NotConfigured,
+    4300: BadQuestion,
+    4301: BadQuestion,
+    4302: BadQuestion,
+    4303: BadQuestion,
+    4304: BadQuestion,
+    4314: Unexpected,
+    4315: Unexpected,
+    5000: Unavailable,
+    6006: TimedOut,  # a code node of the workflow ran longer than a minute
+    701231: Unavailable,
+    700012006: AuthRejected,
+    700012014: RateLimited,
+    710005002: RateLimited,
+    788788103: QuotaExhausted,
+}
+FAMILIES: dict[int, type[ProviderError]] = {  # their code without its last three digits
+    720701: Unavailable,
+    720702: NotConfigured,
+}
+
+
+class Api:
+    """The calls of one turn. Each raises what ERRORS and `http` name, with Coze's code and logid."""
+
+    def __init__(self, base: str, credentials: Credentials, http: Http) -> None:
+        self._base = base
+        self._credentials = credentials
+        self._token = ""
+        self._http = http
+        self.provider = http.provider
+
+    def renew(self) -> bool:
+        """After a refusal: whether there is another token to try than the one last used."""
+        used = self._token
+        return self._credentials.current(refused=used) != used
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        self._token = self._credentials.current()
+        return {"Authorization": f"Bearer {self._token}"}
+
+    @contextmanager
+    def ask(
+        self, body: dict[str, Any], conversation: str | None, stop: Stop, deadline: float
+    ) -> Iterator[Response]:
+        """Asks a question and yields the open response: a stream of events, or an envelope with the chat."""
+        with self._http.open(
+            "POST",
+            f"{self._base}/v3/chat",
+            params={"conversation_id": conversation} if conversation else None,
+            json=body,
+            headers=self._headers,
+            stop=stop,
+            deadline=deadline,
+        ) as response:
+            yield response
+
+    def retrieve(self, conversation: str, chat: str, stop: Stop, deadline: float) -> dict[str, Any]:
+        """The chat object: its status, last_error, usage."""
+        chat_object = self._get("/v3/chat/retrieve", conversation, chat, stop, deadline)
+        if not isinstance(chat_object, dict):
+            raise Unexpected("sent a chat that is no object", provider=self.provider)
+        return chat_object
+
+    def messages(
+        self, conversation: str, chat: str, stop: Stop, deadline: float
+    ) -> list[dict[str, Any]]:
+        """What the chat has produced, in no documented order. A failed chat has no list at all: []."""
+        found = self._get("/v3/chat/message/list", conversation, chat, stop, deadline)
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    def cancel(self, conversation: str, chat: str) -> None:
+        """Ends a chat, within CANCEL_S. That it had ended already (4104) raises like any other refusal."""
+        ids = {"conversation_id": conversation, "chat_id": chat}
+        self._post("/v3/chat/cancel", ids, None, time.monotonic() + CANCEL_S)
+
+    def create_conversation(self, bot_id: str, stop: Stop | None, deadline: float) -> str:
+        """A new, empty conversation of the agent: its id."""
+        made = self._post("/v1/conversation/create", {"bot_id": bot_id}, stop, deadline)
+        if not isinstance(made, dict) or not made.get("id"):
+            raise Unexpected("made a conversation without an id", provider=self.provider)
+        return str(made["id"])
+
+    def bot(self, bot_id: str, deadline: float) -> dict[str, Any]:
+        """What Coze tells about the published agent; its name among other things."""
+        response, body = self._http.call(
+            "GET", f"{self._base}/v1/bots/{bot_id}", headers=self._headers, deadline=deadline
+        )
+        told = self.unwrap(response, body)
+        return told if isinstance(told, dict) else {}
+
+    def half_a_question(self, bot_id: str, deadline: float) -> None:
+        """A question that cannot run: nobody asks nothing, and it is not to be kept. Raises its refusal.
+
+        Token, agent and publication are looked at before the rest, so that 4000 or 4007 means that they are
+        good (that order is inferred, coze.md §12.3).
+        """
+        half = {"bot_id": bot_id, "stream": False, "auto_save_history": False}
+        self._post("/v3/chat", half, None, deadline)
+
+    def clear(self, conversation: str, deadline: float) -> None:
+        """Begins a new section of a conversation; one that is gone (4002) holds nothing to forget."""
+        try:
+            self._post(
+                f"/v1/conversations/{quote(conversation, safe='')}/clear", {}, None, deadline
+            )
+        except Unexpected as error:
+            if error.code != UNKNOWN_CONVERSATION:
+                raise
+
+    def upload(self, file: Attachment, stop: Stop, deadline: float) -> str:
+        """Hands a file over: its id, good for three months and for this account."""
+        response, body = self._http.call(
+            "POST",
+            f"{self._base}/v1/files/upload",
+            files={"file": (file.name, file.data, file.content_type)},
+            headers=self._headers,
+            stop=stop,
+            deadline=deadline,
+        )
+        kept = self.unwrap(response, body)
+        if not isinstance(kept, dict) or not kept.get("id"):
+            raise Unexpected("kept a file without an id", provider=self.provider)
+        return str(kept["id"])
+
+    def unwrap(self, response: Response, body: bytes) -> Any:
+        """The `data` of an envelope. Raises the error it holds, or the one its HTTP status stands for."""
+        try:
+            envelope = http.parse_json(body, response.provider)
+        except ProviderError as error:
+            raise self._traced(
+                error if response.status < 400 else http.refusal(response), response
+            ) from None
+        if not isinstance(envelope, dict):
+            raise self._traced(
+                Unexpected("sent JSON that is no object", provider=self.provider), response
+            )
+        if envelope.get("code"):
+            raise self.error(envelope, trace_of(response, envelope), response)
+        if response.status >= 400:
+            raise self._traced(http.refusal(response), response)
+        return envelope.get("data")
+
+    def error(
+        self, told: dict[str, Any], trace: str | None = None, response: Response | None = None
+    ) -> ProviderError:
+        """The error for Coze's `{code, msg}`; an unknown code falls back on the HTTP status."""
+        code = told.get("code")
+        code = int(code) if isinstance(code, str) and code.isdecimal() else code
+        text = str(told.get("msg") or "no reason given").replace(self._token or "\0", "[token]")[
+            :TEXT_LIMIT
+        ]
+        kind = kind_of(code)
+        if response is not None and response.status >= 400:
+            if kind is Unexpected or response.status == 404:  # 404 with 4000: no such endpoint
+                kind = http.STATUS.get(
+                    response.status, Unavailable if response.status >= 500 else kind
+                )
+            return kind(
+                text,
+                provider=self.provider,
+                code=code,
+                trace=trace,
+                retry_after=http.retry_after(response),
+            )
+        return kind(text, provider=self.provider, code=code, trace=trace)
+
+    def _traced(self, error: ProviderError, response: Response) -> ProviderError:
+        error.trace = trace_of(response)
+        return error
+
+    def _get(self, path: str, conversation: str, chat: str, stop: Stop, deadline: float) -> Any:
+        ids = {"conversation_id": conversation, "chat_id": chat}
+        response, body = self._http.call(
+            "GET",
+            self._base + path,
+            params=ids,
+            headers=self._headers,
+            stop=stop,
+            deadline=deadline,
+            timeout=READ_S,
+        )
+        return self.unwrap(response, body)
+
+    def _post(self, path: str, content: dict[str, Any], stop: Stop | None, deadline: float) -> Any:
+        response, body = self._http.call(
+            "POST",
+            self._base + path,
+            json=content,
+            headers=self._headers,
+            stop=stop,
+            deadline=deadline,
+        )
+        return self.unwrap(response, body)
+
+
+def kind_of(code: Any) -> type[ProviderError]:
+    """Our name for one of Coze's codes; Unexpected when nobody has documented it."""
+    if not isinstance(code, int):
+        return Unexpected
+    return ERRORS.get(code) or FAMILIES.get(code // 1000, Unexpected)
+
+
+def trace_of(response: Response, envelope: dict[str, Any] | None = None) -> str | None:
+    """The logid, for Coze's support: from the header, else from the envelope."""
+    detail = (envelope or {}).get("detail")
+    found = response.headers.get("x-tt-logid") or (
+        detail.get("logid") if isinstance(detail, dict) else None
+    )
+    return str(found) if found else None

@@ -1,0 +1,88 @@
+"""Looking at the set-up of a Coze agent without asking it anything (platforms/coze.md §1, §5, §6.5, §7)."""
+
+from collections.abc import Callable, Iterator
+
+from providers.base import Seen, Stop
+from providers.coze.api import Api
+from providers.coze.auth import Credentials
+from providers.coze.options import Options
+from providers.errors import AuthRejected, BadQuestion, NotConfigured, ProviderError
+from providers.http import Http
+
+SIBLINGS = {
+    "https://api.coze.cn": "https://api.coze.com",
+    "https://api.coze.com": "https://api.coze.cn",
+}
+NOTHING = "7000000000000000001"  # looks like one of their ids and is nobody's
+ABOUT_NOTHING = {4001, 4002, 4104, 4200}
+MAY_NOT = {4100, 4101}
+
+
+def check(
+    options: Options, credentials: Credentials, http: Http, deadline: float
+) -> Iterator[Seen]:
+    """Yields what calls about nothing tell of the token, and what Coze tells of the agent."""
+    api, stop = Api(options.api_base, credentials, http), Stop()
+    try:
+        lacks_poll = _lacking(lambda: api.retrieve(NOTHING, NOTHING, stop, deadline))
+        lacks_chat = _lacking(
+            lambda: api.half_a_question(options.bot_id, deadline), is_about_the_agent=True
+        )
+        if lacks_poll and lacks_chat:
+            raise lacks_chat
+    except AuthRejected as refusal:
+        other = SIBLINGS.get(options.api_base)
+        if not (other and _is_accepted(Api(other, credentials, http), deadline)):
+            raise
+        yield Seen("region", other, refusal)
+        return
+    yield Seen("credentials")
+    # Reading messages takes the permission to chat as well (§6.5): without that, nothing is learned here.
+    lacks_list = not lacks_chat and _lacking(lambda: api.messages(NOTHING, NOTHING, stop, deadline))
+    lacks_cancel = _lacking(lambda: api.cancel(NOTHING, NOTHING))
+    for scope, error in (
+        ("chat", lacks_chat),
+        ("getChat", lacks_poll),
+        ("listMessage", lacks_list),
+    ):
+        if error:
+            yield Seen("scope", scope, error)
+    if lacks_cancel:
+        yield Seen("stop_scope", "cancelChat", lacks_cancel)
+    if not lacks_chat:
+        yield Seen("agent", _name(api, options.bot_id, deadline))
+    if credentials.current().startswith("pat_"):
+        yield Seen("short_lived")
+
+
+def _lacking(call: Callable[[], object], is_about_the_agent: bool = False) -> AuthRejected | None:
+    """Why the token may not make a call; None when it may. Raises whatever else is wrong."""
+    try:
+        call()
+    except AuthRejected as error:
+        if error.code not in MAY_NOT:
+            raise
+        return error
+    except BadQuestion:
+        pass
+    except ProviderError as error:
+        if is_about_the_agent or error.code not in ABOUT_NOTHING:
+            raise
+    return None
+
+
+def _is_accepted(api: Api, deadline: float) -> bool:
+    try:
+        return _lacking(lambda: api.retrieve(NOTHING, NOTHING, Stop(), deadline)) is None
+    except ProviderError:
+        return False
+
+
+def _name(api: Api, bot_id: str, deadline: float) -> str:
+    """What the agent is called, where the token may know; raises when there is nothing published."""
+    try:
+        return str(api.bot(bot_id, deadline).get("name") or "")
+    except NotConfigured:
+        raise
+    except ProviderError:
+        return ""

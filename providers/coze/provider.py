@@ -1,0 +1,67 @@
+"""Coze (扣子): an agent published to its API, streamed or polled (platforms/coze.md §1, §2, §11)."""
+
+import time
+from collections.abc import Iterator
+
+from providers.base import About, Event, Seen, Stop, Turn
+from providers.coze import check as coze_check
+from providers.coze.api import ERRORS, Api
+from providers.coze.auth import Vault, WebApp
+from providers.coze.chat import about
+from providers.coze.options import Options, credentials
+from providers.coze.run import Run
+from providers.http import Http
+
+__all__ = ["ERRORS", "PROVIDER", "Coze", "Options"]
+
+CLEAR_S = 15.0
+
+
+class Coze:
+    """One agent on Coze."""
+
+    def __init__(self, options: Options, http: Http, vault: Vault | None = None) -> None:
+        self._options = options
+        self._http = http
+        self._credentials = credentials(options, http, vault)
+
+    @property
+    def web_app(self) -> WebApp | None:
+        """The app that the owner has to authorise, when that is how we sign in."""
+        return self._credentials if isinstance(self._credentials, WebApp) else None
+
+    @property
+    def _api(self) -> Api:
+        return Api(self._options.api_base, self._credentials, self._http)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        return coze_check.check(self._options, self._credentials, self._http, deadline)
+
+    def stream(self, turn: Turn) -> Iterator[Event]:
+        """Asks, and yields the answer while it is made; in one piece when nobody reads along."""
+        run = Run(self._options, self._api, turn)
+        yield from run.ask()
+
+    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+        """Yields what `said` lacks of an earlier chat's answer; waits for its end if it still runs."""
+        run = Run(self._options, self._api, turn, chat, said)
+        yield from run.resume()
+
+    def about(self, deadline: float) -> About:
+        """The published agent's name, welcome and first questions (§5). Raises ProviderError."""
+        return about(self._api.bot(self._options.bot_id, deadline))
+
+    def clear(self, conversation: str) -> None:
+        """Makes the agent forget what was said so far; the thread stays. Raises ProviderError."""
+        self._api.clear(conversation, time.monotonic() + CLEAR_S)
+
+    def create_conversation(self, stop: Stop | None = None, timeout: float = 30.0) -> str:
+        """A new, empty thread at Coze: its id. Not needed before a first question, which makes its own."""
+        return self._api.create_conversation(self._options.bot_id, stop, time.monotonic() + timeout)
+
+
+PROVIDER = Coze

@@ -1,0 +1,234 @@
+"""Reading what Huawei's engine says (platforms/huawei.md §5): by shape, under any framing, each word once."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from providers import sse
+from providers.base import Accepted, Delta, Done, Event, Media, ToolStep
+from providers.errors import EmptyAnswer, NotConfigured, Unavailable, Unexpected
+from providers.http import Response
+from providers.payloads import address, fields, items, text
+
+NAME = "huawei"
+ODD_LINES = 200  # so many lines may make up one JSON object, as in a pretty-printed error
+CUMULATIVE = 20  # a piece is told from a repetition by so many characters
+# What an agent says, as if it were an answer, when its model provider has no credentials (§8, trap 1).
+APOLOGY = "很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务"
+APOLOGY_TAIL = 20
+
+MediaKind = Literal["image", "video", "audio", "file"]
+KINDS: dict[str, MediaKind] = {
+    **{word: "video" for word in ("video", "mp4", "mov", "webm")},
+    **{word: "audio" for word in ("audio", "mp3", "wav", "m4a")},
+}
+
+
+def objects(response: Response) -> Iterator[dict[str, Any]]:
+    """Each JSON object: as an event with or without a space, as a bare line, or over several lines."""
+    held: list[str] = []
+    for line in _lines(response):
+        payload = line.text.removeprefix("data:").strip()
+        if payload == "[DONE]":
+            return
+        if line.cut and line.text and "data:".startswith(line.text):
+            raise Unavailable("the stream ended inside a line", provider=NAME)
+        if held and (payload == "" or payload.startswith("{")):
+            raise Unexpected("sent a broken object", provider=NAME)
+        if payload.startswith("<") and not held:
+            raise Unexpected("sent a page", provider=NAME)
+        if not held and not payload.startswith("{"):
+            continue  # a comment, a blank line, another field
+        held.append(payload)
+        try:
+            told = json.loads("\n".join(held))
+        except (ValueError, RecursionError):
+            if line.cut or len(held) > ODD_LINES:
+                break
+            continue
+        held = []
+        yield told
+    if held:
+        raise Unavailable("the stream ended inside an object", provider=NAME)
+
+
+def _lines(response: Response) -> Iterator[sse.Line]:
+    try:
+        yield from sse.lines(response.pieces())
+    except sse.TooLong as error:
+        raise Unexpected(str(error), provider=NAME) from None
+
+
+def failed_part(told: dict[str, Any]) -> dict[str, Any] | None:
+    """The part of an object that tells of a failure, if any does; it may come with success as the status."""
+    for part in (told, fields(told.get("data"))):
+        if text(part.get("error_code")):
+            return part
+    return told if fields(told.get("error")) and not told.get("data") else None
+
+
+@dataclass
+class _Reply:
+    """What was said under one `data.id`: its place among the replies and its pieces."""
+
+    number: int
+    pieces: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, piece: str) -> None:
+        self.pieces.append(piece)
+        self.size += len(piece)
+
+    def is_whole_in(self, piece: str) -> bool:
+        """Whether a piece begins with all that was said; cheap for the usual short one."""
+        return 0 < self.size <= len(piece) and piece.startswith("".join(self.pieces))
+
+
+class Answer:
+    """One answer as it comes: pieces in groups, steps, media; repetitions left out, an apology held back."""
+
+    def __init__(self, conversation: str | None) -> None:
+        self.trace: str | None = None
+        self._conversation = conversation
+        self._is_accepted = False
+        self._replies: dict[str, _Reply] = {}
+        self._all = _Reply(0)
+        self._echo: tuple[str, str] | None = None
+        self._opening: list[Delta] | None = []
+        self._has_text = False
+        self._media: set[str] = set()
+        self._raw: list[str] = []
+        self._steps: dict[str, ToolStep] = {}
+
+    def take(self, told: dict[str, Any]) -> Iterator[Event]:
+        """The events of one object, told apart by the shape of its data: the names of types are unknown."""
+        self.trace = self.trace or text(told.get("request_id")) or None
+        if not self._is_accepted:
+            self._is_accepted = True
+            yield Accepted(conversation=self._conversation, trace=self.trace)
+        part = fields(told.get("data"))
+        key = text(part.get("id"))
+        if status := text(part.get("status")):
+            yield self._ended_step(key, part, status)
+        elif part.get("content") or part.get("url") or part.get("raw"):
+            yield from self._piece(key, part)
+        elif part.get("name") and part.get("type"):
+            name = text(part["name"])
+            self._steps[key or name] = ToolStep(key or name, name, "running")
+            yield self._steps[key or name]
+
+    def settle(self, state: Literal["done", "failed"]) -> Iterator[Event]:
+        """What was held back, and an end for the steps whose result never came."""
+        opening, self._opening = self._opening or [], None
+        yield from opening
+        for step in self._steps.values():
+            if step.state == "running":
+                yield replace(step, state=state)
+
+    def end(self) -> Iterator[Event]:
+        """How it went. Raises NotConfigured for the apology and EmptyAnswer when nothing came."""
+        if not self._has_text and (said := "".join(self._raw)):
+            yield from self._say(Delta(said))
+        if self._opening and _joined(self._opening).startswith(APOLOGY):
+            raise NotConfigured(
+                "the agent apologises: no credentials?", provider=NAME, trace=self.trace
+            )
+        yield from self.settle("done")
+        if not self._has_text and not self._media:
+            raise EmptyAnswer("nothing was said", provider=NAME, trace=self.trace)
+        yield Done()
+
+    def _piece(self, key: str, part: dict[str, Any]) -> Iterator[Event]:
+        if said := text(part.get("content")):
+            yield from self._heard(key, said)
+        elif not self._has_text:
+            self._raw.append(_raw_text(part.get("raw")))
+        for kind, url in _addresses(part.get("url")):
+            if url not in self._media:
+                self._media.add(url)
+                yield Media(kind, url)
+
+    def _heard(self, key: str, piece: str) -> Iterator[Delta]:
+        """What is new in a piece: the last one may repeat all that was said, as with sibling products."""
+        if self._echo:
+            echo, self._echo = self._echo, None
+            yield from self._add(*echo)
+        known = self._replies.get(key)
+        before = known or self._all
+        if before.is_whole_in(piece):
+            is_repetition = len(piece) == before.size
+            if before.size > CUMULATIVE and (known or is_repetition):
+                piece = piece[before.size :]
+            elif is_repetition and len(before.pieces) > 1:
+                # Too short to be sure: as the last piece it is a repetition, else the agent says it again.
+                self._echo = (key, piece)
+                return
+        yield from self._add(key, piece)
+
+    def _add(self, key: str, piece: str) -> Iterator[Delta]:
+        if piece:
+            reply = self._replies.setdefault(key, _Reply(len(self._replies)))
+            reply.add(piece)
+            self._all.add(piece)
+            yield from self._say(Delta(piece, reply.number))
+
+    def _say(self, delta: Delta) -> Iterator[Delta]:
+        """The text, unless it may still turn out to be the apology."""
+        self._has_text = self._has_text or bool(delta.text.strip())
+        if self._opening is None:
+            yield delta
+            return
+        self._opening.append(delta)
+        opened = _joined(self._opening)
+        is_apology = opened.startswith(APOLOGY) and len(opened) <= len(APOLOGY) + APOLOGY_TAIL
+        if not is_apology and not APOLOGY.startswith(opened):
+            said, self._opening = self._opening, None
+            yield from said
+
+    def _ended_step(self, key: str, part: dict[str, Any], status: str) -> ToolStep:
+        known = self._steps.get(key)
+        name = text(part.get("name")) or (known.name if known else "")
+        state: Literal["done", "failed"] = "done" if status.lower() == "success" else "failed"
+        step = ToolStep(
+            key or name, name, state, _told(part.get("request")), _told(part.get("response"))
+        )
+        self._steps[step.id] = step
+        return step
+
+
+def _joined(deltas: list[Delta]) -> str:
+    return "".join(delta.text for delta in deltas).lstrip()
+
+
+def _told(value: Any) -> str | None:
+    """What went into a step or came out of it, as text; None when nothing did."""
+    if not value:
+        return None
+    try:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return None
+
+
+def _raw_text(raw: Any) -> str:
+    """The text in the model's own words, in the layout of OpenAI."""
+    choices = items(fields(raw).get("choices"))
+    first = fields(choices[0]) if choices else {}
+    return text(fields(first.get("delta") or first.get("message")).get("content"))
+
+
+def _addresses(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[MediaKind, str]]:
+    """Each web address in a value of unknown layout; its ending or its name says its kind."""
+    if url := address(value):
+        suffix = url.partition("?")[0].rpartition(".")[2].lower()
+        by_name: MediaKind = next(
+            (kind for word, kind in KINDS.items() if word in name.lower()), "image"
+        )
+        yield KINDS.get(suffix, by_name), url
+    elif depth < 5 and isinstance(value, list):
+        for inner in value:
+            yield from _addresses(inner, name, depth + 1)
+    elif depth < 5 and isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _addresses(inner, key, depth + 1)

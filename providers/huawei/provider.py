@@ -1,0 +1,223 @@
+"""Huawei Cloud's AI-native application engine (platforms/huawei.md): one call that always streams."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+from uuid import uuid4
+
+from pydantic import AfterValidator, BaseModel, Field, JsonValue, SecretStr
+
+from providers.base import Event, Exchange, Seen, Stopped, Turn
+from providers.errors import (
+    AuthRejected,
+    BadQuestion,
+    ContentBlocked,
+    NotConfigured,
+    ProviderError,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import Http, Response, refusal
+from providers.huawei.answer import NAME, Answer, failed_part, objects
+from providers.options import AgentOptions, Token
+from providers.payloads import fields, text
+
+SILENCE_S = 300.0  # a free deployment is one slow node
+MEMORY_LIMIT = 1_500_000  # characters, of six bytes at most; the gateway takes bodies of 12 MB
+
+EMPTY_QUERY = {"AIAE.31001701", "AIAE.22001004", "AIAE.40001001"}
+
+ERRORS: dict[
+    str, type[ProviderError]
+] = {  # their code, with a status where that matters -> our name
+    "AIAE.22001001": NotConfigured,  # wrong address or method, or somebody else's agent
+    "AIAE.22001002": AuthRejected,
+    "AIAE.22001003": AuthRejected,
+    "AIAE.22001004": NotConfigured,  # a parameter: of ours only the agent's variables can be wrong
+    "AIAE.22001005": Unavailable,  # something the agent calls has failed
+    "AIAE.22001006": Unavailable,  # file upload
+    "AIAE.22001007": NotConfigured,  # a skill has no credentials
+    "AIAE.22001008": NotConfigured,  # the key's user may not use this agent
+    "AIAE.22001009": Unexpected,  # a running flow cannot be deleted
+    "AIAE.22009001": Unavailable,
+    "AIAE.31001001": Unavailable,
+    "AIAE.31001003": Unavailable,
+    "AIAE.31001004": Unavailable,
+    "AIAE.31001106": AuthRejected,
+    "AIAE.31001601": ContentBlocked,
+    "AIAE.31001602": ContentBlocked,
+    "AIAE.31001603": ContentBlocked,
+    "AIAE.31001701": Unexpected,
+    "AIAE.31001702": NotConfigured,  # the agent's model does not exist
+    "AIAE.40001001": Unexpected,
+    "APIGW.0101": NotConfigured,
+    "APIGW.0201": Unexpected,
+    "APIGW.0201 413": BadQuestion,
+    "APIGW.0201 502": Unavailable,
+    "APIGW.0201 504": Unavailable,
+    "APIGW.0301": AuthRejected,
+    "APIGW.0302": AuthRejected,
+    "APIGW.0303": AuthRejected,
+}
+
+
+def _published_address(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or any(char.isspace() for char in value):
+        raise ValueError("copy the whole 发布地址 of the agent: it begins with https://")
+    return value
+
+
+class Variables(BaseModel):
+    """Values for the agent's variables. Those it calls sensitive have to go with every question."""
+
+    model_config = AgentOptions.model_config
+
+    common_variables: dict[str, JsonValue] = Field({})
+    sensitive_variables: dict[str, SecretStr] = Field({})
+
+
+class Options(AgentOptions):
+    """What an agent of the engine needs."""
+
+    api_key: Token = Field(description="平台API Key, under 凭证管理 › 我的凭证; it begins with sk-")
+    agent_url: Annotated[str, AfterValidator(_published_address)] = Field(
+        description="The whole 发布地址 of the agent, from Agent编排中心 › 我的Agent › 我创建的"
+    )
+    variables: Variables = Field(Variables(), description="Values for the agent's variables")
+    memory: bool = Field(
+        False, description="Send the history ourselves; else the platform remembers a few rounds"
+    )
+
+
+class Huawei:
+    """One agent of the engine."""
+
+    def __init__(self, options: Options, http: Http) -> None:
+        self._options = options
+        self._http = http
+
+    def stream(self, turn: Turn) -> Iterator[Event]:
+        # What it remembers under another id is not this history: then ours goes along instead.
+        is_ours = self._options.memory or (turn.history and not turn.conversation)
+        conversation = None if is_ours else turn.conversation or uuid4().hex
+        with self._http.open(
+            "POST",
+            self._options.agent_url,
+            headers=self._headers,
+            json=self._question(turn, conversation),
+            stop=turn.stop,
+            deadline=turn.deadline,
+            timeout=SILENCE_S,
+        ) as response:
+            if response.status >= 300:
+                raise self._refusal(response)
+            answer = Answer(conversation)
+            try:
+                for told in objects(response):
+                    if (failed := failed_part(told)) is not None:
+                        raise self._failure(failed, response, answer.trace)
+                    yield from answer.take(told)
+            except (ProviderError, Stopped):
+                yield from answer.settle("failed")
+                raise
+        yield from answer.end()
+
+    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+        raise Unavailable("keeps no record of an answer", provider=NAME)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.agent_url,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """An empty question, refused for that only when key and address are good (inferred, huawei.md §9)."""
+        with self._http.open(
+            "POST",
+            self._options.agent_url,
+            headers=self._headers,
+            json={"query": ""},
+            deadline=deadline,
+        ) as response:
+            error = self._refusal(response) if response.status >= 300 else None
+            told = next(iter(objects(response)), {}) if error is None else {}
+            if (failed := failed_part(told)) is not None:
+                error = self._failure(failed, response)
+        is_for_the_query = response.status == 400 and isinstance(error, Unexpected)
+        if error is not None and error.code not in EMPTY_QUERY and not is_for_the_query:
+            raise error
+        yield Seen("credentials")
+        yield Seen("agent" if error is not None else "unseen")
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._options.api_key.get_secret_value()}"}
+
+    def _question(self, turn: Turn, conversation: str | None) -> dict[str, Any]:
+        """Either the ids by which the platform remembers, or our own history: it never takes both."""
+        body: dict[str, Any] = {"query": turn.question}
+        if conversation is not None:
+            body |= {"user_id": turn.user, "conversation_id": conversation}
+        elif remembered := memory(turn.history):
+            body["memory"] = remembered
+        given = self._options.variables
+        if given.common_variables or given.sensitive_variables:
+            hidden = {
+                name: value.get_secret_value() for name, value in given.sensitive_variables.items()
+            }
+            body["variables"] = {
+                "common_variables": given.common_variables,
+                "sensitive_variables": hidden,
+            }
+        return body
+
+    def _refusal(self, response: Response) -> ProviderError:
+        """The error for a status other than success, with as much of the body as can be read."""
+        try:
+            told = json.loads(response.read())
+        except (Unavailable, Unexpected, ValueError, RecursionError):
+            told = None
+        failed = failed_part(told) if isinstance(told, dict) else None
+        return refusal(response) if failed is None else self._failure(failed, response)
+
+    def _failure(
+        self, failed: dict[str, Any], response: Response, trace: str | None = None
+    ) -> ProviderError:
+        code = text(failed.get("error_code"))
+        message = text(failed.get("error_msg")) or text(fields(failed.get("error")).get("message"))
+        plain = refusal(response)
+        kind = ERRORS.get(f"{code} {response.status}") or ERRORS.get(code) or type(plain)
+        if kind is Unexpected and response.status >= 500:
+            kind = Unavailable  # the gateway's code for whatever it did not expect itself
+        return kind(
+            f"HTTP {response.status} {self._without_secrets(message)[:400]}".rstrip(),
+            provider=NAME,
+            code=code or None,
+            trace=text(failed.get("request_id")) or trace,
+            retry_after=plain.retry_after,
+        )
+
+    def _without_secrets(self, message: str) -> str:
+        for secret in (
+            self._options.api_key,
+            *self._options.variables.sensitive_variables.values(),
+        ):
+            if secret.get_secret_value():
+                message = message.replace(secret.get_secret_value(), "***")
+        return message
+
+
+PROVIDER = Huawei
+
+
+def memory(history: Sequence[Exchange]) -> list[dict[str, str]]:
+    """The history as the platform takes it, without empty entries and without what is too old to fit."""
+    found: list[dict[str, str]] = []
+    size = 0
+    for one in reversed(history):
+        size += len(one.question) + len(one.answer)
+        if size > MEMORY_LIMIT:
+            break
+        if one.question.strip() and one.answer.strip():
+            found.append({"role": "assistant", "content": one.answer})
+            found.append({"role": "user", "content": one.question})
+    return found[::-1]

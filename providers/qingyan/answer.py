@@ -1,0 +1,278 @@
+"""What Qingyan sends while it answers, as our events (platforms/qingyan.md §4.2 to §5)."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any, Literal
+
+from providers.base import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
+from providers.payloads import Fields, address, fields, items, text, whole
+
+_MARK = re.compile(r"【[0-9]+†(?:source|来源)】")
+_START_OF_MARK = re.compile(r"【(?:[0-9]*|[0-9]+†(?:s(?:o(?:u(?:r(?:ce?)?)?)?)?|来源?)?)$")
+
+# The types beside text and image that belong to a tool, and the tool's name where the event has none.
+_TOOLS = {
+    "image": "generate",
+    "code": "code_interpreter",
+    "execution_output": "code_interpreter",
+    "system_error": "tool",
+    "tool_calls": "tool",
+    "browser_result": "browser",
+    "quote_result": "browser",
+    "function_result": "function",
+    "rag_slices": "knowledge",
+}
+
+Outcome = tuple[Literal["done", "failed"], str | None]
+
+
+class Marks:
+    """Takes citation marks such as 【3†source】 out of a text that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """What may be shown now; what may be the start of a mark is held back."""
+        whole_text = self._held + piece
+        start = _START_OF_MARK.search(whole_text)
+        end = start.start() if start else len(whole_text)
+        self._held = whole_text[end:]
+        return _MARK.sub("", whole_text[:end])
+
+    def flush(self) -> str:
+        """What was held back and turned out to be no mark."""
+        held, self._held = self._held, ""
+        return held
+
+
+class Answer:
+    """One answer as it grows.
+
+    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids. `is_over`: the
+    final event was seen. `failure`: the platform's last_error, once it gave up.
+    """
+
+    def __init__(self) -> None:
+        self.has_spoken = self.has_shown = self.is_over = False
+        self.failure: Fields | None = None
+        self.conversation: str | None = None
+        self._accepted = Accepted()
+        self._segment = ""
+        self._marks = Marks()
+        self._has_said = False
+        self._is_new_paragraph = False
+        self._step: ToolStep | None = None
+        self._told_input: str | None = None
+        self._outcome: Outcome | None = None
+        self._last_outcome: Outcome | None = None
+        self._steps = 0
+        self._pictures: dict[str, bool] = {}
+        self._sources: set[object] = set()
+        self._usage: Usage | None = None
+
+    def take(self, event: Fields) -> Iterator[Event]:
+        """One event of the stream."""
+        yield from self._ids(event)
+        yield from self._noted(self._message(fields(event.get("message"))))
+        yield from self._ending(event)
+
+    def take_whole(self, result: Fields) -> Iterator[Event]:
+        """The result of stream_sync: each of its parts is what one message is on the stream."""
+        yield from self._ids(result)
+        for part in items(result.get("output")):
+            message = self._message({**fields(part), "status": "finish"})
+            yield from self._noted(chain(self._close_segment(), message))
+        yield from self._ending({"status": "finish", **result})
+
+    def end(self, state: Literal["done", "failed"] = "done") -> Iterator[Event]:
+        """What was held back; `state` is how a tool still at work has ended."""
+        yield from self._close_segment()
+        yield from self._settle(state)
+        yield from self._show_pictures()
+        if self._usage is not None:
+            yield self._usage
+            self._usage = None
+
+    def _noted(self, events: Iterable[Event]) -> Iterator[Event]:
+        for event in events:
+            self.has_shown = True
+            yield event
+
+    def _ids(self, event: Fields) -> Iterator[Event]:
+        conversation, chat = text(event.get("conversation_id")), text(event.get("history_id"))
+        known = self._accepted
+        accepted = Accepted(conversation or known.conversation, chat or known.chat)
+        if accepted != known:
+            self._accepted, self.conversation = accepted, accepted.conversation
+            yield accepted
+
+    def _ending(self, event: Fields) -> Iterator[Event]:
+        status = event.get("status")
+        if status == "finish":
+            self.is_over = True
+        elif status in ("error", "intervene"):
+            self.is_over = True
+            self.failure = {"intervened": status == "intervene", **fields(event.get("last_error"))}
+            # Unlike error_msg this is meant for the visitor, and stands in place of what was withdrawn.
+            told = text(self.failure.get("intervene_text"))
+            if told:
+                yield Rewrite(told)
+
+    def _message(self, message: Fields) -> Iterator[Event]:
+        meta = fields(message.get("meta_data"))
+        self._count(fields(meta.get("usage")))
+        is_finished = message.get("status") == "finish"
+        for part in _parts(message.get("content")):
+            yield from self._part(part, meta, is_finished)
+            yield from self._cite(items(fields(part.get("meta_data")).get("metadata_list")))
+        yield from self._cite(items(meta.get("metadata_list")))
+        if is_finished:
+            yield from self._show_pictures()
+
+    def _part(self, part: Fields, meta: Fields, is_finished: bool) -> Iterator[Event]:
+        kind, content = text(part.get("type")), part.get("content")
+        if kind == "text":
+            yield from self._say(text(part.get("text")))
+            return
+        if kind not in _TOOLS:
+            return
+        yield from self._close_segment()
+        match kind:
+            case "image":
+                yield from self._settle("done")
+                self._keep_pictures(part)
+            case "code":
+                yield from self._begin("code_interpreter", text(part.get("code")), is_finished)
+            case "tool_calls":
+                call = fields(part.get("tool_calls"))
+                yield from self._begin(
+                    text(call.get("name")) or "tool", text(call.get("arguments")), is_finished
+                )
+            case "rag_slices" if not items(content):
+                yield from self._begin("knowledge", "", is_finished)
+            case "rag_slices":
+                yield from self._result("knowledge", ("done", None), is_finished)
+                yield from self._cite(items(content))
+            case "system_error":
+                where = {**fields(part.get("meta_data")), **meta}
+                told = (
+                    text(content)
+                    or text(where.get("failedCommand"))
+                    or text(where.get("failedURL"))
+                )
+                yield from self._result("tool", ("failed", told or None), is_finished)
+            case _:
+                told = text(content)
+                output = None if told in ("", "{}") else told
+                yield from self._result(_TOOLS[kind], ("done", output), is_finished)
+                if kind == "browser_result":
+                    yield from self._cite([_json(told)])
+
+    def _say(self, said: str) -> Iterator[Event]:
+        """Text repeats what its message said so far; the next message starts from its own first character."""
+        if not said:
+            return
+        yield from self._settle("done")
+        if not said.startswith(self._segment):
+            yield from self._close_segment()
+        tail = said[len(self._segment) :]
+        self._segment = said
+        yield from self._show(self._marks.feed(tail))
+
+    def _show(self, visible: str) -> Iterator[Event]:
+        if visible:
+            pause = "\n\n" if self._is_new_paragraph else ""
+            self._is_new_paragraph = False
+            self._has_said = self.has_spoken = True
+            yield Delta(pause + visible)
+
+    def _close_segment(self) -> Iterator[Event]:
+        yield from self._show(self._marks.flush())
+        self._segment = ""
+        self._is_new_paragraph = self._has_said
+
+    def _begin(self, name: str, given: str, is_finished: bool) -> Iterator[Event]:
+        step = self._step
+        if step is None or step.name != name or not given.startswith(step.input or ""):
+            yield from self._settle("done")
+            self._steps += 1
+            step = ToolStep(f"step-{self._steps}", name, "running", given or None)
+            self._told_input = step.input
+            yield step
+        self._step = replace(step, input=given or None)
+        if is_finished and self._step.input != self._told_input:
+            self._told_input = self._step.input
+            yield self._step
+
+    def _result(self, name: str, outcome: Outcome, is_finished: bool) -> Iterator[Event]:
+        if self._step is None:
+            if outcome == self._last_outcome:  # the same event again
+                return
+            yield from self._begin(name, "", is_finished)
+        self._outcome = outcome
+        if is_finished:
+            yield from self._settle("done")
+
+    def _settle(self, state: Literal["done", "failed"]) -> Iterator[Event]:
+        if self._step is not None:
+            outcome = self._outcome or (state, None)
+            yield replace(self._step, state=outcome[0], output=outcome[1])
+            self._step, self._outcome, self._last_outcome = None, None, outcome
+
+    def _keep_pictures(self, part: Fields) -> None:
+        for picture in items(part.get("image")):
+            url = address(fields(picture).get("image_url"))
+            if url:
+                self._pictures.setdefault(url, False)
+
+    def _show_pictures(self) -> Iterator[Event]:
+        for url, is_shown in self._pictures.items():
+            if not is_shown:
+                self._pictures[url] = self.has_spoken = True
+                yield Media("image", url)
+
+    def _cite(self, sources: list[Any]) -> Iterator[Event]:
+        """Pages (title, url, text) and passages of the agent's knowledge (document_name, text)."""
+        for source in map(fields, sources):
+            url = address(source.get("url"))
+            title = text(source.get("title")) or text(source.get("document_name")) or url
+            passage = text(source.get("text")) or None
+            key = url or (title, passage)
+            if title and key not in self._sources:
+                self._sources.add(key)
+                yield Citation(title, url, passage)
+
+    def _count(self, usage: Fields) -> None:
+        told = [
+            whole(usage.get(name))
+            for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+        ]
+        if told[0] is not None and told[1] is not None:
+            self._usage = Usage(
+                told[0], told[1], told[2] if told[2] is not None else told[0] + told[1]
+            )
+
+
+def _parts(content: Any) -> list[Fields]:
+    """The content of a message: one object on the stream, a list of them in stream_sync; the neighbours among
+    its texts are one text."""
+    parts = [fields(part) for part in content] if isinstance(content, list) else [fields(content)]
+    joined: list[Fields] = []
+    for part in parts:
+        if part.get("type") == "text" and joined and joined[-1].get("type") == "text":
+            both = (text(joined[-1].get("text")), text(part.get("text")))
+            joined[-1] = {**part, "text": "\n\n".join(filter(None, both))}
+        else:
+            joined.append(part)
+    return joined
+
+
+def _json(told: str) -> Any:
+    try:
+        return json.loads(told)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,323 @@
+"""Zhipu Qingyan agents (platforms/qingyan.md): two keys buy a token, the platform keeps the conversation."""
+
+import logging
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from providers import tokens
+from providers.base import Done, Event, Seen, Stop, Stopped, Suggestion, Turn
+from providers.errors import (
+    AuthRejected,
+    BadQuestion,
+    ContentBlocked,
+    EmptyAnswer,
+    NotConfigured,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import Http, Response, refusal
+from providers.options import Address, AgentOptions, Text, Token
+from providers.payloads import Body, Fields, farewell, fields, items, seconds, text, whole
+from providers.qingyan.answer import Answer
+
+NAME = "qingyan"
+TOKEN_S = 30.0
+SUGGEST_S = 15.0
+WAIT_S = 3.0
+SUGGESTIONS = 5
+OTHERS_AGENT = 10018
+FORGOTTEN = (12001, 12002)
+TOLD = 300
+
+ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
+    1001: AuthRejected,  # the api_key is disabled
+    1002: AuthRejected,  # the api_key or the secret is wrong
+    10003: AuthRejected,  # the api_key was deleted
+    10004: AuthRejected,  # the api_key is disabled
+    10005: BadQuestion,  # a file of the question is gone
+    10006: RateLimited,  # too many calls at once, said to an upload
+    10007: RateLimited,  # too many calls at once, said to a question
+    10008: QuotaExhausted,
+    10010: NotConfigured,  # the agent was deleted
+    10018: NotConfigured,  # somebody else's agent, or a token past its time
+    10024: Unavailable,  # interrupted
+    10025: Unavailable,  # system error
+    10027: Unavailable,  # model error
+    10028: Unavailable,  # the picture could not be made
+    10031: ContentBlocked,
+    11003: Unavailable,  # upload failed
+    11004: BadQuestion,  # the document could not be read
+    11005: BadQuestion,  # a document of more than 120,000 tokens
+    11006: BadQuestion,  # the file is too large
+    11009: Unavailable,  # the file could not be processed
+    12001: BadQuestion,  # no such conversation
+    12002: BadQuestion,  # somebody else's conversation; a 401 that has nothing to do with the token
+}
+
+log = logging.getLogger(__name__)
+
+
+def _agent_id(value: str) -> str:
+    """The id, also out of the address of the agent's chat page."""
+    if "/" not in value:
+        return value
+    found = re.search(r"(?<![0-9a-zA-Z])[0-9a-f]{24}(?![0-9a-zA-Z])", value)
+    if not found:
+        raise ValueError("no agent id in this address: copy it from the agent's chat page")
+    return found[0]
+
+
+class Options(AgentOptions):
+    """What a Qingyan agent needs. Newer accounts may be allowed more than the older terms' limits."""
+
+    api_key: Token = Field(description="Key, made at chatglm.cn/developersPanel/apiSet")
+    api_secret: Token = Field(description="The key's secret")
+    assistant_id: Annotated[Text, AfterValidator(_agent_id)] = Field(
+        description="The agent: the 24 characters in its chat page's address, or that address"
+    )
+    api_base: Address = Field(
+        "https://chatglm.cn/chatglm/assistant-api/v1", description="The API's address"
+    )
+    follow_ups: bool = Field(
+        True, description="Whether to ask for follow-up questions after each answer"
+    )
+
+
+class _TokenRefused(AuthRejected):
+    """A 401 that names no other reason."""
+
+
+class Qingyan:
+    """One Qingyan agent."""
+
+    def __init__(self, options: Options, http: Http) -> None:
+        self._options = options
+        self._http = http
+        key = (
+            options.api_base,
+            options.api_key.get_secret_value(),
+            options.api_secret.get_secret_value(),
+        )
+        self._tokens = tokens.shared(http, key, self._fetch_token)
+        self._agent_refused_with: str | None = None
+
+    def stream(self, turn: Turn) -> Iterator[Event]:
+        question: Fields = {"assistant_id": self._options.assistant_id, "prompt": turn.question}
+        for file in turn.attachments:
+            file_id = self._upload(file.name, file.content_type, file.data, turn)
+            question.setdefault("file_list", []).append({"file_id": file_id})
+            turn.pace.wait(turn.stop, turn.deadline)
+        answer = Answer()
+        try:
+            yield from self._answered(turn, question, answer)
+        except ProviderError as error:
+            # After a change of account the platform refuses the ids of old conversations; rather than let
+            # those die, the question begins a new one there.
+            if error.code not in FORGOTTEN or turn.conversation is None or answer.has_shown:
+                raise
+            turn.pace.wait(turn.stop, turn.deadline)
+            yield from self._answered(replace(turn, conversation=None), question, answer)
+        yield from self._follow_ups(answer, turn)
+        yield Done()
+
+    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+        raise Unavailable("keeps no record of an answer", provider=NAME)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """Only a question would tell whether the agent exists and is the account's own."""
+        self.check_credentials(deadline)
+        yield Seen("credentials")
+        yield Seen("unseen")
+
+    def check_credentials(self, deadline: float | None = None) -> None:
+        """Asks for a token, which costs nothing. Raises AuthRejected when the keys are wrong."""
+        self._fetch_token(deadline)
+
+    def _answered(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+        try:
+            if turn.streaming:
+                yield from self._streamed(turn, question, answer)
+            if turn.streaming and not answer.has_shown:
+                # Trap 12: a stream that says nothing, of what stream_sync would tell. It asks a second time,
+                # so only after a stream that has ended as it should.
+                turn.pace.wait(turn.stop, turn.deadline)
+                turn.pace.spend()
+            if not answer.has_shown:
+                yield from self._whole(turn, question, answer)
+            if not answer.has_spoken:
+                raise EmptyAnswer("finished without an answer", provider=NAME)
+        except ProviderError:
+            yield from answer.end("failed")
+            raise
+        yield from answer.end()
+
+    def _streamed(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+        body = _continued(question, turn, answer)
+        with (
+            farewell(turn.stop) as line,
+            self._asking("stream", line.stop, turn.deadline, json=body) as response,
+        ):
+            told = Body(response)
+            for event in [self._result(response, told)] if told.is_json else told.events():
+                if not line.has_begun:
+                    yield from self._taken(answer, answer.take(event))
+                if answer.is_over:
+                    line.begin()
+        if answer.has_shown and not answer.is_over:
+            raise Unavailable("broke off before the end of the answer", provider=NAME)
+
+    def _whole(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+        body = _continued(question, turn, answer)
+        with self._asking("stream_sync", turn.stop, turn.deadline, json=body) as response:
+            result = self._result(response, Body(response))
+        yield from self._taken(answer, answer.take_whole(result))
+
+    def _taken(self, answer: Answer, events: Iterator[Event]) -> Iterator[Event]:
+        yield from events
+        if answer.failure is not None:
+            raise self._failure(answer.failure)
+
+    def _upload(self, name: str, content_type: str, data: bytes, turn: Turn) -> str:
+        """Hands a file over and returns its id for `file_list`."""
+        files = {"file": (name, data, content_type)}
+        with self._asking("file_upload", turn.stop, turn.deadline, files=files) as response:
+            file_id = text(self._result(response, Body(response)).get("file_id"))
+        if not file_id:
+            raise Unexpected("took a file and gave no id", provider=NAME)
+        return file_id
+
+    def _follow_ups(self, answer: Answer, turn: Turn) -> Iterator[Event]:
+        """What may be asked next. The answer is complete without it, so nothing here is a failure."""
+        if not (self._options.follow_ups and answer.conversation):
+            return
+        deadline = min(turn.deadline, time.monotonic() + SUGGEST_S)
+        question = {"conversation_id": answer.conversation}
+        try:
+            turn.pace.wait(turn.stop, deadline)
+            with self._asking("suggest/prompts", turn.stop, deadline, json=question) as response:
+                prompts = items(self._result(response, Body(response)).get("list"))
+        except (ProviderError, Stopped) as error:
+            if isinstance(error, RateLimited):
+                turn.pace.refused(error.retry_after)
+            log.info("no follow-up questions: %s", error)
+            return
+        for prompt in filter(None, map(text, prompts[:SUGGESTIONS])):
+            yield Suggestion(prompt)
+
+    @contextmanager
+    def _asking(self, path: str, stop: Stop, deadline: float, **options: Any) -> Iterator[Response]:
+        """A call with our token: a new one, once, where the platform refuses the old."""
+        refused = None
+        while True:
+            token = self._tokens.current(refused, stop=stop, deadline=deadline)
+            with self._http.open(
+                "POST",
+                f"{self._options.api_base}/{path}",
+                headers={"Authorization": f"Bearer {token}"},
+                stop=stop,
+                deadline=deadline,
+                timeout=math.inf,
+                **options,
+            ) as response:
+                error = self._refused(response)
+                if error is None:
+                    yield response
+                    return
+            if refused is not None or not self._may_be_the_token(error, token):
+                if error.code == OTHERS_AGENT:
+                    self._agent_refused_with = token
+                raise error
+            refused = token
+
+    def _refused(self, response: Response) -> ProviderError | None:
+        if response.status < 400:
+            return None
+        try:
+            body = Body(response)
+            told = body.json() if body.is_json else {}
+        except (Unavailable, Unexpected):
+            told = {}
+        return self._error(response, told)
+
+    def _may_be_the_token(self, error: ProviderError, token: str) -> bool:
+        """10018 means a token past its time or somebody else's agent: a new token tells, and is not tried
+        twice."""
+        return isinstance(error, _TokenRefused) or (
+            error.code == OTHERS_AGENT and token != self._agent_refused_with
+        )
+
+    def _result(self, response: Response, body: Body) -> Fields:
+        told = body.json()
+        if whole(told.get("status")) or (response.status >= 400):
+            raise self._error(response, told)
+        if isinstance(told.get("result"), dict):
+            return fields(told["result"])
+        if isinstance(told.get("status"), str):
+            return told
+        raise Unexpected("sent JSON without a result", provider=NAME)
+
+    def _error(self, response: Response, told: Fields) -> ProviderError:
+        code, message = whole(told.get("status")), self._quoted(told.get("message"))
+        plain = refusal(response, message, code)
+        kind = ERRORS.get(code or 0)
+        if kind is None and response.status == 401:
+            kind = _TokenRefused
+        if kind is None:
+            return (
+                plain if response.status >= 400 else Unexpected(message, provider=NAME, code=code)
+            )
+        wait = plain.retry_after or (WAIT_S if kind is RateLimited else None)
+        return kind(
+            f"HTTP {response.status} {message}".rstrip(), provider=NAME, code=code, retry_after=wait
+        )
+
+    def _failure(self, last_error: Fields) -> ProviderError:
+        code = whole(last_error.get("error_code"))
+        kind = ContentBlocked if last_error.get("intervened") else ERRORS.get(code or 0, Unexpected)
+        return kind(self._quoted(last_error.get("error_msg")), provider=NAME, code=code)
+
+    def _quoted(self, told: Any) -> str:
+        """The platform's words as a log may hold them: short, in one line, without our secret."""
+        secret = self._options.api_secret.get_secret_value()
+        return " ".join(text(told).replace(secret, "***").split())[:TOLD]
+
+    def _fetch_token(self, deadline: float | None = None) -> tokens.Token:
+        keys = {
+            "api_key": self._options.api_key.get_secret_value(),
+            "api_secret": self._options.api_secret.get_secret_value(),
+        }
+        url = f"{self._options.api_base}/get_token"
+        deadline = deadline or time.monotonic() + TOKEN_S
+        with self._http.open("POST", url, json=keys, deadline=deadline) as response:
+            error = self._refused(response)
+            if error is not None:
+                raise error
+            result = self._result(response, Body(response))
+        secret = text(result.get("access_token"))
+        if not secret:
+            raise Unexpected("gave no access_token", provider=NAME)
+        self._http.learn(secret)
+        return tokens.Token(secret, seconds(result.get("expires_in"), 3600.0))
+
+
+def _continued(question: Fields, turn: Turn, answer: Answer) -> Fields:
+    """The question with the conversation it belongs to, if there is one already."""
+    conversation = answer.conversation or turn.conversation
+    return {**question, "conversation_id": conversation} if conversation else question
+
+
+PROVIDER = Qingyan

@@ -1,0 +1,185 @@
+"""What Wenxin sends while it answers, as our events (platforms/wenxin.md §4 to §6)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from providers.base import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
+from providers.payloads import Fields, address, fields, items, text
+
+_TEXTS = ("markdown", "txt", "text")
+_STATES: dict[object, Literal["running", "done", "failed"]] = {
+    "ing": "running",
+    "start": "running",
+    "finish": "done",
+    "error": "failed",
+}
+
+
+@dataclass
+class _Section:
+    """A part of the text that the platform may replace as a whole."""
+
+    id: str
+    pieces: list[str] = field(default_factory=list)
+    has_ended: bool = False
+
+
+class Answer:
+    """One answer as it grows.
+
+    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids. `is_over`: the
+    platform said so. `is_whole`: at least the section begun last was ended.
+    """
+
+    def __init__(self) -> None:
+        self.has_spoken = self.has_shown = self.is_over = self.is_moderated = False
+        self.thread: str | None = None
+        self._accepted = Accepted()
+        self._sections: list[_Section] = []
+        self._last_character = ""
+        self._steps: dict[str, ToolStep] = {}
+        self._step_count = 0
+        self._pictures: set[str] = set()
+        self._sources: set[object] = set()
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self._sections) and self._sections[-1].has_ended
+
+    def take(self, packet: Fields) -> Iterator[Event]:
+        """One packet of `conversation`, which has a level more than `getAnswer`."""
+        message = fields(fields(packet.get("data")).get("message"))
+        yield from self._ids(packet, message)
+        for item in map(fields, items(message.get("content"))):
+            yield from self._noted(self._item(item))
+        yield from self._noted(self._sides(message))
+        self.is_over = self.is_over or message.get("endTurn") is True
+
+    def take_whole(self, told: Fields) -> Iterator[Event]:
+        """What `getAnswer` tells: each of its items is what one section is on the stream."""
+        answer = fields(told.get("data"))
+        yield from self._ids(told, answer)
+        for item in map(fields, items(answer.get("content"))):
+            yield from self._noted(self._item({**item, "isFinished": True}))
+        yield from self._noted(self._sides(answer))
+        self.is_over = True
+
+    def end(self, state: Literal["done", "failed"] = "done") -> Iterator[Event]:
+        """`state` is how a tool still at work has ended."""
+        for key, step in self._steps.items():
+            if step.state == "running":
+                self._steps[key] = replace(step, state=state)
+                yield self._steps[key]
+
+    def _noted(self, events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            self.has_shown = True
+            yield event
+
+    def _ids(self, packet: Fields, message: Fields) -> Iterator[Event]:
+        known = self._accepted
+        accepted = Accepted(
+            text(message.get("threadId")) or known.conversation,
+            text(message.get("msgId")) or known.chat,
+            text(packet.get("logid")) or known.trace,
+        )
+        if accepted != known:
+            self._accepted, self.thread = accepted, accepted.conversation
+            yield accepted
+
+    def _item(self, item: Fields) -> Iterator[Event]:
+        kind, told = item.get("dataType"), item.get("data")
+        yield from self._sides(item)
+        if kind in _TEXTS:
+            yield from self._text(item, told)
+            if item.get("isFinished") is True and self._sections:
+                self._sections[-1].has_ended = True
+        elif kind == "uiData":
+            yield from self._show_pictures(fields(told))
+
+    def _text(self, item: Fields, told: Any) -> Iterator[Event]:
+        """`data` is a text in getAnswer, an object on the stream, and sometimes the other way round."""
+        inner = fields(told)
+        said = text(told) or text(inner.get("text")) or text(inner.get("content"))
+        self.is_moderated = self.is_moderated or inner.get("isIntervene") is True
+        section_id = text(item.get("sectionId"))
+        if inner.get("showType") == "replace" and self._last_character:
+            yield self._replaced(section_id, said)
+        elif said:
+            yield self._appended(section_id, said)
+
+    def _appended(self, section_id: str, said: str) -> Event:
+        section = self._section(section_id)
+        pause = "" if section.pieces or self._last_character in ("", "\n") else "\n\n"
+        section.pieces.append(said)
+        self._last_character = said[-1]
+        self.has_spoken = True
+        return Delta(pause + said)
+
+    def _replaced(self, section_id: str, said: str) -> Event:
+        """`said` in place of the section of this id, or of the last one while that has not ended."""
+        same = [one for one in self._sections if section_id and one.id == section_id]
+        first = same[0] if same else self._section(section_id)
+        for section in same:
+            section.pieces = []
+        first.pieces = [said] if said else []
+        whole = _joined("".join(section.pieces) for section in self._sections)
+        self._last_character = whole[-1:]
+        return Rewrite(whole)
+
+    def _section(self, section_id: str) -> _Section:
+        """The section that goes on, or a new one."""
+        last = self._sections[-1] if self._sections else None
+        if last is None or last.has_ended or (section_id and section_id != last.id):
+            last = _Section(section_id)
+            self._sections.append(last)
+        return last
+
+    def _sides(self, place: Fields) -> Iterator[Event]:
+        """Sources and progress, which stand on the message or on an item."""
+        for source in map(fields, items(place.get("referenceList"))):
+            url = address(source.get("url"))
+            title = text(source.get("text")) or text(source.get("title")) or url
+            if title and (url or title) not in self._sources:
+                self._sources.add(url or title)
+                yield Citation(title, url)
+        progress = fields(place.get("progress"))
+        for tool in map(fields, items(progress.get("toolsStatus"))):
+            yield from self._step(text(progress.get("stepId")), tool)
+
+    def _step(self, step_id: str, tool: Fields) -> Iterator[Event]:
+        name = text(tool.get("toolName")) or text(tool.get("actionName"))
+        state = _STATES.get(text(tool.get("status")))
+        if not name or state is None:
+            return
+        key = f"{step_id}/{name}"
+        step = self._steps.get(key)
+        if step is None or (step.state != "running" and state == "running"):
+            self._step_count += 1
+            title = text(tool.get("title")) or text(tool.get("actionName")) or name
+            given = text(tool.get("description")) or text(tool.get("actionContent")) or None
+            step = ToolStep(f"step-{self._step_count}", title, "running", given)
+            self._steps[key] = step
+            yield step
+        if state != step.state:
+            self._steps[key] = replace(step, state=state)
+            yield self._steps[key]
+
+    def _show_pictures(self, card: Fields) -> Iterator[Event]:
+        for picture in [card.get("image_url"), *items(card.get("img"))]:
+            found = fields(picture)
+            url = address(picture) or address(found.get("image_url")) or address(found.get("url"))
+            if url and url not in self._pictures:
+                self._pictures.add(url)
+                self.has_spoken = True
+                yield Media("image", url)
+
+
+def _joined(sections: Iterator[str]) -> str:
+    """A blank line between two sections, unless the former ends with a line's end."""
+    whole = ""
+    for section in sections:
+        if section:
+            whole += ("" if not whole or whole.endswith("\n") else "\n\n") + section
+    return whole

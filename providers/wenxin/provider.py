@@ -1,0 +1,249 @@
+"""Baidu Wenxin agents (platforms/wenxin.md): keys in the address, text in pieces, threads they remember."""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from providers.base import Done, Event, Seen, Stop, Turn
+from providers.errors import (
+    AuthRejected,
+    ContentBlocked,
+    EmptyAnswer,
+    NotConfigured,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import Http, Response, refusal
+from providers.options import Address, AgentOptions, Text, Token
+from providers.payloads import Body, Fields, farewell, text, whole
+from providers.wenxin.answer import Answer
+
+NAME = "wenxin"
+CHECK_S = 30.0
+WAIT_S = 3.0
+TOLD = 300
+WORDLESS = 1000
+
+# Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more, but neither
+# says that the question was not taken: the thread might hold it twice, and the day's budget count it twice.
+ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
+    499: Unavailable,  # an HTTP status: the agent took too long
+    1000: Unexpected,  # invalid input
+    1001: Unavailable,  # system error
+    1002: RateLimited,
+    1003: Unavailable,  # the answer could not be made
+    1005: ContentBlocked,  # refused by the protection against abuse
+    1006: NotConfigured,  # the agent is not published
+    1113: ContentBlocked,  # the question holds a word of the list
+    1115: QuotaExhausted,  # the day's 500 questions
+    1116: AuthRejected,  # id and key do not belong together
+}
+
+
+def _app_id(value: str) -> str:
+    """The id, also out of the address of the agent's page."""
+    if "/" not in value:
+        return value
+    found = re.search(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32}(?![0-9A-Za-z])", value)
+    if not found:
+        raise ValueError("no agent id in this address: copy it from 部署 › API 调用")
+    return found[0]
+
+
+class Options(AgentOptions):
+    """What a Wenxin agent needs."""
+
+    app_id: Annotated[Text, AfterValidator(_app_id)] = Field(
+        description="The agent's id (appId, client_id), under 部署 › API 调用, or the address of its page"
+    )
+    secret_key: Token = Field(description="The agent's Secret Key, from the same place")
+    api_base: Address = Field("https://agentapi.baidu.com", description="Where questions go")
+    token_base: Address = Field(
+        "https://openapi.baidu.com", description="Where the keys can be checked"
+    )
+
+
+class Wenxin:
+    """One Wenxin agent."""
+
+    def __init__(self, options: Options, http: Http) -> None:
+        self._options = options
+        self._http = http
+
+    def stream(self, turn: Turn) -> Iterator[Event]:
+        answer = Answer()
+        try:
+            yield from self._answered(turn, answer)
+        except ProviderError:
+            yield from answer.end("failed")
+            raise
+        yield from answer.end()
+        yield Done("content_filter" if answer.is_moderated else "stop")
+
+    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+        raise Unavailable("keeps no record of an answer", provider=NAME)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base, self._options.token_base)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """The keys; then a question without words, refused for that (1000) only when the keys are good and
+        the agent is published (that order is inferred, platforms/wenxin.md §10).
+        """
+        self.check_credentials(deadline)
+        yield Seen("credentials")
+        url = f"{self._options.api_base}/assistant/getAnswer"
+        with self._http.open(
+            "POST", url, params=self._keys, json={}, deadline=deadline
+        ) as response:
+            told = self._accepted(response).json()
+        error = self._error(response, told)
+        if isinstance(error, NotConfigured | AuthRejected | QuotaExhausted):
+            raise error
+        yield Seen("agent" if error.code == WORDLESS else "unseen")
+
+    def check_credentials(self, deadline: float | None = None) -> None:
+        """Asks for a token, which nobody needs but which costs no question. Raises AuthRejected.
+
+        It proves that id and key belong together, not that the agent is published.
+        """
+        keys = {
+            "grant_type": "client_credentials",
+            "client_id": self._options.app_id,
+            "client_secret": self._options.secret_key.get_secret_value(),
+        }
+        url = f"{self._options.token_base}/oauth/2.0/token"
+        deadline = deadline or time.monotonic() + CHECK_S
+        with self._http.open("GET", url, params=keys, deadline=deadline) as response:
+            told = _object(response)
+        if told.get("error"):
+            raise AuthRejected(
+                self._quoted(told.get("error_description")),
+                provider=NAME,
+                code=self._quoted(told["error"]),
+            )
+        if response.status >= 400:
+            raise refusal(response, "")
+        granted = text(told.get("access_token"))
+        if not granted:
+            raise Unexpected("gave no access_token", provider=NAME)
+        self._http.learn(granted)
+
+    def _answered(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+        if turn.streaming:
+            yield from self._streamed(turn, answer)
+        if turn.streaming and not answer.has_shown:
+            # §9.6: a stream that ends without a word, where getAnswer has some. It asks a second time, so
+            # only after a stream that has ended as it should.
+            turn.pace.wait(turn.stop, turn.deadline)
+            turn.pace.spend()
+        if not answer.has_shown:
+            yield from self._whole(turn, answer)
+        if not answer.has_spoken:
+            raise EmptyAnswer("finished without an answer", provider=NAME)
+
+    def _streamed(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+        with (
+            farewell(turn.stop) as line,
+            self._asking("conversation", turn, answer, line.stop) as response,
+        ):
+            body = self._accepted(response)
+            for packet in [body.json()] if body.is_json else body.events():
+                if line.has_begun:
+                    continue
+                if whole(packet.get("status")):
+                    raise self._error(response, packet)
+                yield from answer.take(packet)
+                if answer.is_over:
+                    line.begin()
+        if answer.has_shown and not (answer.is_over or answer.is_whole):
+            raise Unavailable("broke off before the end of the answer", provider=NAME)
+
+    def _whole(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+        with self._asking("getAnswer", turn, answer, turn.stop) as response:
+            told = self._accepted(response).json()
+        if whole(told.get("status")) != 0:
+            raise self._error(response, told)
+        yield from answer.take_whole(told)
+
+    @contextmanager
+    def _asking(self, path: str, turn: Turn, answer: Answer, stop: Stop) -> Iterator[Response]:
+        """Sends the question. Both keys are part of the address, as the platform wants it: nothing that knows
+        the address may reach a log."""
+        with self._http.open(
+            "POST",
+            f"{self._options.api_base}/assistant/{path}",
+            params=self._keys,
+            json=self._question(turn, answer),
+            headers={"Accept": "text/event-stream"} if path == "conversation" else {},
+            stop=stop,
+            deadline=turn.deadline,
+            timeout=math.inf,
+        ) as response:
+            yield response
+
+    @property
+    def _keys(self) -> dict[str, str]:
+        return {
+            "appId": self._options.app_id,
+            "secretKey": self._options.secret_key.get_secret_value(),
+        }
+
+    def _question(self, turn: Turn, answer: Answer) -> Fields:
+        question: Fields = {
+            "message": {"content": {"type": "text", "value": {"showText": turn.question}}},
+            "source": self._options.app_id,
+            "from": "openapi",
+            "openId": f"u_{turn.user}",
+        }
+        thread = answer.thread or turn.conversation
+        if thread:
+            question["threadId"] = thread
+        return question
+
+    def _accepted(self, response: Response) -> Body:
+        """The body of a success. Raises the error that its status, and its JSON if it is some, tell of."""
+        if response.status >= 400:
+            raise self._error(response, _object(response))
+        return Body(response)
+
+    def _error(self, response: Response, told: Fields) -> ProviderError:
+        code, message = whole(told.get("status")), self._quoted(told.get("message"))
+        plain = refusal(response, message, code)
+        kind = ERRORS.get(
+            code or response.status, type(plain) if response.status >= 400 else Unexpected
+        )
+        return kind(
+            f"HTTP {response.status} {message}".rstrip(),
+            provider=NAME,
+            code=code,
+            trace=text(told.get("logid")) or None,
+            retry_after=plain.retry_after or (WAIT_S if kind is RateLimited else None),
+        )
+
+    def _quoted(self, told: Any) -> str:
+        """The platform's words as a log may hold them: short, in one line, without our key."""
+        secret = self._options.secret_key.get_secret_value()
+        return " ".join(text(told).replace(secret, "***").split())[:TOLD]
+
+
+def _object(response: Response) -> Fields:
+    """The body as JSON; of a failure that is no JSON the status has to do."""
+    try:
+        return Body(response).json()
+    except (Unavailable, Unexpected):
+        if response.status < 400:
+            raise
+        return {}
+
+
+PROVIDER = Wenxin

@@ -1,0 +1,165 @@
+"""Reading what Yuanqi says (platforms/yuanqi.md §4, §5): whole or in frames, tool steps kept out of it."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import Any, Literal
+
+from providers import sse
+from providers.base import Accepted, Delta, Done, Event, Thought, ToolStep, Usage
+from providers.errors import (
+    AuthRejected,
+    ContentBlocked,
+    EmptyAnswer,
+    NotConfigured,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import BODY_LIMIT, STREAM_LIMIT, Response, parse_json
+from providers.payloads import fields, items, text, whole
+
+NAME = "yuanqi"
+BLOCKED_LEVELS = {"1", "2"}
+
+ERRORS: dict[str, type[ProviderError]] = {  # HTTP status, error.code or finish_reason -> our name
+    "400": Unexpected,  # a parameter error: we have built the request wrongly
+    "401": AuthRejected,
+    "1001": Unexpected,  # the sibling Hunyuan service: roles do not alternate
+    "403": NotConfigured,  # the token has no right to this agent, or its API is switched off
+    "404": NotConfigured,
+    "429": RateLimited,
+    **dict.fromkeys(("500", "502", "503", "504"), Unavailable),
+    "concurrency": RateLimited,
+    "quota": QuotaExhausted,
+    "sensitive": ContentBlocked,
+    "tool_fail": Unavailable,
+}
+
+
+def frames(response: Response) -> Iterator[dict[str, Any]]:
+    """The objects of an answer, one or many: what comes decides, not what was asked for or is declared."""
+    is_stream = response.content_type == "text/event-stream"
+    pieces = response.pieces(STREAM_LIMIT if is_stream else BODY_LIMIT)
+    start = b""
+    for piece in pieces:
+        start += piece
+        if start.strip():
+            break
+    match start.strip()[:1]:
+        case b"":
+            raise Unavailable("an empty body", provider=NAME)
+        case b"{":
+            yield fields(parse_json(start + b"".join(pieces), NAME))
+        case b"<":
+            raise Unexpected("sent a page", provider=NAME)
+        case _:
+            yield from _streamed(chain([start], pieces))
+
+
+def _streamed(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    try:
+        for event in sse.parse(pieces):
+            if event.data.strip() == "[DONE]":
+                return
+            try:
+                yield fields(json.loads(event.data))
+            except (ValueError, RecursionError):
+                if event.cut:
+                    break
+                raise Unexpected("sent a frame that is no JSON", provider=NAME) from None
+    except sse.TooLong as error:
+        raise Unexpected(str(error), provider=NAME) from None
+    raise Unavailable("the stream ended before its end", provider=NAME)
+
+
+class Answer:
+    """One answer as it comes, whole in a `message` or piece by piece in `delta`s."""
+
+    def __init__(self) -> None:
+        self.trace: str | None = None
+        self.finish: str | None = None
+        self._usage: Usage | None = None
+        self._level = ""
+        self._has_text = False
+        self._is_strange = False
+        self._steps: dict[str, ToolStep] = {}
+
+    def take(self, frame: dict[str, Any]) -> Iterator[Event]:
+        if self.trace is None and text(frame.get("id")):
+            self.trace = text(frame["id"])
+            yield Accepted(trace=self.trace)
+        self._usage = _usage(frame.get("usage")) or self._usage
+        choices = items(frame.get("choices"))
+        self._is_strange = self._is_strange or not choices
+        choice = fields(choices[0]) if choices else {}
+        yield from self._part(fields(choice.get("delta") or choice.get("message")))
+        # Only now: the frame that ends the answer may carry its last words.
+        self.finish = text(choice.get("finish_reason")) or self.finish
+        self._level = text(choice.get("moderation_level")) or self._level
+
+    def settle(self, state: Literal["done", "failed"]) -> Iterator[ToolStep]:
+        """Ends the steps whose result never came."""
+        for step in self._steps.values():
+            if step.state == "running":
+                yield replace(step, state=state)
+
+    def end(self) -> Iterator[Event]:
+        """How it went. Raises ContentBlocked, Unavailable (a tool failed), EmptyAnswer or Unexpected."""
+        failure = ERRORS.get(self.finish or "")
+        yield from self.settle("failed" if failure else "done")
+        if self._usage:
+            yield self._usage
+        if failure:
+            raise failure("the answer failed", provider=NAME, code=self.finish, trace=self.trace)
+        if not self._has_text:
+            raise self._silence()
+        yield Done(self.finish or "stop")
+
+    def _silence(self) -> ProviderError:
+        if self._level in BLOCKED_LEVELS:
+            code = f"moderation_level {self._level}"
+            return ContentBlocked("nothing was said", provider=NAME, code=code, trace=self.trace)
+        if self._is_strange and self.finish is None:
+            return Unexpected("an answer without choices", provider=NAME, trace=self.trace)
+        return EmptyAnswer("nothing was said", provider=NAME, trace=self.trace)
+
+    def _part(self, part: dict[str, Any]) -> Iterator[Event]:
+        steps = [fields(step) for step in items(part.get("steps"))]
+        for step in (*steps, part):
+            yield from self._tools(step)
+        if part.get("role") not in (None, "", "assistant"):
+            return
+        for thinking in [part] if part.get("reasoning_content") else steps:
+            if thought := text(thinking.get("reasoning_content")):
+                yield Thought(thought)
+        if said := text(part.get("content")):
+            self._has_text = self._has_text or bool(said.strip())
+            yield Delta(said)
+
+    def _tools(self, part: dict[str, Any]) -> Iterator[ToolStep]:
+        """The steps that an assistant announces, or the result that a tool has brought."""
+        for number, call in enumerate(map(fields, items(part.get("tool_calls")))):
+            function = fields(call.get("function"))
+            name = text(function.get("name")) or text(function.get("desc")) or "tool"
+            key = text(call.get("id")) or f"{name}-{number}"
+            self._steps[key] = ToolStep(
+                key, name, "running", text(function.get("arguments")) or None
+            )
+            yield self._steps[key]
+        if part.get("role") == "tool":
+            key = text(part.get("tool_call_id")) or "tool"
+            before = self._steps.get(key) or ToolStep(key, "tool", "running")
+            output = (before.output or "") + text(part.get("content"))
+            self._steps[key] = replace(before, state="done", output=output)
+            yield self._steps[key]
+
+
+def _usage(told: Any) -> Usage | None:
+    """The tokens, which are told as zeros until the answer is whole."""
+    names = ("prompt_tokens", "completion_tokens", "total_tokens")
+    counts = [whole(fields(told).get(name)) or 0 for name in names]
+    return Usage(*counts) if any(counts) else None

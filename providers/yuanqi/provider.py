@@ -1,0 +1,241 @@
+"""Tencent Yuanqi (platforms/yuanqi.md): one stateless call, so the whole history goes with each question."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from providers.base import Event, Exchange, Seen, Stop, Turn
+from providers.errors import (
+    NotConfigured,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    Unavailable,
+    Unexpected,
+)
+from providers.http import STATUS, Http, Response, retry_after
+from providers.options import Address, AgentOptions, Text, Token
+from providers.payloads import farewell, fields, text
+from providers.yuanqi.answer import ERRORS, NAME, Answer, frames
+
+PATH = "/agent/chat/completions"
+ROUNDS = 19  # 40 messages are allowed, but a list that begins and ends with the user has an odd length: 39
+SILENCE_S = 300.0  # a workflow may work for minutes before its first byte
+
+# Most code strings are unknown, and a status means several things: then the words of the message decide.
+HINTS: dict[str, type[ProviderError]] = {
+    "publish": NotConfigured,
+    "发布": NotConfigured,
+    "quota": QuotaExhausted,
+    "额度": QuotaExhausted,
+    "余额": QuotaExhausted,
+    "concurren": RateLimited,
+    "并发": RateLimited,
+}
+FILE_TYPES = {
+    **dict.fromkeys(("jpg", "jpeg", "png", "gif", "webp", "bmp"), "image"),
+    **dict.fromkeys(("mp4", "mov", "webm", "avi"), "video"),
+    **dict.fromkeys(("mp3", "wav", "m4a", "ogg", "aac"), "audio"),
+    **dict.fromkeys(("doc", "docx"), "doc"),
+    **dict.fromkeys(("txt", "md"), "txt"),
+}
+
+
+def _agent_id(value: str) -> str:
+    """The id, also out of the address to try the agent at, which holds it as `appid`."""
+    if "/" not in value:
+        return value
+    found = re.search(r"(?:[?&#]appid=|/agent/)([0-9A-Za-z]{12,})(?![0-9A-Za-z])", value)
+    if not found:
+        raise ValueError("no agent id in this address: copy the 体验链接 under 应用发布 › 服务状态")
+    return found[1]
+
+
+class Options(AgentOptions):
+    """What a Yuanqi agent needs. Its id may be a number of 19 digits: TOML allows it without quotes."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    api_token: Token = Field(description="Token (newer consoles: appkey), under 应用发布 › API管理")
+    assistant_id: Annotated[Text, AfterValidator(_agent_id)] = Field(
+        description="The agent's id (newer consoles: appid), or the address of its 体验链接"
+    )
+    api_base: Address = Field(
+        "https://yuanqi.tencent.com/openapi/v1",
+        description="https://open.hunyuan.tencent.com/openapi/v1, the older host, works the same",
+    )
+    custom_variables: dict[str, str] = Field({}, description="Variables of the agent's workflow")
+    image_part: Literal["image_url", "file_url"] = Field(
+        "image_url", description="How a picture is sent; file_url for agents of the older platform"
+    )
+
+
+class Yuanqi:
+    """One Yuanqi agent."""
+
+    def __init__(self, options: Options, http: Http) -> None:
+        self._options = options
+        self._http = http
+
+    def stream(self, turn: Turn) -> Iterator[Event]:
+        answer = Answer()
+        with farewell(turn.stop) as line, self._asked(turn, line.stop) as response:
+            if response.status >= 300:
+                raise self._refusal(response)
+            try:
+                for frame in frames(response):
+                    if frame.get("error") and not frame.get("choices"):
+                        raise self._failure(frame, 200, answer.trace)
+                    yield from answer.take(frame)
+                    if answer.finish:
+                        line.begin()
+            except ProviderError:
+                if not answer.finish:
+                    yield from answer.settle("failed")
+                raise
+        yield from answer.end()
+
+    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+        raise Unavailable("keeps no record of an answer", provider=NAME)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return (self._options.api_base,)
+
+    def check(self, deadline: float) -> Iterator[Seen]:
+        """A question without messages, refused for that (400) only when the token is good.
+
+        Whether the agent is looked at before the messages is not known (yuanqi.md §9 infers: after).
+        """
+        body = {"assistant_id": self._options.assistant_id, "user_id": "doctor", "messages": []}
+        with self._http.open(
+            "POST",
+            self._options.api_base + PATH,
+            headers=self._headers,
+            json=body,
+            deadline=deadline,
+        ) as response:
+            error = self._refusal(response) if response.status >= 300 else None
+            if error is None:
+                next(frames(response), None)
+        if error is not None and not (response.status == 400 and isinstance(error, Unexpected)):
+            raise error
+        yield Seen("credentials")
+        yield Seen("unseen")
+
+    def _asked(self, turn: Turn, stop: Stop) -> AbstractContextManager[Response]:
+        return self._http.open(
+            "POST",
+            self._options.api_base + PATH,
+            headers=self._headers,
+            json=self._question(turn),
+            stop=stop,
+            deadline=turn.deadline,
+            timeout=SILENCE_S,
+        )
+
+    @property
+    def _token(self) -> str:
+        return self._options.api_token.get_secret_value()
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}", "X-Source": "openapi"}
+
+    def _question(self, turn: Turn) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "assistant_id": self._options.assistant_id,
+            "user_id": turn.user,
+            "stream": turn.streaming,
+            "messages": messages(turn.history, content(turn.question, self._files(turn))),
+        }
+        if self._options.custom_variables:
+            body["custom_variables"] = self._options.custom_variables
+        return body
+
+    def _files(self, turn: Turn) -> list[dict[str, Any]]:
+        """The parts of a question that are files: addresses, for the platform fetches them itself."""
+        found = []
+        for one in turn.attachments:
+            if one.url is None:
+                raise NotConfigured("files need a public address: set PUBLIC_URL", provider=NAME)
+            found.append(file_part(one.name, one.url, one.content_type, self._options.image_part))
+        return found
+
+    def _refusal(self, response: Response) -> ProviderError:
+        """The error for a status other than success, with as much of the body as can be read."""
+        try:
+            body = response.read()
+        except (Unavailable, Unexpected):
+            body = b""
+        try:
+            told = json.loads(body)
+        except (ValueError, RecursionError):
+            told = body[:400].decode("utf-8", "replace")
+        error = self._failure(told, response.status, None)
+        error.retry_after = retry_after(response)
+        return error
+
+    def _failure(self, told: Any, status: int, trace: str | None) -> ProviderError:
+        """The error that a body or a frame tells of."""
+        code, message = _code_and_message(told)
+        told = f"HTTP {status} {message.replace(self._token, '***')[:400]}".rstrip()
+        return _kind(code, message, status)(told, provider=NAME, code=code or None, trace=trace)
+
+
+PROVIDER = Yuanqi
+
+
+def messages(history: Sequence[Exchange], question: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The latest rounds and the question: strictly alternating, the user first and last, at most 39."""
+    answered = [one for one in history if one.question.strip() and one.answer.strip()]
+    found = []
+    for one in answered[-ROUNDS:]:
+        found.append({"role": "user", "content": content(one.question)})
+        found.append({"role": "assistant", "content": content(one.answer)})
+    return [*found, {"role": "user", "content": question}]
+
+
+def content(words: str, files: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    """A message's content: its text, which may not be empty, and the parts that `file_part` makes."""
+    return [*([{"type": "text", "text": words}] if words or not files else []), *files]
+
+
+def file_part(
+    name: str, url: str, content_type: str = "", image_part: str = "image_url"
+) -> dict[str, Any]:
+    """A file as a part of a question: its content type says what it is, or else the end of its name."""
+    suffix = PurePosixPath(name).suffix.lower().removeprefix(".")
+    family = content_type.partition("/")[0]
+    kind = (
+        family
+        if family in ("image", "video", "audio")
+        else FILE_TYPES.get(suffix, suffix or "file")
+    )
+    if kind == "image" and image_part == "image_url":
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "file_url", "file_url": {"type": kind, "url": url}}
+
+
+def _code_and_message(told: Any) -> tuple[str, str]:
+    """A failure's own code and text, wherever the platform has put them."""
+    outer, error = fields(told), fields(told).get("error")
+    inner = fields(error)
+    message = text(inner.get("message")) or text(error) or text(outer.get("message")) or text(told)
+    return text(inner.get("code")) or text(outer.get("code")), message
+
+
+def _kind(code: str, message: str, status: int) -> type[ProviderError]:
+    if not code.isdigit() and code in ERRORS:
+        return ERRORS[code]
+    if status < 500:
+        for word, kind in HINTS.items():
+            if word in message.lower():
+                return kind
+    known = ERRORS.get(str(status)) or ERRORS.get(code) or STATUS.get(status)
+    return known or (Unavailable if status >= 500 else Unexpected)

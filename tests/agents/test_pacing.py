@@ -1,0 +1,630 @@
+"""What an account may be asked: evenly, first come first served, and never more than it may."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chat.agents.pacing import HEADROOM, Account, Patience, Rate, Seats
+from chat.settings.model import Settings
+from chat.storage import Storage, connect
+from providers import Limits
+from providers.base import Delta, Done, Event, Status, Stop, Stopped, Turn
+from providers.errors import QuotaExhausted, RateLimited, TimedOut, Unavailable
+from tests.kit.company import COMPANY, eventually, soon
+
+LONG_S = 30.0
+NOON = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)  # in China
+
+
+class Clock:
+    """The real clock, which may jump; it knows what it last told each thread."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self._told = threading.local()
+
+    def __call__(self) -> float:
+        self._told.last = time.monotonic() + self.ahead
+        return self._told.last
+
+    @property
+    def last_told(self) -> float:
+        """When a call was taken, exactly, for whoever has just taken one."""
+        return getattr(self._told, "last", time.monotonic())
+
+
+@dataclass
+class Waiting:
+    """Somebody in a line, on a thread of his own: his places, when he was served, what ended the wait."""
+
+    stop: Stop = field(default_factory=Stop)
+    places: list[int] = field(default_factory=list)
+    served_at: float | None = None
+    error: Exception | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self, take: Callable[[Stop], Iterator[int]], clock: Clock) -> "Waiting":
+        def wait() -> None:
+            try:
+                for place in take(self.stop):
+                    self.places.append(place)
+                self.served_at = clock.last_told
+            except (Stopped, TimedOut) as error:
+                self.error = error
+            self.ended.set()
+
+        threading.Thread(target=wait, daemon=True).start()
+        return self
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def patience(
+    stop: Stop | None = None, seconds: float = LONG_S, clock: Clock | None = None
+) -> Patience:
+    now = clock or time.monotonic
+    return Patience(stop or Stop(), now() + seconds, "coze", now)
+
+
+def turns_at(rate: Rate, clock: Clock, line: int = Rate.NEW) -> Callable[[Stop], Iterator[int]]:
+    return lambda stop: rate.take(line, patience(stop, 100 * LONG_S, clock))
+
+
+def lined_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
+    """So many in the line of new turns, one after another, while nobody gets a call."""
+    line = []
+    for _ in range(count):
+        line.append(Waiting().begin(turns_at(rate, clock), clock))
+        assert eventually(lambda: line[-1].places)
+    return line
+
+
+# Calls a second
+
+
+def test_calls_are_spaced_by_the_rate_in_any_window(clock: Clock) -> None:
+    rate, taken = Rate(200, clock), []
+
+    def take(line: int) -> None:
+        for _ in range(25):
+            for _ in rate.take(line, patience()):
+                pass
+            taken.append(clock.last_told)
+
+    threads = [threading.Thread(target=take, args=(number % 2,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    taken.sort()
+    assert len(taken) == 200
+    assert min(later - earlier for earlier, later in pairwise(taken)) >= HEADROOM / 200 - 1e-6
+
+
+def test_a_rate_of_nought_spaces_nothing() -> None:
+    rate, began = Rate(0), time.monotonic()
+    for _ in range(1000):
+        assert list(rate.take(Rate.NEW, patience())) == []
+    assert time.monotonic() - began < soon(1)
+
+
+def test_nobody_waits_behind_a_later_comer_and_each_is_told_his_place(clock: Clock) -> None:
+    rate = Rate(100, clock)
+    rate.hold(1000)
+    line = lined_up(rate, clock, 12)
+    assert [one.places[0] for one in line] == list(range(12))
+    clock.ahead += 1000
+    assert all(one.ended.wait(5) for one in line)
+    served = [one.served_at or 0.0 for one in line]
+    assert served == sorted(served)
+
+
+def test_places_go_down_when_somebody_leaves(clock: Clock) -> None:
+    rate = Rate(1, clock)
+    rate.hold(1000)
+    line = lined_up(rate, clock, 4)
+    line[0].stop.request()
+    line[2].stop.request()
+    assert eventually(lambda: line[3].places[-1] == 1)
+    assert isinstance(line[0].error, Stopped) and isinstance(line[2].error, Stopped)
+    assert line[1].places[-1] == 0
+
+
+def test_new_and_running_turns_take_turns(clock: Clock) -> None:
+    rate = Rate(200, clock)
+    rate.hold(1000)
+    lines = {
+        number: [Waiting().begin(turns_at(rate, clock, number), clock) for _ in range(10)]
+        for number in (0, 1)
+    }
+    time.sleep(0.3)
+    clock.ahead += 1000
+    everybody = [(one, number) for number, line in lines.items() for one in line]
+    assert all(one.ended.wait(5) for one, _ in everybody)
+    order = [number for _, number in sorted((one.served_at, number) for one, number in everybody)]
+    assert all(earlier != later for earlier, later in pairwise(order))
+    assert not any(one.places for one in lines[Rate.RUNNING])
+
+
+def test_who_stops_at_the_head_passes_the_call_on(clock: Clock) -> None:
+    rate = Rate(2, clock)
+    list(rate.take(Rate.NEW, patience()))
+    began = time.monotonic()
+    first = Waiting().begin(turns_at(rate, clock), clock)
+    time.sleep(0.1)
+    second = Waiting().begin(turns_at(rate, clock), clock)
+    time.sleep(0.1)
+    first.stop.request()
+    assert first.ended.wait(soon(0.2)) and isinstance(first.error, Stopped)
+    assert second.ended.wait(1)
+    assert time.monotonic() - began < HEADROOM * 0.9, "it got the call the other would have had"
+
+
+def test_a_stop_from_before_the_wait_takes_no_call(clock: Clock) -> None:
+    rate, stop = Rate(0.1, clock), Stop()
+    stop.request()
+    with pytest.raises(Stopped):
+        list(rate.take(Rate.NEW, patience(stop)))
+    assert list(rate.take(Rate.NEW, patience(seconds=0.5))) == []
+
+
+@pytest.mark.parametrize("line", [Rate.NEW, Rate.RUNNING])
+@pytest.mark.parametrize("is_head", [True, False])
+def test_a_deadline_in_the_line_is_kept(clock: Clock, line: int, is_head: bool) -> None:
+    rate = Rate(0.1, clock)
+    list(rate.take(Rate.NEW, patience()))
+    if not is_head:
+        Waiting().begin(turns_at(rate, clock, line), clock)
+        time.sleep(0.1)
+    began = time.monotonic()
+    with pytest.raises(TimedOut):
+        list(rate.take(line, patience(seconds=0.4)))
+    assert 0.35 < time.monotonic() - began < soon(0.7)
+
+
+def test_whoever_comes_and_goes_the_line_moves_on() -> None:
+    rate, chance, served = Rate(3000), random.Random(7), []
+    everybody = [(Stop(), chance.random() * 0.3, chance.randrange(2)) for _ in range(300)]
+
+    def wait(stop: Stop, line: int) -> None:
+        with suppress(Stopped):
+            for _ in rate.take(line, patience(stop)):
+                pass
+            served.append(stop)
+
+    threads = [threading.Thread(target=wait, args=(stop, line)) for stop, _, line in everybody]
+    for thread, (stop, seconds, _) in zip(threads, everybody, strict=True):
+        if seconds < 0.1:
+            threading.Timer(seconds, stop.request).start()
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert {id(stop) for stop, _, _ in everybody if not stop.is_requested} <= {
+        id(stop) for stop in served
+    }
+    assert list(rate.take(Rate.NEW, patience(seconds=1))) == []
+
+
+def test_many_polled_chats_share_the_budget_evenly_and_new_ones_are_not_starved() -> None:
+    """40 chats, none polled sooner than a tenth of a second after its last answer; 200 calls a second."""
+    rate, ends_at = Rate(200), time.monotonic() + 2.0
+    polls: list[list[float]] = [[] for _ in range(40)]
+
+    def poll(times: list[float]) -> None:
+        while time.monotonic() < ends_at:
+            list(rate.take(Rate.RUNNING, patience()))
+            times.append(time.monotonic())
+            time.sleep(0.1)
+
+    threads = [threading.Thread(target=poll, args=(times,)) for times in polls]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    waits = []
+    while time.monotonic() < ends_at:
+        began = time.monotonic()
+        list(rate.take(Rate.NEW, patience()))
+        waits.append(time.monotonic() - began)
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    fair_s = 40 / 200 * HEADROOM
+    counts = [len(times) for times in polls]
+    assert max(counts) - min(counts) <= 2
+    assert min(counts) >= 2.0 / fair_s * 0.6 / COMPANY
+    assert sorted(waits)[len(waits) // 2] < fair_s / 4 * COMPANY, (
+        "a new turn waits for a call or two, not for all polls"
+    )
+
+
+# Answers at once
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
+    seats, lock = Seats(limit), threading.Lock()
+    seated, most, order = 0, 0, []
+
+    def sit(number: int, told: threading.Event) -> None:
+        nonlocal seated, most
+        for _ in seats.take(patience()):
+            told.set()
+        told.set()
+        with lock:
+            order.append(number)
+            seated += 1
+            most = max(most, seated)
+        time.sleep(0.02)
+        with lock:
+            seated -= 1
+        seats.leave()
+
+    threads = []
+    for number in range(12):
+        told = threading.Event()
+        threads.append(threading.Thread(target=sit, args=(number, told)))
+        threads[-1].start()
+        assert told.wait(5)
+    for thread in threads:
+        thread.join()
+    assert most <= limit
+    # Two who get their seats in the same moment may note it the other way round.
+    assert all(abs(place - number) < limit for place, number in enumerate(order))
+
+
+def test_places_before_a_seat(clock: Clock) -> None:
+    seats = Seats(1)
+    list(seats.take(patience()))
+    line = []
+    for _ in range(3):
+        line.append(Waiting().begin(lambda stop: seats.take(patience(stop)), clock))
+        assert eventually(lambda: line[-1].places)
+    assert [one.places[0] for one in line] == [0, 1, 2]
+    line[0].stop.request()
+    assert line[0].ended.wait(soon(0.5)) and isinstance(line[0].error, Stopped)
+    assert eventually(lambda: line[2].places[-1] == 1)
+    seats.leave()
+    assert line[1].ended.wait(soon(0.5)) and line[1].error is None
+    assert not line[2].ended.is_set()
+
+
+def test_a_deadline_before_a_seat_is_kept() -> None:
+    seats = Seats(1)
+    list(seats.take(patience()))
+    began = time.monotonic()
+    with pytest.raises(TimedOut):
+        list(seats.take(patience(seconds=0.3)))
+    assert 0.25 < time.monotonic() - began < soon(0.6)
+    seats.leave()
+    assert list(seats.take(patience(seconds=0.1))) == []
+
+
+def test_a_seat_given_in_the_moment_of_giving_up_is_not_lost() -> None:
+    seats, chance = Seats(2), random.Random(11)
+
+    def sit(stop: Stop) -> None:
+        with suppress(Stopped):
+            list(seats.take(patience(stop)))
+            time.sleep(0.001)
+            seats.leave()
+
+    stops = [Stop() for _ in range(300)]
+    threads = [threading.Thread(target=sit, args=(stop,)) for stop in stops]
+    for thread in threads:
+        thread.start()
+    for stop in chance.sample(stops, 150):
+        stop.request()
+        time.sleep(0.0005)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert [list(seats.take(patience(seconds=1))) for _ in range(2)] == [[], []]
+    with pytest.raises(TimedOut):
+        list(seats.take(patience(seconds=0.05)))
+
+
+# An account
+
+
+def account(clock: Clock | None = None, chance: float = 0.5, **more: Any) -> Account:
+    limits = Limits(
+        **{name: more.pop(name) for name in ("qps", "concurrency", "daily") if name in more}
+    )
+    spend = more.pop("spend", lambda *_: True)
+    return Account(
+        "coze:a", "coze", limits, spend, clock or time.monotonic, chance=lambda: chance, **more
+    )
+
+
+def turn(stop: Stop | None = None, seconds: float = LONG_S, clock: Clock | None = None) -> Turn:
+    return Turn("你好", "alice", stop or Stop(), (clock or time.monotonic)() + seconds)
+
+
+def answering(_: Turn) -> Iterator[Event]:
+    yield Delta("你好")
+    yield Done()
+
+
+def refusing(_: Turn) -> Iterator[Event]:
+    raise RateLimited("too many", provider="coze")
+    yield Done()
+
+
+def may_call(account: Account, clock: Clock) -> bool:
+    """Whether there is a call to be had at once."""
+    try:
+        account.wait(Stop(), clock())
+    except TimedOut:
+        return False
+    return True
+
+
+def be_refused(account: Account, clock: Clock) -> None:
+    with pytest.raises(RateLimited):
+        list(account.ask(turn(clock=clock), refusing))
+
+
+def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
+    shared = account(clock)
+    be_refused(shared, clock)
+    assert not may_call(shared, clock)
+    told = Waiting().begin(
+        lambda stop: (
+            event.position
+            for event in shared.ask(turn(stop, 99, clock), answering)
+            if isinstance(event, Status)
+        ),
+        clock,
+    )
+    assert eventually(lambda: told.places == [0])
+    clock.ahead += 1.9
+    assert not may_call(shared, clock)
+    clock.ahead += 0.2
+    assert told.ended.wait(2) and told.error is None
+    assert may_call(shared, clock)
+
+
+@pytest.mark.parametrize(("chance", "seconds"), [(0.0, 1.0), (0.5, 2.0), (1.0, 3.0)])
+def test_backing_off_has_jitter(clock: Clock, chance: float, seconds: float) -> None:
+    shared = account(clock, chance)
+    shared.refused()
+    clock.ahead += seconds - 0.1
+    assert not may_call(shared, clock)
+    clock.ahead += 0.2
+    assert may_call(shared, clock)
+
+
+def test_each_refusal_after_a_pause_doubles_the_next_up_to_a_minute(clock: Clock) -> None:
+    shared = account(clock)
+    for seconds in (2, 4, 8, 16, 32, 60, 60):
+        be_refused(shared, clock)
+        clock.ahead += seconds - 0.2
+        assert not may_call(shared, clock), seconds
+        clock.ahead += 0.4
+        assert may_call(shared, clock), seconds
+    assert list(shared.ask(turn(clock=clock), answering))[-1] == Done()
+    be_refused(shared, clock)
+    clock.ahead += 2.2
+    assert may_call(shared, clock), "an answer ends the series"
+
+
+def test_calls_refused_together_are_one_refusal(clock: Clock) -> None:
+    shared = account(clock)
+    for _ in range(50):
+        shared.refused()
+    clock.ahead += 2.2
+    assert may_call(shared, clock)
+
+
+def test_the_platform_s_own_pause_is_kept(clock: Clock) -> None:
+    shared = account(clock)
+    shared.refused(40.0)
+    clock.ahead += 39
+    assert not may_call(shared, clock)
+    clock.ahead += 1.1
+    assert may_call(shared, clock)
+
+
+def test_a_pause_of_years_is_a_mistake_of_the_platform(clock: Clock) -> None:
+    shared = account(clock)
+    shared.refused(1_800_000_000.0)  # a date, where seconds belong
+    clock.ahead += 3599
+    assert not may_call(shared, clock)
+    clock.ahead += 1.1
+    assert may_call(shared, clock)
+
+
+@pytest.mark.parametrize(("own", "told"), [(None, 2.0), (7.0, 7.0)])
+def test_who_is_refused_is_told_how_long_the_account_is_left_alone(
+    clock: Clock, own: float | None, told: float
+) -> None:
+    def refusing_for(_: Turn) -> Iterator[Event]:
+        raise RateLimited("too many", provider="coze", retry_after=own)
+        yield Done()
+
+    with pytest.raises(RateLimited) as caught:
+        list(account(clock).ask(turn(clock=clock), refusing_for))
+    assert caught.value.retry_after == told
+
+
+@pytest.mark.parametrize("ending", ["done", "failed", "refused", "stopped", "abandoned", "in line"])
+def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
+    shared, stop = account(concurrency=1, chance=-0.5), Stop()
+
+    def stream(asked: Turn) -> Iterator[Event]:
+        yield Delta("你")
+        if ending == "failed":
+            raise Unavailable("gone", provider="coze")
+        if ending == "refused":
+            raise RateLimited("too many", provider="coze")
+        asked.stop.check()
+        yield Done()
+
+    if ending == "in line":
+        first = shared.ask(turn(), answering)
+        next(first)
+        with pytest.raises(TimedOut):
+            list(shared.ask(turn(seconds=0.2), answering))
+        first.close()  # type: ignore[attr-defined]
+    else:
+        events = shared.ask(turn(stop), stream)
+        next(events)
+        if ending == "stopped":
+            stop.request()
+        if ending == "abandoned":
+            events.close()  # type: ignore[attr-defined]
+        with suppress(Unavailable, RateLimited, Stopped):
+            list(events)
+    assert list(shared.ask(turn(seconds=0.3), answering))[-1] == Done()
+
+
+def test_turns_are_admitted_in_the_order_they_came() -> None:
+    shared, admitted, lock = account(concurrency=2, qps=200), [], threading.Lock()
+
+    def come(number: int, told: threading.Event) -> None:
+        def stream(_: Turn) -> Iterator[Event]:
+            told.set()
+            with lock:
+                admitted.append((time.monotonic(), number))
+            time.sleep(0.03)
+            yield Done()
+
+        for event in shared.ask(turn(), stream):
+            if isinstance(event, Status):
+                told.set()
+
+    threads = []
+    for number in range(20):
+        told = threading.Event()
+        threads.append(threading.Thread(target=come, args=(number, told)))
+        threads[-1].start()
+        assert told.wait(5)
+    for thread in threads:
+        thread.join()
+    assert all(abs(place - number) < 2 * COMPANY for place, (_, number) in enumerate(admitted))
+
+
+# The day
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    opened = connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    yield opened
+    opened.engine.dispose()
+
+
+@dataclass
+class Day:
+    """A wall clock that a test turns."""
+
+    moment: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+def budget(storage: Storage, daily: int, now: Day, name: str = "wenxin:a") -> Account:
+    return Account(name, "wenxin", Limits(daily=daily), storage.spend, now=now)
+
+
+def asked(account: Account) -> bool:
+    try:
+        return list(account.ask(turn(), answering))[-1] == Done()
+    except QuotaExhausted:
+        return False
+
+
+def test_over_the_day_s_budget_it_says_when_there_will_be_more(storage: Storage) -> None:
+    shared = budget(storage, 3, Day())
+    assert [asked(shared) for _ in range(5)] == [True, True, True, False, False]
+    with pytest.raises(QuotaExhausted) as refused:
+        list(shared.ask(turn(), answering))
+    assert refused.value.retry_after == 12 * 3600  # it is noon in China
+    assert refused.value.reason == "quota_exhausted"
+
+
+def test_a_day_begins_at_midnight_in_china(storage: Storage) -> None:
+    now = Day(datetime(2026, 1, 15, 15, 59, 59, tzinfo=UTC))
+    shared = budget(storage, 1, now)
+    assert asked(shared) and not asked(shared)
+    now.moment += timedelta(seconds=1)
+    assert asked(shared) and not asked(shared)
+    now.moment += timedelta(hours=23, minutes=59, seconds=59)
+    assert not asked(shared)
+
+
+def test_a_day_s_count_survives_a_restart(storage: Storage, tmp_path: Path) -> None:
+    assert [asked(budget(storage, 3, Day())) for _ in range(2)] == [True, True]
+    again = connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    restarted = budget(again, 3, Day())
+    assert [asked(restarted) for _ in range(2)] == [True, False]
+    assert asked(budget(again, 4, Day())), "a larger budget is a larger budget at once"
+    again.engine.dispose()
+
+
+def test_each_account_has_a_day_of_its_own(storage: Storage) -> None:
+    first, second = budget(storage, 1, Day()), budget(storage, 1, Day(), "wenxin:b")
+    assert asked(first) and asked(second) and not asked(first)
+
+
+def test_of_a_crowd_exactly_the_budget_is_asked(storage: Storage) -> None:
+    shared, outcomes = budget(storage, 25, Day()), []
+    threads = [threading.Thread(target=lambda: outcomes.append(asked(shared))) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(True) == 25 and outcomes.count(False) == 35
+
+
+def test_a_question_asked_a_second_time_counts_twice(storage: Storage) -> None:
+    shared = budget(storage, 3, Day())
+
+    def twice(asked: Turn) -> Iterator[Event]:
+        shared.spend()
+        yield Done()
+
+    assert list(shared.ask(turn(), twice)) == [Done()]
+    assert asked(shared) and not asked(shared)
+
+
+def test_nobody_waits_in_line_for_a_day_that_is_used_up(storage: Storage) -> None:
+    shared = Account(
+        "qingyan:a", "qingyan", Limits(concurrency=1, daily=1), storage.spend, now=Day()
+    )
+    assert asked(shared) and not asked(shared)
+    began = time.monotonic()
+    other = Account(
+        "qingyan:b", "qingyan", Limits(concurrency=1, daily=1), storage.spend, now=Day()
+    )
+    assert asked(other) and not asked(other)
+    shared.refused(20)
+    assert not asked(shared)
+    assert time.monotonic() - began < soon(1)
+
+
+def test_who_stops_in_line_has_spent_nothing(storage: Storage) -> None:
+    shared = Account(
+        "qingyan:a", "qingyan", Limits(concurrency=1, daily=2), storage.spend, now=Day()
+    )
+    first, stop = shared.ask(turn(), answering), Stop()
+    next(first)
+    stop.request()
+    with pytest.raises(Stopped):
+        list(shared.ask(turn(stop), answering))
+    list(first)
+    assert asked(shared) and not asked(shared)

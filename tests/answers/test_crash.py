@@ -1,0 +1,73 @@
+"""kill -9 in the middle of an answer: no question is lost, about a second of text, and Coze finishes it."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Emulator, coze
+from tests.kit.site import Site, Told, Visitor, text
+
+
+@pytest.fixture
+def crashing_site(emulator: Emulator, tmp_path: Path):
+    site = Site(tmp_path, coze(emulator)).start()
+    yield site
+    site.end()
+
+
+def hear_for(visitor: Visitor, question: str, seconds: float) -> list[Told]:
+    told: list[Told] = []
+    started = time.monotonic()
+    for one in visitor.hear(question):
+        told.append(one)
+        if time.monotonic() - started > seconds:
+            break
+    return told
+
+
+def test_the_platform_s_record_completes_the_answer(crashing_site: Site) -> None:
+    alice = Visitor(crashing_site.url)
+    told = hear_for(alice, "!pieces 60 100 finish me", 2.5)
+    assert text(told)
+    crashing_site.kill()
+    crashing_site.start()
+    again = list(alice.follow())
+    assert again[-1].name == "done", again[-1]
+    whole = again[-1].data["replies"][0]
+    assert whole.startswith(text(told)) and len(whole) > len(text(told))
+    assert text(again) == whole
+    assert alice.ask("and now?").ok
+
+
+def test_what_was_said_a_second_ago_is_kept(crashing_site: Site) -> None:
+    alice = Visitor(crashing_site.url)
+    told = hear_for(alice, "!pieces 200 50 !pause 0", 4)
+    said_before = text(told[: len(told) // 2])
+    crashing_site.kill()
+    crashing_site.start()
+    page = alice.get(f"/c/{alice.conversation}").text
+    assert "!pieces 200 50" in page, "the question"
+    kept = next(one for one in alice.follow() if one.name in ("delta", "replace")).data["text"]
+    assert kept.startswith(said_before[:50])
+    alice.stop()
+
+
+def test_an_answer_the_platform_never_took_is_interrupted(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nobody = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        site = Site(tmp_path, {**coze(emulator), "COZE_API_BASE": nobody}).start()
+        try:
+            alice = Visitor(site.url)
+            next(alice.hear("anybody?"))
+            site.kill()
+            site.settings = coze(emulator)
+            site.start()
+            told = list(alice.follow())
+            assert told[-1].name == "error" and told[-1].data["code"] == "unavailable"
+            assert alice.ask("again").ok, "the conversation is free"
+        finally:
+            site.end()

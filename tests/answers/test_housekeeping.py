@@ -1,0 +1,348 @@
+"""The keeper with real threads and a real database: what runs is saved, what the dead left is taken over."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import insert, select, update
+
+from chat import storage
+from chat.agents.health import Health
+from chat.agents.offered import Agent, Agents, load_agents
+from chat.agents.vault import Vault
+from chat.answers.housekeeping import DEAD_AFTER, Keeper
+from chat.answers.live import Runs
+from chat.answers.metrics import Metrics
+from chat.answers.saving import Saver
+from chat.answers.turns import Inquiry, Turns
+from chat.files.uploads import Uploads
+from chat.refusals import Refusal
+from chat.settings.model import Settings
+from chat.storage import Answer, Place, Question, Storage
+from chat.storage.disk import Disk
+from chat.storage.models import Upload, Worker, now
+from chat.visitors.access import Visitors
+from chat.visitors.rates import VisitorLimits
+from tests.conftest import Emulator
+from tests.kit.company import eventually
+from tests.kit.filling import fill
+
+KEY = "a-key-of-the-tests-0123456789"
+TOKEN, BOT = "pat_demo_only_not_a_secret", "7480000000000000101"
+
+
+@dataclass
+class Process:
+    """What one process of the site is made of, as chat/services.py puts it together."""
+
+    storage: Storage
+    saver: Saver
+    runs: Runs
+    turns: Turns
+    agents: Agents
+    keeper: Keeper
+    worker: str
+
+    @property
+    def agent(self) -> Agent:
+        return self.agents.default
+
+    def answer(self, asked: Question) -> Answer:
+        return self.storage.answer_of("alice", asked.answer_id)
+
+
+Begin = Callable[..., Process]
+
+
+@pytest.fixture
+def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
+    """Puts together another process on the same database; its keeper is started by the test."""
+    monkeypatch.chdir(tmp_path)
+    begun: list[Process] = []
+
+    def one(
+        worker: str = "w1", off: Sequence[timedelta] = (timedelta(),), keep_days: int | None = None
+    ) -> Process:
+        settings = Settings(
+            database_url="sqlite:///chat.db",
+            coze_api_token=TOKEN,  # type: ignore[arg-type]
+            coze_bot_id=BOT,
+            coze_api_base=emulator.url,
+            coze_qps=0,
+        )
+        store, runs = storage.connect(settings), Runs()
+        agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
+        saver = Saver(store)
+        limits = VisitorLimits("0", 1)
+        turns = Turns(
+            settings, store, runs, saver, Visitors(KEY), limits, Health(), worker, Metrics()
+        )
+        keeper = Keeper(store, saver, turns, agents, worker, keep_days, lambda: now() + off[0])
+        begun.append(Process(store, saver, runs, turns, agents, keeper, worker))
+        return begun[-1]
+
+    yield one
+    for process in begun:
+        process.keeper.end()
+        process.storage.engine.dispose()
+
+
+def dead_pid() -> int:
+    """The id of a process that has just ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def orphan(
+    process: Process, host: str, pid: int, silent: timedelta = timedelta(), **more: str
+) -> Question:
+    """A running answer of a worker "other", which was seen so long ago."""
+    asked = process.storage.ask("alice", "coze", None, "hi", "other")
+    process.storage.note_accepted(asked, more.get("thread"), more.get("chat"), None)
+    process.storage.save({asked.answer_id: {"replies": [more.get("said", "half a")]}})
+    process.storage.beat("other", host, pid)
+    with process.storage.engine.begin() as db:
+        db.execute(update(Worker).where(Worker.id == "other").values(seen_at=now() - silent))
+    return asked
+
+
+def this_host() -> str:
+    return os.uname().nodename
+
+
+@contextmanager
+def table_missing(store: Storage, table: str) -> Iterator[None]:
+    """A database that is out of order, as far as this table goes."""
+    with store.engine.begin() as db:
+        db.exec_driver_sql(f"ALTER TABLE {table} RENAME TO hidden")
+    yield
+    with store.engine.begin() as db:
+        db.exec_driver_sql(f"ALTER TABLE hidden RENAME TO {table}")
+
+
+def test_what_a_dead_process_left_is_interrupted_where_there_is_no_record(begin: Begin) -> None:
+    process = begin()
+    asked = orphan(process, this_host(), dead_pid())
+    process.keeper.start()
+    answer = process.answer(asked)
+    assert (answer.state, answer.code, answer.replies) == ("interrupted", "unavailable", ["half a"])
+    assert [one.id for one in process.storage.workers()] == ["w1"], "the dead are buried"
+    process.storage.ask("alice", "coze", Place(asked.conversation_id), "next", "w1")
+
+
+def test_what_a_dead_process_left_is_finished_from_the_platform_s_record(
+    begin: Begin, emulator: Emulator
+) -> None:
+    question = {"role": "user", "content": "你好", "content_type": "text", "type": "question"}
+    body = {"bot_id": BOT, "user_id": "u", "stream": False, "auto_save_history": True}
+    chat = requests.post(
+        f"{emulator.url}/v3/chat",
+        json={**body, "additional_messages": [question]},
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=10,
+    ).json()["data"]
+    process = begin()
+    asked = orphan(
+        process,
+        this_host(),
+        dead_pid(),
+        thread=chat["conversation_id"],
+        chat=chat["id"],
+        said="这是",
+    )
+    process.keeper.start()
+    assert eventually(lambda: process.answer(asked).state != "running")
+    answer = process.answer(asked)
+    assert answer.state == "done" and "你好" in answer.replies[0]
+    journal = process.runs.find(asked.answer_id)
+    assert journal is not None and journal.start > 1_000_000, (
+        "its positions are beyond the earlier log's"
+    )
+
+
+@pytest.mark.parametrize("host", ["this", "another"])
+def test_what_a_living_process_answers_is_its_own(begin: Begin, host: str) -> None:
+    process = begin()
+    asked = orphan(process, this_host() if host == "this" else "another", os.getppid())
+    process.keeper.start()
+    time.sleep(2.5)
+    assert process.answer(asked).state == "running"
+    assert {one.id for one in process.storage.workers()} == {"w1", "other"}
+
+
+@pytest.mark.parametrize("host", ["this", "another"])
+def test_a_process_silent_for_long_is_dead(begin: Begin, host: str) -> None:
+    process = begin()
+    asked = orphan(
+        process,
+        this_host() if host == "this" else "another",
+        os.getppid(),
+        DEAD_AFTER + timedelta(seconds=1),
+    )
+    process.keeper.start()
+    assert process.answer(asked).state == "interrupted"
+
+
+def test_of_two_processes_one_takes_over(begin: Begin) -> None:
+    first, second = begin("w1"), begin("w2")
+    asked = orphan(first, this_host(), dead_pid())
+    first.keeper.start()
+    second.keeper.start()
+    assert first.answer(asked).worker == "w1"
+
+
+def test_an_agent_that_is_gone_leaves_no_answer_running(begin: Begin) -> None:
+    process = begin()
+    asked = process.storage.ask("alice", "gone", None, "hi", "dead")
+    process.storage.note_accepted(asked, "thread", "chat", None)
+    process.keeper.start()
+    assert process.answer(asked).state == "interrupted"
+
+
+def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent(
+    begin: Begin,
+) -> None:
+    process = begin()
+    process.keeper.start()
+    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    heard = next(
+        batch for batch in journal.follow() if any("text" in str(entry) for _, entry in batch)
+    )
+    assert heard
+    time.sleep(2.0)
+    answer = process.answer(asked)
+    assert answer.state == "running" and answer.replies and answer.replies[0]
+    assert answer.chat and answer.thread, "the platform's ids are kept at once"
+    process.runs.stop(asked.answer_id)
+    assert eventually(lambda: process.answer(asked).state == "stopped")
+    assert process.answer(asked).replies[0].startswith(answer.replies[0])
+
+
+def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
+    process = begin()
+    process.keeper.start()
+    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    said = ""
+    for batch in journal.follow():
+        said += "".join(getattr(entry, "text", "") for _, entry in batch)
+        if said:
+            break
+    process.keeper.end()
+    assert process.answer(asked).replies[0].startswith(said)
+    assert process.storage.workers() == []
+    process.runs.stop(asked.answer_id)
+    assert eventually(lambda: process.answer(asked).state == "stopped")
+
+
+def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
+    process = begin()
+    process.keeper.start()
+    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 10 50"))
+    with table_missing(process.storage, "answers"):
+        told = [entry for batch in journal.follow() for _, entry in batch]
+        assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
+    assert eventually(lambda: process.answer(asked).state == "done")
+    assert process.answer(asked).replies
+    process.storage.ask("alice", "coze", Place(asked.conversation_id), "next", "w1")
+
+
+def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
+    process = begin()
+    with table_missing(process.storage, "conversations"):
+        process.keeper.start()
+    asked, _ = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    assert eventually(
+        lambda: process.runs.find(asked.answer_id) is not None and process.answer(asked).chat
+    )
+    with table_missing(process.storage, "answers"):
+        time.sleep(2.5)
+    assert eventually(lambda: process.answer(asked).replies, 3)
+    process.runs.stop(asked.answer_id)
+    assert eventually(lambda: process.answer(asked).state == "stopped")
+
+
+def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
+    process = begin()
+    with table_missing(process.storage, "workers"):
+        process.keeper.start()
+        time.sleep(1.2)
+    assert eventually(lambda: [one.id for one in process.storage.workers()] == ["w1"])
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
+def test_a_clock_that_is_set_orphans_no_answer_of_the_living(begin: Begin, jump: timedelta) -> None:
+    off = [timedelta()]
+    process = begin(off=off)
+    asked = orphan(process, this_host(), os.getppid())
+    process.keeper.start()
+    assert process.answer(asked).state == "running"
+    off[0] = jump
+    time.sleep(2.8)  # a beat and a bit: the other's next sign of life may be as late
+    assert process.answer(asked).state == "running"
+    process.storage.beat("other", this_host(), os.getppid(), now() + jump)
+    time.sleep(2.5)
+    assert process.answer(asked).state == "running"
+
+
+def test_after_the_clock_was_set_nothing_is_deleted_for_its_age(begin: Begin) -> None:
+    off = [timedelta()]
+    process, another = begin(off=off, keep_days=1), begin("w2", keep_days=1)
+    fill(process.storage.engine, "alice", conversations=2, answers=1, apart_s=10 * 86_400)
+    process.keeper.start()
+    off[0] = timedelta(days=3)
+    assert eventually(lambda: process.keeper._has_jumped(60), 6)
+    process.keeper._expire()
+    assert len(process.storage.conversations.of("alice", 5)) == 2, "the next may set it right"
+    another.keeper._expire()
+    assert process.storage.conversations.of("alice", 5) == [], "where no clock was set they go"
+
+
+def test_a_question_is_on_the_disk_before_its_platform_hears_it(
+    begin: Begin, emulator: Emulator, tmp_path: Path
+) -> None:
+    process, before = begin(), emulator.mark()
+    asked: list[int] = []
+
+    def note(file: int) -> None:
+        assert b"lest it be lost" in os.pread(file, 1_000_000, 0)
+        asked.append(len(emulator.asked(before)))
+
+    process.storage.disk = Disk(tmp_path / "chat.db", note)
+    stored, _ = process.turns.start(Inquiry("alice", process.agent, "lest it be lost"))
+    assert eventually(lambda: process.answer(stored).state == "done")
+    assert asked == [0]
+    assert len(emulator.asked(before)) > 0
+
+
+def test_files_go_after_a_day_although_nobody_sends_another(begin: Begin) -> None:
+    process = begin()
+    kept = {
+        "visitor": "alice",
+        "name": "a.png",
+        "content_type": "image/png",
+        "size": 3,
+        "data": b"abc",
+    }
+    ages = {"old": timedelta(days=1, minutes=1), "new": timedelta(hours=23)}
+    with process.storage.engine.begin() as db:
+        db.execute(
+            insert(Upload),
+            [{**kept, "id": id, "created_at": now() - age} for id, age in ages.items()],
+        )
+    uploads = Uploads(process.storage, KEY, 1, None)
+    (agent,) = process.agents.all
+    with pytest.raises(Refusal, match="not_found"):
+        uploads.take("alice", ["old"], agent)
+    assert uploads.take("alice", ["new"], agent)
+    process.keeper._expire()
+    with process.storage.engine.connect() as db:
+        assert list(db.scalars(select(Upload.id))) == ["new"]

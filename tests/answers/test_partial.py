@@ -1,0 +1,142 @@
+"""What an answer holds: whatever the events, it says the same again."""
+
+from dataclasses import asdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.answers.partial import Draft
+from chat.storage import Answer
+from providers.base import (
+    Accepted,
+    Citation,
+    Delta,
+    Event,
+    Media,
+    Rewrite,
+    Status,
+    Suggestion,
+    Thought,
+    ToolStep,
+    Usage,
+)
+
+TEXT = st.text(max_size=8)
+REPLY = st.integers(0, 3)
+EVENTS = st.one_of(
+    st.builds(Delta, TEXT, REPLY),
+    st.builds(Rewrite, TEXT, REPLY),
+    st.builds(Thought, TEXT),
+    st.builds(
+        ToolStep,
+        st.sampled_from(["a", "b"]),
+        st.sampled_from(["search", "draw"]),
+        st.sampled_from(["running", "done", "failed"]),
+        st.none() | TEXT,
+        st.none() | TEXT,
+    ),
+    st.builds(
+        Media, st.sampled_from(["image", "file"]), st.sampled_from(["https://a", "https://b"])
+    ),
+    st.builds(Citation, st.sampled_from(["one", "two"]), st.none() | TEXT),
+    st.builds(Suggestion, st.sampled_from(["why?", "how?"])),
+    st.builds(Usage, st.integers(0, 9), st.integers(0, 9), st.integers(0, 18)),
+    st.builds(Accepted, st.none() | TEXT, st.none() | TEXT, st.none() | TEXT),
+    st.builds(Status, st.sampled_from(["queued", "waiting", "answering"])),
+)
+
+
+def taken(events: list[Event]) -> Draft:
+    draft = Draft()
+    for event in events:
+        draft.take(event)
+    return draft
+
+
+def said(draft: Draft) -> dict[str, object]:
+    """All that is shown of a draft. An empty reply before the first word of a later one is none."""
+    shown = draft.columns()
+    return {**shown, "thread": None, "chat": None, "trace": None}
+
+
+def stored(draft: Draft) -> Answer:
+    """The answer as the database gives it back."""
+    return Answer(**draft.columns())
+
+
+@given(st.lists(EVENTS, max_size=30))
+def test_its_events_say_the_same_again(events: list[Event]) -> None:
+    draft = taken(events)
+    again = taken(draft.events())
+    assert said(again) == said(draft)
+    assert again.events() == draft.events()
+
+
+@given(st.lists(EVENTS, max_size=30))
+def test_a_stored_answer_says_the_same_again(events: list[Event]) -> None:
+    draft = taken(events)
+    again = Draft.of(stored(draft))
+    assert again.columns() == draft.columns()
+    assert again.events() == draft.events()
+    assert again.thread == draft.thread
+    assert not again.is_dirty, "nothing of it has to be stored"
+
+
+@given(st.lists(EVENTS, max_size=30), st.lists(EVENTS, max_size=30))
+def test_a_resumed_answer_goes_on_where_it_was(before: list[Event], after: list[Event]) -> None:
+    resumed = Draft.of(stored(taken(before)))
+    for event in after:
+        resumed.take(event)
+    assert resumed.columns() == taken(before + after).columns()
+
+
+@given(st.lists(EVENTS, max_size=30), st.lists(EVENTS, max_size=10))
+def test_told_anew_it_replaces_what_was_heard(events: list[Event], heard: list[Event]) -> None:
+    draft = taken(events)
+    reader = taken(
+        [one for one in heard if isinstance(one, Delta) and one.reply < len(draft.replies)]
+    )
+    for event in draft.events(anew=True):
+        assert not isinstance(event, Thought), "thoughts cannot be replaced, only repeated"
+        reader.take(event)
+    assert reader.replies == draft.replies
+
+
+def test_what_comes_twice_counts_once() -> None:
+    draft = taken(
+        [
+            Suggestion("why?"),
+            Suggestion("why?"),
+            Media("image", "https://a"),
+            Media("image", "https://a"),
+        ]
+    )
+    assert draft.suggestions == ["why?"] and len(draft.media) == 1
+
+
+def test_a_tool_s_second_word_adds_to_its_first() -> None:
+    draft = taken(
+        [
+            ToolStep("a", "search", "running", input="cats"),
+            ToolStep("a", "search", "done", output="3"),
+        ]
+    )
+    assert draft.tools == [asdict(ToolStep("a", "search", "done", "cats", "3"))]
+
+
+def test_a_later_id_adds_to_an_earlier_and_erases_none() -> None:
+    draft = taken([Accepted("thread", None, "trace"), Accepted(None, "chat", None)])
+    assert (draft.thread, draft.chat, draft.trace) == ("thread", "chat", "trace")
+
+
+def test_blank_text_says_nothing_and_a_picture_does() -> None:
+    assert not taken([Delta(" \n"), Thought("hm"), Suggestion("why?")]).says_something
+    assert taken([Delta("\n"), Delta("x", 1)]).says_something
+    assert taken([Media("image", "https://a")]).says_something
+
+
+def test_a_long_answer_costs_no_more_than_its_length() -> None:
+    draft = Draft()
+    for _ in range(200_000):
+        draft.take(Delta("字"))
+    assert draft.size == 200_000 and len(draft.replies[0]) == 200_000

@@ -1,0 +1,184 @@
+"""Every state of the page that a visitor can see, and how to get there; a new one is one line."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.kit.browsing import has_ended, words
+
+FULL = "!markdown !think !tool !cite !image !suggest 这件展品有什么故事？"
+PDF = {"name": "展品目录 2026.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of the demo's page. `reach` starts from the welcome."""
+
+    name: str
+    reach: Callable[[Page], object]
+    is_for_phones: bool = False
+    has_script: bool = True
+
+
+def go(page: Page, path: str) -> None:
+    page.goto(urljoin(page.url, path))
+
+
+def say(page: Page, question: str) -> Locator:
+    """Asks with the button: on a phone Enter only breaks the line."""
+    count = page.locator("#transcript > .exchange").count()
+    page.locator("#question").fill(question)
+    page.locator(".send").click()
+    return page.locator("#transcript > .exchange").nth(count)
+
+
+def answered(page: Page) -> None:
+    has_ended(say(page, FULL))
+
+
+def opened(what: str) -> Callable[[Page], None]:
+    """The answered conversation with its part of this class open."""
+
+    def reach(page: Page) -> None:
+        answered(page)
+        page.locator(f".{what} summary").first.click()
+        expect(page.locator(f".{what}[open]").first).to_be_visible()
+
+    return reach
+
+
+def streaming(page: Page) -> None:
+    expect(words(say(page, "!markdown !pieces 80 300")).locator("h3")).to_be_visible()
+
+
+def working(page: Page) -> None:
+    exchange = say(page, "!think !tool !pause 30 今天有什么活动？")
+    expect(exchange.locator(".tools li").first).to_be_attached()
+
+
+def failed(page: Page) -> None:
+    has_ended(say(page, "!late-error"), "failed")
+
+
+def stopped(page: Page) -> None:
+    expect(words(exchange := say(page, "!endless"))).not_to_be_empty()
+    page.keyboard.press("Escape")
+    has_ended(exchange, "stopped")
+
+
+def queued(page: Page) -> None:
+    """Qingyan answers two at once: these two, slowly."""
+    go(page, "/?agent=qingyan")
+    page.evaluate("""() => { for (const number of [1, 2]) fetch("/chat", {
+        method: "POST",
+        headers: {"Content-Type": "application/json"},
+        body: JSON.stringify({message: `!slow 9 ${number}`, agent: "qingyan", stream: true}),
+    }) }""")
+    page.wait_for_timeout(500)
+    expect(say(page, "轮到我了吗？").locator(".progress")).to_have_text(re.compile("queue|排队"))
+
+
+def drawer(page: Page) -> None:
+    has_ended(say(page, "这里有什么？"))
+    page.locator("label.menu").click()
+    expect(page.locator(".sidebar")).to_be_visible()
+
+
+def editing(page: Page) -> None:
+    answered(page)
+    page.locator("[data-edit]").click()
+    expect(page.locator(".editing")).to_be_visible()
+
+
+def versions(page: Page) -> None:
+    answered(page)
+    page.locator(".again").click()
+    expect(page.locator(".versions")).to_contain_text("2 / 2")
+    has_ended(page.locator(".exchange"))
+
+
+def menu(page: Page) -> None:
+    answered(page)
+    page.locator(".menu-box summary").click()
+    expect(page.locator(".menu-sheet")).to_be_visible()
+
+
+def sharing(page: Page) -> None:
+    menu(page)
+    page.locator("form[action$='/share'] button").click()
+    expect(page.locator("#share-link")).to_be_visible()
+
+
+def shared(page: Page) -> None:
+    sharing(page)
+    page.goto(page.locator("#share-link").input_value())
+
+
+def deleted(page: Page) -> None:
+    menu(page)
+    page.locator("form[action$='/delete'] button").click()
+    expect(page.locator("form[action$='/restore']")).to_be_visible()
+
+
+def found(page: Page) -> None:
+    has_ended(say(page, "青铜器在哪个展厅？"))
+    go(page, "/search?q=展厅")
+    expect(page.locator("mark").first).to_be_visible()
+
+
+def listed(page: Page) -> None:
+    has_ended(say(page, "青铜器在哪个展厅？"))
+    go(page, "/conversations")
+
+
+def moving(page: Page) -> None:
+    has_ended(say(page, "青铜器在哪个展厅？"))
+    go(page, "/device")
+    page.locator("form[action='/device'] button").click()
+    expect(page.locator(".qr")).to_be_visible()
+
+
+def pictured(page: Page) -> None:
+    answered(page)
+    page.locator(".words .image, .media .picture").first.click()
+    expect(page.locator("#lightbox")).to_be_visible()
+
+
+STATES = (
+    State("welcome", lambda page: None),
+    State(
+        "typing",
+        lambda page: page.locator("#question").fill("我想看看青铜器，\n应该从哪个展厅开始？"),
+    ),
+    State("file chosen", lambda page: page.locator("[type=file]").set_input_files(PDF)),  # type: ignore[arg-type]
+    State("streaming", streaming),
+    State("working", working),
+    State("queued", queued),
+    State("answered", answered),
+    State("thought open", opened("thought")),
+    State("sources open", opened("citations")),
+    State("step open", opened("tool details")),
+    State("details open", opened("about")),
+    State("picture open", pictured),
+    State("editing", editing),
+    State("versions", versions),
+    State("menu", menu),
+    State("sharing", sharing),
+    State("shared", shared),
+    State("deleted", deleted),
+    State("found", found),
+    State("nothing found", lambda page: go(page, "/search?q=无")),
+    State("all conversations", listed),
+    State("no conversations", lambda page: go(page, "/conversations")),
+    State("another device", moving),
+    State("wrong code", lambda page: go(page, "/device?code=WRONG")),
+    State("too long", lambda page: page.locator("#question").fill("长" * 8100)),
+    State("failed", failed),
+    State("stopped", stopped),
+    State("drawer", drawer, is_for_phones=True),
+    State("not found", lambda page: go(page, "/c/nothing")),
+    State("no script", lambda page: None, has_script=False),
+)

@@ -1,0 +1,264 @@
+"""What the page promises, on a phone, a tablet and a desk, in both languages: one walk for each chapter."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from babel.support import Translations
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.states import FULL, answered, queued, say, stopped
+from tests.kit.browsing import DEVICES, GAP, Person, has_ended, words
+from tests.kit.pasting import hand, pick
+from tests.kit.site import ROOT, Site
+
+pytestmark = pytest.mark.browser
+
+DRAWN = ("h3", "ul ul", "ol", "blockquote", ".task-list-item", ".code .k", "math", "s")
+
+Sentence = Callable[[str], str]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=["zh-CN", "en-US"])
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def said(language: str) -> Sentence:
+    """What an English sentence of the page is in the language at hand."""
+    return Translations.load(str(ROOT / "chat" / "translations"), [language[:2]]).gettext
+
+
+@pytest.fixture
+def here(person: Callable[..., Person], demo_site: Site, device: str, language: str) -> Page:
+    """The demo's welcome, on this device and in this language."""
+    page = person(demo_site, **DEVICES[device], locale=language).open()
+    expect(page.locator("html")).to_have_attribute(
+        "lang", {"zh-CN": "zh-CN", "en-US": "en"}[language]
+    )
+    return page
+
+
+def at_the_end(page: Page) -> None:
+    scroller = page.locator(".scroller")
+    page.wait_for_timeout(100)
+    assert scroller.evaluate(GAP) < 20
+
+
+def grows(scroller: Locator) -> None:
+    height = scroller.evaluate("it => it.scrollHeight")
+    scroller.page.wait_for_function(
+        "height => document.querySelector('.scroller').scrollHeight > height + 60", arg=height
+    )
+
+
+def tells(exchange: Locator, sentence: str) -> None:
+    expect(exchange).to_contain_text(re.compile(re.escape(sentence).replace("%%s", r"[\d.]+")))
+
+
+def test_the_conversation(here: Page, said: Sentence) -> None:
+    expect(here.locator(".welcome .avatar.large")).to_be_visible()
+    here.locator(".welcome [data-ask] button").first.click()
+    has_ended(here.locator(".exchange"))
+    exchange = say(here, FULL)
+    has_ended(exchange)
+    for drawn in (
+        "h3",
+        "ul ul",
+        "ol",
+        "blockquote",
+        ".task-list-item",
+        ".code .k",
+        "math",
+        "s",
+    ):
+        expect(words(exchange).locator(drawn).first).to_be_attached()
+    table = words(exchange).locator("table").first
+    assert table.evaluate(
+        "table => getComputedStyle(table.closest('.scroll') ?? table.parentElement).overflowX"
+    )
+    expect(words(exchange).locator(".code").first).to_have_attribute("data-language", "python")
+    expect(words(exchange).get_by_role("button", name=said("Copy the code")).first).to_be_attached()
+    assert words(exchange).locator("script, [onerror]").count() == 0
+    expect(exchange.locator(".thought-text")).to_be_hidden()
+    exchange.locator(".thought summary").click()
+    expect(exchange.locator(".thought-text")).to_be_visible()
+    exchange.locator(".tool summary").first.click()
+    expect(exchange.locator(".tool-output").first).to_be_visible()
+    exchange.locator(".citations summary").click()
+    expect(exchange.locator(".citations li").first).to_be_visible()
+    exchange.locator(".words .image, .media .picture").first.click()
+    expect(here.get_by_role("dialog", name=said("Image"))).to_be_visible()
+    here.get_by_role("dialog").get_by_role("button", name=said("Close")).click()
+    exchange.locator(".about summary").click()
+    expect(exchange.locator(".about time")).to_be_visible()
+    exchange.get_by_role("button", name=said("Copy the answer")).click()
+    expect(here.locator("body > [role=status]")).to_have_text(said("Copied"))
+    exchange.locator(".suggestions button").first.click()
+    has_ended(here.locator(".exchange").nth(2))
+    thinking = say(here, "!think !pieces 5 100")
+    has_ended(thinking)
+    tells(thinking.locator(".thought summary"), said("Thought for %%s s"))
+    assert here.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_ends_an_answer_can_have(here: Page, said: Sentence) -> None:
+    sentences = {
+        "!late-error": "The agent could not be reached, or the answer broke off. Ask again in a moment.",
+        "!blocked": "The platform refused this question or its answer as inappropriate. Ask something else.",
+        "!requires-reply": "The agent asks for a step that this site cannot take. Ask in another way.",
+        "!empty": "The agent finished without an answer. Ask again, perhaps in other words.",
+    }
+    for question, sentence in sentences.items():
+        exchange = say(here, question)
+        has_ended(exchange, "failed")
+        expect(exchange.locator(".problem.if-failed")).to_have_text(said(sentence))
+    exchange.get_by_role("button", name=said("Try again")).click()
+    expect(here.get_by_role("navigation", name=said("Versions of this question"))).to_contain_text(
+        "2 / 2"
+    )
+    has_ended(here.locator(".exchange").last, "failed")
+    stopped(here)
+    tells(here.locator(".exchange").last, said("You stopped this answer."))
+    here.reload()
+    tells(here.locator(".exchange").last, said("You stopped this answer."))
+    expect(here.locator(".problem.if-failed:visible").first).to_have_text(
+        said(sentences["!late-error"])
+    )
+
+
+def test_waiting_is_told_in_words(here: Page, said: Sentence) -> None:
+    exchange = say(here, "!slow 4 今天有什么活动？")
+    tells(exchange.locator(".progress"), said("Thinking"))
+    expect(exchange.locator(".progress")).to_contain_text(re.compile(r"[12]"))  # seconds go by
+    has_ended(exchange)
+    queued(here)
+    tells(here.locator(".exchange .progress"), said("In the queue"))
+    here.get_by_role("button", name=said("Stop")).click()
+    has_ended(here.locator(".exchange"), "stopped")
+
+
+def test_versions_of_a_question(here: Page, said: Sentence) -> None:
+    answered(here)
+    here.locator(".again").click()
+    expect(here.locator(".versions")).to_contain_text("2 / 2")
+    has_ended(here.locator(".exchange"))
+    here.get_by_role("link", name=said("Edit the question")).click()
+    expect(here.get_by_text(said("Changing an earlier question"))).to_be_visible()
+    here.locator("#question").fill("in other words")
+    here.locator(".send").click()
+    expect(here.locator(".exchange")).to_have_count(1)
+    expect(here.locator(".versions")).to_contain_text("3 / 3")
+    expect(words(here.locator(".exchange"))).to_contain_text("in other words")
+    has_ended(here.locator(".exchange"))
+    here.get_by_role("link", name=said("Earlier version")).click()
+    expect(here.locator(".versions")).to_contain_text("2 / 3")
+    expect(words(here.locator(".exchange")).locator("h3")).to_be_visible()
+
+
+def test_writing(here: Page, said: Sentence, device: str) -> None:
+    field = here.locator("#question")
+    low = field.bounding_box()
+    field.fill("one\ntwo\nthree")
+    high = field.bounding_box()
+    assert low and high and high["height"] > low["height"] + 20
+    field.fill("")
+    field.press_sequentially("nihao")
+    for composing in ("{key: 'Enter', isComposing: true", "{key: 'Enter', keyCode: 229"):
+        event = f"new KeyboardEvent('keydown', {composing}, bubbles: true, cancelable: true}})"
+        field.evaluate(f"it => it.dispatchEvent({event})")
+    field.evaluate("""it => {
+        it.dispatchEvent(new CompositionEvent('compositionend', {bubbles: true}))
+        it.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}))
+    }""")  # Safari's order
+    expect(here.locator(".exchange")).to_have_count(0)
+    here.wait_for_function("() => localStorage.getItem('drafts')?.includes('nihao')")
+    here.reload()
+    expect(field).to_have_value("nihao")
+    field.press("End")
+    field.press("Enter")
+    if device == "phone":
+        expect(field).to_have_value("nihao\n")
+        here.get_by_role("button", name=said("Send")).click()
+    has_ended(here.locator(".exchange"))
+    if device != "phone":
+        field.press("ArrowUp")
+        expect(field).to_have_value("nihao")
+        here.keyboard.press("Escape")
+        expect(field).to_have_value("")
+    field.fill("字" * 8003)
+    expect(here.locator(".counter")).to_have_text(said("%%s too many").replace("%%s", "3"))
+    here.locator(".send").click()
+    too_long = said("This question is too long by %%s characters. Shorten it, or ask in parts.")
+    expect(here.get_by_role("alert")).to_have_text(too_long.replace("%%s", "3"))
+    expect(field).to_have_value("字" * 8003)
+    field.fill("refused")
+    sentence = "慢一点。"
+    here.route("**/chat?html=live", lambda route: refuse(route, sentence))
+    here.locator(".send").click()
+    expect(here.get_by_role("alert")).to_have_text(sentence)
+    expect(field).to_have_value("refused")
+
+
+def refuse(route: Route, sentence: str) -> None:
+    body = f'{{"error": "{sentence}", "code": "rate_limited"}}'
+    route.fulfill(status=429, content_type="application/json", body=body)
+
+
+def test_writing_with_files(here: Page, said: Sentence, tmp_path: Path) -> None:
+    pick(here, "报告.pdf", "red.png")
+    hand(here, "paste", ("pasted.png", "image/png"))
+    hand(here, "drop", ("dropped.png", "image/png"))
+    names = here.locator(".chosen .file-name")
+    expect(names).to_have_count(4)
+    expect(here.locator(".chosen canvas").first).to_be_visible()
+    here.get_by_role("button", name=said("Remove %%s").replace("%%s", "dropped.png")).click()
+    expect(names).to_have_count(3)
+    pick(here, "virus.exe")
+    expect(here.get_by_role("alert")).to_have_text(
+        said("The agent does not read files like “%%s”.").replace("%%s", "virus.exe")
+    )
+    exchange = say(here, "what do they say?")
+    has_ended(exchange)
+    expect(exchange.locator(".file-name")).to_have_count(3)
+
+
+def test_reading(here: Page, device: str) -> None:
+    has_ended(say(here, "the first question takes the welcome away"))
+    here.evaluate("""() => {
+        window.shifts = []
+        const moved = one => [one.value, one.sources.map(source => source.node?.className)]
+        new PerformanceObserver(list => window.shifts.push(...list.getEntries().map(moved)))
+            .observe({type: "layout-shift"})
+    }""")
+    exchange = say(here, "!markdown !pieces 80 60")
+    expect(words(exchange).locator("table")).to_be_attached()
+    at_the_end(here)
+    scroller = here.locator(".scroller")
+    if device == "phone":
+        scroller.evaluate("""it => { for (const type of ["touchmove", "touchend"]) {
+            it.dispatchEvent(new TouchEvent(type, {bubbles: true})) } }""")  # a table swiped sideways
+        grows(scroller)
+        at_the_end(here)
+        scroller.evaluate(
+            "it => { it.dispatchEvent(new TouchEvent('touchmove', {bubbles: true})); it.scrollBy(0, -250) }"
+        )
+    else:
+        scroller.hover()
+        here.mouse.wheel(0, -250)
+    expect(here.locator(".to-end")).to_be_visible()
+    top = scroller.evaluate("it => it.scrollTop")
+    has_ended(exchange)
+    assert scroller.evaluate("it => it.scrollTop") == top
+    here.locator(".to-end").click()
+    at_the_end(here)
+    expect(here.locator(".to-end")).to_be_hidden()
+    shifts = here.evaluate("window.shifts")
+    assert sum(value for value, _ in shifts) < 0.01, shifts

@@ -1,0 +1,281 @@
+"""Conversations in a browser: gone back to, found, renamed, deleted, taken back, shared, taken along."""
+
+import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chat import storage
+from chat.settings.model import Settings
+from chat.visitors.access import COOKIE, Visitors
+from tests.conftest import Emulator, coze
+from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, words
+from tests.kit.company import eventually
+from tests.kit.filling import fill
+from tests.kit.site import Site, Visitor
+
+pytestmark = pytest.mark.browser
+EVERYWHERE = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
+LANGUAGES = pytest.mark.parametrize("language", ["zh-CN", "en-US"])
+
+
+def say(page: Page, question: str) -> None:
+    """Asks with the button, with or without a script, and waits for the answer."""
+    count = page.locator("#transcript > .exchange").count()
+    page.locator("#question").fill(question)
+    page.locator(".send").click()
+    has_ended(page.locator("#transcript > .exchange").nth(count))
+
+
+def questions(page: Page) -> list[str]:
+    return page.locator(".question-text").all_text_contents()  # also of what is out of sight
+
+
+# versions
+
+
+def test_an_edited_question_takes_the_place_of_the_old_one(page: Page) -> None:
+    for question in ("one", "two", "three"):
+        has_ended(ask(page, question))
+    second = page.locator(".exchange").nth(1)
+    second.hover()
+    second.get_by_role("link", name="Edit the question").click()
+    expect(page.locator("#question")).to_have_value("two")
+    page.locator("#question").fill("two, but better")
+    page.locator("#question").press("Enter")
+    expect(page.locator(".exchange")).to_have_count(2)
+    has_ended(page.locator(".exchange").nth(1))
+    assert questions(page) == ["one", "two, but better"]
+    page.get_by_role("link", name="Earlier version").click()
+    expect(page.locator(".exchange")).to_have_count(3)
+    assert questions(page) == ["one", "two", "three"]
+    say(page, "four")
+    assert questions(page) == ["one", "two", "three", "four"], "the old branch goes on"
+    page.reload()
+    assert questions(page) == ["one", "two", "three", "four"]
+
+
+def test_the_arrow_up_edits_the_last_question(page: Page) -> None:
+    has_ended(ask(page, "nearly right"))
+    page.locator("#question").press("ArrowUp")
+    expect(page.locator("#question")).to_have_value("nearly right")
+    page.keyboard.press("Escape")
+    expect(page.locator("#question")).to_have_value("")
+
+
+def test_a_refused_edit_leaves_everything_as_it_was(page: Page) -> None:
+    for question in ("one", "two"):
+        has_ended(ask(page, question))
+    page.route("**/chat?html=live", lambda route: route.fulfill(
+        status=429, content_type="application/json", body='{"error": "slower", "code": "rate_limited"}'
+    ))  # fmt: skip
+    page.locator(".again").last.click()
+    expect(page.get_by_role("alert")).to_have_text("slower")
+    assert questions(page) == ["one", "two"]
+
+
+# a long conversation
+
+
+def test_earlier_messages_come_in_above_and_nothing_moves(page: Page, site: Site) -> None:
+    has_ended(ask(page, "question 0"))
+    place = re.search(r"/c/(\w+)$", page.url)
+    assert place
+    for number in range(1, 45):
+        body = {"message": f"question {number}", "conversation_id": place[1], "stream": True}
+        assert "event: done" in page.request.post(f"{site.url}/chat", data=body).text()
+    page.reload()
+    expect(page.locator(".exchange")).to_have_count(20)
+    first = page.locator(".exchange").first
+    first.scroll_into_view_if_needed()
+    page.locator("[data-more]").scroll_into_view_if_needed()
+    before = first.bounding_box()
+    page.locator("[data-more]").click()
+    expect(page.locator(".exchange")).to_have_count(40)
+    after = page.locator(".exchange").nth(20).bounding_box()
+    assert before and after and abs(before["y"] - after["y"]) < 60, "only the link's own height"
+    page.locator("[data-more]").click()
+    expect(page.locator(".exchange")).to_have_count(45)
+    expect(page.locator("[data-more]")).to_have_count(0)
+    assert questions(page) == [f"question {number}" for number in range(45)]
+
+
+# a long list
+
+
+@pytest.fixture(scope="module")
+def rich(keep_site: Callable[..., Site], emulator: Emulator) -> tuple[Site, dict[str, Any]]:
+    """A site, and the cookie of somebody with thousands of conversations."""
+    key = "not a secret at all"
+    site = keep_site(**coze(emulator), SECRET_KEY=key)
+    store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
+    fill(store.engine, "rich", conversations=3000, answers=1)
+    store.engine.dispose()
+    cookie = {"name": COOKIE, "value": Visitors(key).cookie("rich"), "url": site.url}
+    return site, cookie
+
+
+def test_a_long_list_goes_on_as_it_is_scrolled(
+    person: Callable[..., Person], rich: tuple[Site, dict[str, Any]]
+) -> None:
+    site, cookie = rich
+    alice = person(site)
+    alice.context.add_cookies([cookie])
+    page = alice.open()
+    assert page.locator(".sidebar .conversation").count() <= 51
+    page.get_by_role("link", name="All conversations").click()
+    links = page.locator("#all a")
+    expect(links).to_have_count(100)
+    for hundreds in (2, 3, 4):
+        links.last.scroll_into_view_if_needed()
+        expect(links).to_have_count(100 * hundreds)
+    days = page.locator("#all section").evaluate_all("all => all.map(one => one.dataset.day)")
+    assert len(days) == len(set(days)), "a day goes on where it has begun"
+    page.locator("a[href='/conversations#forget']").click()
+    expect(page.locator("#forget summary")).to_be_in_viewport()
+    expect(links).to_have_count(400)
+
+
+def test_what_begins_today_stands_under_today(page: Page, site: Site) -> None:
+    days = page.locator(".sidebar .day:visible")
+    expect(days).to_have_count(0)
+    has_ended(ask(page, "from yesterday"))
+    expect(days).to_have_text(["Today"])
+    with closing(sqlite3.connect(site.folder / "instance/chat.db", timeout=10)) as db, db:
+        earlier = (
+            "update conversations set updated_at = datetime(updated_at, '-1 day') where id = ?"
+        )
+        assert db.execute(earlier, [page.url.rpartition("/")[2]]).rowcount == 1
+    page.goto(f"{site.url}/")
+    expect(days).to_have_text(["Yesterday"])
+    has_ended(ask(page, "from today"))
+    expect(days).to_have_text(["Today", "Yesterday"])
+    expect(page.locator("#conversations")).to_have_text("from today")
+
+
+# without a script, and with one
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@LANGUAGES
+def test_all_of_the_history_works(
+    person: Callable[..., Person], device: dict[str, Any], script: bool, language: str
+) -> None:
+    page = person(**device, locale=language, java_script_enabled=script).open()
+    say(page, "春天的青铜器")
+    page.locator(".menu-box summary").click()
+    page.locator("#title").fill("展厅")
+    page.locator("form[action$='/title'] button").click()
+    expect(page).to_have_title(re.compile("^展厅"))
+    page.goto(page.url.split("/c/")[0] + "/search?q=青铜")
+    expect(page.locator("mark").first).to_have_text("青铜")
+    page.locator(".found a").click()
+    expect(words(page.locator(".exchange"))).to_contain_text("春天的青铜器")
+    page.locator(".menu-box summary").click()
+    page.locator("form[action$='/share'] button").click()
+    link = page.locator("#share-link").input_value()
+    page.locator("form[action$='/delete'] button").click()
+    expect(page.locator("#conversations a, .conversations a")).to_have_count(0)
+    assert page.request.get(link).status == 404
+    page.locator("form[action$='/restore'] button").click()
+    expect(page).to_have_title(re.compile("^展厅"))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") if script else True
+
+
+def test_without_a_script_the_new_answer_is_in_sight(person: Callable[..., Person]) -> None:
+    page = person(**PHONE, java_script_enabled=False).open()
+    for question in ("!markdown", "and now?"):
+        say(page, question)
+        expect(words(page.locator(".exchange").last)).to_be_in_viewport()
+
+
+def test_without_a_script_a_running_answer_is_read_on_by_a_link(
+    person: Callable[..., Person], site: Site, alice: Visitor
+) -> None:
+    hearing = alice.hear("!pieces 200 100")
+    while next(hearing).name != "delta":
+        pass
+    reader = person(**PHONE, java_script_enabled=False)
+    cookie = {"name": COOKIE, "value": alice.session.cookies[COOKIE], "url": site.url}
+    reader.context.add_cookies([cookie])  # type: ignore[list-item]
+    page = reader.open(f"/c/{alice.conversation}#m-{alice.message}")
+    assert page.locator("[http-equiv=refresh]").count() == 0, (
+        "it would take what is being typed along"
+    )
+    before = words(page.locator(".exchange")).inner_text()
+    link = page.get_by_role("link", name="Show the answer so far")
+    assert eventually(
+        lambda: link.click() or words(page.locator(".exchange")).inner_text() != before
+    )
+    expect(page.locator(".question")).to_be_in_viewport()
+    page.get_by_role("button", name="Stop").click()
+    has_ended(page.locator(".exchange"), "stopped")
+
+
+@LANGUAGES
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_conversations_move_to_another_device(
+    person: Callable[..., Person], language: str, script: bool
+) -> None:
+    here = person(locale=language, java_script_enabled=script).open()
+    say(here, "for my phone too")
+    here.goto(here.url.split("/c/")[0] + "/device")
+    here.locator("form[action='/device'] button").click()
+    code = here.locator(".code-shown").inner_text().strip()
+    there = person(**PHONE, locale=language, java_script_enabled=script).open("/device")
+    there.locator("#code").fill(code.lower().replace("-", " "))
+    there.locator("form[action='/device/claim'] button").click()
+    there.locator("label.menu").click()
+    expect(there.locator("#conversations")).to_contain_text("for my phone too")
+    again = person(**PHONE).open(f"/device?code={code}")
+    expect(again.get_by_role("alert")).to_be_visible()
+
+
+def test_what_was_here_comes_along_only_when_asked_to(person: Callable[..., Person]) -> None:
+    here, there = person().open(), person(**PHONE).open()
+    say(here, "from the desk")
+    say(there, "from the phone")
+    here.goto(here.url.split("/c/")[0] + "/device")
+    here.locator("form[action='/device'] button").click()
+    there.goto(
+        there.url.split("/c/")[0]
+        + f"/device?code={here.locator('.code-shown').inner_text().strip()}"
+    )
+    there.get_by_role("button", name="Go on, and bring them along").click()
+    there.locator("label.menu").click()
+    expect(there.locator("#conversations a")).to_have_count(2)
+    here.goto(here.url.split("/device")[0])
+    expect(here.locator("#conversations a")).to_have_count(2)
+
+
+def test_the_link_is_copied_and_the_menu_closes(page: Page) -> None:
+    has_ended(ask(page, "to be shared"))
+    page.locator(".menu-box summary").click()
+    page.get_by_role("button", name="Share by a link").click()
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.locator("body > [role=status]")).to_have_text("Copied")
+    page.keyboard.press("Escape")
+    expect(page.locator(".menu-sheet")).to_be_hidden()
+    page.locator(".menu-box summary").click()
+    page.locator("#question").click()
+    expect(page.locator(".menu-sheet")).to_be_hidden()
+
+
+def test_the_language_changes_in_place(page: Page) -> None:
+    page.goto(page.url + "search?q=bronze")
+    page.get_by_role("link", name="中文").click()
+    assert "q=bronze" in page.url
+    expect(page.locator("h1")).to_have_text("搜索对话")
+
+
+def test_what_deletes_everything_is_large_enough_to_touch(person: Callable[..., Person]) -> None:
+    page = person(**PHONE).open("/conversations")
+    page.locator("#forget summary").tap()
+    for part in ("summary", "label", "button"):
+        box = page.locator(f"#forget {part}").bounding_box()
+        assert box and box["height"] >= 43.9, part

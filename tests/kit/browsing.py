@@ -1,0 +1,62 @@
+"""People at a browser: a real Chromium, and a note of whatever a page does that it must not."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.kit.site import Site
+
+CHROMIUM = "/usr/bin/chromium"
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+TABLET = {"viewport": {"width": 768, "height": 1024}}
+DESK = {"viewport": {"width": 1440, "height": 900}}
+DEVICES: dict[str, dict[str, Any]] = {"phone": PHONE, "tablet": TABLET, "desk": DESK}
+GAP = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"  # below what is seen
+# A name, not a number: browsers trust loopback numbers, but on plain http they trust no name.
+INSECURE_HOST = "site.test"
+
+
+@dataclass
+class Person:
+    """Somebody at a browser. Whatever the page does wrong meanwhile is noted."""
+
+    site: Site
+    context: BrowserContext
+    faults: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+
+    def open(self, path: str = "/", host: str = "127.0.0.1") -> Page:
+        """A new tab."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", lambda said: self._judge(said.text))
+        page.on("request", lambda request: self._judge_address(request.url))
+        page.goto(f"http://{host}:{self.site.port}{path}")
+        self.pages.append(page)
+        return page
+
+    def _judge(self, said: str) -> None:
+        if "Content Security Policy" in said or "TrustedHTML" in said:
+            self.faults.append(said)
+
+    def _judge_address(self, url: str) -> None:
+        if not re.match(rf"(http://(127\.0\.0\.1|{INSECURE_HOST}):{self.site.port}/|data:)", url):
+            self.faults.append(f"a request to {url}")
+
+
+def ask(page: Page, question: str) -> Locator:
+    """Types a question and sends it with Enter; the exchange it begins."""
+    count = page.locator("#transcript > .exchange").count()
+    page.locator("#question").fill(question)
+    page.locator("#question").press("Enter")
+    return page.locator("#transcript > .exchange").nth(count)
+
+
+def has_ended(exchange: Locator, state: str = "done") -> None:
+    expect(exchange).to_have_attribute("data-state", state, timeout=20_000)
+
+
+def words(exchange: Locator) -> Locator:
+    return exchange.locator(".words")

@@ -1,0 +1,206 @@
+"""The site as it is deployed, gunicorn and all, and people who use it over real sockets."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.kit.company import COMPANY
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 20.0 * COMPANY
+UNLIMITED = {"VISITOR_RATE": 0}  # all tests ask from one address; those of the limits set their own
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """An environment with these settings and no others."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("PATH", "HOME", "LANG", "TMPDIR")
+    }
+    return {
+        **ours,
+        "PYTHONPATH": str(ROOT),
+        **{name: str(value) for name, value in settings.items()},
+    }
+
+
+@dataclass
+class Site:
+    """A running site. `folder` is its working directory: .env, instance/ and the log are there."""
+
+    folder: Path
+    settings: dict[str, object]
+    port: int = 0
+    process: subprocess.Popen[bytes] | None = None
+    held: socket.socket | None = None
+
+    def start(self) -> "Site":
+        """Starts, or starts again after a crash, on the same port and with the same database."""
+        self.held = self.held or hold_port(self.port)
+        self.port = self.held.getsockname()[1]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            str(ROOT / "gunicorn.conf.py"),
+            "app:app",
+        ]
+        with open(self.folder / "log.txt", "ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=environment(**{**UNLIMITED, "PORT": self.port, **self.settings}),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_until_ready()
+        return self
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log.txt").read_text()
+
+    def kill(self) -> None:
+        """As a power cut would: master and worker, without a word."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def ask_to_end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def end(self) -> None:
+        """Asks it to stop, and insists. Its port is anybody's from now on."""
+        if self.held is not None:
+            self.held.close()
+            self.held = None
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.ask_to_end()
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + PATIENCE_S
+        assert self.process is not None
+        while time.monotonic() < until:
+            assert self.process.poll() is None, f"the site ended:\n{self.log}"
+            try:
+                if requests.get(f"{self.url}/readyz", timeout=5).ok:
+                    return
+            except requests.ConnectionError:
+                time.sleep(0.05)
+        raise AssertionError(f"not ready:\n{self.log}")
+
+
+@dataclass
+class Told:
+    """One server-sent event as a visitor hears it."""
+
+    id: int
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass
+class Visitor:
+    """A person with a browser's cookies. `conversation` and `message` are those of the last question."""
+
+    url: str
+    session: requests.Session = field(default_factory=requests.Session)
+    conversation: str | None = None
+    message: str | None = None
+
+    def post(self, path: str = "/chat", **options: Any) -> requests.Response:
+        return self.session.post(self.url + path, timeout=60, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.session.get(self.url + path, timeout=60, **options)
+
+    def ask(self, message: str, **more: object) -> requests.Response:
+        """Asks for one JSON answer, in the conversation at hand if there is one."""
+        body = {"message": message, **more}
+        if self.conversation and "conversation_id" not in body:
+            body["conversation_id"] = self.conversation
+        response = self.post(json=body)
+        if response.ok:
+            self.conversation = response.json()["conversation_id"]
+            self.message = response.json()["message_id"]
+        return response
+
+    def hear(self, message: str, query: str = "", **more: object) -> Iterator[Told]:
+        """Asks for a stream, and yields what is told as it comes."""
+        body = {"message": message, "stream": True, **more}
+        if self.conversation and "conversation_id" not in body:
+            body["conversation_id"] = self.conversation
+        with self.post("/chat" + query, json=body, stream=True) as response:
+            assert response.status_code == 200, response.text
+            assert response.headers["Content-Type"].startswith("text/event-stream")
+            for told in events(response):
+                if told.name == "turn":
+                    self.conversation = told.data["conversation_id"]
+                    self.message = told.data["message_id"]
+                yield told
+
+    def follow(self, after: int | None = None, query: str = "") -> Iterator[Told]:
+        """Reads the last answer again, or on from an event."""
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        with self.get(
+            f"/chat/{self.message}/events{query}", headers=headers, stream=True
+        ) as response:
+            assert response.status_code == 200, response.text
+            yield from events(response)
+
+    def stop(self) -> requests.Response:
+        return self.post(f"/chat/{self.message}/stop", headers={"Accept": "application/json"})
+
+
+def events(response: requests.Response) -> Iterator[Told]:
+    """A small reader of its own, so that ours on the other side is not proved by itself."""
+    block: dict[str, str] = {}
+    for raw in response.iter_lines(chunk_size=1):
+        line = raw.decode("utf-8")
+        if line.startswith(":"):
+            continue
+        if line:
+            name, _, value = line.partition(": ")
+            block[name] = value
+        elif block:
+            yield Told(int(block["id"]), block["event"], json.loads(block["data"]))
+            block = {}
+
+
+def text(told: list[Told]) -> str:
+    return "".join(one.data["text"] for one in told if one.name == "delta")
+
+
+def hold_port(port: int = 0) -> socket.socket:
+    """A port that is ours until the socket is closed; until somebody listens there, connections are refused.
+
+    Linux gives a port that is bound to nobody who takes any, and to no connection on its way out; yet whoever
+    names it, and sets SO_REUSEADDR as servers do, may listen there as long as we do not.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", port))
+    return held

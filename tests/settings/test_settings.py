@@ -1,0 +1,225 @@
+"""The settings: where they come from, what is refused in one line, and that no secret shows."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
+
+from chat.settings import help as settings_help
+from chat.settings import model as settings
+from chat.settings.model import Settings, SettingsError
+
+SECRET = "a-secret-of-the-owner-0123456789"
+SECRETS = [
+    (name, field.annotation)
+    for name, field in Settings.model_fields.items()
+    if "SecretStr" in str(field.annotation)
+]
+
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Loads the settings of an empty folder, with these variables in the environment and this .env."""
+    monkeypatch.chdir(tmp_path)
+    for _, name, _ in settings_help.published():
+        monkeypatch.delenv(name, raising=False)
+
+    def loaded(dotenv: str = "", **environment: str) -> Settings:
+        if dotenv:
+            (tmp_path / ".env").write_text(dotenv, encoding="utf-8")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return settings.load()
+
+    return loaded
+
+
+def refusal(load: Load, dotenv: str = "", **environment: str) -> str:
+    """The one line that ends a start."""
+    with pytest.raises(SettingsError) as raised:
+        load(dotenv, **environment)
+    line = str(raised.value)
+    assert "\n" not in line
+    return line
+
+
+def test_with_nothing_set_everything_has_its_default(load: Load) -> None:
+    given = load()
+    for _, name, field in settings_help.published():
+        assert getattr(given, name.lower()) == field.default, name
+
+
+def test_settings_never_change(load: Load) -> None:
+    given = load()
+    with pytest.raises(ValidationError):
+        given.port = 9000  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in SECRETS])
+def test_a_secret_never_shows(load: Load, name: str) -> None:
+    given = load(**{name.upper(): SECRET})
+    assert isinstance(getattr(given, name), SecretStr)
+    for shown in (
+        repr(given),
+        str(given),
+        str(given.model_dump()),
+        given.model_dump_json(),
+        f"{given!r:.9999}",
+    ):
+        assert SECRET not in shown
+    assert settings.secrets(given) == [SECRET]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in SECRETS])
+def test_every_secret_may_come_from_a_file(load: Load, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text(f"  {SECRET}\n")
+    given = load(**{f"{name.upper()}_FILE": "secret"})
+    assert getattr(given, name).get_secret_value() == SECRET
+
+
+def test_the_path_of_a_secret_may_be_in_dotenv(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    given = load("COZE_API_TOKEN_FILE=secret")
+    assert given.coze_api_token is not None and given.coze_api_token.get_secret_value() == SECRET
+
+
+def test_a_value_wins_over_a_file(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("another-secret-of-the-owner")
+    given = load(SECRET_KEY=SECRET, SECRET_KEY_FILE="secret")
+    assert settings.secrets(given) == [SECRET]
+
+
+def test_what_is_no_secret_has_no_file(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "title").write_text("from a file")
+    assert load(SITE_TITLE_FILE="title").site_title == "智页"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"], ids=["missing", "no text"])
+def test_a_file_that_cannot_be_read_is_named(
+    load: Load, tmp_path: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "secret").write_bytes(content)
+    line = refusal(load, SECRET_KEY_FILE="secret")
+    assert line.startswith("SECRET_KEY_FILE: cannot read secret")
+
+
+@pytest.mark.parametrize(
+    ("_", "name", "field"), settings_help.published(), ids=lambda value: str(value)[:30]
+)
+def test_empty_counts_as_unset(load: Load, _: str, name: str, field: object) -> None:
+    given = load(f"{name}=\n", **{name: ""})
+    assert getattr(given, name.lower()) == Settings.model_fields[name.lower()].default
+
+
+def test_the_environment_wins_over_dotenv(load: Load) -> None:
+    given = load("SITE_TITLE=from the file\nPORT=9001", SITE_TITLE="from the environment")
+    assert (given.site_title, given.port) == ("from the environment", 9001)
+
+
+def test_an_empty_variable_does_not_hide_dotenv(load: Load) -> None:
+    assert load("SITE_TITLE=from the file", SITE_TITLE="").site_title == "from the file"
+
+
+def test_a_dotenv_that_notepad_saved(load: Load) -> None:
+    assert load("\ufeffSITE_TITLE=我的站\r\nPORT=9001\r\n").site_title == "我的站"
+
+
+def test_a_secret_file_that_notepad_saved(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"\ufeff{SECRET}\r\n", encoding="utf-8")
+    assert settings.secrets(load(SECRET_KEY_FILE="secret")) == [SECRET]
+
+
+def test_variables_of_others_are_nobody_s_business(load: Load) -> None:
+    assert load("SOMETHING_ELSE=1", HTTP_PROXY="http://elsewhere.example").upstream_proxy is None
+
+
+def test_addresses_lose_their_last_slash(load: Load) -> None:
+    assert load(PUBLIC_URL="https://chat.example.com/").public_url == "https://chat.example.com"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "eighty"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("POLL_INTERVAL_S", "0.99"),
+        ("POLL_INTERVAL_S", "nan"),
+        ("CHAT_TIMEOUT_S", "0"),
+        ("CHAT_TIMEOUT_S", "inf"),
+        ("GRACE_S", "-1"),
+        ("MAX_MESSAGE_CHARS", "0"),
+        ("DEFAULT_LANGUAGE", "fr"),
+        ("PUBLIC_URL", "chat.example.com"),
+        ("UPSTREAM_PROXY", "proxy:3128"),
+        ("COZE_API_BASE", "api.coze.cn"),
+        ("COZE_QPS", "-1"),
+        ("SITE_TITLE", "x" * 61),
+        ("CA_BUNDLE", "nowhere.pem"),
+        ("SECRET_KEY", "short"),
+        ("ADMIN_PASSWORD", "short"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line_that_names_it(load: Load, name: str, value: str) -> None:
+    line = refusal(load, **{name: value})
+    assert line.startswith(f"{name}: ")
+    assert line.endswith(".") and len(line) < 300
+
+
+def test_a_wrong_secret_is_not_repeated(load: Load) -> None:
+    for name in ("SECRET_KEY", "ADMIN_PASSWORD"):
+        assert "hunter2" not in refusal(load, **{name: "hunter2"})
+
+
+def test_a_dotenv_of_another_encoding_is_named(load: Load, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("SITE_TITLE=我的站".encode("gbk"))
+    assert refusal(load).startswith(".env: not UTF-8")
+
+
+def test_a_secret_by_name_is_found_where_settings_are(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load("SHOP_TOKEN=from the file\nEMPTY=")
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    assert settings.named_secret("SHOP_TOKEN") == "from the file"
+    monkeypatch.setenv("SHOP_TOKEN", "from the environment")
+    assert settings.named_secret("SHOP_TOKEN") == "from the environment"
+    monkeypatch.setenv("OTHER_TOKEN_FILE", "secret")
+    assert settings.named_secret("OTHER_TOKEN") == SECRET
+    assert settings.named_secret("EMPTY") is None
+    assert settings.named_secret("NOWHERE") is None
+
+
+def test_the_example_names_every_setting_with_its_default(load: Load) -> None:
+    example = settings_help.example()
+    lines = [line.removeprefix("# ") for line in example.splitlines()]
+    given = [
+        line
+        for line in lines
+        if line.partition("=")[0] in {name for _, name, _ in settings_help.published()}
+    ]
+    assert [line.partition("=")[0] for line in given] == [
+        name for _, name, _ in settings_help.published()
+    ]
+    assert load("\n".join(given)) == load(), "what the example says is what holds without it"
+    assert not dotenv_values(stream=io.StringIO(example)), "copied as it is, it changes nothing"
+
+
+def test_every_setting_explains_itself_in_both_languages() -> None:
+    for group, name, field in settings_help.published():
+        assert group in settings_help.GROUPS, name
+        assert field.description and field.description.strip(), name
+        chinese = settings_help.chinese_help(field)
+        assert any("\u4e00" <= char <= "\u9fff" for char in chinese), name
+
+
+def test_nothing_but_the_demo_s_address_is_unpublished() -> None:
+    published = {name.lower() for _, name, _ in settings_help.published()}
+    assert set(Settings.model_fields) - published == {"demo_url"}

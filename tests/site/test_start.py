@@ -1,0 +1,142 @@
+"""The start: the demo with nothing, one line when a setting is wrong, a key that stays, an end that saves."""
+
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from tests.conftest import Emulator, coze
+from tests.kit.company import eventually
+from tests.kit.site import PATIENCE_S, ROOT, Site, Visitor, environment
+
+TOKEN = "pat_demo_only_not_a_secret"
+
+
+def refusal(folder: Path, **settings: object) -> str:
+    """What a start with wrong settings says."""
+    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(PORT=1, **settings),
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode != 0
+    return done.stderr.decode()
+
+
+def test_with_nothing_set_it_is_the_demo(start_site: Callable[..., Site]) -> None:
+    site = start_site()
+    visitor = Visitor(site.url)
+    answer = visitor.ask("你好")
+    assert answer.ok and "你好" in answer.json()["replies"][0]
+    children = _descendants(site)
+    assert any("emulator" in command for command in children.values())
+    site.kill()
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"COZE_API_TOKEN": TOKEN}, ["COZE_BOT_ID is empty", "unset COZE_API_TOKEN"]),
+        ({"COZE_BOT_ID": "7480000000000000101"}, ["COZE_API_TOKEN is empty", "unset COZE_BOT_ID"]),
+        ({"COZE_API_TOKEN": "two words", "COZE_BOT_ID": "1"}, ["COZE_API_TOKEN:", "copy it again"]),
+        ({"COZE_API_TOKEN": TOKEN, "COZE_BOT_ID": "my bot"}, ["COZE_BOT_ID:"]),
+        ({"COZE_API_BASE": "api.coze.cn"}, ["COZE_API_BASE:", "https://"]),
+        ({"POLL_INTERVAL_S": "0.5"}, ["POLL_INTERVAL_S:", "greater than or equal to 1"]),
+        ({"CHAT_TIMEOUT_S": "soon"}, ["CHAT_TIMEOUT_S:", "number"]),
+        ({"SECRET_KEY": "short"}, ["SECRET_KEY:", "16 characters"]),
+        ({"SECRET_KEY_FILE": "/nowhere"}, ["SECRET_KEY_FILE:", "/nowhere"]),
+        ({"CA_BUNDLE": "/nowhere.pem"}, ["CA_BUNDLE:", "/nowhere.pem"]),
+        ({"CA_BUNDLE": str(ROOT / "app.py")}, ["CA_BUNDLE:", "PEM"]),
+        ({"DATABASE_URL": "mysql://x"}, ["DATABASE_URL:", "sqlite:///"]),
+        ({"DATABASE_URL": "sqlite:////proc/chat.db"}, ["DATABASE_URL:"]),
+        ({"DEFAULT_LANGUAGE": "fr"}, ["DEFAULT_LANGUAGE:", "zh"]),
+        ({"AGENTS_FILE": "nowhere.toml"}, ["AGENTS_FILE:", "nowhere.toml"]),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_setting_ends_the_start_with_one_line(
+    tmp_path: Path, settings: dict[str, str], words: list[str]
+) -> None:
+    said = refusal(tmp_path, **settings)
+    for word in words:
+        assert word in said
+    assert said.count("\n") == 1, said
+    english, chinese = said.split(" / ")
+    assert english.isascii() and "make doctor" in chinese
+    assert not re.search("[a-z]{3,} [a-z]{2,} [a-z]{2,}", chinese), (
+        "no English sentence is left in it"
+    )
+    assert TOKEN not in said and "two words" not in said
+
+
+def test_the_secret_key_is_made_once_and_kept_private(emulator: Emulator, tmp_path: Path) -> None:
+    site = Site(tmp_path, coze(emulator)).start()
+    path = tmp_path / "instance" / "secret_key"
+    key = path.read_text()
+    assert len(key) >= 32 and stat.S_IMODE(path.stat().st_mode) == 0o600
+    visitor = Visitor(site.url)
+    visitor.ask("remember me")
+    site.end()
+    site.start()
+    try:
+        assert path.read_text() == key
+        assert visitor.ask("!recall").ok, "the cookie is still good, the conversation still there"
+    finally:
+        site.end()
+
+
+def test_secrets_come_from_files_and_never_reach_the_log(
+    emulator: Emulator, tmp_path: Path, start_site: Callable[..., Site]
+) -> None:
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    site = start_site(
+        **{**coze(emulator), "COZE_API_TOKEN": "", "COZE_API_TOKEN_FILE": tmp_path / "token"}
+    )
+    visitor = Visitor(site.url)
+    assert visitor.ask("hi").ok
+    visitor.ask("!unauthorized")
+    assert TOKEN not in site.log
+    assert "4100" in site.log or "4101" in site.log, "the platform's code is there for the owner"
+
+
+def test_a_dotenv_file_is_read(emulator: Emulator, tmp_path: Path) -> None:
+    lines = [f"{name}={value}" for name, value in coze(emulator).items()]
+    (tmp_path / ".env").write_text("\n".join([*lines, "SITE_TITLE=我的站"]))
+    site = Site(tmp_path, {}).start()
+    try:
+        assert "我的站" in requests.get(site.url, timeout=10).text
+    finally:
+        site.end()
+
+
+def test_a_proper_end_keeps_what_was_said(emulator: Emulator, tmp_path: Path) -> None:
+    site = Site(tmp_path, {**coze(emulator), "GRACE_S": 1}).start()
+    visitor = Visitor(site.url)
+    for one in visitor.hear("!pieces 200 100"):
+        if one.name == "delta" and one.data["text"].strip():
+            break
+    site.end()
+    assert site.process is not None and site.process.returncode == 0
+    site.start()
+    try:
+        told = list(visitor.follow())
+        assert told[-1].name in ("done", "error")
+        assert any(one.name == "delta" for one in told)
+    finally:
+        site.end()
+
+
+def _descendants(site: Site) -> dict[int, str]:
+    assert site.process is not None
+    children = psutil.Process(site.process.pid).children(recursive=True)
+    return {child.pid: " ".join(child.cmdline()) for child in children}

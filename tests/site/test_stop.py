@@ -1,0 +1,160 @@
+"""SIGTERM: idle connections hold nothing up, answers have GRACE_S, and a killed worker has an heir."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import Emulator, coze
+from tests.kit.site import ROOT, Site, Visitor, environment, text
+
+
+@pytest.fixture
+def site(emulator: Emulator, tmp_path: Path) -> Iterator[Site]:
+    site = Site(tmp_path, {**coze(emulator), "GRACE_S": 15}).start()
+    yield site
+    site.end()
+
+
+def stop(site: Site) -> float:
+    """Asks the site to stop; how many seconds it took."""
+    assert site.process is not None
+    began = time.monotonic()
+    site.process.terminate()
+    assert site.process.wait(40) == 0
+    return time.monotonic() - began
+
+
+def worker_of(site: Site) -> int:
+    assert site.process is not None
+    pid = site.process.pid
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def test_an_idle_connection_holds_nothing_up(site: Site) -> None:
+    with (
+        requests.Session() as browser,
+        socket.create_connection(("127.0.0.1", site.port)) as preconnected,
+    ):
+        assert browser.get(f"{site.url}/healthz", timeout=10).ok
+        assert stop(site) < 10, "less than a connection may be idle"
+        assert preconnected.recv(1) == b"", "closed without a word"
+
+
+def test_an_answer_is_heard_to_its_end(site: Site) -> None:
+    hearing = Visitor(site.url).hear("!pieces 30 100")
+    told = [next(hearing), next(hearing)]
+    assert site.process is not None
+    site.process.terminate()
+    told += list(hearing)
+    assert told[-1].name == "done" and told[-1].data["replies"] == [text(told)]
+    assert site.process.wait(30) == 0
+
+
+def test_an_answer_nobody_reads_has_its_time_too(site: Site) -> None:
+    visitor = Visitor(site.url)
+    hearing = visitor.hear("!pieces 30 100")
+    next(hearing)
+    hearing.close()
+    stop(site)
+    assert "done by coze" in site.log
+
+
+def test_an_answer_that_takes_longer_is_saved_and_goes_on_after_the_start(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, {**coze(emulator), "GRACE_S": 1}).start()
+    try:
+        visitor = Visitor(site.url)
+        for one in visitor.hear("!pieces 40 150 a long one"):
+            if one.name == "delta" and one.data["text"].strip():
+                break
+        assert stop(site) < 12
+        assert "Perhaps out of memory" not in site.log, "it left by itself"
+        site.start()
+        told = list(visitor.follow())
+        assert told[-1].name == "done" and "a long one" in told[-1].data["replies"][0]
+    finally:
+        site.end()
+
+
+def test_a_reader_reads_on_after_its_worker_was_killed(site: Site) -> None:
+    visitor = Visitor(site.url)
+    told = []
+    with pytest.raises(requests.RequestException):
+        for one in visitor.hear("!pieces 57 80 read on"):
+            told.append(one)
+            if len(told) == 12:
+                os.kill(worker_of(site), signal.SIGKILL)
+    site._wait_until_ready()
+    heard = text(told)
+    for one in visitor.follow(after=told[-1].id):
+        assert one.id >= told[-1].id, "so that a second loss is no worse"
+        if one.name == "replace":
+            heard = one.data["text"]
+        elif one.name == "delta":
+            heard += one.data["text"]
+    assert one.name == "done" and one.data["replies"] == [heard]
+    assert visitor.ask("and now?").ok
+
+
+def test_a_reload_leaves_old_answers_to_the_old_worker_and_serves_at_once(site: Site) -> None:
+    visitor = Visitor(site.url)
+    hearing = visitor.hear("!pieces 30 100")
+    told = [next(hearing)]
+    assert site.process is not None
+    os.kill(site.process.pid, signal.SIGHUP)
+    time.sleep(1.5)
+    assert Visitor(site.url).ask("hi").ok
+    told += list(hearing)
+    assert told[-1].name == "done"
+    assert list(visitor.follow())[-1].data == told[-1].data
+
+
+A_REQUEST_IN_THE_MOMENT_OF_THE_END = """
+import importlib.util, signal, sys
+from importlib.machinery import SourceFileLoader
+loader = SourceFileLoader("site_conf", sys.argv[1])
+conf = importlib.util.module_from_spec(importlib.util.spec_from_loader("site_conf", loader))
+loader.exec_module(conf)
+import gevent
+from gevent.event import Event
+from gunicorn.config import Config
+
+worker = conf.Worker(1, 1, [], None, 30, Config(), None)
+asked, told = Event(), []
+
+def connection(is_asked):
+    with worker.timeout_ctx():
+        is_asked.wait()
+    if is_asked.is_set():
+        gevent.sleep(0.1)
+        told.append("answered")
+
+talking, idle = gevent.spawn(connection, asked), gevent.spawn(connection, Event())
+gevent.sleep(0.1)
+asked.set()  # the request is there, its connection not awake yet
+worker.handle_exit(signal.SIGTERM, None)
+gevent.joinall([talking], timeout=5, raise_error=True)
+print(told, idle.dead)
+"""
+
+
+def test_a_request_that_comes_in_the_moment_of_the_end_is_answered(tmp_path: Path) -> None:
+    """Impatience with its connection, which was idle just now, must not hit the request itself."""
+    ran = subprocess.run(
+        [sys.executable, "-c", A_REQUEST_IN_THE_MOMENT_OF_THE_END, str(ROOT / "gunicorn.conf.py")],
+        env=environment(DEMO_URL="http://127.0.0.1:9"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.stdout.strip() == "['answered'] True", ran.stderr

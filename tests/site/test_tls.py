@@ -1,0 +1,151 @@
+"""HTTPS to the platform, as production speaks it, in the deployed form: gunicorn with gevent."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from emulator import create_emulator
+from emulator.serving import serve
+from tests.conftest import Emulator, coze, quick
+from tests.kit.company import soon
+from tests.kit.site import Site, Visitor, text
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def secure_emulator(authority: trustme.CA) -> Iterator[Emulator]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    with serve(create_emulator(quick()), ssl_context=context) as url:
+        yield Emulator(url)
+
+
+@pytest.fixture(scope="module")
+def secure_site(secure_emulator: Emulator, bundle: Path, keep_site: Callable[..., Site]) -> Site:
+    return keep_site(**coze(secure_emulator), CA_BUNDLE=bundle)
+
+
+def test_an_answer_streams_over_tls(secure_site: Site, secure_emulator: Emulator) -> None:
+    assert secure_emulator.url.startswith("https://")
+    visitor = Visitor(secure_site.url)
+    started = time.monotonic()
+    arrivals = [
+        time.monotonic() - started for one in visitor.hear("!pieces 20 100") if one.name == "delta"
+    ]
+    assert arrivals[-1] - arrivals[0] > 1.0, "piece by piece, not all at the end"
+    assert visitor.ask("!chop 你好").ok
+
+
+def test_stop_hangs_up_over_tls(secure_site: Site) -> None:
+    visitor = Visitor(secure_site.url)
+    stopped = 0.0
+    for one in visitor.hear("!pieces 5 10 !pause 30"):
+        if one.name == "delta" and not stopped:
+            stopped = time.monotonic()
+            visitor.stop()
+    assert one.name == "done" and one.data["finish_reason"] == "stopped"
+    assert time.monotonic() - stopped < soon(3)
+
+
+def test_many_at_once_over_tls(secure_site: Site) -> None:
+    answers: list[str] = []
+
+    def ask(number: int) -> None:
+        visitor = Visitor(secure_site.url)
+        answers.append(text(list(visitor.hear(f"!pieces 5 50 question {number}"))))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 20
+    assert all(any(f"question {number}" in answer for answer in answers) for number in range(20))
+
+
+def test_an_unknown_authority_is_refused(
+    secure_emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(secure_emulator))
+    response = Visitor(site.url).ask("hi")
+    assert (response.status_code, response.json()["code"]) == (502, "unavailable")
+    assert "CERTIFICATE_VERIFY_FAILED" in site.log or "SSLCertVerificationError" in site.log
+
+
+def test_the_proxy_of_the_settings_is_used_and_no_other(
+    secure_emulator: Emulator, bundle: Path, start_site: Callable[..., Site]
+) -> None:
+    with Tunnel() as tunnel:
+        through = start_site(**coze(secure_emulator), CA_BUNDLE=bundle, UPSTREAM_PROXY=tunnel.url)
+        assert list(Visitor(through.url).hear("hi"))[-1].name == "done"
+        assert tunnel.asked
+        through.end()
+    past = start_site(**coze(secure_emulator), CA_BUNDLE=bundle, HTTPS_PROXY="http://127.0.0.1:9")
+    assert list(Visitor(past.url).hear("hi"))[-1].name == "done"
+
+
+class Tunnel:
+    """The smallest HTTP proxy: CONNECT, then bytes both ways."""
+
+    def __enter__(self) -> "Tunnel":
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.asked: list[str] = []
+        self._threads: list[threading.Thread] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._connect, args=(near,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _connect(self, near: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += near.recv(4096)
+        target = head.split()[1].decode()
+        self.asked.append(target)
+        host, _, port = target.partition(":")
+        with near, socket.create_connection((host, int(port))) as far:
+            near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=_pour, args=(far, near), daemon=True)
+            back.start()
+            _pour(near, far)
+            back.join()
+
+
+def _pour(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while piece := source.recv(65536):
+            sink.sendall(piece)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass

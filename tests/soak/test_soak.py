@@ -1,0 +1,92 @@
+"""The soak in short: a crowd, faults, kills; the long one is `make soak`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.kit.site import ROOT, Told, Visitor, environment
+from tests.soak.counting import broken, faults_in_the_log
+from tests.soak.visitors import Promise
+
+
+def test_fifteen_seconds_of_a_crowd_and_kills_lose_nothing(tmp_path: Path) -> None:
+    # As many other tests beside it as beside us.
+    company = {name: value for name, value in os.environ.items() if name == "PYTEST_XDIST_WORKER"}
+    command = [sys.executable, "-m", "tests.soak", "--seconds", "15", "--visitors", "40"]
+    ran = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(TMPDIR=tmp_path, **company),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = ran.stdout
+    assert "kill -9 at" in told and "SIGTERM at" in told and told.endswith("nothing is wrong\n")
+    known = int(told.partition("known to be taken ")[2].partition(",")[0])
+    assert known > 10, told
+
+
+# What counts has to be able to find something
+
+
+def row(**more: object) -> dict[str, object]:
+    usual = {"state": "done", "code": None, "replies": ["all"], "ended_at": "then"}
+    return {"id": "m1", "question": "q", **usual, **more}
+
+
+def promise(**more: object) -> Promise:
+    made = Promise("q", "coze", "stream", Visitor(""))
+    made.hear(Told(0, "turn", {"message_id": "m1", "conversation_id": "c1"}))
+    made.hear(Told(1, "delta", {"text": "all", "reply": 0}))
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_a_promise_that_was_kept_is_no_fault() -> None:
+    assert list(broken([promise(end="done")], [row()])) == []
+    assert list(broken([promise()], [row(replies=["all and more"])])) == []
+    assert (
+        list(broken([promise()], [row(state="interrupted", code="unavailable", replies=["a"])]))
+        == []
+    )
+
+
+def test_each_broken_promise_is_found() -> None:
+    failed = {"state": "failed", "code": "unavailable"}
+    for said, stored in (
+        ("lost", []),
+        ("stored 2 times", [row(), row(id="m2")]),
+        ("no end", [row(state="running")]),
+        ("no end", [row(ended_at=None)]),
+        ("another id", [row(id="m2")]),
+        ("told done, stored unavailable", [row(**failed)]),
+        ("a failure without a code", [row(state="failed")]),
+        ("to the end, stored", [row(replies=["al"])]),
+    ):
+        assert any(said in what for what in broken([promise(end="done")], stored)), said
+    assert list(broken([promise()], [row(replies=["else"])]))
+    assert list(broken([promise()], [row(**failed, replies=["al"])])), "only kill -9 may cost text"
+
+
+def test_a_traceback_is_found_as_the_site_s_log_writes_it() -> None:
+    log = "import logging; from chat import logs; logs.install('text', 'info', [])\n"
+    log += "try: [][0]\nexcept IndexError: logging.getLogger('chat').exception('what was tried')\n"
+    written = subprocess.run(
+        [sys.executable, "-c", log], cwd=ROOT, capture_output=True, text=True
+    ).stderr
+    (found,) = faults_in_the_log(written)
+    assert "what was tried" in found and "IndexError" in found
+
+
+def test_tracebacks_are_found_but_for_known_ones() -> None:
+    trace = "Traceback (most recent call last):\n  File x\n    y\n"
+    assert list(faults_in_the_log(f"ERROR oh\n{trace}ValueError: z\n"))
+    assert list(faults_in_the_log("ERROR answer 7: a fault of ours\n"))
+    assert not list(
+        faults_in_the_log(f"Error handling request (no URI read)\n{trace}greenlet.GreenletExit\n")
+    )
+    assert not list(faults_in_the_log("INFO nothing\n"))

@@ -1,0 +1,362 @@
+"""What is kept and what is not: backup and way back, old conversations, all of a visitor forgotten."""
+
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import chdir, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from chat import storage
+from chat.owner.commands import commands
+from chat.owner.words import WORDS
+from chat.settings.model import Settings
+from chat.storage import Storage, backup
+from chat.storage import deletion as forgetting
+from chat.storage.migrations import NEWEST
+from chat.storage.models import Base, Conversation, Searched, Upload, now
+from chat.storage.search import Search
+from chat.visitors.devices import Devices
+from chat.visitors.guessing import Guessing
+from tests.conftest import Emulator, coze
+from tests.kit.company import eventually, soon
+from tests.kit.filling import fill
+from tests.kit.site import Site, Visitor, environment
+
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
+
+
+def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
+    """A command of the owner: its exit code and what it says."""
+    with chdir(folder):
+        done = commands().test_cli_runner().invoke(args=[*words, "--lang", language])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def database_of(site: Site) -> Path:
+    return site.folder / "instance" / "chat.db"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Storage]:
+    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
+    yield opened
+    opened.engine.dispose()
+
+
+def say(store: Storage, visitor: str, question: str, answer: str) -> str:
+    """A question with its whole answer; the conversation's id."""
+    asked = store.ask(visitor, "coze", None, question, "w1")
+    for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
+        store.save({asked.answer_id: {"replies": [answer[:length]]}})
+    store.end(asked.answer_id, "done", {"replies": [answer]})
+    return asked.conversation_id
+
+
+def everything(database: Path) -> bytes:
+    """All bytes of a database and of what lies beside it."""
+    return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
+
+
+# backup and restore
+
+
+def test_a_backup_of_a_busy_site_is_whole_and_comes_back(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator))
+    alice = Visitor(site.url)
+    assert alice.ask("to be kept").ok
+    hearing = Visitor(site.url).hear("!pieces 100 50")
+    while next(hearing).name != "delta":
+        pass
+    line = [sys.executable, "-m", "flask", "--app", "app", "backup", "copy.db", "--lang", "en"]
+    done = subprocess.run(
+        line, cwd=site.folder, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "2 conversations" in done.stdout, done
+    copy = site.folder / "copy.db"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in site.folder.glob("copy.db*")] == ["copy.db"], "one file"
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert list(hearing)[-1].name == "done", "the site went on meanwhile"
+    assert alice.ask("after the backup").ok
+
+    code, said = command(site.folder, "restore", "copy.db")
+    assert code == 2 and "--force" in said, said
+    assert "after the backup" in alice.get(f"/c/{alice.conversation}").text
+    site.end()
+    code, said = command(site.folder, "restore", "copy.db")
+    assert code == 0 and ".before-" in said, said
+    (before,) = (site.folder / "instance").glob("chat.db.before-*[0-9]")
+    with closing(sqlite3.connect(before)) as db:
+        questions = {question for (question,) in db.execute("SELECT question FROM answers")}
+    assert "after the backup" in questions
+    site.start()
+    alice.url = site.url
+    page = alice.get(f"/c/{alice.conversation}").text
+    assert "to be kept" in page and "after the backup" not in page
+    assert alice.ask("and on").ok
+
+
+def test_a_restore_under_a_running_site_by_force_is_seen_by_it(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator))
+    alice = Visitor(site.url)
+    assert alice.ask("to be kept").ok
+    assert command(site.folder, "backup", "copy.db")[0] == 0
+    assert alice.ask("after the backup").ok
+    assert command(site.folder, "restore", "copy.db", "--force")[0] == 0
+    assert alice.ask("and on").ok
+    page = alice.get(f"/c/{alice.conversation}").text
+    assert "to be kept" in page and "and on" in page and "after the backup" not in page
+
+
+def test_a_backup_overwrites_nothing_unless_it_is_told_to(store: Storage, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+    code, said = command(tmp_path, "backup", "there")
+    assert code == 2 and "--force" in said
+    assert (tmp_path / "there").read_text() == "mine"
+    assert command(tmp_path, "backup", "there", "--force")[0] == 0
+    assert (tmp_path / "there").read_bytes().startswith(b"SQLite")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["instance", "there"]
+
+
+def test_an_older_backup_is_brought_up_to_date(store: Storage, tmp_path: Path) -> None:
+    say(store, "alice", "old words", "an answer")
+    backup.backup(tmp_path / "instance" / "chat.db", tmp_path / "old")
+    with closing(sqlite3.connect(tmp_path / "old")) as db:
+        db.executescript(
+            "DROP TABLE passages; DROP TABLE searched; DROP TABLE moves; DROP TABLE sessions;"
+            "UPDATE alembic_version SET version_num = '0005'"
+        )
+    assert command(tmp_path, "restore", "old")[0] == 0
+    with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
+        assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
+    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
+    assert len(Search(opened.engine).find("alice", "words")) == 1
+    opened.engine.dispose()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_no_backup_changes_nothing(store: Storage, tmp_path: Path, language: str) -> None:
+    say(store, "alice", "hello", "you")
+    database = tmp_path / "instance" / "chat.db"
+    for name, content in {"text": b"hello" * 500, "cut": b"", "other": b""}.items():
+        (tmp_path / name).write_bytes(content)
+    backup.backup(database, tmp_path / "whole")
+    (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:20_000])
+    with closing(sqlite3.connect(tmp_path / "other")) as db:
+        db.execute("CREATE TABLE things (name TEXT)")
+    backup.backup(database, tmp_path / "newer")
+    with closing(sqlite3.connect(tmp_path / "newer")) as db, db:
+        db.execute("UPDATE alembic_version SET version_num = '9999'")
+    held = everything(database)
+    for name in ("text", "cut", "other", "newer", "missing", "instance/chat.db"):
+        code, said = command(tmp_path, "restore", name, language=language)
+        assert code == 2 and len(said) > 10, (name, said)
+        assert bool(re.search("[\u4e00-\u9fff]", said)) == (language == "zh")
+    assert everything(database) == held
+    assert command(tmp_path / "instance", "backup", "copy", language=language)[0] == 2, (
+        "no database there"
+    )
+
+
+def test_a_disk_without_room_for_the_copy_is_said(store: Storage, tmp_path: Path) -> None:
+    fill(store.engine, "rich", conversations=100, answers=10)
+    limited = f"ulimit -f 100; exec {sys.executable} -m flask --app app backup copy --lang en"
+    done = subprocess.run(
+        ["sh", "-c", limited],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    assert done.returncode == 2 and "cannot be written" in done.stderr, done
+    assert [path.name for path in tmp_path.iterdir()] == ["instance"], "nothing half is left"
+
+
+def test_every_sentence_is_in_both_languages() -> None:
+    for kind, (chinese, english) in WORDS.items():
+        assert re.search("[\u4e00-\u9fff]", chinese), kind
+        assert not re.search("[\u4e00-\u9fff]", english), kind
+        assert set(re.findall(r"\{\w+\}", chinese)) == set(re.findall(r"\{\w+\}", english)), kind
+
+
+# days that are enough
+
+
+def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
+    store: Storage,
+) -> None:
+    old = fill(store.engine, "rich", conversations=60, answers=5, apart_s=86_400)
+    running = store.ask("rich", "coze", storage.Place(old[0]), "still going", "w1")
+    assert store.conversations.rename("rich", old[1], "renamed but not gone on with")
+    say_more = store.ask("rich", "coze", storage.Place(old[2]), "gone on with", "w1")
+    store.end(say_more.answer_id, "done", {})
+    long_ago = now() - timedelta(days=200)
+    with store.engine.begin() as db:
+        db.execute(
+            update(Conversation).where(Conversation.id == old[0]).values(updated_at=long_ago)
+        )
+    Search(store.engine).bring_up_to_date("rich")
+    store.forgetting.expire(30)
+    steps = 0
+    while store.forgetting.step():
+        steps += 1
+        assert steps < 2000
+    assert steps >= 250 / forgetting.BATCH, "in many transactions"
+    with store.engine.connect() as db:
+        assert set(db.scalars(select(Conversation.id))) == {old[0], old[2], *old[54:]}
+        left = "SELECT count(*) FROM passages WHERE answer NOT IN (SELECT id FROM answers)"
+        assert db.exec_driver_sql(left).scalar() == 0, "their words are gone from the index"
+    assert store.is_answering(old[0])
+    store.end(running.answer_id, "done", {})
+
+
+def test_nobody_waits_while_much_is_deleted(store: Storage) -> None:
+    fill(store.engine, "rich", conversations=100, answers=20, apart_s=86_400)
+    Search(store.engine).bring_up_to_date("rich")
+    longest = 0.0
+    store.forgetting.expire(30)
+    deleting = threading.Thread(target=store.forgetting.finish)
+    deleting.start()
+    while deleting.is_alive():
+        began = time.monotonic()
+        say(store, "alice", "hello", "you")
+        longest = max(longest, time.monotonic() - began)
+    assert longest < soon(2), longest
+    assert len(store.conversations.of("rich", 100)) == 2
+
+
+def test_a_site_says_how_long_it_keeps_conversations(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    page = (
+        Visitor(start_site(**coze(emulator), KEEP_DAYS=30).url)
+        .get("/conversations", headers=HTML)
+        .text
+    )
+    assert "Conversations are kept for 30 days" in page
+    page = Visitor(start_site(**coze(emulator)).url).get("/conversations", headers=HTML).text
+    assert "Conversations are kept" not in page
+
+
+# forgotten
+
+
+def test_every_table_that_says_whose_its_rows_are_is_known() -> None:
+    told = {name for name, table in Base.metadata.tables.items() if "visitor" in table.c}
+    assert told == set(forgetting.OF_A_VISITOR)
+
+
+@pytest.mark.parametrize("named", ["visitor", "conversation", "path", "address"])
+def test_a_forgotten_visitor_leaves_nothing_in_the_file(
+    store: Storage, tmp_path: Path, named: str
+) -> None:
+    database = tmp_path / "instance" / "chat.db"
+    words = ["quetzalword", "axolotlword", "okapiword", "narwhalword"]
+    for number in range(20):
+        kept = say(store, "bob", f"platypusword {number}", "wombatword " * 300)
+        gone = say(store, "alice-the-visitor", f"quetzalword {number}", "axolotlword " * 400)
+    share = store.conversations.share("alice-the-visitor", gone)
+    with store.engine.begin() as db:
+        file = {"id": "f", "name": "okapiword.txt", "content_type": "text/plain", "size": 5000}
+        data = b"narwhalword" * 500
+        db.execute(
+            insert(Upload),
+            {**file, "visitor": "alice-the-visitor", "data": data, "created_at": now()},
+        )
+        db.execute(insert(Searched), {"visitor": "alice-the-visitor", "up_to": "0"})
+    Devices(store, "a key of this test", Guessing()).begin("alice-the-visitor")
+    search = Search(store.engine)
+    assert search.find("alice-the-visitor", "axolotlword") and search.find("bob", "wombatword")
+    held = everything(database)
+    assert all(word.encode() in held for word in words), "the test looks in the right place"
+
+    names = {
+        "visitor": "alice-the-visitor",
+        "conversation": gone,
+        "path": f"/c/{gone}",
+        "address": f"https://chat.example.com/c/{gone}?at=1",
+    }
+    code, said = command(tmp_path, "forget", names[named])
+    assert (
+        code == 0 and "conversations 20" in said and "shares 1" in said and "uploads 1" in said
+    ), said
+    store.engine.dispose()
+    left = everything(database)
+    for word in [*words, "alice-the-visitor", share.token, gone]:
+        assert word.encode() not in left, word
+    assert search.find("bob", "wombatword") and store.conversation_of("bob", kept)
+    assert command(tmp_path, "forget", names[named])[0] == 2, "there is nobody any more"
+
+
+def test_a_visitor_deletes_everything_without_javascript(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator))
+    alice, bob = Visitor(site.url), Visitor(site.url)
+    assert bob.ask("bob stays").ok and alice.ask("quetzalword one").ok
+    first = alice.conversation
+    assert "quetzalword" in alice.get("/search?q=quetzalword").text
+    alice.conversation = None
+    hearing = alice.hear("axolotlword !pieces 200 100")
+    while next(hearing).name != "delta":
+        pass
+    page = alice.get("/conversations", headers=HTML).text
+    form = page[page.index('action="/forget"') :]
+    assert re.search(r'<input type="checkbox" name="sure" value="yes" required>', form)
+    before = alice.session.cookies["visitor"]
+    refused = alice.post("/forget")
+    assert refused.status_code == 400 and alice.get(f"/c/{first}").ok, "not by chance"
+    done = alice.post("/forget", data={"sure": "yes"}, headers=HTML)
+    assert (
+        done.ok
+        and done.url.startswith(f"{site.url}/conversations")
+        and "Everything was deleted" in done.text
+    )
+    assert alice.session.cookies["visitor"] != before
+    assert list(hearing)[-1].data["finish_reason"] == "stopped", "live answers end first"
+    assert alice.get(f"/c/{first}").status_code == 404
+    alice.session.cookies.set("visitor", before)
+    assert alice.get(f"/c/{first}").status_code == 404, "nor with the old cookie"
+    assert "bob stays" in bob.get(f"/c/{bob.conversation}").text
+    words = (b"quetzalword", b"axolotlword")
+    assert eventually(lambda: not any(word in everything(database_of(site)) for word in words), 20)
+
+
+def test_a_program_forgets_as_well(emulator: Emulator, start_site: Callable[..., Site]) -> None:
+    site = start_site(**coze(emulator))
+    alice = Visitor(site.url)
+    assert alice.ask("hello").ok
+    done = alice.post("/forget", data={"sure": "yes"})
+    assert done.status_code == 204 and '"storage"' in done.headers["Clear-Site-Data"]
+    assert alice.get(f"/c/{alice.conversation}").status_code == 404
+
+
+# clocks that are set
+
+
+def test_a_code_is_not_good_for_longer_when_the_clock_is_set_back(store: Storage) -> None:
+    at = [datetime(2026, 1, 2, tzinfo=UTC)]
+    devices = Devices(store, "a key of this test", Guessing(), lambda: at[0])
+    code = devices.begin("alice")
+    at[0] -= timedelta(days=1)
+    assert not devices.peek(code, "192.0.2.1")
+
+
+def test_ids_sort_by_the_order_they_were_made_in() -> None:
+    ids = [storage.models.new_id() for _ in range(5000)]
+    assert ids == sorted(ids) and len(set(ids)) == 5000

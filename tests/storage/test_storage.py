@@ -1,0 +1,418 @@
+"""Real SQLite files: one running answer per conversation, nobody sees another's, orphans have one heir."""
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, delete, func, inspect, select
+
+from chat import storage
+from chat.refusals import Refusal
+from chat.settings.model import Settings, SettingsError
+from chat.storage import Place, Question, Storage, migrations
+from chat.storage.models import Answer, Base, Conversation, new_id, now
+from tests.kit.site import ROOT, environment
+
+VERSIONS = sorted(path.name[:4] for path in (migrations.FOLDER / "versions").glob("[0-9]*.py"))
+T = TypeVar("T")
+Connect = Callable[..., Storage]
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Connect]:
+    """Opens the database of a test; each call is another process's view of it."""
+    opened: list[Storage] = []
+
+    def open_one(name: str = "chat.db") -> Storage:
+        opened.append(storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/{name}")))
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.engine.dispose()
+
+
+@pytest.fixture
+def store(connect: Connect) -> Storage:
+    return connect()
+
+
+def ask(
+    store: Storage, question: str = "hi", conversation: str | None = None, **who: str
+) -> Question:
+    place = Place(conversation, who.get("after"), who.get("instead"), who.get("memory") != "fixed")
+    return store.ask(
+        who.get("visitor", "alice"),
+        who.get("agent", "coze"),
+        place if conversation else None,
+        question,
+        who.get("worker", "w1"),
+    )
+
+
+def answers(store: Storage, conversation: str) -> Sequence[Answer]:
+    shelf = store.conversations
+    return shelf.answers(conversation, shelf.tree(conversation).branch())
+
+
+def end(
+    store: Storage, asked: Question, *replies: str, state: str = "done", **columns: Any
+) -> None:
+    store.end(asked.answer_id, state, {"replies": list(replies), **columns})
+
+
+def refused(act: Callable[[], object]) -> str:
+    with pytest.raises(Refusal) as raised:
+        act()
+    return raised.value.code
+
+
+def together(act: Callable[[int], T], count: int) -> list[T | Exception]:
+    """What so many threads get that do this at the same moment."""
+    barrier = threading.Barrier(count)
+    results: list[T | Exception] = []
+
+    def one(number: int) -> None:
+        barrier.wait()
+        try:
+            results.append(act(number))
+        except Exception as error:
+            results.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+# questions and answers
+
+
+def test_a_question_is_there_before_its_answer(store: Storage) -> None:
+    asked = ask(store, "  what\n is   this? " + "x" * 100)
+    (answer,) = answers(store, asked.conversation_id)
+    assert (answer.id, answer.state, answer.replies) == (asked.answer_id, "running", [])
+    title = store.conversation_of("alice", asked.conversation_id).title
+    assert title.startswith("what is this? xxx") and len(title) == 40 and title.endswith("…")
+
+
+def test_of_twenty_questions_at_once_one_is_answered(connect: Connect) -> None:
+    first = connect()
+    asked = ask(first)
+    end(first, asked, "hello")
+    stores = [first, connect(), connect()]
+    results = together(lambda n: ask(stores[n % 3], f"question {n}", asked.conversation_id), 20)
+    taken = [one for one in results if isinstance(one, Question)]
+    assert len(taken) == 1
+    assert [one.code for one in results if isinstance(one, Refusal)] == ["busy"] * 19
+    assert len(answers(first, asked.conversation_id)) == 2
+
+
+def test_twenty_conversations_at_once_are_no_trouble(connect: Connect) -> None:
+    stores = [connect(), connect()]
+    results = together(lambda n: ask(stores[n % 2], visitor=f"visitor {n}"), 20)
+    assert all(isinstance(one, Question) for one in results), results
+
+
+def test_busy_says_when_to_come_back_and_ends_with_the_answer(store: Storage) -> None:
+    asked = ask(store)
+    with pytest.raises(Refusal) as raised:
+        ask(store, "me too", asked.conversation_id)
+    assert raised.value.code == "busy" and raised.value.retry_after
+    for state in ("failed", "stopped", "interrupted", "done"):
+        end(store, asked, state=state)
+        asked = ask(store, state, asked.conversation_id)
+
+
+def test_what_is_another_visitor_s_does_not_exist(store: Storage) -> None:
+    asked = ask(store)
+    for act in (
+        lambda: store.conversation_of("bob", asked.conversation_id),
+        lambda: store.answer_of("bob", asked.answer_id),
+        lambda: ask(store, "hi", asked.conversation_id, visitor="bob"),
+        lambda: store.conversations.clear("bob", asked.conversation_id),
+        lambda: store.conversation_of("alice", "nowhere"),
+        lambda: store.answer_of("alice", "nowhere"),
+        lambda: ask(store, "hi", "nowhere"),
+    ):
+        assert refused(act) == "not_found"
+    assert store.conversations.of("bob", 10) == []
+    assert len(answers(store, asked.conversation_id)) == 1
+
+
+def test_a_conversation_stays_with_its_agent(store: Storage) -> None:
+    asked = ask(store)
+    end(store, asked)
+    assert refused(lambda: ask(store, "hi", asked.conversation_id, agent="yuanqi")) == "bad_input"
+
+
+def test_a_question_brings_what_went_before(store: Storage) -> None:
+    asked = ask(store, "one")
+    store.note_accepted(asked, "thread", "chat-1", "trace")
+    end(store, asked, "first", "and more")
+    failed = ask(store, "two", asked.conversation_id)
+    assert (failed.thread, failed.previous_chat) == ("thread", "chat-1")
+    assert failed.earlier == (("one", "first\n\nand more"),)
+    end(store, failed, "half", state="failed", chat="chat-2")
+    third = ask(store, "three", asked.conversation_id)
+    assert third.previous_chat == "chat-2", "also one that failed occupies its thread"
+    assert third.earlier == (("one", "first\n\nand more"),), "what failed was not said"
+
+
+def test_history_is_the_latest_part_in_order(store: Storage) -> None:
+    asked = ask(store, "0")
+    for number in range(storage.HISTORY + 5):
+        end(store, asked, f"answer {number}")
+        time.sleep(0.001)  # ids sort by the millisecond
+        asked = ask(store, str(number + 1), asked.conversation_id)
+    questions = [int(question) for question, _ in asked.earlier]
+    assert questions == list(range(5, storage.HISTORY + 5))
+
+
+def test_what_was_cleared_is_shown_but_not_told(store: Storage) -> None:
+    asked = ask(store, "one")
+    store.note_accepted(asked, "thread", "chat", None)
+    assert store.is_answering(asked.conversation_id)
+    end(store, asked, "first")
+    store.conversations.clear("alice", asked.conversation_id)
+    again = ask(store, "two", asked.conversation_id)
+    assert (again.earlier, again.thread) == ((), None)
+    assert [one.question for one in answers(store, asked.conversation_id)] == ["one", "two"]
+
+
+def test_conversations_come_latest_first(store: Storage) -> None:
+    first, second = ask(store, "first"), ask(store, "second")
+    end(store, first)
+    assert [one.title for one in store.conversations.of("alice", 10)] == ["second", "first"]
+    ask(store, "again", first.conversation_id)
+    assert [one.title for one in store.conversations.of("alice", 10)] == ["first", "second"]
+    assert second.conversation_id != first.conversation_id
+
+
+def test_a_draft_is_saved_while_it_runs_and_never_over_its_end(store: Storage) -> None:
+    one, two = ask(store), ask(store)
+    store.save({one.answer_id: {"replies": ["so far"]}, two.answer_id: {"replies": ["here too"]}})
+    assert store.answer_of("alice", one.answer_id).replies == ["so far"]
+    end(store, one, "so far and to the end")
+    store.save({one.answer_id: {"replies": ["so far"]}})
+    answer = store.answer_of("alice", one.answer_id)
+    assert (answer.state, answer.replies) == ("done", ["so far and to the end"])
+    assert answer.ended_at is not None and now() - answer.ended_at < timedelta(minutes=1)
+
+
+def test_half_characters_from_a_platform_can_be_stored(store: Storage) -> None:
+    asked = ask(store)
+    store.save({asked.answer_id: {"replies": ["\ud83d"], "thoughts": "thought"}})
+    end(store, asked, "\ud83d\x00")
+    assert store.answer_of("alice", asked.answer_id).state == "done"
+
+
+def test_ids_are_in_order_of_time_and_cannot_be_guessed() -> None:
+    ids = [new_id() for _ in range(1000)]
+    assert len({one[11:] for one in ids}) == 1000
+    assert [one[:11] for one in ids] == sorted(one[:11] for one in ids)
+    assert all(re.fullmatch(r"[0-9a-f]{29}", one) for one in ids)
+
+
+def test_deleting_a_conversation_deletes_its_answers(store: Storage) -> None:
+    asked, kept = ask(store), ask(store)
+    with store.engine.begin() as db:
+        db.execute(delete(Conversation).where(Conversation.id == asked.conversation_id))
+    with store.engine.connect() as db:
+        assert db.scalars(select(Answer.id)).all() == [kept.answer_id]
+
+
+def test_an_error_of_the_database_does_not_tell_what_people_wrote(store: Storage) -> None:
+    with store.engine.begin() as db:
+        db.exec_driver_sql("DROP TABLE answers")
+    with pytest.raises(Exception, match="answers") as raised:
+        ask(store, "a confession")
+    assert "a confession" not in str(raised.value)
+
+
+# workers and orphans
+
+
+def test_the_dead_leave_orphans_and_the_living_none(store: Storage) -> None:
+    mine, theirs = ask(store, worker="w1"), ask(store, worker="w2")
+    end(store, ask(store, worker="w2"))
+    assert [one.id for one in store.orphans({"w1"})] == [theirs.answer_id]
+    assert {one.id for one in store.orphans(set())} == {mine.answer_id, theirs.answer_id}
+    assert store.orphans({"w1", "w2"}) == []
+    assert store.orphans({"w1"})[0].conversation.visitor == "alice", "may be read afterwards"
+
+
+def test_of_two_workers_one_takes_an_orphan_over(connect: Connect) -> None:
+    stores = [connect(), connect()]
+    for _ in range(10):
+        asked = ask(stores[0], worker="dead")
+        found = [store.orphans({"w0", "w1"})[0] for store in stores]
+        results = together(lambda n, found=found: stores[n].adopt(found[n], f"w{n}"), 2)
+        heirs = [one for one in results if one is not None]
+        assert len(heirs) == 1 and isinstance(heirs[0], Question), results
+        assert heirs[0].answer_id == asked.answer_id
+        end(stores[0], asked)
+
+
+def test_an_ended_answer_has_no_heir(store: Storage) -> None:
+    asked = ask(store, worker="dead")
+    (orphan,) = store.orphans({"w1"})
+    end(store, asked, "after all")
+    assert store.adopt(orphan, "w1") is None
+
+
+def test_workers_are_remembered_until_they_are_buried(store: Storage) -> None:
+    for worker in ("w1", "w2", "w3"):
+        store.beat(worker, "host", 1)
+    store.beat("w1", "host", 1)
+    assert sorted(one.id for one in store.workers()) == ["w1", "w2", "w3"]
+    store.bury(["w3", "w2"])
+    assert [one.id for one in store.workers()] == ["w1"]
+
+
+# budgets
+
+
+def test_twenty_at_once_never_spend_more_than_the_day_has(connect: Connect) -> None:
+    stores = [connect(), connect()]
+    results = together(lambda n: stores[n % 2].spend("coze:a", "2026-01-01", 7), 20)
+    assert sorted(map(str, results)) == ["False"] * 13 + ["True"] * 7
+    assert stores[0].spend("coze:a", "2026-01-02", 7) and stores[0].spend("coze:b", "2026-01-01", 7)
+
+
+# the file and its versions
+
+
+def test_wal_and_foreign_keys_are_on(store: Storage) -> None:
+    with store.engine.connect() as db:
+        pragmas = {
+            name: db.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "foreign_keys")
+        }
+    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1}
+
+
+def test_the_newest_migration_is_known_and_none_is_missing() -> None:
+    assert VERSIONS[-1] == migrations.NEWEST
+    assert [f"{number:04}" for number in range(1, len(VERSIONS) + 1)] == VERSIONS
+
+
+def _migrate(path: Path, target: str) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, target)
+    engine.dispose()
+
+
+def _schema(store: Storage) -> dict[str, Any]:
+    found = inspect(store.engine)
+    return {
+        name: {
+            "columns": {column["name"]: str(column["type"]) for column in found.get_columns(name)},
+            "indexes": {
+                index["name"]: (index["column_names"], index["unique"])
+                for index in found.get_indexes(name)
+            },
+        }
+        for name in found.get_table_names()
+        if not name.startswith("passages_")  # the full-text index keeps its own tables
+    }
+
+
+def test_from_nothing_and_from_the_first_version_it_becomes_the_same(
+    connect: Connect, tmp_path: Path
+) -> None:
+    _migrate(tmp_path / "old.db", "0001")
+    old, new = connect("old.db"), connect("new.db")
+    assert _schema(old) == _schema(new)
+    assert set(_schema(new)) == {*Base.metadata.tables, "passages", "alembic_version"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_was_stored_survives_from_every_version(
+    connect: Connect, tmp_path: Path, version: str
+) -> None:
+    path = tmp_path / "chat.db"
+    _migrate(path, version)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as db:
+        db.exec_driver_sql(
+            "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
+            "VALUES ('c1', 'alice', 'coze', 'old', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+        db.exec_driver_sql(
+            "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, tools, media, "
+            "citations, suggestions, worker, created_at) VALUES ('a1', 'c1', 'how?', 'done', '[\"so\"]', '', "
+            "'[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
+        )
+    engine.dispose()
+    store = connect()
+    (answer,) = answers(store, "c1")
+    assert (answer.question, answer.replies, answer.files) == ("how?", ["so"], [])
+    assert ask(store, "and now?", "c1").earlier == (("how?", "so"),)
+
+
+def test_alembic_finds_nothing_to_change(store: Storage) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.check(config)  # raises when models and migrations differ
+
+
+def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+    code = (
+        "from chat import storage; from chat.settings import Settings; "
+        "storage.connect(Settings(database_url='sqlite:///chat.db')).ping()"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said.decode()
+    engine = create_engine(f"sqlite:///{tmp_path}/chat.db")
+    with engine.connect() as db:
+        assert db.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
+            migrations.NEWEST
+        ]
+        assert db.scalar(select(func.count()).select_from(Conversation)) == 0
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysql://localhost/chat",
+        "sqlite://",
+        "sqlite:////proc/nowhere/chat.db",
+        f"sqlite:///{ROOT}/chat",
+        f"sqlite:///{ROOT}/app.py",
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_in_one_line(tmp_path: Path, url: str) -> None:
+    before = (ROOT / "app.py").read_bytes()
+    with pytest.raises(SettingsError) as raised:
+        storage.connect(Settings(database_url=url))
+    assert str(raised.value).startswith("DATABASE_URL: ") and "\n" not in str(raised.value)
+    assert (ROOT / "app.py").read_bytes() == before
+    for left in (ROOT / "chat.migrating", ROOT / "app.py.migrating"):
+        left.unlink(missing_ok=True)

@@ -1,0 +1,142 @@
+"""Words in a real FTS5 table: what a text holds is found and nothing else, and no input is syntax."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.storage.tokenizing import EXCERPT, MOST_WORDS, Words, folded, indexed
+
+FEW = "天气好的不很"  # so few that what is searched for turns up by chance
+SCOPE = "a11c"
+Finds = Callable[[str, list[str]], bool]
+
+
+@pytest.fixture(scope="module")
+def finds() -> Iterator[Finds]:
+    """Whether a search for these words finds a text of these parts, in an index as the migration makes it."""
+    db = sqlite3.connect(":memory:")
+    db.execute(
+        "CREATE VIRTUAL TABLE passages USING fts5("
+        "answer UNINDEXED, visitor UNINDEXED, body, tokenize = 'ascii', columnsize = 0)"
+    )
+
+    def finds(typed: str, parts: list[str]) -> bool:
+        words = Words.typed(typed)
+        db.execute("DELETE FROM passages")
+        db.execute("INSERT INTO passages VALUES ('a', 'alice', ?)", (indexed(parts, SCOPE),))
+        if not words:
+            return False
+        query = "SELECT 1 FROM passages WHERE passages MATCH ?"
+        assert not db.execute(query, (words.query("b0b0"),)).fetchall(), "somebody else's scope"
+        return db.execute(query, (words.query(SCOPE),)).fetchone() is not None
+
+    yield finds
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("天气", "今天天气很好"),
+        ("好", "今天天气很好"),
+        ("今", "今天天气很好"),
+        ("气很 今天", "今天天气很好"),
+        ("PYTH", "用python编程"),
+        ("用Python编", "我用 Python 编程"),
+        ("编程", "用Ｐｙｔｈｏｎ编程"),
+        ("ｐｙｔｈｏｎ", "Python"),
+        ("strasse", "Straße"),
+        ("café", "cafe\u0301"),
+        ("v1.2", "ab v1.25"),
+        ("你好，世界", "世界，你好"),
+        ("データ", "ﾃﾞｰﾀベース"),
+        ("한국", "대한국어"),
+        ("привет", "Приветствие"),
+        ("2026年", "到2026年为止"),
+        ('" OR body : *', 'or "body"'),
+    ],
+)
+def test_what_is_said_is_found(finds: Finds, typed: str, text: str) -> None:
+    assert finds(typed, [text]) and Words.typed(typed).are_in(folded(text))
+    assert any(is_match for _, is_match in Words.typed(typed).marked(text))
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("天好", "天气好"),
+        ("气天", "天气"),
+        ("好好", "好"),
+        ("thon", "python"),
+        ("pythons", "python"),
+        ("天气 明天", "今天天气"),
+        ("今天气", "今天，天气"),
+        ("NOT 天气", "天气"),
+        ("。。。", "。。。"),
+        ("", "天气"),
+    ],
+)
+def test_what_is_not_said_is_not_found(finds: Finds, typed: str, text: str) -> None:
+    assert not finds(typed, [text])
+
+
+def test_a_word_does_not_reach_from_the_question_into_the_reply(finds: Finds) -> None:
+    assert finds("世界", ["你好，世", "世界"]) and not finds("好世界", ["你好", "世界"])
+    assert not finds("hello-wor", ["hello", "world"]) and finds("hello wor", ["hello", "world"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(FEW, min_size=1, max_size=12), typed=st.text(FEW, min_size=1, max_size=4))
+def test_chinese_is_found_exactly_where_it_is(finds: Finds, text: str, typed: str) -> None:
+    assert finds(typed, ["啊，" + text + "。"]) == (typed in text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    data=st.data(),
+    text=st.text(
+        st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)
+        | st.sampled_from("𠀀ぁんアー가힣々"),
+        min_size=1,
+        max_size=60,
+    ),
+)
+def test_any_part_of_chinese_is_found(finds: Finds, data: st.DataObject, text: str) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    assert finds(text[start:end], ["so: " + text])
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    typed=st.text(st.sampled_from("天气a1B-. ,*\"'():^¶é") | st.characters(), max_size=12),
+    text=st.text(st.sampled_from("天气a1B-. ,é") | st.characters(), max_size=20),
+)
+def test_any_input_is_only_words_and_both_ways_of_finding_agree(
+    finds: Finds, typed: str, text: str
+) -> None:
+    words = Words.typed(typed)
+    assert finds(typed, [text]) == (bool(words) and words.are_in(folded(text)))
+    assert "".join(piece for piece, _ in words.marked(text)) == text
+    assert len(words.excerpt([text])) < 2 * EXCERPT
+
+
+def test_a_search_is_bounded() -> None:
+    assert len(Words.typed(" ".join(str(number) for number in range(30))).runs) == MOST_WORDS
+    assert len(Words.typed("天" * 5000).query(SCOPE)) < 1200
+
+
+def test_an_excerpt_shows_the_words_where_they_are() -> None:
+    text = "……" * 50 + "前面的话，\n今天ＴＩＡＮＱＩ天气很好。" + "后面" * 100
+    pieces = Words.typed("天气").excerpt(["没有", text])
+    said = "".join(piece for piece, _ in pieces)
+    assert [piece for piece, is_match in pieces if is_match] == ["天气"]
+    assert (
+        said.startswith("…")
+        and said.endswith("…")
+        and "前面的话， 今天ＴＩＡＮＱＩ天气很好。" in said
+    )
+    assert len(said) <= EXCERPT + 2

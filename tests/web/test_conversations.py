@@ -1,0 +1,172 @@
+"""A visitor's conversations: renamed, deleted and taken back, shared and not, listed a page at a time."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import requests
+
+from chat import storage
+from chat.settings.model import Settings
+from tests.conftest import coze
+from tests.kit.site import Site, Visitor
+
+HTML = {"Accept": "text/html"}
+
+
+def titles(visitor: Visitor, path: str = "/") -> list[str]:
+    """What the sidebar lists."""
+    sidebar = visitor.get(path).text.partition('class="sidebar"')[2].partition("</nav>")[0]
+    return re.findall(r'<span class="truncate" dir="auto">(.*?)</span>', sidebar)
+
+
+def test_a_conversation_can_have_another_title(alice: Visitor) -> None:
+    assert alice.ask("a question about the weather").ok
+    renamed = alice.post(f"/c/{alice.conversation}/title", json={"title": "  天气\n与<b>气候</b> "})
+    assert renamed.status_code == 204
+    assert titles(alice) == ["天气 与&lt;b&gt;气候&lt;/b&gt;"]
+    by_form = alice.post(f"/c/{alice.conversation}/title", data={"title": "weather"}, headers=HTML)
+    assert by_form.url.endswith(f"/c/{alice.conversation}"), "back on the page"
+    assert titles(alice) == ["weather"]
+
+
+@pytest.mark.parametrize("title", ["", "   ", "\x00", None, 7])
+def test_a_title_is_words(alice: Visitor, title: object) -> None:
+    assert alice.ask("first words").ok
+    refused = alice.post(f"/c/{alice.conversation}/title", json={"title": title})
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad_input")
+    assert titles(alice) == ["first words"]
+
+
+def test_what_is_deleted_is_gone_and_can_be_taken_back(alice: Visitor) -> None:
+    assert alice.ask("to be deleted").ok
+    page = alice.post(f"/c/{alice.conversation}/delete", headers=HTML)
+    assert page.status_code == 200 and titles(alice) == []
+    assert f'action="/c/{alice.conversation}/restore"' in page.text, "offered at once"
+    for path in (f"/c/{alice.conversation}", f"/chat/{alice.message}/events"):
+        assert alice.get(path).status_code == 404
+    assert alice.ask("anybody?").status_code == 404
+    assert alice.post(f"/c/{alice.conversation}/restore").status_code == 204
+    assert titles(alice) == ["to be deleted"]
+    assert alice.ask("and on").ok
+
+
+def test_nothing_is_deleted_while_it_is_being_answered(alice: Visitor) -> None:
+    hearing = alice.hear("!pieces 10 100")
+    next(hearing)
+    assert alice.post(f"/c/{alice.conversation}/delete").status_code == 409
+    assert list(hearing)[-1].name == "done"
+
+
+def test_others_can_do_nothing_with_it(alice: Visitor, bob: Visitor) -> None:
+    assert alice.ask("mine").ok
+    for what in ("title", "delete", "restore", "share", "unshare", "clear"):
+        refused = bob.post(f"/c/{alice.conversation}/{what}", json={"title": "his"})
+        assert (what, refused.status_code) == (what, 404)
+    assert bob.get(f"/?deleted={alice.conversation}").status_code == 200
+    assert titles(alice) == ["mine"]
+
+
+def test_deleted_ones_are_purged_after_an_hour(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    store = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
+    old = store.ask("alice", "coze", None, "old", "w1")
+    store.end(old.answer_id, "done", {})
+    store.conversations.delete("alice", old.conversation_id)
+    store.forgetting.step()
+    assert store.conversations.deleted("alice", old.conversation_id), "not yet"
+    assert store.forgetting.step(timedelta(0))
+    assert store.conversations.deleted("alice", old.conversation_id) is None
+    store.engine.dispose()
+
+
+# files
+
+
+def test_a_conversation_can_be_taken_along_as_a_file(alice: Visitor, bob: Visitor) -> None:
+    assert alice.ask("天气如何？").ok
+    first = alice.message
+    assert alice.ask("and tomorrow?", instead=first).ok
+    markdown = alice.get(f"/c/{alice.conversation}/export.md")
+    assert markdown.headers["Content-Type"].startswith("text/markdown")
+    assert "filename*=UTF-8''" in markdown.headers["Content-Disposition"]
+    assert "and tomorrow?" in markdown.text and "> 天气如何？" not in markdown.text
+    assert "> 天气如何？" in alice.get(f"/c/{alice.conversation}/export.md?at={first}").text
+    document = alice.get(f"/c/{alice.conversation}/export.json").json()
+    assert [one["question"] for one in document["answers"]] == ["and tomorrow?"]
+    assert bob.get(f"/c/{alice.conversation}/export.json").status_code == 404
+
+
+# links
+
+
+def share(visitor: Visitor, **form: str) -> str:
+    made = visitor.post(
+        f"/c/{visitor.conversation}/share", data=form, headers={"Accept": "application/json"}
+    )
+    assert made.status_code == 201
+    return str(made.json()["url"])
+
+
+def test_a_link_shows_what_was_there_and_nothing_later(alice: Visitor) -> None:
+    assert alice.ask("for everybody !markdown").ok
+    link = share(alice)
+    assert alice.ask("for me alone").ok
+    seen = requests.get(alice.url + link, timeout=10)
+    assert "for everybody" in seen.text and "for me alone" not in seen.text
+    assert "Set-Cookie" not in seen.headers, "a reader is no visitor"
+    assert seen.headers["X-Robots-Tag"].startswith("noindex")
+    assert 'method="post"' not in seen.text and alice.conversation not in seen.text
+    assert "data-copy" not in seen.text, "nothing there listens to it"
+
+
+def test_a_link_can_be_withdrawn_and_replaced(alice: Visitor) -> None:
+    assert alice.ask("for now").ok
+    first = share(alice)
+    second = share(alice)
+    assert first != second and len(first) > 30
+    assert requests.get(alice.url + first, timeout=10).status_code == 404
+    assert requests.get(alice.url + second, timeout=10).status_code == 200
+    assert second in alice.get(f"/c/{alice.conversation}").text
+    assert alice.post(f"/c/{alice.conversation}/unshare").status_code == 204
+    assert requests.get(alice.url + second, timeout=10).status_code == 404
+    third = share(alice)
+    alice.post(f"/c/{alice.conversation}/delete")
+    assert requests.get(alice.url + third, timeout=10).status_code == 404
+    alice.post(f"/c/{alice.conversation}/restore")
+    assert requests.get(alice.url + third, timeout=10).status_code == 404, (
+        "taken back, but not shared again"
+    )
+
+
+def test_a_link_is_to_the_branch_it_was_made_on(alice: Visitor) -> None:
+    assert alice.ask("the first way").ok
+    first = alice.message
+    assert alice.ask("the second way", instead=first).ok
+    assert "the first way" in requests.get(alice.url + share(alice, at=first), timeout=10).text
+
+
+# long lists
+
+
+@pytest.fixture(scope="module")
+def crowded(keep_site: Callable[..., Site], emulator) -> tuple[Site, Visitor]:  # type: ignore[no-untyped-def]
+    """A site with a visitor who has asked very often."""
+    site = keep_site(**coze(emulator))
+    return site, Visitor(site.url)
+
+
+def test_a_long_conversation_is_shown_a_part_at_a_time(crowded: tuple[Site, Visitor]) -> None:
+    _, alice = crowded
+    for number in range(45):
+        list(alice.hear(f"question {number}."))
+    path = f"/c/{alice.conversation}"
+    seen: list[str] = []
+    while path:
+        page = alice.get(path).text
+        part = re.findall(r'class="question-text">(.+?)</p>', page)
+        assert len(part) <= 20
+        seen = part + seen
+        earlier = re.search(r'href="([^"]*)" data-more', page)
+        path = earlier[1].replace("&amp;", "&") if earlier else ""
+    assert seen == [f"question {number}." for number in range(45)]

@@ -1,0 +1,325 @@
+"""Events on the wire: written plainly, read on from anywhere, and HTML that adds up to the whole."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chat.answers.live import Entry, Failed, Finished, Log
+from chat.answers.partial import Draft
+from chat.page.rendering import render_blocks
+from chat.storage import Answer, Conversation
+from chat.web.events import HEARTBEAT, Wire
+from providers.base import (
+    Citation,
+    Delta,
+    Media,
+    Rewrite,
+    Status,
+    Suggestion,
+    Thought,
+    ToolStep,
+    Usage,
+)
+
+OPENING = {"conversation_id": "c", "message_id": "m", "agent": "coze"}
+DONE = Finished("stop", ("one", "two"))
+ALL: list[Entry] = [
+    Status("queued", 3),
+    Status("waiting"),
+    Thought("hm"),
+    ToolStep("t", "search", "running", input="cats"),
+    ToolStep("t", "search", "done", output="3"),
+    Delta("o"),
+    Delta("ne"),
+    Rewrite("one"),
+    Delta("two", 1),
+    Media("image", "https://example.com/a.png"),
+    Citation("a page", "https://example.com"),
+    Suggestion("why?"),
+    Usage(1, 2, 3),
+    DONE,
+]
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event as a reader of server-sent events has it."""
+
+    id: int
+    name: str
+    data: dict[str, Any]
+
+
+def heard(chunks: Iterable[bytes]) -> list[Told]:
+    """A small reader of its own, strict: one id, one event, one line of data."""
+    blocks = b"".join(chunks).decode("utf-8").split("\n\n")
+    assert blocks.pop() == "", "the last event is whole"
+    told = []
+    for block in blocks:
+        if block.startswith(":"):
+            continue
+        first, second, third = block.split("\n")
+        assert (
+            first.startswith("id: ") and second.startswith("event: ") and third.startswith("data: ")
+        )
+        told.append(Told(int(first[4:]), second[7:], json.loads(third[6:])))
+    return told
+
+
+def wire(position: int = 0, is_page: bool = False) -> Wire:
+    return Wire(OPENING, position, is_page, lambda failed: f"sentence for {failed.code}")
+
+
+def log_of(entries: list[Entry], start: int = 0) -> Log:
+    log = Log(start)
+    for entry in entries:
+        log.append(entry)
+    return log
+
+
+def answer_of(entries: list[Entry], **more: Any) -> Answer:
+    draft = Draft()
+    for entry in entries:
+        if not isinstance(entry, Finished | Failed):
+            draft.take(entry)
+    columns = {**draft.columns(), "state": "done", "finish_reason": "stop", **more}
+    return Answer(**columns, conversation=Conversation())
+
+
+def test_every_event_has_its_name_and_its_data() -> None:
+    told = heard(wire().live(log_of(ALL)))
+    assert [one.name for one in told] == [
+        *(
+            "turn",
+            "status",
+            "status",
+            "thought",
+            "tool",
+            "tool",
+            "delta",
+            "delta",
+            "replace",
+            "delta",
+        ),
+        *("media", "citation", "suggestion", "usage", "done"),
+    ]
+    assert told[0].data == OPENING
+    assert [one.id for one in told] == list(range(len(ALL) + 1))
+    by_name = {one.name: one.data for one in told}
+    assert by_name["status"] == {"state": "waiting"}
+    assert by_name["tool"] == {"id": "t", "name": "search", "state": "done", "output": "3"}
+    assert by_name["delta"] == {"text": "two", "reply": 1}
+    assert by_name["done"] == {"finish_reason": "stop", "replies": ["one", "two"]}
+
+
+def test_something_comes_at_once_and_in_silence() -> None:
+    log = Log()
+    live = wire().live(log)
+    assert next(live).startswith(HEARTBEAT)
+    log.append(DONE)
+    assert heard(live)[-1].name == "done"
+
+
+@pytest.mark.parametrize("position", range(len(ALL) + 1))
+def test_last_event_id_gives_exactly_the_rest(position: int) -> None:
+    whole = heard(wire().live(log_of(ALL)))
+    turn, *rest = heard(wire(position).live(log_of(ALL)))
+    assert (turn.id, turn.name) == (position, "turn")
+    assert rest == whole[position + 1 :]
+
+
+@pytest.mark.parametrize("retry_after", [None, 7.5])
+def test_a_failure_is_told_in_a_sentence(retry_after: float | None) -> None:
+    told = heard(wire().live(log_of([Delta("half"), Failed("busy", retry_after)])))[-1]
+    assert told.name == "error"
+    expected = {"error": "sentence for busy", "code": "busy"}
+    assert told.data == (expected if retry_after is None else {**expected, "retry_after": 7.5})
+
+
+@pytest.mark.parametrize(
+    "text", ["line\nbreak\r\n\r\n", "data: x\n\nid: 9\n\n", "\u2028\u0085\x00", "字👩‍👩‍👧", '"\\']
+)
+def test_no_text_breaks_the_frame(text: str) -> None:
+    told = heard(wire().live(log_of([Delta(text), DONE])))
+    assert [one.name for one in told] == ["turn", "delta", "done"]
+    assert told[1].data["text"] == text
+
+
+def test_a_stored_answer_is_told_in_the_fewest_events() -> None:
+    told = heard(wire().stored(answer_of(ALL)))
+    assert [one.name for one in told] == [
+        *(
+            "turn",
+            "thought",
+            "tool",
+            "delta",
+            "delta",
+            "media",
+            "citation",
+            "suggestion",
+            "usage",
+            "done",
+        )
+    ]
+    assert [one.data["text"] for one in told if one.name == "delta"] == ["one", "two"]
+    assert [one.id for one in told] == list(range(len(told)))
+
+
+def test_a_stored_answer_replaces_what_a_reader_has_heard() -> None:
+    told = heard(wire(7).stored(answer_of(ALL)))
+    assert "delta" not in {one.name for one in told} and "thought" not in {one.name for one in told}
+    assert [one.data["text"] for one in told if one.name == "replace"] == ["one", "two"]
+    assert [one.id for one in told] == list(range(7, 7 + len(told)))
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "data"),
+    [
+        ({"state": "stopped", "finish_reason": "stopped"}, "done", {"finish_reason": "stopped"}),
+        ({"state": "failed", "code": "blocked"}, "error", {"code": "blocked"}),
+        ({"state": "interrupted", "code": None}, "error", {"code": "unavailable"}),
+    ],
+)
+def test_a_stored_end_is_told_as_it_was(
+    columns: dict[str, Any], name: str, data: dict[str, str]
+) -> None:
+    told = heard(wire().stored(answer_of([Delta("half")], **columns)))
+    assert [one.name for one in told] == ["turn", "delta", name]
+    assert data.items() <= told[-1].data.items()
+
+
+@pytest.mark.parametrize("position", [1, 2, 50])
+def test_a_reader_from_before_a_crash_is_told_anew(position: int) -> None:
+    resumed: list[Entry] = [Thought("hm"), Delta("so far"), Delta(" and on"), Delta("two", 1), DONE]
+    turn, *rest = heard(wire(position).live(log_of(resumed, start=5000)))
+    assert turn.name == "turn"
+    assert [one.name for one in rest] == ["replace", "delta", "replace", "done"]
+    assert min(one.id for one in rest) > position, "so that reading on from there is reading on"
+    again = heard(wire(rest[2].id).live(log_of(resumed, start=5000)))
+    assert again[1:] == rest[3:]
+
+
+def test_who_comes_new_to_a_resumed_answer_hears_deltas() -> None:
+    told = heard(wire().live(log_of([Thought("hm"), Delta("so far"), DONE], start=5000)))
+    assert [one.name for one in told] == ["turn", "thought", "delta", "done"]
+
+
+# HTML for the page
+
+
+def drawn(told: Iterable[Told], page: list[str] | None = None) -> list[str]:
+    """The page after these events, which changes blocks from an index on."""
+    blocks = list(page or [])
+    for one in told:
+        if one.name == "html":
+            assert one.data["from"] <= len(blocks), "no block is left out"
+            blocks[one.data["from"] :] = one.data["blocks"]
+    return blocks
+
+
+LINES = st.sampled_from(
+    [
+        *(
+            "# Title\n",
+            "a paragraph ",
+            "*half",
+            " emphasis*\n",
+            "\n",
+            "\n\n",
+            "- item\n",
+            "1. one\n",
+            "> quote\n",
+        ),
+        *(
+            "```python\n",
+            "print(1)\n",
+            "```\n",
+            "| a | b |\n|---|---|\n",
+            "| 1 | 2 |\n",
+            "$x^2$ ",
+            "$$\n",
+            "\\[",
+            "字",
+        ),
+        *(
+            "<script>alert(1)</script>\n",
+            "[x](javascript:alert(1)) ",
+            "    code\n",
+            "---\n",
+            "\r\n",
+            "👩‍👩‍👧 ",
+        ),
+    ]
+)
+TEXTS = st.lists(st.lists(LINES, max_size=12).map("".join), min_size=1, max_size=3)
+
+
+def live_in_batches(wire: Wire, batches: list[list[Entry]]) -> Iterator[bytes]:
+    """What a reader is sent who reads after each batch."""
+    log = Log()
+    live = wire.live(log)
+    yield next(live)
+    for batch in batches:
+        for entry in batch:
+            log.append(entry)
+        if batch:
+            yield next(live)
+    yield from live
+
+
+@settings(max_examples=40)
+@given(texts=TEXTS, data=st.data())
+def test_html_adds_up_to_the_whole_however_it_was_split(
+    texts: list[str], data: st.DataObject
+) -> None:
+    deltas = [
+        Delta(piece, number)
+        for number, text in enumerate(texts)
+        for piece in _split(text, data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    ]
+    cut = data.draw(st.integers(0, len(deltas)))
+    batches: list[list[Entry]] = [[*deltas[:cut]], [*deltas[cut:], Finished("stop", tuple(texts))]]
+    told = heard(live_in_batches(wire(is_page=True), batches))
+    assert drawn(told) == render_blocks(texts)
+    assert told[-1].name == "done", "after the last picture"
+    assert "<script" not in "".join(drawn(told))
+
+
+@settings(max_examples=40)
+@given(texts=TEXTS, data=st.data())
+def test_a_page_that_lost_its_connection_ends_with_the_same(
+    texts: list[str], data: st.DataObject
+) -> None:
+    entries: list[Entry] = [Delta(text, number) for number, text in enumerate(texts)]
+    log = log_of([*entries, Finished("stop", tuple(texts))])
+    whole = heard(wire(is_page=True).live(log))
+    kept = data.draw(st.integers(0, len(whole) - 1))
+    page = drawn(whole[:kept])
+    last = whole[kept - 1].id if kept else 0
+    again = heard(wire(last, is_page=True).live(log))
+    assert drawn(again, page) == render_blocks(texts)
+    stored = heard(wire(last, is_page=True).stored(answer_of(entries)))
+    assert drawn(stored, page) == render_blocks(texts)
+
+
+def _split(text: str, cuts: list[int]) -> list[str]:
+    places = sorted({0, len(text), *cuts})
+    return [text[a:b] for a, b in pairwise(places)]
+
+
+def test_an_answer_that_cannot_be_followed_any_more_ends_with_its_reason() -> None:
+    told = heard([wire(7).failed("not_found")])
+    assert [one.name for one in told] == ["turn", "error"] and told[-1].data["code"] == "not_found"
+    lost, journal = wire(), Log()
+    journal.append(Delta("o"))
+    reading = lost.live(journal)
+    before = heard([next(reading), next(reading)])
+    after = heard([lost.again().failed("not_found")])
+    assert [one.name for one in before + after] == ["turn", "delta", "error"]
+    assert after[0].id > before[-1].id
