@@ -1,191 +1,34 @@
-"""What a provider is given (a Turn), what it yields (events), and how it is told to stop."""
+"""What a provider is: it receives a Turn and yields events (events.py) until a Stop ends it (stop.py)."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
-from providers.errors import ProviderError
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The platform has taken the question. Stored at once: cancelling and recovering need these ids.
-
-    `conversation` and `chat` are the platform's ids of the thread and of this run of the agent; `trace` is
-    what its support asks for (Coze's logid). Any may be None; a later one adds to, and does not erase, an
-    earlier.
-    """
-
-    conversation: str | None = None
-    chat: str | None = None
-    trace: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """More text of a reply, as Markdown. An answer is one or more replies, counted from 0."""
-
-    text: str
-    reply: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """The whole text of a reply so far, in place of what was said: the platform has corrected itself."""
-
-    text: str
-    reply: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """More of the model's reasoning. Never part of the answer.
-
-    `seconds` is how long it has thought in all: told at the end by whoever listens, not by a provider.
-    """
-
-    text: str
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolStep:
-    """A tool, workflow or knowledge base at work. The same `id` again says how it went."""
-
-    id: str
-    name: str
-    state: Literal["running", "done", "failed"]
-    input: str | None = None
-    output: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """Something to see or hear, outside of the text. The address is the platform's and may expire."""
-
-    kind: Literal["image", "video", "audio", "file"]
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A source the answer rests on: a page, or a passage of the agent's knowledge."""
-
-    title: str
-    url: str | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A question the visitor may like to ask next."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens, as the platform counts them."""
-
-    input: int
-    output: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where the turn stands before and between words. `position` counts the turns ahead of a queued one."""
-
-    state: Literal["queued", "waiting", "answering", "recovering"]
-    position: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The platform has finished the answer. Always the last event."""
-
-    finish_reason: str = "stop"
-
-
-Event = (
-    Accepted
-    | Delta
-    | Rewrite
-    | Thought
-    | ToolStep
-    | Media
-    | Citation
-    | Suggestion
-    | Usage
-    | Status
-    | Done
-)
-
-
-class Stopped(Exception):
-    """Raised inside a provider when somebody has asked it to stop. No error: the answer ends where it is."""
-
-
-class Stop:
-    """A wish that an answer end, from any thread: it wakes who sleeps and closes what is being read."""
-
-    def __init__(self) -> None:
-        self._wished = threading.Event()
-        self._lock = threading.Lock()
-        self._interrupts: list[Callable[[], None]] = []
-
-    def request(self) -> None:
-        """Asks for the end. Returns at once; asking again changes nothing."""
-        with self._lock:
-            interrupts = [] if self._wished.is_set() else list(self._interrupts)
-            self._wished.set()
-        for interrupt in interrupts:
-            interrupt()
-
-    @property
-    def is_requested(self) -> bool:
-        return self._wished.is_set()
-
-    def check(self) -> None:
-        """Raises Stopped when the end has been asked for."""
-        if self._wished.is_set():
-            raise Stopped
-
-    def sleep(self, seconds: float) -> None:
-        """Sleeps, but wakes at once and raises Stopped when the end is asked for."""
-        if self._wished.wait(seconds):
-            raise Stopped
-
-    @contextmanager
-    def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Calls `interrupt` when the end is asked for inside the block, or was before it."""
-        with self._lock:
-            self._interrupts.append(interrupt)
-            already = self._wished.is_set()
-        if already:
-            interrupt()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._interrupts.remove(interrupt)
+from providers.errors import ProviderError, Unavailable
+from providers.events import Event
+from providers.stop import Stop
 
 
 class Pace(Protocol):
-    """What an account may still be asked. A turn has waited for its first call; further ones ask here."""
+    """What an account may still be asked.
+
+    A turn has waited for its first call before the provider gets it; each further call asks here.
+    """
 
     def wait(self, stop: Stop, deadline: float) -> None:
-        """Waits for a fair turn among all calls of the account. Raises Stopped, TimedOut at the deadline."""
+        """Waits for a fair turn among all calls of the account.
+
+        Raises Stopped, and TimedOut at the deadline (time.monotonic() seconds).
+        """
 
     def spend(self) -> None:
-        """One more question of the day's budget. Raises QuotaExhausted when there is none."""
+        """Counts one more question of the day's budget. Raises QuotaExhausted when it is used up."""
 
     def refused(self, retry_after: float | None = None) -> None:
-        """The platform has refused a further call as one too many: the whole account holds back for a while.
+        """Makes the whole account hold back: the platform has refused a further call as one too many.
 
-        A RateLimited that a provider raises says the same without this.
+        A RateLimited that leaves `stream` has the same effect without this.
         """
 
 
@@ -225,7 +68,7 @@ class Turn:
     """One question as a provider sees it.
 
     `user` is a stable pseudonym of the visitor (32 hex digits), `conversation` the platform's id of the
-    thread as an earlier `Accepted` gave it, None when this is the first question or the platform remembers
+    thread from an earlier `Accepted`, None when this is the first question or the platform remembers
     something else than `history`, `previous_chat` the platform's id of the run before this one.
     `history` is oldest first. `streaming` says whether somebody reads along. `deadline` is in
     time.monotonic() seconds.
@@ -244,8 +87,8 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a look at an agent's set-up has shown; `error` is what the platform said.
+class Observation:
+    """One fact about an agent's set-up; `error` is the platform's refusal behind it.
 
     `credentials`: they are accepted. `agent`: it may be asked, `detail` is its name where that is known.
     `unseen`: only a question would show whether it may. `scope`: the token lacks the permission `detail`;
@@ -253,24 +96,34 @@ class Seen:
     `short_lived`: the token ends within a month.
     """
 
-    what: Literal["credentials", "agent", "unseen", "scope", "stop_scope", "region", "short_lived"]
+    subject: Literal[
+        "credentials", "agent", "unseen", "scope", "stop_scope", "region", "short_lived"
+    ]
     detail: str = ""
     error: ProviderError | None = None
 
 
-class Provider(Protocol):
-    """One agent on one platform. Instances are shared by all threads and keep nothing of a turn."""
+class Provider(ABC):
+    """One agent on one platform. Instances are shared by all threads and hold no state of a turn.
+
+    `name` is the platform's key in PLATFORMS; its capabilities stand in that row.
+    """
+
+    name: ClassVar[str]
 
     @property
+    @abstractmethod
     def addresses(self) -> tuple[str, ...]:
-        """Where it calls."""
+        """The addresses it calls."""
 
-    def check(self, deadline: float) -> Iterator[Seen]:
+    @abstractmethod
+    def check(self, deadline: float) -> Iterator[Observation]:
         """Yields what the platform lets one see of the set-up without asking the agent anything.
 
         Raises the ProviderError that would keep it from answering.
         """
 
+    @abstractmethod
     def stream(self, turn: Turn) -> Iterator[Event]:
         """Asks the platform and yields its answer, `Done` last.
 
@@ -278,17 +131,18 @@ class Provider(Protocol):
         run at the platform has been cancelled where the platform can, and its connection closed.
         """
 
-    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
+    def resume(self, turn: Turn, chat: str, replies: tuple[str, ...]) -> Iterator[Event]:
         """Finishes an answer whose reader was lost, from the platform's own record of `chat`.
 
-        `said` are the replies as far as they were kept; only what is missing is yielded. Raises like
-        `stream`, and Unavailable where the platform keeps no record.
+        `replies` are the texts stored so far; only what is missing is yielded. Raises like `stream`, and
+        Unavailable where the platform keeps no record, which is the default.
         """
+        raise Unavailable("keeps no record of an answer", provider=self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an agent says of itself on its platform; anything may be empty. `icon` is an address there."""
+    """An agent's own introduction on its platform; anything may be empty. `icon` is an address there."""
 
     name: str = ""
     description: str = ""
@@ -297,14 +151,14 @@ class About:
     icon: str = ""
 
 
-class Introduces(Provider, Protocol):
+class Introduces(Protocol):
     """A provider whose row says `introduces`."""
 
     def about(self, deadline: float) -> About:
         """Asks the platform about the agent, until `deadline`. Raises ProviderError."""
 
 
-class Clears(Provider, Protocol):
+class Clears(Protocol):
     """A provider whose row says `clears`."""
 
     def clear(self, conversation: str) -> None:

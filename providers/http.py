@@ -20,7 +20,6 @@ import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
-from providers.base import Stop, Stopped
 from providers.connections import Adapter, Network, Wire
 from providers.errors import (
     AuthRejected,
@@ -31,6 +30,7 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.stop import Stop, Stopped
 
 __all__ = [
     "STATUS",

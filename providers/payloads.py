@@ -9,9 +9,9 @@ from itertools import chain
 from typing import Any
 
 from providers import sse
-from providers.base import Stop, Stopped
 from providers.errors import ProviderError, Unavailable, Unexpected
 from providers.http import Response, parse_json
+from providers.stop import Stop, Stopped
 
 LINGER_S = 3.0
 Fields = dict[str, Any]

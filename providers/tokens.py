@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from providers.base import Stop
 from providers.errors import ProviderError, TimedOut
 from providers.http import Http
+from providers.stop import Stop
 
 EARLY_S = 600.0
 

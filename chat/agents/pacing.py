@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from providers import Limits
-from providers.base import Done, Event, Status, Stop, Turn
+from providers.base import Turn
 from providers.errors import QuotaExhausted, RateLimited, TimedOut
+from providers.events import Done, Event, Status
+from providers.stop import Stop
 
 CHINA = timezone(timedelta(hours=8))  # the platforms' day; none says so, all are Chinese
 HEADROOM = 1.05  # calls are spaced a little wider than allowed: the network may push two together

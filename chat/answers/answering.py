@@ -16,8 +16,10 @@ from chat.answers.partial import Draft, legible
 from chat.answers.saving import Saver
 from chat.logs import request_id
 from chat.storage import Question, Storage
-from providers.base import Accepted, Delta, Done, Event, Rewrite, Status, Stopped, Thought, Turn
+from providers.base import Turn
 from providers.errors import EmptyAnswer, ProviderError, Unexpected
+from providers.events import Accepted, Delta, Done, Event, Rewrite, Status, Thought
+from providers.stop import Stopped
 
 log = logging.getLogger("chat.turns")
 

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from chat.answers.partial import Draft
-from providers.base import Citation, Delta, Event, Media, Rewrite, Suggestion, Thought, ToolStep
+from providers.events import Citation, Delta, Event, Media, Rewrite, Suggestion, Thought, ToolStep
 
 CUT = "length"  # the finish_reason of an answer that was cut
 REPLIES = 100

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from providers.base import Event, Stop
+from providers.events import Event
+from providers.stop import Stop
 
 KEPT_S = 300.0  # an ended log stays this long, for readers who lost their connection
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from chat.storage import Answer
-from providers.base import (
+from providers.events import (
     Accepted,
     Citation,
     Delta,

@@ -16,7 +16,7 @@ import redis
 from redis.exceptions import RedisError
 
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, Log
-from providers.base import Event
+from providers.events import Event
 
 BATCH_S = 0.02  # what is appended meanwhile goes together
 BUSY_S = 1.0  # with very many answers more goes together, so that copying takes a fifth of the time at most

@@ -21,8 +21,9 @@ from chat.storage import Answer, Place, Question, Storage
 from chat.storage.sqlite import only_if_stored
 from chat.visitors.access import Visitors
 from chat.visitors.rates import VisitorLimits
-from providers.base import Attachment, Exchange, Stop, Turn
+from providers.base import Attachment, Exchange, Turn
 from providers.errors import Unexpected
+from providers.stop import Stop
 
 RESUMED_S = 10.0
 SOON_S = 5.0

@@ -9,7 +9,7 @@ from chat.answers.live import Entry, Failed, Finished, Journal
 from chat.answers.partial import Draft
 from chat.page.rendering import GrowingMarkdown
 from chat.storage import Answer
-from providers.base import (
+from providers.events import (
     Citation,
     Delta,
     Media,

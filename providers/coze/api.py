@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from providers import http
-from providers.base import Attachment, Stop
+from providers.base import Attachment
 from providers.coze.auth import Credentials
 from providers.errors import (
     AuthRejected,
@@ -23,6 +23,7 @@ from providers.errors import (
     Unexpected,
 )
 from providers.http import Http, Response
+from providers.stop import Stop
 
 UNKNOWN_CHAT = 4001
 UNKNOWN_CONVERSATION = 4002

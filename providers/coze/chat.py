@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from providers.base import About, Usage
+from providers.base import About
+from providers.events import Usage
 
 SYNONYMS = {
     "cancelled": "canceled",

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from providers.base import Seen, Stop
+from providers.base import Observation
 from providers.coze.api import Api
 from providers.coze.auth import Credentials
 from providers.coze.options import Options
 from providers.errors import AuthRejected, BadQuestion, NotConfigured, ProviderError
 from providers.http import Http
+from providers.stop import Stop
 
 SIBLINGS = {
     "https://api.coze.cn": "https://api.coze.com",
@@ -20,7 +21,7 @@ MAY_NOT = {4100, 4101}
 
 def check(
     options: Options, credentials: Credentials, http: Http, deadline: float
-) -> Iterator[Seen]:
+) -> Iterator[Observation]:
     """Yields what calls about nothing tell of the token, and what Coze tells of the agent."""
     api, stop = Api(options.api_base, credentials, http), Stop()
     try:
@@ -34,9 +35,9 @@ def check(
         other = SIBLINGS.get(options.api_base)
         if not (other and _is_accepted(Api(other, credentials, http), deadline)):
             raise
-        yield Seen("region", other, refusal)
+        yield Observation("region", other, refusal)
         return
-    yield Seen("credentials")
+    yield Observation("credentials")
     # Reading messages takes the permission to chat as well (§6.5): without that, nothing is learned here.
     lacks_list = not lacks_chat and _lacking(lambda: api.messages(NOTHING, NOTHING, stop, deadline))
     lacks_cancel = _lacking(lambda: api.cancel(NOTHING, NOTHING))
@@ -46,13 +47,13 @@ def check(
         ("listMessage", lacks_list),
     ):
         if error:
-            yield Seen("scope", scope, error)
+            yield Observation("scope", scope, error)
     if lacks_cancel:
-        yield Seen("stop_scope", "cancelChat", lacks_cancel)
+        yield Observation("stop_scope", "cancelChat", lacks_cancel)
     if not lacks_chat:
-        yield Seen("agent", _name(api, options.bot_id, deadline))
+        yield Observation("agent", _name(api, options.bot_id, deadline))
     if credentials.current().startswith("pat_"):
-        yield Seen("short_lived")
+        yield Observation("short_lived")
 
 
 def _lacking(call: Callable[[], object], is_about_the_agent: bool = False) -> AuthRejected | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.base import Citation, Delta, Event, Media, Rewrite, Suggestion, Thought, ToolStep
+from providers.events import Citation, Delta, Event, Media, Rewrite, Suggestion, Thought, ToolStep
 
 _SLICE = re.compile(r"^-*\s*(recall slice \d+)\s*[:：]", re.IGNORECASE | re.MULTILINE)
 

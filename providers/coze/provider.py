@@ -3,22 +3,26 @@
 import time
 from collections.abc import Iterator
 
-from providers.base import About, Event, Seen, Stop, Turn
+from providers.base import About, Observation, Provider, Turn
 from providers.coze import check as coze_check
 from providers.coze.api import ERRORS, Api
 from providers.coze.auth import Vault, WebApp
 from providers.coze.chat import about
 from providers.coze.options import Options, credentials
 from providers.coze.run import Run
+from providers.events import Event
 from providers.http import Http
+from providers.stop import Stop
 
 __all__ = ["ERRORS", "PROVIDER", "Coze", "Options"]
 
 CLEAR_S = 15.0
 
 
-class Coze:
+class Coze(Provider):
     """One agent on Coze."""
+
+    name = "coze"
 
     def __init__(self, options: Options, http: Http, vault: Vault | None = None) -> None:
         self._options = options
@@ -38,7 +42,7 @@ class Coze:
     def addresses(self) -> tuple[str, ...]:
         return (self._options.api_base,)
 
-    def check(self, deadline: float) -> Iterator[Seen]:
+    def check(self, deadline: float) -> Iterator[Observation]:
         return coze_check.check(self._options, self._credentials, self._http, deadline)
 
     def stream(self, turn: Turn) -> Iterator[Event]:

@@ -9,7 +9,7 @@ from threading import Timer
 from typing import Any, TypeVar
 
 from providers import sse
-from providers.base import Accepted, Done, Event, Status, Stop, Stopped, Turn
+from providers.base import Turn
 from providers.coze.api import UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
 from providers.coze.chat import TERMINAL, json_object, status_of, tool_calls, usage_of, wanted
 from providers.coze.messages import Reading
@@ -26,8 +26,10 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Accepted, Done, Event, Status
 from providers.http import Response
 from providers.sse import ServerEvent
+from providers.stop import Stop, Stopped
 
 BUSY_S = 30.0  # how long a question waits for the chat before it
 QUIET_S = 90.0  # Coze sends no keep-alives, and tools can be silent for long

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from providers import sse
-from providers.base import Accepted, Delta, Done, Event, Media, ToolStep
 from providers.errors import EmptyAnswer, NotConfigured, Unavailable, Unexpected
+from providers.events import Accepted, Delta, Done, Event, Media, ToolStep
 from providers.http import Response
 from providers.payloads import address, fields, items, text
 
@@ -85,7 +85,7 @@ class _Reply:
         return 0 < self.size <= len(piece) and piece.startswith("".join(self.pieces))
 
 
-class Answer:
+class HuaweiReader:
     """One answer as it comes: pieces in groups, steps, media; repetitions left out, an apology held back."""
 
     def __init__(self, conversation: str | None) -> None:
@@ -101,7 +101,7 @@ class Answer:
         self._raw: list[str] = []
         self._steps: dict[str, ToolStep] = {}
 
-    def take(self, told: dict[str, Any]) -> Iterator[Event]:
+    def apply(self, told: dict[str, Any]) -> Iterator[Event]:
         """The events of one object, told apart by the shape of its data: the names of types are unknown."""
         self.trace = self.trace or text(told.get("request_id")) or None
         if not self._is_accepted:

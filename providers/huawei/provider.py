@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, SecretStr
 
-from providers.base import Event, Exchange, Seen, Stopped, Turn
+from providers.base import Exchange, Observation, Provider, Turn
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -17,10 +17,12 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Event
 from providers.http import Http, Response, refusal
-from providers.huawei.answer import NAME, Answer, failed_part, objects
+from providers.huawei.answer import NAME, HuaweiReader, failed_part, objects
 from providers.options import AgentOptions, Token
 from providers.payloads import fields, text
+from providers.stop import Stopped
 
 SILENCE_S = 300.0  # a free deployment is one slow node
 MEMORY_LIMIT = 1_500_000  # characters, of six bytes at most; the gateway takes bodies of 12 MB
@@ -89,8 +91,10 @@ class Options(AgentOptions):
     )
 
 
-class Huawei:
+class Huawei(Provider):
     """One agent of the engine."""
+
+    name = NAME
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options
@@ -111,25 +115,22 @@ class Huawei:
         ) as response:
             if response.status >= 300:
                 raise self._refusal(response)
-            answer = Answer(conversation)
+            answer = HuaweiReader(conversation)
             try:
                 for told in objects(response):
                     if (failed := failed_part(told)) is not None:
                         raise self._failure(failed, response, answer.trace)
-                    yield from answer.take(told)
+                    yield from answer.apply(told)
             except (ProviderError, Stopped):
                 yield from answer.settle("failed")
                 raise
         yield from answer.end()
 
-    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
-        raise Unavailable("keeps no record of an answer", provider=NAME)
-
     @property
     def addresses(self) -> tuple[str, ...]:
         return (self._options.agent_url,)
 
-    def check(self, deadline: float) -> Iterator[Seen]:
+    def check(self, deadline: float) -> Iterator[Observation]:
         """An empty question, refused for that only when key and address are good (inferred, huawei.md §9)."""
         with self._http.open(
             "POST",
@@ -145,8 +146,8 @@ class Huawei:
         is_for_the_query = response.status == 400 and isinstance(error, Unexpected)
         if error is not None and error.code not in EMPTY_QUERY and not is_for_the_query:
             raise error
-        yield Seen("credentials")
-        yield Seen("agent" if error is not None else "unseen")
+        yield Observation("credentials")
+        yield Observation("agent" if error is not None else "unseen")
 
     @property
     def _headers(self) -> dict[str, str]:

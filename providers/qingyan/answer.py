@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, Literal
 
-from providers.base import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
+from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
 from providers.payloads import Fields, address, fields, items, text, whole
 
 _MARK = re.compile(r"【[0-9]+†(?:source|来源)】")
@@ -49,7 +49,7 @@ class Marks:
         return held
 
 
-class Answer:
+class QingyanReader:
     """One answer as it grows.
 
     `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids. `is_over`: the
@@ -74,13 +74,13 @@ class Answer:
         self._sources: set[object] = set()
         self._usage: Usage | None = None
 
-    def take(self, event: Fields) -> Iterator[Event]:
+    def apply(self, event: Fields) -> Iterator[Event]:
         """One event of the stream."""
         yield from self._ids(event)
         yield from self._noted(self._message(fields(event.get("message"))))
         yield from self._ending(event)
 
-    def take_whole(self, result: Fields) -> Iterator[Event]:
+    def apply_whole(self, result: Fields) -> Iterator[Event]:
         """The result of stream_sync: each of its parts is what one message is on the stream."""
         yield from self._ids(result)
         for part in items(result.get("output")):

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from providers import tokens
-from providers.base import Done, Event, Seen, Stop, Stopped, Suggestion, Turn
+from providers.base import Observation, Provider, Turn
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -25,10 +25,12 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Done, Event, Suggestion
 from providers.http import Http, Response, refusal
 from providers.options import Address, AgentOptions, Text, Token
 from providers.payloads import Body, Fields, farewell, fields, items, seconds, text, whole
-from providers.qingyan.answer import Answer
+from providers.qingyan.answer import QingyanReader
+from providers.stop import Stop, Stopped
 
 NAME = "qingyan"
 TOKEN_S = 30.0
@@ -97,8 +99,10 @@ class _TokenRefused(AuthRejected):
     """A 401 that names no other reason."""
 
 
-class Qingyan:
+class Qingyan(Provider):
     """One Qingyan agent."""
+
+    name = NAME
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options
@@ -117,7 +121,7 @@ class Qingyan:
             file_id = self._upload(file.name, file.content_type, file.data, turn)
             question.setdefault("file_list", []).append({"file_id": file_id})
             turn.pace.wait(turn.stop, turn.deadline)
-        answer = Answer()
+        answer = QingyanReader()
         try:
             yield from self._answered(turn, question, answer)
         except ProviderError as error:
@@ -130,24 +134,21 @@ class Qingyan:
         yield from self._follow_ups(answer, turn)
         yield Done()
 
-    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
-        raise Unavailable("keeps no record of an answer", provider=NAME)
-
     @property
     def addresses(self) -> tuple[str, ...]:
         return (self._options.api_base,)
 
-    def check(self, deadline: float) -> Iterator[Seen]:
+    def check(self, deadline: float) -> Iterator[Observation]:
         """Only a question would tell whether the agent exists and is the account's own."""
         self.check_credentials(deadline)
-        yield Seen("credentials")
-        yield Seen("unseen")
+        yield Observation("credentials")
+        yield Observation("unseen")
 
     def check_credentials(self, deadline: float | None = None) -> None:
         """Asks for a token, which costs nothing. Raises AuthRejected when the keys are wrong."""
         self._fetch_token(deadline)
 
-    def _answered(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+    def _answered(self, turn: Turn, question: Fields, answer: QingyanReader) -> Iterator[Event]:
         try:
             if turn.streaming:
                 yield from self._streamed(turn, question, answer)
@@ -165,7 +166,7 @@ class Qingyan:
             raise
         yield from answer.end()
 
-    def _streamed(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+    def _streamed(self, turn: Turn, question: Fields, answer: QingyanReader) -> Iterator[Event]:
         body = _continued(question, turn, answer)
         with (
             farewell(turn.stop) as line,
@@ -174,19 +175,19 @@ class Qingyan:
             told = Body(response)
             for event in [self._result(response, told)] if told.is_json else told.events():
                 if not line.has_begun:
-                    yield from self._taken(answer, answer.take(event))
+                    yield from self._taken(answer, answer.apply(event))
                 if answer.is_over:
                     line.begin()
         if answer.has_shown and not answer.is_over:
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
-    def _whole(self, turn: Turn, question: Fields, answer: Answer) -> Iterator[Event]:
+    def _whole(self, turn: Turn, question: Fields, answer: QingyanReader) -> Iterator[Event]:
         body = _continued(question, turn, answer)
         with self._asking("stream_sync", turn.stop, turn.deadline, json=body) as response:
             result = self._result(response, Body(response))
-        yield from self._taken(answer, answer.take_whole(result))
+        yield from self._taken(answer, answer.apply_whole(result))
 
-    def _taken(self, answer: Answer, events: Iterator[Event]) -> Iterator[Event]:
+    def _taken(self, answer: QingyanReader, events: Iterator[Event]) -> Iterator[Event]:
         yield from events
         if answer.failure is not None:
             raise self._failure(answer.failure)
@@ -200,7 +201,7 @@ class Qingyan:
             raise Unexpected("took a file and gave no id", provider=NAME)
         return file_id
 
-    def _follow_ups(self, answer: Answer, turn: Turn) -> Iterator[Event]:
+    def _follow_ups(self, answer: QingyanReader, turn: Turn) -> Iterator[Event]:
         """What may be asked next. The answer is complete without it, so nothing here is a failure."""
         if not (self._options.follow_ups and answer.conversation):
             return
@@ -314,7 +315,7 @@ class Qingyan:
         return tokens.Token(secret, seconds(result.get("expires_in"), 3600.0))
 
 
-def _continued(question: Fields, turn: Turn, answer: Answer) -> Fields:
+def _continued(question: Fields, turn: Turn, answer: QingyanReader) -> Fields:
     """The question with the conversation it belongs to, if there is one already."""
     conversation = answer.conversation or turn.conversation
     return {**question, "conversation_id": conversation} if conversation else question

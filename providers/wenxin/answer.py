@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from providers.base import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
+from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
 from providers.payloads import Fields, address, fields, items, text
 
 _TEXTS = ("markdown", "txt", "text")
@@ -25,7 +25,7 @@ class _Section:
     has_ended: bool = False
 
 
-class Answer:
+class WenxinReader:
     """One answer as it grows.
 
     `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids. `is_over`: the
@@ -47,7 +47,7 @@ class Answer:
     def is_whole(self) -> bool:
         return bool(self._sections) and self._sections[-1].has_ended
 
-    def take(self, packet: Fields) -> Iterator[Event]:
+    def apply(self, packet: Fields) -> Iterator[Event]:
         """One packet of `conversation`, which has a level more than `getAnswer`."""
         message = fields(fields(packet.get("data")).get("message"))
         yield from self._ids(packet, message)
@@ -56,7 +56,7 @@ class Answer:
         yield from self._noted(self._sides(message))
         self.is_over = self.is_over or message.get("endTurn") is True
 
-    def take_whole(self, told: Fields) -> Iterator[Event]:
+    def apply_whole(self, told: Fields) -> Iterator[Event]:
         """What `getAnswer` tells: each of its items is what one section is on the stream."""
         answer = fields(told.get("data"))
         yield from self._ids(told, answer)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from providers.base import Done, Event, Seen, Stop, Turn
+from providers.base import Observation, Provider, Turn
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -21,10 +21,12 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Done, Event
 from providers.http import Http, Response, refusal
 from providers.options import Address, AgentOptions, Text, Token
 from providers.payloads import Body, Fields, farewell, text, whole
-from providers.wenxin.answer import Answer
+from providers.stop import Stop
+from providers.wenxin.answer import WenxinReader
 
 NAME = "wenxin"
 CHECK_S = 30.0
@@ -71,15 +73,17 @@ class Options(AgentOptions):
     )
 
 
-class Wenxin:
+class Wenxin(Provider):
     """One Wenxin agent."""
+
+    name = NAME
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options
         self._http = http
 
     def stream(self, turn: Turn) -> Iterator[Event]:
-        answer = Answer()
+        answer = WenxinReader()
         try:
             yield from self._answered(turn, answer)
         except ProviderError:
@@ -88,19 +92,16 @@ class Wenxin:
         yield from answer.end()
         yield Done("content_filter" if answer.is_moderated else "stop")
 
-    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
-        raise Unavailable("keeps no record of an answer", provider=NAME)
-
     @property
     def addresses(self) -> tuple[str, ...]:
         return (self._options.api_base, self._options.token_base)
 
-    def check(self, deadline: float) -> Iterator[Seen]:
+    def check(self, deadline: float) -> Iterator[Observation]:
         """The keys; then a question without words, refused for that (1000) only when the keys are good and
         the agent is published (that order is inferred, platforms/wenxin.md §10).
         """
         self.check_credentials(deadline)
-        yield Seen("credentials")
+        yield Observation("credentials")
         url = f"{self._options.api_base}/assistant/getAnswer"
         with self._http.open(
             "POST", url, params=self._keys, json={}, deadline=deadline
@@ -109,7 +110,7 @@ class Wenxin:
         error = self._error(response, told)
         if isinstance(error, NotConfigured | AuthRejected | QuotaExhausted):
             raise error
-        yield Seen("agent" if error.code == WORDLESS else "unseen")
+        yield Observation("agent" if error.code == WORDLESS else "unseen")
 
     def check_credentials(self, deadline: float | None = None) -> None:
         """Asks for a token, which nobody needs but which costs no question. Raises AuthRejected.
@@ -138,7 +139,7 @@ class Wenxin:
             raise Unexpected("gave no access_token", provider=NAME)
         self._http.learn(granted)
 
-    def _answered(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+    def _answered(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
         if turn.streaming:
             yield from self._streamed(turn, answer)
         if turn.streaming and not answer.has_shown:
@@ -151,7 +152,7 @@ class Wenxin:
         if not answer.has_spoken:
             raise EmptyAnswer("finished without an answer", provider=NAME)
 
-    def _streamed(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+    def _streamed(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
         with (
             farewell(turn.stop) as line,
             self._asking("conversation", turn, answer, line.stop) as response,
@@ -162,21 +163,23 @@ class Wenxin:
                     continue
                 if whole(packet.get("status")):
                     raise self._error(response, packet)
-                yield from answer.take(packet)
+                yield from answer.apply(packet)
                 if answer.is_over:
                     line.begin()
         if answer.has_shown and not (answer.is_over or answer.is_whole):
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
-    def _whole(self, turn: Turn, answer: Answer) -> Iterator[Event]:
+    def _whole(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
         with self._asking("getAnswer", turn, answer, turn.stop) as response:
             told = self._accepted(response).json()
         if whole(told.get("status")) != 0:
             raise self._error(response, told)
-        yield from answer.take_whole(told)
+        yield from answer.apply_whole(told)
 
     @contextmanager
-    def _asking(self, path: str, turn: Turn, answer: Answer, stop: Stop) -> Iterator[Response]:
+    def _asking(
+        self, path: str, turn: Turn, answer: WenxinReader, stop: Stop
+    ) -> Iterator[Response]:
         """Sends the question. Both keys are part of the address, as the platform wants it: nothing that knows
         the address may reach a log."""
         with self._http.open(
@@ -198,7 +201,7 @@ class Wenxin:
             "secretKey": self._options.secret_key.get_secret_value(),
         }
 
-    def _question(self, turn: Turn, answer: Answer) -> Fields:
+    def _question(self, turn: Turn, answer: WenxinReader) -> Fields:
         question: Fields = {
             "message": {"content": {"type": "text", "value": {"showText": turn.question}}},
             "source": self._options.app_id,

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any, Literal
 
 from providers import sse
-from providers.base import Accepted, Delta, Done, Event, Thought, ToolStep, Usage
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -19,6 +18,7 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Accepted, Delta, Done, Event, Thought, ToolStep, Usage
 from providers.http import BODY_LIMIT, STREAM_LIMIT, Response, parse_json
 from providers.payloads import fields, items, text, whole
 
@@ -76,7 +76,7 @@ def _streamed(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     raise Unavailable("the stream ended before its end", provider=NAME)
 
 
-class Answer:
+class YuanqiReader:
     """One answer as it comes, whole in a `message` or piece by piece in `delta`s."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Answer:
         self._is_strange = False
         self._steps: dict[str, ToolStep] = {}
 
-    def take(self, frame: dict[str, Any]) -> Iterator[Event]:
+    def apply(self, frame: dict[str, Any]) -> Iterator[Event]:
         if self.trace is None and text(frame.get("id")):
             self.trace = text(frame["id"])
             yield Accepted(trace=self.trace)

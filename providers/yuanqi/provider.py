@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from providers.base import Event, Exchange, Seen, Stop, Turn
+from providers.base import Exchange, Observation, Provider, Turn
 from providers.errors import (
     NotConfigured,
     ProviderError,
@@ -18,10 +18,12 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Event
 from providers.http import STATUS, Http, Response, retry_after
 from providers.options import Address, AgentOptions, Text, Token
 from providers.payloads import farewell, fields, text
-from providers.yuanqi.answer import ERRORS, NAME, Answer, frames
+from providers.stop import Stop
+from providers.yuanqi.answer import ERRORS, NAME, YuanqiReader, frames
 
 PATH = "/agent/chat/completions"
 ROUNDS = 19  # 40 messages are allowed, but a list that begins and ends with the user has an odd length: 39
@@ -75,15 +77,17 @@ class Options(AgentOptions):
     )
 
 
-class Yuanqi:
+class Yuanqi(Provider):
     """One Yuanqi agent."""
+
+    name = NAME
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options
         self._http = http
 
     def stream(self, turn: Turn) -> Iterator[Event]:
-        answer = Answer()
+        answer = YuanqiReader()
         with farewell(turn.stop) as line, self._asked(turn, line.stop) as response:
             if response.status >= 300:
                 raise self._refusal(response)
@@ -91,7 +95,7 @@ class Yuanqi:
                 for frame in frames(response):
                     if frame.get("error") and not frame.get("choices"):
                         raise self._failure(frame, 200, answer.trace)
-                    yield from answer.take(frame)
+                    yield from answer.apply(frame)
                     if answer.finish:
                         line.begin()
             except ProviderError:
@@ -100,14 +104,11 @@ class Yuanqi:
                 raise
         yield from answer.end()
 
-    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
-        raise Unavailable("keeps no record of an answer", provider=NAME)
-
     @property
     def addresses(self) -> tuple[str, ...]:
         return (self._options.api_base,)
 
-    def check(self, deadline: float) -> Iterator[Seen]:
+    def check(self, deadline: float) -> Iterator[Observation]:
         """A question without messages, refused for that (400) only when the token is good.
 
         Whether the agent is looked at before the messages is not known (yuanqi.md §9 infers: after).
@@ -125,8 +126,8 @@ class Yuanqi:
                 next(frames(response), None)
         if error is not None and not (response.status == 400 and isinstance(error, Unexpected)):
             raise error
-        yield Seen("credentials")
-        yield Seen("unseen")
+        yield Observation("credentials")
+        yield Observation("unseen")
 
     def _asked(self, turn: Turn, stop: Stop) -> AbstractContextManager[Response]:
         return self._http.open(

@@ -17,8 +17,10 @@ from chat.agents.pacing import HEADROOM, Account, Patience, Rate, Seats
 from chat.settings.model import Settings
 from chat.storage import Storage, connect
 from providers import Limits
-from providers.base import Delta, Done, Event, Status, Stop, Stopped, Turn
+from providers.base import Turn
 from providers.errors import QuotaExhausted, RateLimited, TimedOut, Unavailable
+from providers.events import Delta, Done, Event, Status
+from providers.stop import Stop, Stopped
 from tests.kit.company import COMPANY, eventually, soon
 
 LONG_S = 30.0

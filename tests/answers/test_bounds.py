@@ -15,7 +15,7 @@ from chat.answers.bounds import ADDRESS_CHARS, NUMBER, REPLIES, TOLD_SHARE, Boun
 from chat.answers.partial import Draft
 from chat.settings.model import Settings
 from chat.storage import HISTORY_CHARS, Place, Storage
-from providers.base import (
+from providers.events import (
     Citation,
     Delta,
     Event,

@@ -1,7 +1,7 @@
 """Text of a platform that can be neither stored nor sent is mended before anybody sees it."""
 
 from chat.answers.partial import legible
-from providers.base import Delta, Done, ToolStep
+from providers.events import Delta, Done, ToolStep
 
 
 def test_halves_of_characters_and_nuls_are_replaced() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, Log, Runs
-from providers.base import Delta
+from providers.events import Delta
 from tests.kit.company import soon
 
 END = Finished("stop", ("all",))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chat.answers.partial import Draft
 from chat.storage import Answer
-from providers.base import (
+from providers.events import (
     Accepted,
     Citation,
     Delta,

@@ -22,7 +22,7 @@ from chat.answers.live import Entry, Failed, Finished, Lost, Runs
 from chat.answers.redis import RemoteLog, Sharing
 from chat.answers.redis_copies import KINDS, key
 from chat.settings.model import Settings, secrets
-from providers.base import Delta
+from providers.events import Delta
 from tests.conftest import Emulator, coze
 from tests.kit.company import eventually, soon
 from tests.kit.redis_server import PASSWORD, RedisServer, redis_server

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any, TypeVar
 
-from providers.base import Accepted, Delta, Event, Provider, Stop, Stopped, Turn
+from providers.base import Provider, Turn
 from providers.errors import ProviderError
+from providers.events import Accepted, Delta, Event
+from providers.stop import Stop, Stopped
 
 T = TypeVar("T")
 USER = "0123456789abcdef0123456789abcdef"

@@ -10,18 +10,10 @@ from chat.agents import demo
 from chat.answers.partial import Draft
 from chat.settings.model import Settings
 from providers import PLATFORMS, load
-from providers.base import (
-    Accepted,
-    Citation,
-    Event,
-    Exchange,
-    Media,
-    Provider,
-    Stop,
-    Suggestion,
-    ToolStep,
-)
+from providers.base import Exchange, Provider
+from providers.events import Accepted, Citation, Event, Media, Suggestion, ToolStep
 from providers.http import Http, Network
+from providers.stop import Stop
 from tests.kit.asking import Heard, ask
 from tests.kit.company import COMPANY
 

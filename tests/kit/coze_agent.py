@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.base import (
+from providers.base import Turn
+from providers.coze.provider import Coze, Options
+from providers.errors import ProviderError
+from providers.events import (
     Accepted,
     Citation,
     Delta,
@@ -14,17 +17,13 @@ from providers.base import (
     Media,
     Rewrite,
     Status,
-    Stop,
-    Stopped,
     Suggestion,
     Thought,
     ToolStep,
-    Turn,
     Usage,
 )
-from providers.coze.provider import Coze, Options
-from providers.errors import ProviderError
 from providers.http import Http, Network
+from providers.stop import Stop, Stopped
 
 TOKEN = "pat_demo_only_not_a_secret"
 BOT = "7480000000000000101"

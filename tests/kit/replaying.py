@@ -9,8 +9,10 @@ from typing import Any
 
 import requests
 
-from providers.base import Event, Provider, Stop, Stopped, Turn
+from providers.base import Provider, Turn
 from providers.errors import ProviderError
+from providers.events import Event
+from providers.stop import Stop, Stopped
 from tests.kit.asking import USER
 from tests.kit.raw import Server
 

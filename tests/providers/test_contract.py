@@ -11,8 +11,10 @@ import pytest
 from emulator import create_emulator
 from emulator.serving import serve
 from providers import PLATFORMS
-from providers.base import Attachment, Delta, Done, Stop, Stopped, Suggestion, Turn, Usage
+from providers.base import Attachment, Turn
 from providers.errors import ProviderError
+from providers.events import Delta, Done, Suggestion, Usage
+from providers.stop import Stop, Stopped
 from tests.conftest import Emulator, quick
 from tests.kit.company import eventually, soon
 from tests.kit.contract import (

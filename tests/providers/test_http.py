@@ -18,7 +18,6 @@ import requests
 import trustme
 import urllib3
 
-from providers.base import Stop, Stopped
 from providers.errors import (
     AuthRejected,
     NotConfigured,
@@ -29,6 +28,7 @@ from providers.errors import (
     Unexpected,
 )
 from providers.http import Http, Network, parse_json, refusal, translated
+from providers.stop import Stop, Stopped
 from tests.kit.company import COMPANY, soon
 from tests.kit.raw import Answer, Server, read_request
 

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from providers.base import Stop, Stopped
 from providers.errors import TimedOut, Unavailable
 from providers.http import Http, Network
+from providers.stop import Stop, Stopped
 from providers.tokens import Token, Tokens, shared
 from tests.kit.company import eventually
 

@@ -15,7 +15,7 @@ from chat.answers.partial import Draft
 from chat.page.rendering import render_blocks
 from chat.storage import Answer, Conversation
 from chat.web.events import HEARTBEAT, Wire
-from providers.base import (
+from providers.events import (
     Citation,
     Delta,
     Media,

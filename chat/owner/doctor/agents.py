@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chat.agents.offered import Agent
 from chat.owner.doctor.findings import Finding
 from chat.settings.model import Settings
-from providers.base import Delta, Rewrite, Seen, Stop, Turn
+from providers.base import Observation, Turn
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -29,7 +29,9 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Delta, Rewrite
 from providers.http import Http, Network, Response
+from providers.stop import Stop
 
 PATIENCE_S = 10.0  # for a host, and for the calls that look at one agent
 ANSWER_S = 60.0
@@ -103,7 +105,7 @@ def look(agent: Agent, asks: bool) -> Iterator[Finding]:
         for seen in agent.provider.check(time.monotonic() + PATIENCE_S):
             finding = _seen(seen, agent)
             is_well = is_well and finding.level != "fail"
-            if not (asks and is_well and seen.what == "unseen"):
+            if not (asks and is_well and seen.subject == "unseen"):
                 yield finding
         if asks and is_well:
             yield _asked(agent)
@@ -125,14 +127,14 @@ def _asked(agent: Agent) -> Finding:
     return Finding("agent_answered" if size else "agent_empty", agent.id, facts)
 
 
-def _seen(seen: Seen, agent: Agent) -> Finding:
+def _seen(seen: Observation, agent: Agent) -> Finding:
     facts = {
         "scope": seen.detail,
         "other": seen.detail,
         "name": f" ({seen.detail})" if seen.detail else "",
     }
     facts |= {"base": agent.provider.addresses[0]}
-    return Finding(f"agent_{seen.what}", agent.id, facts, seen.error)
+    return Finding(f"agent_{seen.subject}", agent.id, facts, seen.error)
 
 
 def failure(error: ProviderError, about: str) -> Finding:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from providers import errors
-from providers.base import Accepted
 from providers.coze.api import kind_of
 from providers.coze.provider import ERRORS
 from providers.errors import (
@@ -23,6 +22,7 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Accepted
 from tests.kit.company import soon
 from tests.kit.coze_agent import TOKEN, agent, ask
 from tests.kit.raw import Server

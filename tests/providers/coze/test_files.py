@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from providers.base import Attachment, Stop
+from providers.base import Attachment
 from providers.errors import BadQuestion, QuotaExhausted, TimedOut
+from providers.stop import Stop
 from tests.kit.company import soon
 from tests.kit.coze_agent import agent, ask, requests_of
 

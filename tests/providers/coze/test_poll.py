@@ -15,7 +15,6 @@ import requests
 
 from emulator import create_emulator
 from emulator.serving import serve
-from providers.base import Accepted, Delta, Done, Rewrite, Status, Stop, Stopped, Suggestion
 from providers.coze.chat import usage_of
 from providers.coze.messages import Reading, readable
 from providers.errors import (
@@ -26,6 +25,8 @@ from providers.errors import (
     TimedOut,
     Unavailable,
 )
+from providers.events import Accepted, Delta, Done, Rewrite, Status, Suggestion
+from providers.stop import Stop, Stopped
 from tests.conftest import quick
 from tests.kit.company import COMPANY, soon
 from tests.kit.coze_agent import Told, agent, ask, listen, requests_of, turn

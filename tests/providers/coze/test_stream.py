@@ -10,19 +10,9 @@ from typing import Any
 
 import pytest
 
-from providers.base import (
-    Accepted,
-    Citation,
-    Delta,
-    Done,
-    Rewrite,
-    Status,
-    Stop,
-    Stopped,
-    ToolStep,
-    Usage,
-)
 from providers.errors import Busy, EmptyAnswer, NeedsAction, TimedOut, Unavailable
+from providers.events import Accepted, Citation, Delta, Done, Rewrite, Status, ToolStep, Usage
+from providers.stop import Stop, Stopped
 from tests.kit.company import soon
 from tests.kit.coze_agent import agent, ask, listen, requests_of, turn
 from tests.kit.raw import Server, read_request

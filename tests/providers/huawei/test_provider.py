@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from providers.base import Accepted, Delta, Done, Exchange, Media, Stop, Stopped, ToolStep
+from providers.base import Exchange
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -25,9 +25,11 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Accepted, Delta, Done, Media, ToolStep
 from providers.http import Http, Network
-from providers.huawei.answer import Answer
+from providers.huawei.answer import HuaweiReader
 from providers.huawei.provider import ERRORS, Huawei, Options, memory
+from providers.stop import Stop, Stopped
 from tests.conftest import Emulator
 from tests.kit.asking import Heard, ask, saying
 from tests.kit.company import eventually, soon
@@ -423,8 +425,8 @@ def test_bodies_as_they_may_come(body: bytes, text: str, error: type[ProviderErr
 
 
 def said(pieces: list[dict[str, Any]]) -> str:
-    answer = Answer(None)
-    events = [event for one in pieces for event in answer.take(one)]
+    answer = HuaweiReader(None)
+    events = [event for one in pieces for event in answer.apply(one)]
     return "".join(event.text for event in [*events, *answer.end()] if isinstance(event, Delta))
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.base import Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
-from providers.qingyan.answer import _MARK, Answer, Marks
+from providers.events import Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
+from providers.qingyan.answer import _MARK, Marks, QingyanReader
 
 PIECES = st.lists(
     st.text(alphabet="我查很抱歉 \n*【3†source来】abc🌊", min_size=1, max_size=6), max_size=12
@@ -46,8 +46,8 @@ def call(name: str = "browser", arguments: str = 'search("x")', status: str = "f
 
 
 def told(*events: dict) -> list[Event]:
-    answer = Answer()
-    return [found for one in events for found in answer.take(one)] + list(answer.end())
+    answer = QingyanReader()
+    return [found for one in events for found in answer.apply(one)] + list(answer.end())
 
 
 def said(events: list[Event]) -> str:
@@ -91,9 +91,9 @@ def test_marks_vanish_wherever_they_are_cut(whole, data):
 @given(PIECES)
 def test_a_stream_and_a_whole_answer_say_the_same(pieces):
     whole = "".join(pieces)
-    answer = Answer()
+    answer = QingyanReader()
     part = {"content": [{"type": "text", "text": whole}]}
-    at_once = list(answer.take_whole({"output": [part], "status": "finish"})) + list(answer.end())
+    at_once = list(answer.apply_whole({"output": [part], "status": "finish"})) + list(answer.end())
     assert said(at_once) == said(told(*cumulative(pieces)))
 
 
@@ -210,8 +210,8 @@ def test_every_text_of_every_part_of_a_whole_answer_counts():
         {"content": [{"type": "text", "text": "小雨"}, {"type": "text", "text": "带伞"}],
          "meta_data": {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}},
     ]  # fmt: skip
-    answer = Answer()
-    events = list(answer.take_whole({"output": parts, "status": "finish"})) + list(answer.end())
+    answer = QingyanReader()
+    events = list(answer.apply_whole({"output": parts, "status": "finish"})) + list(answer.end())
     assert said(events) == "我查一下。\n\n小雨\n\n带伞"
     assert Usage(3, 4, 7) in events
 

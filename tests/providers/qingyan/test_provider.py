@@ -9,22 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from emulator.accounts import DEMO
-from providers.base import (
-    Accepted,
-    Attachment,
-    Citation,
-    Delta,
-    Done,
-    Event,
-    Media,
-    Rewrite,
-    Stop,
-    Stopped,
-    Suggestion,
-    ToolStep,
-    Turn,
-    Usage,
-)
+from providers.base import Attachment, Turn
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -38,8 +23,21 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import (
+    Accepted,
+    Citation,
+    Delta,
+    Done,
+    Event,
+    Media,
+    Rewrite,
+    Suggestion,
+    ToolStep,
+    Usage,
+)
 from providers.http import Http, Network
 from providers.qingyan.provider import ERRORS, PROVIDER, Options, Qingyan
+from providers.stop import Stop, Stopped
 from tests.kit.asking import saying
 from tests.kit.company import eventually, soon
 
@@ -348,7 +346,7 @@ def test_keys_that_were_ended_later(start_emulator):
 
 def test_a_check_sees_the_keys_and_not_the_agent(emulator):
     one = agent(emulator.url)
-    assert [seen.what for seen in one.check(time.monotonic() + 5)] == ["credentials", "unseen"]
+    assert [seen.subject for seen in one.check(time.monotonic() + 5)] == ["credentials", "unseen"]
     assert one.addresses == (f"{emulator.url}/chatglm/assistant-api/v1",)
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.base import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
-from providers.wenxin.answer import Answer
+from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
+from providers.wenxin.answer import WenxinReader
 
 # Each operation: the section it names (None: no id), append or replace, the text, whether it ends that.
 OPERATIONS = st.lists(
@@ -39,8 +39,8 @@ def item(
 
 
 def told(*packets: dict) -> list[Event]:
-    answer = Answer()
-    return [found for one in packets for found in answer.take(one)] + list(answer.end())
+    answer = WenxinReader()
+    return [found for one in packets for found in answer.apply(one)] + list(answer.end())
 
 
 def said(events: list[Event]) -> str:
@@ -146,8 +146,8 @@ def test_text_may_be_a_string_an_object_or_its_content():
     items = [{"dataType": kind, "data": data} for kind, data in (
         ("txt", "一"), ("text", {"text": "二"}), ("markdown", {"content": "三"}), ("markdown", None),
     )]  # fmt: skip
-    answer = Answer()
-    assert said(list(answer.take_whole({"data": {"content": items}}))) == "一\n\n二\n\n三"
+    answer = WenxinReader()
+    assert said(list(answer.apply_whole({"data": {"content": items}}))) == "一\n\n二\n\n三"
 
 
 def test_the_last_thread_that_was_named_counts():

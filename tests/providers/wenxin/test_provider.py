@@ -14,19 +14,7 @@ from pydantic import ValidationError
 from emulator import create_emulator
 from emulator.accounts import DEMO
 from emulator.serving import serve
-from providers.base import (
-    Accepted,
-    Citation,
-    Delta,
-    Done,
-    Event,
-    Media,
-    Rewrite,
-    Stop,
-    Stopped,
-    ToolStep,
-    Turn,
-)
+from providers.base import Turn
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -39,8 +27,10 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Accepted, Citation, Delta, Done, Event, Media, Rewrite, ToolStep
 from providers.http import Http, Network
 from providers.payloads import LINGER_S
+from providers.stop import Stop, Stopped
 from providers.wenxin.provider import ERRORS, PROVIDER, Options, Wenxin
 from tests.conftest import Emulator, quick
 from tests.kit.asking import saying
@@ -363,7 +353,7 @@ def test_keys_are_checked_without_spending_a_question(start_emulator, status):
 
 def test_a_check_sees_the_keys_and_the_agent(wenxin):
     one = agent(wenxin.url)
-    assert [seen.what for seen in one.check(time.monotonic() + 5)] == ["credentials", "agent"]
+    assert [seen.subject for seen in one.check(time.monotonic() + 5)] == ["credentials", "agent"]
     assert one.addresses == (wenxin.url, wenxin.url)
     with pytest.raises(TimedOut):
         list(one.check(time.monotonic()))

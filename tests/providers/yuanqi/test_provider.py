@@ -9,17 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from providers import PLATFORMS
-from providers.base import (
-    Accepted,
-    Attachment,
-    Done,
-    Exchange,
-    Stop,
-    Stopped,
-    Thought,
-    ToolStep,
-    Usage,
-)
+from providers.base import Attachment, Exchange
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -32,7 +22,9 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.events import Accepted, Done, Thought, ToolStep, Usage
 from providers.http import Http, Network
+from providers.stop import Stop, Stopped
 from providers.yuanqi.provider import ERRORS, Options, Yuanqi, content, file_part, messages
 from tests.conftest import Emulator
 from tests.kit.asking import Heard, ask, saying
