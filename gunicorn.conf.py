@@ -4,6 +4,8 @@ The first two lines must stay the first: whatever imports ssl or urllib3 before 
 streaming over TLS, and only here.
 """
 
+# ruff: noqa: E402
+
 from gevent import monkey
 
 monkey.patch_all()
@@ -13,20 +15,20 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator  # noqa: E402
-from contextlib import contextmanager, suppress  # noqa: E402
-from typing import Any  # noqa: E402
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import gevent
-from gunicorn import glogging  # noqa: E402
-from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
+from gunicorn import glogging
+from gunicorn.workers.ggevent import GeventWorker
 
-from chat.agents import demo  # noqa: E402
-from chat.agents.offered import is_demo  # noqa: E402
-from chat.logs import logging as logs  # noqa: E402
-from chat.settings import model as settings  # noqa: E402
-from chat.settings.wrong import in_both  # noqa: E402
-from chat.slow_clients import Line  # noqa: E402
+from chat.agents import demo
+from chat.agents.offered import is_demo
+from chat.logs import logging as logs
+from chat.settings import model as settings
+from chat.settings.wrong import in_both
+from chat.slow_clients import Line
 
 try:
     _ours = settings.load()
