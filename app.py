@@ -35,7 +35,8 @@ from chat.storage.search import Search
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
-from chat.visitors.rates import VisitorLimits, is_off
+from chat.settings.rate_text import is_off
+from chat.visitors.rates import VisitorLimits
 from chat.visitors.streams import PER_ADDRESS, Streams, room
 from chat.web import (
     chat,

@@ -99,7 +99,7 @@ class Turns:
         with self._one_at_a_time:
             self._let_in(inquiry)
             stored = self._store(inquiry)
-            self._limits.ask(inquiry.visitor, inquiry.address)
+            self._limits.count_question(inquiry.visitor, inquiry.address)
             self._live[inquiry.visitor] += 1
             time.sleep(
                 0
@@ -124,7 +124,7 @@ class Turns:
     def _let_in(self, inquiry: Inquiry) -> None:
         if self._is_stopping:
             raise StoppingRefusal("unavailable", "this process is about to end", retry_after=SOON_S)
-        self._limits.check(inquiry.visitor, inquiry.address)
+        self._limits.check_question(inquiry.visitor, inquiry.address)
         live, most = self._live[inquiry.visitor], self._settings.visitor_live_answers
         if most and live >= most:
             raise LiveRefusal("rate_limited", f"{live} live answers", retry_after=5)

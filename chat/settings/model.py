@@ -384,10 +384,10 @@ def _check_time_zone(name: str) -> None:
 def _check_rate(text: str) -> None:
     if text == Settings.model_fields["visitor_rate"].default:
         return  # the library that reads it is needed when the first question comes
-    from chat.visitors.rates import parse
+    from chat.settings.rate_text import parse_rates
 
     try:
-        parse(text)
+        parse_rates(text)
     except ValueError:
         raise SettingsError(
             f"VISITOR_RATE: {text} is no rate. Write it as 20/minute;300/day, or 0 for no limit."

@@ -111,7 +111,8 @@ def _start(
 ) -> tuple[Agent, Question, Log]:
     """Begins the turn, with the files it names and those `sent` along."""
     agent = admission.checked(asked.agent or _agent_of(asked.conversation_id))
-    services().limits.check(visitor(), address())  # before its files are stored
+    # Before its files are stored: a question that is refused leaves none behind.
+    services().limits.check_question(visitor(), address())
     ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
     attachments = services().uploads.take(visitor(), ids, agent)
     inquiry = Inquiry(

@@ -45,5 +45,5 @@ def fetch(key: str) -> Response:
 def keep(agent: Agent, sent: FileStorage) -> dict[str, object]:
     """Stores a file of the request at hand for the visitor. Raises Refusal as Uploads.keep."""
     data = sent.stream.read(services().uploads.most_bytes + 1)
-    count = partial(services().limits.send, visitor(), address())
+    count = partial(services().limits.count_file, visitor(), address())
     return services().uploads.keep(visitor(), sent.filename or "", data, agent, count)

@@ -204,3 +204,10 @@ def hold_port(port: int = 0) -> socket.socket:
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", port))
     return held
+
+
+def visitor_from(site: Site, address: str) -> Visitor:
+    """A visitor whose address is what the site's own proxy says; needs TRUSTED_PROXIES=1."""
+    visitor = Visitor(site.url)
+    visitor.session.headers["X-Forwarded-For"] = address
+    return visitor
