@@ -29,13 +29,13 @@ from chat.page.assets import Assets
 from chat.services import Services
 from chat.settings import model as settings
 from chat.settings.model import Settings, SettingsError
+from chat.settings.rate_text import is_off
 from chat.settings.secret_key import secret_key
 from chat.settings.wrong import in_both
 from chat.storage.search import Search
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
-from chat.settings.rate_text import is_off
 from chat.visitors.rates import VisitorLimits
 from chat.visitors.streams import PER_ADDRESS, Streams, room
 from chat.web import (
