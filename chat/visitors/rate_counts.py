@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import ClassVar, cast
+from typing import cast
 
 from limits import RateLimitItem
 from limits.storage import MovingWindowSupport, Storage, storage_from_string
@@ -27,7 +27,8 @@ class BoundedMemory(Storage, MovingWindowSupport):
     length of window those longest silent.
     """
 
-    STORAGE_SCHEME: ClassVar[list[str]] = ["bounded-memory"]
+    # What the library finds this class by, as it does its own.
+    STORAGE_SCHEME: list[str] | None = ["bounded-memory"]  # noqa: RUF012
 
     def __init__(
         self,
