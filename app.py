@@ -16,8 +16,7 @@ from chat.agents import demo
 from chat.agents.introductions import Introductions
 from chat.agents.offered import door, is_demo, load_agents
 from chat.agents.vault import Vault
-from chat.answers.live import Elsewhere, Runs
-from chat.answers.metrics import Readers
+from chat.answers.live import Bridge, LiveAnswers
 from chat.files.pictures import Pictures
 from chat.files.uploads import MEGABYTE, Uploads
 from chat.logs import logging as logs
@@ -37,6 +36,7 @@ from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from chat.visitors.rates import VisitorLimits
+from chat.visitors.readers import Readers
 from chat.visitors.streams import PER_ADDRESS, Streams, room
 from chat.web import (
     chat,
@@ -94,7 +94,7 @@ def create_app(given: Settings | None = None) -> Flask:
     app.extensions["chat"] = Services(
         settings=ours,
         storage=store,
-        runs=Runs(elsewhere=_elsewhere(ours)),
+        live_answers=LiveAnswers(bridge=_bridge(ours)),
         agents=agents,
         introductions=Introductions(agents, shown.address),
         visitors=Visitors(key),
@@ -160,12 +160,12 @@ def _with_emulator(ours: Settings) -> Settings:
     return ours.model_copy(update={"demo_url": address})
 
 
-def _elsewhere(ours: Settings) -> Elsewhere | None:
+def _bridge(ours: Settings) -> Bridge | None:
     if ours.redis_url is None:
         return None
-    from chat.answers.redis import Sharing  # 8 MB that most sites need not have
+    from chat.answers.redis import RedisBridge  # 8 MB that most sites need not have
 
-    return Sharing(ours.redis_url.get_secret_value(), ours.chat_timeout_s)
+    return RedisBridge(ours.redis_url.get_secret_value(), ours.chat_timeout_s)
 
 
 def _room(ours: Settings) -> int:

@@ -1,11 +1,10 @@
-"""How gunicorn serves the site: one gevent worker, so that waiting for platforms costs next to nothing.
+"""How gunicorn serves the site: one gevent worker, so that waiting for platforms costs little.
 
-The first two lines must stay the first: whatever imports ssl or urllib3 before gevent patches would break
-streaming over TLS, and only here.
+The first two lines must stay the first: a module that imports ssl or urllib3 before gevent patches
+would break streaming over TLS, and only here.
 """
 
 # ruff: noqa: E402
-
 from gevent import monkey
 
 monkey.patch_all()
@@ -26,37 +25,42 @@ from gunicorn.workers.ggevent import GeventWorker
 from chat.agents import demo
 from chat.agents.offered import is_demo
 from chat.logs import logging as logs
-from chat.settings import model as settings
+from chat.settings import model as settings_model
 from chat.settings.wrong import in_both
-from chat.slow_clients import Line
+from chat.slow_clients import TimedSocket
+
+# Each live answer takes two or three files. macOS allows no more than the second number.
+OPEN_FILES = (65536, 10240)
 
 try:
-    _ours = settings.load()
-    logs.install(
-        _ours.log_format, _ours.log_level, settings.secrets(_ours)
-    )  # the app will know some more
-    if is_demo(_ours) and not _ours.demo_url:
+    settings = settings_model.load()
+    # The app will add the secrets of its agents.
+    logs.install(settings.log_format, settings.log_level, settings_model.secrets(settings))
+    if is_demo(settings) and not settings.demo_url:
         # Here rather than in a worker: it outlives workers, and ends with this process.
         os.environ["DEMO_URL"], _emulator = demo.start()
-except settings.SettingsError as error:
+except settings_model.SettingsError as error:
     sys.exit(in_both(str(error)))
 
-_, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-for _wish in (
-    65536,
-    10240,
-):  # each live answer takes two or three; macOS allows no more than the second
-    with suppress(ValueError, OSError):
-        _limit = _wish if _hard == resource.RLIM_INFINITY else min(_wish, _hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (_limit, _hard))
-        break
+
+def allow_open_files() -> None:
+    """Lets this process and its workers open as many files as the system permits."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for most in OPEN_FILES:
+        with suppress(ValueError, OSError):
+            limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            return
+
+
+allow_open_files()
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """Stops politely: no new question is taken, idle connections end at once, answers have GRACE_S, also
-    those that nobody reads.
+    """Stops politely: it takes no new question, and ends idle connections at once.
 
-    A request's head has `keepalive` seconds, its body and the answer the time that chat/slow_clients.py gives them.
+    Answers have GRACE_S, also those that nobody reads. The head of a request has `keepalive`
+    seconds; chat/slow_clients.py gives its body and the answer their time.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -67,16 +71,16 @@ class Worker(GeventWorker):  # type: ignore[misc]
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
         """Around a connection's wait for its next request."""
-        waiting = gevent.getcurrent()
+        greenlet = gevent.getcurrent()
         try:
             with gevent.Timeout(self.cfg.keepalive if self.alive else 1, False) as patience:
-                self._idle[waiting] = patience
+                self._idle[greenlet] = patience
                 yield
         finally:
-            self._idle.pop(waiting, None)
+            self._idle.pop(greenlet, None)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        super().handle(listener, Line(client), addr)
+        super().handle(listener, TimedSocket(client), addr)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         sock.expect_body()
@@ -85,29 +89,31 @@ class Worker(GeventWorker):  # type: ignore[misc]
         finally:
             sock.expect_request()
         if sock.is_late:
-            raise StopIteration  # what came of its body is no request to go on from
+            # The rest of a late body must not be read as the next request.
+            raise StopIteration
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        self._stop_at = time.monotonic() + _ours.grace_s
+        self._stop_at = time.monotonic() + settings.grace_s
         if self.booted:
-            services(
-                self
-            ).turns.close_the_door()  # gunicorn lets in who comes within the next second
+            # gunicorn still accepts connections for about a second.
+            services(self).turns.close_the_door()
         super().handle_exit(sig, frame)
-        for waiting, patience in list(self._idle.items()):
-            gevent.get_hub().loop.run_callback(self._lose_patience, waiting, patience)
+        for greenlet, patience in list(self._idle.items()):
+            gevent.get_hub().loop.run_callback(self._lose_patience, greenlet, patience)
 
-    def _lose_patience(self, waiting: Any, patience: gevent.Timeout) -> None:
-        """Ends a wait, if it still is one: thrown later, it would end the request that has just come."""
-        if self._idle.get(waiting) is patience:
-            waiting.throw(patience)
+    def _lose_patience(self, greenlet: Any, patience: gevent.Timeout) -> None:
+        """Ends a wait that is still going on.
+
+        Thrown later, the time-out would end the request that has just come.
+        """
+        if self._idle.get(greenlet) is patience:
+            greenlet.throw(patience)
 
     def run(self) -> None:
-        self.cfg.set(
-            "graceful_timeout", _ours.grace_s
-        )  # sooner than the master, which would kill us
+        # Sooner than the master's time, after which it kills the worker.
+        self.cfg.set("graceful_timeout", settings.grace_s)
         super().run()
-        while services(self).runs.live() and time.monotonic() < self._stop_at:
+        while services(self).live_answers.count() and time.monotonic() < self._stop_at:
             self.notify()
             gevent.sleep(0.1)
 
@@ -118,7 +124,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
-            handler.setFormatter(logs.formatter(_ours.log_format))
+            handler.setFormatter(logs.formatter(settings.log_format))
 
 
 def services(worker: Any) -> Any:
@@ -126,7 +132,7 @@ def services(worker: Any) -> Any:
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Keeps what is loaded from the garbage collector, which would make the worker copy all of it."""
+    """Keeps loaded objects from the garbage collector, which would make the worker copy them."""
     gc.freeze()
 
 
@@ -136,24 +142,24 @@ def post_worker_init(worker: Any) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Saves what is being said."""
+    """Saves the answers that are being made."""
     services(worker).end()
 
 
-bind = f"{_ours.host}:{_ours.port}"
+bind = f"{settings.host}:{settings.port}"
 worker_class = Worker
 logger_class = Logger
-loglevel = _ours.log_level
-workers = 1  # live answers are in the memory of one process
+loglevel = settings.log_level
+# Live answers are in the memory of one process.
+workers = 1
 worker_connections = 8000
-preload_app = (
-    True  # wrong settings end the start with one line, and the processes share their memory
-)
+# Wrong settings end the start with one line, and the processes share their memory.
+preload_app = True
 timeout = 120
-graceful_timeout = (
-    _ours.grace_s + 10
-)  # then the master kills; a worker needs a moment to end and save
+# After this the master kills the worker, which needs a moment to end and save.
+graceful_timeout = settings.grace_s + 10
 keepalive = 15
 proc_name = "zhiye"
 control_socket_disable = True
-forwarded_allow_ips = ""  # what a proxy says is believed by TRUSTED_PROXIES alone, in app.py
+# TRUSTED_PROXIES alone decides which proxies are believed, in app.py.
+forwarded_allow_ips = ""

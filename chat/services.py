@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from chat.agents.health import Health
 from chat.agents.introductions import Introductions
 from chat.agents.offered import Agents
-from chat.answers.housekeeping import Keeper
-from chat.answers.live import Runs
-from chat.answers.metrics import Metrics, Readers
+from chat.answers.housekeeping import Housekeeper
+from chat.answers.live import LiveAnswers
+from chat.answers.metrics import Metrics
 from chat.answers.saving import Saver
 from chat.answers.turns import Turns
 from chat.files.pictures import Pictures
@@ -24,16 +24,17 @@ from chat.storage.search import Search
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
 from chat.visitors.rates import VisitorLimits
+from chat.visitors.readers import Readers
 from chat.visitors.streams import Streams
 
 
 @dataclass
 class Services:
-    """The parts that requests use. `turns` and the keeper belong to a process: `start` makes them."""
+    """The parts that requests use. `turns` and the housekeeper belong to a process: `start` makes them."""
 
     settings: Settings
     storage: Storage
-    runs: Runs
+    live_answers: LiveAnswers
     agents: Agents
     introductions: Introductions
     visitors: Visitors
@@ -51,7 +52,7 @@ class Services:
     secret_key: str = field(repr=False)
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
-    _keeper: Keeper | None = None
+    _housekeeper: Housekeeper | None = None
     _turns: Turns | None = None
     _process: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -77,7 +78,7 @@ class Services:
             self._turns = Turns(
                 self.settings,
                 self.storage,
-                self.runs,
+                self.live_answers,
                 saver,
                 self.visitors,
                 self.limits,
@@ -86,17 +87,19 @@ class Services:
                 self.metrics,
             )
             keep_days = self.settings.keep_days
-            self._keeper = Keeper(self.storage, saver, self._turns, self.agents, worker, keep_days)
-            self._keeper.start()
-            self.runs.start()
+            self._housekeeper = Housekeeper(
+                self.storage, saver, self._turns, self.agents, worker, keep_days
+            )
+            self._housekeeper.start()
+            self.live_answers.connect()
             self.introductions.refresh()
             self._process = os.getpid()
 
     def end(self) -> None:
         """Saves what is being said and leaves it to the next process."""
-        if self._keeper is not None and self._process == os.getpid():
+        if self._housekeeper is not None and self._process == os.getpid():
             try:
-                self._keeper.end()
+                self._housekeeper.end()
             except Exception:
                 logging.getLogger("chat.services").exception("could not save at the end")
-            self.runs.end()
+            self.live_answers.disconnect()

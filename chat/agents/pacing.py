@@ -14,15 +14,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
+from chat.china import CHINA, until_tomorrow
 from providers import Limits
 from providers.base import Turn
 from providers.errors import QuotaExhausted, RateLimited, TimedOut
 from providers.events import Done, Event, Status
 from providers.stop import Stop
 
-CHINA = timezone(timedelta(hours=8))  # the platforms' day; none says so, all are Chinese
 HEADROOM = 1.05  # calls are spaced a little wider than allowed: the network may push two together
 TOLD_FROM_S = 1.0  # a shorter wait is not worth a word
 LOOK_S = 1.0
@@ -310,12 +310,6 @@ class Account:
     @property
     def _day(self) -> str:
         return self._today.date().isoformat()
-
-
-def until_tomorrow(today: datetime) -> float:
-    """Seconds from a moment in China until the platforms' next day."""
-    midnight = (today + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (midnight - today).total_seconds()
 
 
 def _queued(places: Iterator[int]) -> Iterator[Status]:

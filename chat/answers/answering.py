@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from chat.agents import cures
 from chat.agents.health import Health
 from chat.agents.offered import Agent
-from chat.answers.bounds import CUT, Bounds
-from chat.answers.live import Failed, Finished, Log
+from chat.answers.bounds import Bounds
+from chat.answers.live import CUT, Failed, Finished, LiveAnswer
 from chat.answers.metrics import Metrics
 from chat.answers.partial import Draft, legible
 from chat.answers.saving import Saver
@@ -33,7 +33,7 @@ class Answering:
     agent: Agent
     stored: Question
     turn: Turn
-    journal: Log
+    live: LiveAnswer
     draft: Draft
     bounds: Bounds
     is_resumed: bool
@@ -87,7 +87,7 @@ class Answering:
             if isinstance(one, Accepted):
                 self._note_accepted()
             else:
-                self.journal.append(one)
+                self.live.append(one)
 
     def _cut(self, events: Iterator[Event]) -> tuple[Finished | Failed, str]:
         """Ends an answer that is too long, at the platform too, and keeps what came of it."""
@@ -106,13 +106,13 @@ class Answering:
             thought = Thought("", round(time.monotonic() - self.thinking_since, 1))
             self.thinking_since = None
             self.draft.take(thought)
-            self.journal.append(thought)
+            self.live.append(thought)
 
     def _events(self) -> Iterator[Event]:
         if not self.is_resumed:
             return self.agent.account.ask(self.turn, self.agent.provider.stream)
         for event in self.draft.events():
-            self.journal.append(event)
+            self.live.append(event)
         return self.agent.provider.resume(self.turn, self.draft.chat or "", self.draft.replies)
 
     def _note_accepted(self) -> None:
@@ -140,7 +140,7 @@ class Answering:
         self.saver.end(self.stored.answer_id, state, columns)
         self.ended()
         self._count(code or ("stopped" if state == "stopped" else "done"))
-        self.journal.append(entry)
+        self.live.append(entry)
         log.info(
             "answer %s: %s by %s, %d characters in %.1f s, chat %s, trace %s",
             self.stored.answer_id,

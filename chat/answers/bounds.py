@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from chat.answers.partial import Draft
 from providers.events import Citation, Delta, Event, Media, Rewrite, Suggestion, Thought, ToolStep
 
-CUT = "length"  # the finish_reason of an answer that was cut
 REPLIES = 100
 OTHER_EVENTS = 20_000  # besides one for each character
 TOLD_SHARE = 20  # what is said again by rewrites: so many times the longest answer

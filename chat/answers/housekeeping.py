@@ -32,7 +32,7 @@ TOLD_S = 60.0
 log = logging.getLogger("chat.keeper")
 
 
-class Keeper:
+class Housekeeper:
     """Start it once per process, after the fork; `worker` is the id this process answers under."""
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The log of a live answer: appended by one producer, followed from any position by many readers.
+"""A live answer: appended by one producer, followed from any position by many readers.
 
-In memory. A log holds plain values, is only ever appended, and is read by position; so it can be copied for
-other processes, and theirs be followed here (chat/answers/redis.py).
+In memory. A live answer holds plain values, is only ever appended, and is read by position. So it
+can be copied for other processes, and theirs be followed here (chat/answers/redis.py).
 """
 
 import threading
@@ -13,12 +13,15 @@ from typing import Protocol
 from providers.events import Event
 from providers.stop import Stop
 
-KEPT_S = 300.0  # an ended log stays this long, for readers who lost their connection
+# An ended answer stays so long, for readers who lost their connection.
+KEPT_S = 300.0
+# The finish_reason of an answer that was longer than this site shows.
+CUT = "length"
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The answer is complete, or was stopped. The last entry of a log, unless that is Failed."""
+    """The answer is complete, or was stopped. The last entry of an answer, unless that is Failed."""
 
     finish_reason: str
     replies: tuple[str, ...]
@@ -26,8 +29,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The answer ended early. `code` is a reason of the HTTP contract, `retry_after` in seconds, `id` the
-    request it was asked in.
+    """The answer ended early.
+
+    `code` is a reason of the HTTP contract, `retry_after` is in seconds, `id` is the request that
+    asked.
     """
 
     code: str
@@ -39,36 +44,38 @@ Entry = Event | Finished | Failed
 
 
 class Lost(Exception):
-    """A log of another process cannot be read on. No error of its answer: what becomes of it is stored."""
+    """An answer of another process cannot be read on.
+
+    The answer itself has not failed: what becomes of it is stored.
+    """
 
 
-class Journal(Protocol):
-    """A log as its readers see it, wherever it is kept."""
+class RemoteAnswer(Protocol):
+    """The live answer of another process, as its readers see it."""
 
     start: int
 
     def follow(self, position: int = 0, quiet_s: float = 15) -> Iterator[list[tuple[int, Entry]]]:
-        """Like Log.follow. Raises Lost where it is kept by another process."""
+        """Yields like LiveAnswer.follow. Raises Lost."""
 
 
-class Log:
+class LiveAnswer:
     """What has happened in one answer so far.
 
-    Positions count from 1, those of a resumed answer from so far on that its earlier log cannot have come
-    there; 0 is before the first entry.
+    Positions count from 1; 0 is before the first entry. Those of a resumed answer count from
+    `start`, which no position of its earlier process can have reached.
     """
 
     def __init__(self, start: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
         self.start = start
         self._clock = clock
         self._entries: list[Entry] = []
-        self._changed = (
-            threading.Condition()
-        )  # with a plain Lock, gevent would yield at each notify
+        # A Condition makes an RLock. With a plain Lock, gevent would yield at each notify.
+        self._changed = threading.Condition()
         self.ended_at: float | None = None
 
     def append(self, entry: Entry) -> None:
-        """Adds an entry; Finished or Failed ends the log."""
+        """Adds an entry; Finished or Failed ends the answer."""
         with self._changed:
             self._entries.append(entry)
             if isinstance(entry, Finished | Failed):
@@ -76,10 +83,10 @@ class Log:
             self._changed.notify_all()
 
     def follow(self, position: int = 0, quiet_s: float = 15) -> Iterator[list[tuple[int, Entry]]]:
-        """Yields what comes after `position`, in batches as large as the reader is slow, until the end.
+        """Yields what comes after `position`, until the end, in batches as large as the reader is slow.
 
-        A position of an earlier log counts as none. An empty batch says that nothing happened for `quiet_s`
-        seconds.
+        A position of an earlier process counts as none. An empty batch says that nothing happened
+        for `quiet_s` seconds.
         """
         read = max(0, position - self.start)
         while True:
@@ -95,90 +102,96 @@ class Log:
                 return
 
 
-class Elsewhere(Protocol):
-    """The other processes that serve this site. `is_away` says that they cannot be reached just now."""
+class Bridge(Protocol):
+    """The way to the other processes that serve this site.
+
+    `is_away` says that they cannot be reached just now.
+    """
 
     is_away: bool
 
-    def start(self, stop: Callable[[str], object]) -> None:
-        """Begins to share; `stop` is called with the message id when others wish an end."""
+    def connect(self, stop: Callable[[str], object]) -> None:
+        """Begins to share; `stop` is called with a message id when another process wishes an end."""
 
-    def end(self) -> None:
+    def disconnect(self) -> None:
         """Shares what is left."""
 
-    def open(self, message_id: str, start: int, clock: Callable[[], float]) -> Log:
-        """A log of this process that the others can follow."""
+    def open(self, message_id: str, start: int, clock: Callable[[], float]) -> LiveAnswer:
+        """A live answer of this process that the others can follow."""
 
-    def find(self, message_id: str) -> Journal | None:
-        """The log of another process."""
+    def find(self, message_id: str) -> RemoteAnswer | None:
+        """The live answer of another process."""
 
     def stop(self, message_id: str) -> None:
         """Passes on a wish to stop."""
 
 
-class Runs:
-    """All live answers of this process, by message id, and the way to those `elsewhere`."""
+class LiveAnswers:
+    """All live answers of this process, by message id, and the `bridge` to other processes."""
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, elsewhere: Elsewhere | None = None
+        self, clock: Callable[[], float] = time.monotonic, bridge: Bridge | None = None
     ) -> None:
         self._clock = clock
-        self._elsewhere = elsewhere
+        self._bridge = bridge
         self._lock = threading.Lock()
-        self._runs: dict[str, tuple[Log, Stop]] = {}
+        self._answers: dict[str, tuple[LiveAnswer, Stop]] = {}
         self._forgotten_at = clock()
 
-    def open(self, message_id: str, is_resumed: bool = False) -> tuple[Log, Stop]:
-        """A new log to append to, and the wish to heed."""
+    def open(self, message_id: str, is_resumed: bool = False) -> tuple[LiveAnswer, Stop]:
+        """A new live answer to append to, and the wish to heed."""
         self._forget_old()
         start = time.time_ns() // 1_000_000 if is_resumed else 0
-        elsewhere = self._elsewhere
-        journal = (
-            elsewhere.open(message_id, start, self._clock) if elsewhere else Log(start, self._clock)
-        )
-        run = (journal, Stop())
+        if self._bridge is None:
+            live = LiveAnswer(start, self._clock)
+        else:
+            live = self._bridge.open(message_id, start, self._clock)
+        stop = Stop()
         with self._lock:
-            self._runs[message_id] = run
-        return run
+            self._answers[message_id] = live, stop
+        return live, stop
 
-    def start(self) -> None:
+    def connect(self) -> None:
         """Begins to share with other processes; once per process."""
-        if self._elsewhere is not None:
-            self._elsewhere.start(self._stop)
+        if self._bridge is not None:
+            self._bridge.connect(self._stop)
 
-    def end(self) -> None:
+    def disconnect(self) -> None:
         """Shares what is left."""
-        if self._elsewhere is not None:
-            self._elsewhere.end()
+        if self._bridge is not None:
+            self._bridge.disconnect()
 
     @property
     def is_cut_off(self) -> bool:
         """Whether the way to other processes is set up and does not work."""
-        return self._elsewhere is not None and self._elsewhere.is_away
+        return self._bridge is not None and self._bridge.is_away
 
-    def find(self, message_id: str) -> Journal | None:
-        """The log to follow; None when the answer is not live, or ended a while ago."""
-        run = self._runs.get(message_id)
-        if run is None and self._elsewhere is not None:
-            return self._elsewhere.find(message_id)
-        return run[0] if run else None
+    def find(self, message_id: str) -> LiveAnswer | RemoteAnswer | None:
+        """The answer to follow; None when it is not live, or ended a while ago."""
+        entry = self._answers.get(message_id)
+        if entry is not None:
+            return entry[0]
+        return self._bridge.find(message_id) if self._bridge is not None else None
 
     def stop(self, message_id: str) -> bool:
-        """Asks a live answer to end, also one of another process. False when it is not live here."""
-        if message_id not in self._runs and self._elsewhere is not None:
-            self._elsewhere.stop(message_id)
+        """Asks a live answer to end, also one of another process.
+
+        False when it is not live here.
+        """
+        if message_id not in self._answers and self._bridge is not None:
+            self._bridge.stop(message_id)
         return self._stop(message_id)
 
     def _stop(self, message_id: str) -> bool:
-        run = self._runs.get(message_id)
-        if run is None or run[0].ended_at is not None:
+        entry = self._answers.get(message_id)
+        if entry is None or entry[0].ended_at is not None:
             return False
-        run[1].request()
+        entry[1].request()
         return True
 
-    def live(self) -> int:
+    def count(self) -> int:
         """How many answers are being made."""
-        return sum(log.ended_at is None for log, _ in list(self._runs.values()))
+        return sum(live.ended_at is None for live, _ in list(self._answers.values()))
 
     def _forget_old(self) -> None:
         now = self._clock()
@@ -186,6 +199,6 @@ class Runs:
             if now - self._forgotten_at < KEPT_S / 10:
                 return
             self._forgotten_at = now
-            for message_id, (log, _) in list(self._runs.items()):
-                if log.ended_at is not None and now - log.ended_at > KEPT_S:
-                    del self._runs[message_id]
+            for message_id, (live, _) in list(self._answers.items()):
+                if live.ended_at is not None and now - live.ended_at > KEPT_S:
+                    del self._answers[message_id]

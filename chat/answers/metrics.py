@@ -1,18 +1,12 @@
-"""What this process has done, counted where it becomes known, and who may read it from another machine."""
+"""What this process has done, counted where it becomes known."""
 
-import hmac
 import threading
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import Counter
 from itertools import accumulate
-
-from pydantic import SecretStr
-
-from chat.visitors.guessing import Guessing
 
 FIRST_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 WHOLE_S = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-READERS = 16
 
 
 class Times:
@@ -71,31 +65,3 @@ class Metrics:
         """A request to a part of the site, one of our blueprints or "none", was answered."""
         with self._lock:
             self.requests[part, f"{status // 100}xx"] += 1
-
-
-class Readers:
-    """Knows who may read the numbers from another machine: by METRICS_TOKEN, and not by trying many."""
-
-    def __init__(self, token: SecretStr | None, guessing: Guessing) -> None:
-        self._token = token.get_secret_value().encode() if token else None
-        self._guessing = guessing
-        self._known: deque[str] = deque(maxlen=READERS)
-
-    @property
-    def may_exist(self) -> bool:
-        """Whether there is a token at all."""
-        return self._token is not None
-
-    def knows(self, given: str | None, address: str) -> bool:
-        """Whether this is the token. Raises GuessRefusal after too many wrong ones.
-
-        From where the right one came, it is never kept waiting: others who guess must not blind the owner.
-        """
-        if self._token is None or given is None:
-            return False
-        is_right = hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self._token)
-        if is_right and address in self._known:
-            return True
-        if self._guessing.attempt("metrics", address, lambda: is_right):
-            self._known.append(address)
-        return is_right

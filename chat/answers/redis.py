@@ -10,7 +10,7 @@ from typing import Any
 import redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from chat.answers.live import KEPT_S, Entry, Failed, Finished, Log, Lost
+from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, Lost
 from chat.answers.redis_copies import AT_ONCE, LONGEST_S, SHORTEST_S, Copier, decode, key
 from chat.settings.model import SettingsError
 
@@ -23,7 +23,7 @@ WISHES = "zhiye:stop"
 log = logging.getLogger("chat.redis")
 
 
-class RemoteLog:
+class RedisAnswer:
     """The log of an answer that another process makes. It can be followed like one of ours."""
 
     def __init__(self, readers: "redis.Redis", name: str, start: int) -> None:
@@ -34,7 +34,7 @@ class RemoteLog:
     def follow(
         self, position: int = 0, quiet_s: float = BLOCK_S
     ) -> Iterator[list[tuple[int, Entry]]]:
-        """Yields like Log.follow, an empty batch also sooner. Raises Lost when there is no reading on: Redis
+        """Yields like LiveAnswer.follow, an empty batch also sooner. Raises Lost when there is no reading on: Redis
         is away or has lost a part, or the answer goes on in another log.
         """
         read = max(self.start, position)
@@ -64,7 +64,7 @@ class RemoteLog:
             raise Lost from None
 
 
-class Sharing:
+class RedisBridge:
     """What one process has to do with Redis. Who appends to a log here, or follows it, waits for none of it.
 
     `longest_s` is how long an answer may take. Raises SettingsError.
@@ -84,30 +84,30 @@ class Sharing:
         self._is_told = False
         self._told_at = float("-inf")
 
-    def start(self, stop: Callable[[str], object]) -> None:
+    def connect(self, stop: Callable[[str], object]) -> None:
         """Begins to write, and to `stop` answers as others wish; once per process, after the fork."""
         self._copier.start()
         threading.Thread(
             target=self._listen, args=(stop,), name="redis listener", daemon=True
         ).start()
 
-    def end(self) -> None:
+    def disconnect(self) -> None:
         """Writes what is left, if that is possible at once."""
         self._ended.set()
         self._copier.end()
 
-    def open(self, message_id: str, start: int, clock: Callable[[], float]) -> Log:
+    def open(self, message_id: str, start: int, clock: Callable[[], float]) -> LiveAnswer:
         """A log of this process that others can follow."""
         return self._copier.open(message_id, start, clock)
 
-    def find(self, message_id: str) -> RemoteLog | None:
+    def find(self, message_id: str) -> RedisAnswer | None:
         """The log of another process; None when there is none, or not from its beginning."""
         with suppress(RedisError, ValueError, KeyError):
             first: Any = [] if self.is_away else self._client.xrange(key(message_id), count=1)
             for _, item in first:
                 start, begins = int(item[b"start"]), int(item[b"first"])
                 return (
-                    RemoteLog(self._readers, key(message_id), start)
+                    RedisAnswer(self._readers, key(message_id), start)
                     if begins == start + 1
                     else None
                 )

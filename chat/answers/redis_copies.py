@@ -15,7 +15,7 @@ from typing import Any, get_args
 import redis
 from redis.exceptions import RedisError
 
-from chat.answers.live import KEPT_S, Entry, Failed, Finished, Log
+from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer
 from providers.events import Event
 
 BATCH_S = 0.02  # what is appended meanwhile goes together
@@ -59,11 +59,15 @@ def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-class CopiedLog(Log):
+class CopiedAnswer(LiveAnswer):
     """A log of this process that is copied. What is not about `append` belongs to the Copier's thread."""
 
     def __init__(
-        self, name: str, start: int, clock: Callable[[], float], due: Callable[["CopiedLog"], None]
+        self,
+        name: str,
+        start: int,
+        clock: Callable[[], float],
+        due: Callable[["CopiedAnswer"], None],
     ) -> None:
         super().__init__(start, clock)
         self.key = name
@@ -110,13 +114,13 @@ class Copier:
         self._running_s = int(running_s)
         self._trouble = trouble
         self._well = well
-        self._due: queue.SimpleQueue[CopiedLog | None] = queue.SimpleQueue()
+        self._due: queue.SimpleQueue[CopiedAnswer | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def open(self, message_id: str, start: int, clock: Callable[[], float]) -> CopiedLog:
+    def open(self, message_id: str, start: int, clock: Callable[[], float]) -> CopiedAnswer:
         """A log that is copied from its first entry on."""
-        return CopiedLog(key(message_id), start, clock, self._due.put)
+        return CopiedAnswer(key(message_id), start, clock, self._due.put)
 
     def start(self) -> None:
         """Begins to write; once per process, after the fork."""
@@ -131,7 +135,7 @@ class Copier:
             self._thread.join(END_S)
 
     def _work(self) -> None:
-        due: list[CopiedLog] = []
+        due: list[CopiedAnswer] = []
         pause, took = SHORTEST_S, 0.0
         while self._gather(due, min(max(BATCH_S, 4 * took), BUSY_S)):
             try:
@@ -150,7 +154,7 @@ class Copier:
                     return
                 pause = min(2 * pause, LONGEST_S)
 
-    def _gather(self, due: list[CopiedLog], seconds: float) -> bool:
+    def _gather(self, due: list[CopiedAnswer], seconds: float) -> bool:
         """Waits until something is due, and for a moment more. False when there is nothing more to come."""
         is_last = self._ended.is_set()
         if not due and not is_last and (first := self._due.get()) is not None:
@@ -162,16 +166,16 @@ class Copier:
                     due.append(one)
         return bool(due) or not is_last
 
-    def _send(self, due: list[CopiedLog]) -> None:
+    def _send(self, due: list[CopiedAnswer]) -> None:
         """Writes all that is new in these; on the way, and after an error, `due` holds what is left."""
         while due:
             some = due[:AT_ONCE]
             self._send_some(some)
             due[:AT_ONCE] = [one for one in some if one.is_behind and not self._is_given_up(one)]
 
-    def _send_some(self, some: list[CopiedLog]) -> None:
+    def _send_some(self, some: list[CopiedAnswer]) -> None:
         pipe = self._client.pipeline(transaction=False)
-        written: list[tuple[int, CopiedLog, int, int]] = []
+        written: list[tuple[int, CopiedAnswer, int, int]] = []
         for one in some:
             time.sleep(0)  # there may be much to catch up with, and answers go first
             one.is_due = False  # before it is read: what comes from now on makes it due again
@@ -202,7 +206,7 @@ class Copier:
         if written:
             self._well()
 
-    def _is_given_up(self, one: CopiedLog) -> bool:
+    def _is_given_up(self, one: CopiedAnswer) -> bool:
         """Takes an answer that is too long out of Redis; it stays due, so that nobody takes it up again."""
         if one.size <= MOST_BYTES and one.restarts <= RESTARTS:
             return False

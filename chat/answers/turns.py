@@ -11,7 +11,7 @@ from chat.agents.health import Health
 from chat.agents.offered import Agent
 from chat.answers.answering import Answering
 from chat.answers.bounds import Bounds
-from chat.answers.live import Log, Runs
+from chat.answers.live import LiveAnswer, LiveAnswers
 from chat.answers.metrics import Metrics
 from chat.answers.partial import Draft
 from chat.answers.saving import Saver
@@ -63,7 +63,7 @@ class Turns:
         self,
         settings: Settings,
         storage: Storage,
-        runs: Runs,
+        live_answers: LiveAnswers,
         saver: Saver,
         visitors: Visitors,
         limits: VisitorLimits,
@@ -73,7 +73,7 @@ class Turns:
     ) -> None:
         self._settings = settings
         self._storage = storage
-        self._runs = runs
+        self._live_answers = live_answers
         self._saver = saver
         self._visitors = visitors
         self._limits = limits
@@ -88,7 +88,7 @@ class Turns:
         """From now on no question is taken: this process is about to end. Safe in a signal handler."""
         self._is_stopping = True
 
-    def start(self, inquiry: Inquiry) -> tuple[Question, Log]:
+    def start(self, inquiry: Inquiry) -> tuple[Question, LiveAnswer]:
         """Stores a question and begins to answer it. Returns at once, with the log to follow; when nobody
         reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
@@ -148,8 +148,8 @@ class Turns:
                 give_back()
                 raise
 
-    def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> Log:
-        journal, stop = self._runs.open(stored.answer_id, is_resumed=held is not None)
+    def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> LiveAnswer:
+        live, stop = self._live_answers.open(stored.answer_id, is_resumed=held is not None)
         draft = held or Draft()
         answering = Answering(
             storage=self._storage,
@@ -159,7 +159,7 @@ class Turns:
             agent=inquiry.agent,
             stored=stored,
             turn=self._turn(inquiry, stored, stop, self._patience_s(is_resumed=held is not None)),
-            journal=journal,
+            live=live,
             draft=draft,
             bounds=Bounds(draft, self._settings.max_answer_chars),
             is_resumed=held is not None,
@@ -173,7 +173,7 @@ class Turns:
             ).start()
         else:
             answering.work()
-        return journal
+        return live
 
     def _give_up(self, inquiry: Inquiry, stored: Question) -> None:
         """Ends an answer that could not be begun: its conversation takes the next question."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import SecretStr
 
-from chat.agents.pacing import CHINA, until_tomorrow
+from chat.china import CHINA, until_tomorrow
 from chat.refusals import Refusal
 from chat.settings import hashes
 from chat.settings.hashes import Hash

@@ -10,7 +10,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.agents.offered import Agent
-from chat.answers.live import Failed, Finished, Journal, Log, Lost
+from chat.answers.live import Failed, Finished, LiveAnswer, Lost, RemoteAnswer
 from chat.answers.partial import Draft
 from chat.answers.turns import Inquiry
 from chat.refusals import Refusal, SignInNeeded
@@ -40,12 +40,12 @@ def ask() -> AnyResponse:
     wants_events = asked.wants_events or request.accept_mimetypes.best == "text/event-stream"
     if not wants_events:
         with _waiting():
-            _, stored, journal = _start(asked, streaming=False)
-            return _whole(stored, journal)
+            _, stored, live = _start(asked, streaming=False)
+            return _whole(stored, live)
     with _reading() as leave:
-        agent, stored, journal = _start(asked, streaming=True)
+        agent, stored, live = _start(asked, streaming=True)
         return _events(
-            _wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(journal), leave
+            _wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(live), leave
         )
 
 
@@ -54,8 +54,8 @@ def _ask_by_form() -> AnyResponse:
         asked = questions.read(request, services().agents, services().settings.max_message_chars)
         sent = [one for one in request.files.getlist("files") if one.filename]
         with _waiting():
-            _, stored, journal = _start(asked, streaming=True, sent=sent)
-            _wait(journal, FORM_WAIT_S)
+            _, stored, live = _start(asked, streaming=True, sent=sent)
+            _wait(live, FORM_WAIT_S)
     except SignInNeeded:
         raise
     except Refusal as refusal:
@@ -86,11 +86,11 @@ def follow(message_id: str) -> AnyResponse:
 def stop(message_id: str) -> AnyResponse:
     """Asks an answer to end, here and at the platform. One that has ended already is no error."""
     answer = services().storage.answer_of(visitor(), message_id)
-    services().runs.stop(message_id)
+    services().live_answers.stop(message_id)
     if errors.wants_html():
-        if (journal := services().runs.find(message_id)) is not None:
+        if (live := services().live_answers.find(message_id)) is not None:
             with suppress(Lost):
-                _wait(journal, STOP_WAIT_S)
+                _wait(live, STOP_WAIT_S)
         return _led_to(answer.conversation_id, answer.id)
     response = jsonify({"message_id": message_id})
     response.status_code = 202
@@ -108,7 +108,7 @@ def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
 
 def _start(
     asked: questions.Asked, streaming: bool, sent: Sequence[FileStorage] = ()
-) -> tuple[Agent, Question, Log]:
+) -> tuple[Agent, Question, LiveAnswer]:
     """Begins the turn, with the files it names and those `sent` along."""
     agent = admission.checked(asked.agent or _agent_of(asked.conversation_id))
     # Before its files are stored: a question that is refused leaves none behind.
@@ -127,8 +127,8 @@ def _start(
         address(),
         admission.budget(),
     )
-    stored, journal = services().turns.start(inquiry)
-    return agent, stored, journal
+    stored, live = services().turns.start(inquiry)
+    return agent, stored, live
 
 
 def _agent_of(conversation_id: str | None) -> Agent:
@@ -155,14 +155,16 @@ def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -
 
 
 def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
-    while (journal := services().runs.find(answer.id)) is not None or answer.state == "running":
+    while (
+        live := services().live_answers.find(answer.id)
+    ) is not None or answer.state == "running":
         try:
-            if journal is not None:
-                yield from _live(answer, journal, wire)
+            if live is not None:
+                yield from _live(answer, live, wire)
                 return
         except Lost:
             wire = wire.again()
-        # Its process has died, or cannot be heard; if it died, the keeper of one that lives will take it over
+        # Its process has died, or cannot be heard; if it died, the housekeeper of one that lives will take it over
         # within seconds.
         yield HEARTBEAT
         time.sleep(min(1.0, QUIET_S))
@@ -174,16 +176,16 @@ def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
         except SQLAlchemyError as error:
             if not is_trouble(error):
                 raise
-        if journal is not None and answer.state != "running":
+        if live is not None and answer.state != "running":
             break
     yield from wire.stored(answer)
 
 
-def _live(answer: Answer, journal: Journal, wire: Wire) -> Iterator[bytes]:
+def _live(answer: Answer, live: LiveAnswer | RemoteAnswer, wire: Wire) -> Iterator[bytes]:
     """Follows a log. One of another process is Lost, too, when its answer has ended without a word."""
-    for chunk in wire.live(journal):
+    for chunk in wire.live(live):
         yield chunk
-        is_doubtful = chunk is HEARTBEAT and not isinstance(journal, Log)
+        is_doubtful = chunk is HEARTBEAT and not isinstance(live, LiveAnswer)
         if is_doubtful and not services().storage.is_running(answer.id):
             raise Lost
 
@@ -219,10 +221,10 @@ def _events(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
     return response
 
 
-def _whole(stored: Question, journal: Log) -> Response:
+def _whole(stored: Question, live: LiveAnswer) -> Response:
     """Waits for the end and answers in one piece."""
     draft = Draft()
-    for batch in journal.follow():
+    for batch in live.follow():
         for _, entry in batch:
             if isinstance(entry, Failed):
                 return errors.answer(entry.code, retry_after=entry.retry_after)
@@ -239,8 +241,8 @@ def _whole(stored: Question, journal: Log) -> Response:
     )
 
 
-def _wait(journal: Journal, seconds: float) -> None:
+def _wait(live: LiveAnswer | RemoteAnswer, seconds: float) -> None:
     until = time.monotonic() + seconds
-    for _ in journal.follow(quiet_s=1.0):
+    for _ in live.follow(quiet_s=1.0):
         if time.monotonic() > until:
             return

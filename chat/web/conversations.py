@@ -76,12 +76,16 @@ def forget() -> AnyResponse:
 
 def _stop(answers: Sequence[str]) -> None:
     """Ends live answers, and waits for their ends."""
-    runs, until = services().runs, time.monotonic() + STOP_S
-    for one in answers:
-        runs.stop(one)
-    for log in [log for one in answers if (log := runs.find(one)) is not None]:
+    live_answers = services().live_answers
+    until = time.monotonic() + STOP_S
+    for answer_id in answers:
+        live_answers.stop(answer_id)
+    for answer_id in answers:
+        live = live_answers.find(answer_id)
+        if live is None:
+            continue
         with suppress(Lost):
-            for _ in log.follow(quiet_s=STOP_S):
+            for _ in live.follow(quiet_s=STOP_S):
                 if time.monotonic() >= until:
                     return
 

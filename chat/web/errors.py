@@ -10,7 +10,7 @@ from gunicorn.http.errors import ParseException
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from chat.agents.pacing import CHINA
+from chat.china import CHINA
 from chat.logs import request_id
 from chat.refusals import (
     FileRefusal,

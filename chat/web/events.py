@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from chat.answers.live import Entry, Failed, Finished, Journal
+from chat.answers.live import Entry, Failed, Finished, LiveAnswer, RemoteAnswer
 from chat.answers.partial import Draft
 from chat.page.rendering import GrowingMarkdown
 from chat.storage import Answer
@@ -77,16 +77,16 @@ class Wire:
         """The last event of an answer that cannot be followed any more."""
         return self._opened() + self._encode(self._told + 1, Failed(code))
 
-    def live(self, journal: Journal) -> Iterator[bytes]:
+    def live(self, live: LiveAnswer | RemoteAnswer) -> Iterator[bytes]:
         """Yields the events of a running answer as they come, several at once to a slow reader.
 
         Raises Lost.
         """
         yield HEARTBEAT + self._opened()
         drawn = 0.0
-        if 0 < self._position <= journal.start:
+        if 0 < self._position <= live.start:
             self._known = set()
-        for batch in journal.follow(quiet_s=QUIET_S):
+        for batch in live.follow(quiet_s=QUIET_S):
             out = self._write(batch)
             yield out or HEARTBEAT
             if self._markdown is not None:

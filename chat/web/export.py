@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from chat.agents.pacing import CHINA
-from chat.answers.bounds import CUT
+from chat.answers.live import CUT
+from chat.china import CHINA
 from chat.storage import Answer, Conversation
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~!&$])")

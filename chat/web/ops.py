@@ -36,7 +36,7 @@ def readyz() -> Response:
         services().storage.ping()
     except SQLAlchemyError:
         problems["database"] = "does not answer"
-    beside = {"redis": "redis_away"} if services().runs.is_cut_off else {}
+    beside = {"redis": "redis_away"} if services().live_answers.is_cut_off else {}
     response = jsonify({"status": "unavailable" if problems else "ok", **problems, **beside})
     response.status_code = 503 if problems else 200
     return response

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from chat.answers.bounds import CUT
+from chat.answers.live import CUT
 from chat.page.rendering import render_blocks
 from chat.refusals import Refusal
 from chat.storage import Answer, Conversation

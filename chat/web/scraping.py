@@ -74,7 +74,9 @@ class _Site(Collector):
         return family
 
     def _now(self) -> Iterator[Metric]:
-        yield _gauge("live_answers", "Answers that are being made", self._services.runs.live())
+        yield _gauge(
+            "live_answers", "Answers that are being made", self._services.live_answers.count()
+        )
         waiting: Counter[str] = Counter()
         for account, platform in {
             one.account: one.platform for one in self._services.agents.all

@@ -1,4 +1,4 @@
-"""The keeper with real threads and a real database: what runs is saved, what the dead left is taken over."""
+"""The housekeeper with real threads and a real database: what runs is saved, what the dead left is taken over."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ from chat import storage
 from chat.agents.health import Health
 from chat.agents.offered import Agent, Agents, load_agents
 from chat.agents.vault import Vault
-from chat.answers.housekeeping import DEAD_AFTER, Keeper
-from chat.answers.live import Runs
+from chat.answers.housekeeping import DEAD_AFTER, Housekeeper
+from chat.answers.live import LiveAnswers
 from chat.answers.metrics import Metrics
 from chat.answers.saving import Saver
 from chat.answers.turns import Inquiry, Turns
@@ -45,10 +45,10 @@ class Process:
 
     storage: Storage
     saver: Saver
-    runs: Runs
+    live_answers: LiveAnswers
     turns: Turns
     agents: Agents
-    keeper: Keeper
+    housekeeper: Housekeeper
     worker: str
 
     @property
@@ -64,7 +64,7 @@ Begin = Callable[..., Process]
 
 @pytest.fixture
 def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
-    """Puts together another process on the same database; its keeper is started by the test."""
+    """Puts together another process on the same database; its housekeeper is started by the test."""
     monkeypatch.chdir(tmp_path)
     begun: list[Process] = []
 
@@ -78,20 +78,22 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             coze_api_base=emulator.url,
             coze_qps=0,
         )
-        store, runs = storage.connect(settings), Runs()
+        store, live_answers = storage.connect(settings), LiveAnswers()
         agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
         saver = Saver(store)
         limits = VisitorLimits("0", 1)
         turns = Turns(
-            settings, store, runs, saver, Visitors(KEY), limits, Health(), worker, Metrics()
+            settings, store, live_answers, saver, Visitors(KEY), limits, Health(), worker, Metrics()
         )
-        keeper = Keeper(store, saver, turns, agents, worker, keep_days, lambda: now() + off[0])
-        begun.append(Process(store, saver, runs, turns, agents, keeper, worker))
+        housekeeper = Housekeeper(
+            store, saver, turns, agents, worker, keep_days, lambda: now() + off[0]
+        )
+        begun.append(Process(store, saver, live_answers, turns, agents, housekeeper, worker))
         return begun[-1]
 
     yield one
     for process in begun:
-        process.keeper.end()
+        process.housekeeper.end()
         process.storage.engine.dispose()
 
 
@@ -132,7 +134,7 @@ def table_missing(store: Storage, table: str) -> Iterator[None]:
 def test_what_a_dead_process_left_is_interrupted_where_there_is_no_record(begin: Begin) -> None:
     process = begin()
     asked = orphan(process, this_host(), dead_pid())
-    process.keeper.start()
+    process.housekeeper.start()
     answer = process.answer(asked)
     assert (answer.state, answer.code, answer.replies) == ("interrupted", "unavailable", ["half a"])
     assert [one.id for one in process.storage.workers()] == ["w1"], "the dead are buried"
@@ -159,21 +161,19 @@ def test_what_a_dead_process_left_is_finished_from_the_platform_s_record(
         chat=chat["id"],
         said="这是",
     )
-    process.keeper.start()
+    process.housekeeper.start()
     assert eventually(lambda: process.answer(asked).state != "running")
     answer = process.answer(asked)
     assert answer.state == "done" and "你好" in answer.replies[0]
-    journal = process.runs.find(asked.answer_id)
-    assert journal is not None and journal.start > 1_000_000, (
-        "its positions are beyond the earlier log's"
-    )
+    live = process.live_answers.find(asked.answer_id)
+    assert live is not None and live.start > 1_000_000, "its positions are beyond the earlier log's"
 
 
 @pytest.mark.parametrize("host", ["this", "another"])
 def test_what_a_living_process_answers_is_its_own(begin: Begin, host: str) -> None:
     process = begin()
     asked = orphan(process, this_host() if host == "this" else "another", os.getppid())
-    process.keeper.start()
+    process.housekeeper.start()
     time.sleep(2.5)
     assert process.answer(asked).state == "running"
     assert {one.id for one in process.storage.workers()} == {"w1", "other"}
@@ -188,15 +188,15 @@ def test_a_process_silent_for_long_is_dead(begin: Begin, host: str) -> None:
         os.getppid(),
         DEAD_AFTER + timedelta(seconds=1),
     )
-    process.keeper.start()
+    process.housekeeper.start()
     assert process.answer(asked).state == "interrupted"
 
 
 def test_of_two_processes_one_takes_over(begin: Begin) -> None:
     first, second = begin("w1"), begin("w2")
     asked = orphan(first, this_host(), dead_pid())
-    first.keeper.start()
-    second.keeper.start()
+    first.housekeeper.start()
+    second.housekeeper.start()
     assert first.answer(asked).worker == "w1"
 
 
@@ -204,7 +204,7 @@ def test_an_agent_that_is_gone_leaves_no_answer_running(begin: Begin) -> None:
     process = begin()
     asked = process.storage.ask("alice", "gone", None, "hi", "dead")
     process.storage.note_accepted(asked, "thread", "chat", None)
-    process.keeper.start()
+    process.housekeeper.start()
     assert process.answer(asked).state == "interrupted"
 
 
@@ -212,43 +212,43 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
     begin: Begin,
 ) -> None:
     process = begin()
-    process.keeper.start()
-    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    process.housekeeper.start()
+    asked, live = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
     heard = next(
-        batch for batch in journal.follow() if any("text" in str(entry) for _, entry in batch)
+        batch for batch in live.follow() if any("text" in str(entry) for _, entry in batch)
     )
     assert heard
     time.sleep(2.0)
     answer = process.answer(asked)
     assert answer.state == "running" and answer.replies and answer.replies[0]
     assert answer.chat and answer.thread, "the platform's ids are kept at once"
-    process.runs.stop(asked.answer_id)
+    process.live_answers.stop(asked.answer_id)
     assert eventually(lambda: process.answer(asked).state == "stopped")
     assert process.answer(asked).replies[0].startswith(answer.replies[0])
 
 
 def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
     process = begin()
-    process.keeper.start()
-    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    process.housekeeper.start()
+    asked, live = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
     said = ""
-    for batch in journal.follow():
+    for batch in live.follow():
         said += "".join(getattr(entry, "text", "") for _, entry in batch)
         if said:
             break
-    process.keeper.end()
+    process.housekeeper.end()
     assert process.answer(asked).replies[0].startswith(said)
     assert process.storage.workers() == []
-    process.runs.stop(asked.answer_id)
+    process.live_answers.stop(asked.answer_id)
     assert eventually(lambda: process.answer(asked).state == "stopped")
 
 
 def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
     process = begin()
-    process.keeper.start()
-    asked, journal = process.turns.start(Inquiry("alice", process.agent, "!pieces 10 50"))
+    process.housekeeper.start()
+    asked, live = process.turns.start(Inquiry("alice", process.agent, "!pieces 10 50"))
     with table_missing(process.storage, "answers"):
-        told = [entry for batch in journal.follow() for _, entry in batch]
+        told = [entry for batch in live.follow() for _, entry in batch]
         assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
     assert eventually(lambda: process.answer(asked).state == "done")
     assert process.answer(asked).replies
@@ -258,22 +258,24 @@ def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
 def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
     process = begin()
     with table_missing(process.storage, "conversations"):
-        process.keeper.start()
+        process.housekeeper.start()
     asked, _ = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
     assert eventually(
-        lambda: process.runs.find(asked.answer_id) is not None and process.answer(asked).chat
+        lambda: (
+            process.live_answers.find(asked.answer_id) is not None and process.answer(asked).chat
+        )
     )
     with table_missing(process.storage, "answers"):
         time.sleep(2.5)
     assert eventually(lambda: process.answer(asked).replies, 3)
-    process.runs.stop(asked.answer_id)
+    process.live_answers.stop(asked.answer_id)
     assert eventually(lambda: process.answer(asked).state == "stopped")
 
 
 def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
     process = begin()
     with table_missing(process.storage, "workers"):
-        process.keeper.start()
+        process.housekeeper.start()
         time.sleep(1.2)
     assert eventually(lambda: [one.id for one in process.storage.workers()] == ["w1"])
 
@@ -283,7 +285,7 @@ def test_a_clock_that_is_set_orphans_no_answer_of_the_living(begin: Begin, jump:
     off = [timedelta()]
     process = begin(off=off)
     asked = orphan(process, this_host(), os.getppid())
-    process.keeper.start()
+    process.housekeeper.start()
     assert process.answer(asked).state == "running"
     off[0] = jump
     time.sleep(2.8)  # a beat and a bit: the other's next sign of life may be as late
@@ -297,12 +299,12 @@ def test_after_the_clock_was_set_nothing_is_deleted_for_its_age(begin: Begin) ->
     off = [timedelta()]
     process, another = begin(off=off, keep_days=1), begin("w2", keep_days=1)
     fill(process.storage.engine, "alice", conversations=2, answers=1, apart_s=10 * 86_400)
-    process.keeper.start()
+    process.housekeeper.start()
     off[0] = timedelta(days=3)
-    assert eventually(lambda: process.keeper._has_jumped(60), 6)
-    process.keeper._expire()
+    assert eventually(lambda: process.housekeeper._has_jumped(60), 6)
+    process.housekeeper._expire()
     assert len(process.storage.conversations.of("alice", 5)) == 2, "the next may set it right"
-    another.keeper._expire()
+    another.housekeeper._expire()
     assert process.storage.conversations.of("alice", 5) == [], "where no clock was set they go"
 
 
@@ -343,6 +345,6 @@ def test_files_go_after_a_day_although_nobody_sends_another(begin: Begin) -> Non
     with pytest.raises(Refusal, match="not_found"):
         uploads.take("alice", ["old"], agent)
     assert uploads.take("alice", ["new"], agent)
-    process.keeper._expire()
+    process.housekeeper._expire()
     with process.storage.engine.connect() as db:
         assert list(db.scalars(select(Upload.id))) == ["new"]

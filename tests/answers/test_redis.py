@@ -18,8 +18,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from chat.answers.live import Entry, Failed, Finished, Lost, Runs
-from chat.answers.redis import RemoteLog, Sharing
+from chat.answers.live import Entry, Failed, Finished, LiveAnswers, Lost
+from chat.answers.redis import RedisAnswer, RedisBridge
 from chat.answers.redis_copies import KINDS, key
 from chat.settings.model import Settings, secrets
 from providers.events import Delta
@@ -89,18 +89,18 @@ def own_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def sharing(server: RedisServer) -> Iterator[Callable[[], Sharing]]:
+def bridge(server: RedisServer) -> Iterator[Callable[[], RedisBridge]]:
     """Processes of a site, as far as they share."""
-    made: list[Sharing] = []
+    bridges: list[RedisBridge] = []
 
-    def join() -> Sharing:
-        made.append(Sharing(server.url, 600))
-        made[-1].start(lambda message_id: None)
-        return made[-1]
+    def join() -> RedisBridge:
+        bridges.append(RedisBridge(server.url, 600))
+        bridges[-1].connect(lambda message_id: None)
+        return bridges[-1]
 
     yield join
-    for one in made:
-        one.end()
+    for bridge in bridges:
+        bridge.disconnect()
 
 
 def begin(
@@ -201,16 +201,16 @@ def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) 
 # the copy itself
 
 
-def found(name: str, sharing: Callable[[], Sharing]) -> RemoteLog:
-    there = sharing()
+def found(name: str, bridge: Callable[[], RedisBridge]) -> RedisAnswer:
+    there = bridge()
     assert eventually(lambda: there.find(name) is not None)
     remote = there.find(name)
     assert remote is not None
     return remote
 
 
-def read(log: Any, position: int = 0) -> list[tuple[int, Entry]]:
-    return [pair for batch in log.follow(position) for pair in batch]
+def read(live: Any, position: int = 0) -> list[tuple[int, Entry]]:
+    return [pair for batch in live.follow(position) for pair in batch]
 
 
 ENTRIES: st.SearchStrategy[Entry] = st.one_of(
@@ -221,8 +221,8 @@ ENTRIES: st.SearchStrategy[Entry] = st.one_of(
 )
 
 
-def test_every_entry_comes_through_unchanged(sharing: Callable[[], Sharing]) -> None:
-    here, there = sharing(), sharing()
+def test_every_entry_comes_through_unchanged(bridge: Callable[[], RedisBridge]) -> None:
+    here, there = bridge(), bridge()
 
     @settings(max_examples=30)
     @example([Delta("half of a character: \ud83d"), Failed("timeout", 5.0)], 0, 1)
@@ -230,48 +230,48 @@ def test_every_entry_comes_through_unchanged(sharing: Callable[[], Sharing]) -> 
     def comes_through(entries: list[Entry], start: int, beyond: int) -> None:
         whole = [one for one in entries if not isinstance(one, Finished | Failed)] + [END]
         name = str(uuid.uuid4())
-        log = here.open(name, start, time.monotonic)
+        live = here.open(name, start, time.monotonic)
         for one in whole:
-            log.append(one)
+            live.append(one)
         assert eventually(lambda: there.find(name))
         remote = there.find(name)
         assert remote is not None and remote.start == start
         beyond = min(beyond, len(whole) - 1)
         # Written down: there a number that is none is like another.
-        assert repr(read(remote)) == repr(read(log)) == repr(list(enumerate(whole, start + 1)))
-        assert repr(read(remote, start + beyond)) == repr(read(log, start + beyond))
+        assert repr(read(remote)) == repr(read(live)) == repr(list(enumerate(whole, start + 1)))
+        assert repr(read(remote, start + beyond)) == repr(read(live, start + beyond))
 
     comes_through()
 
 
 def test_a_long_answer_comes_in_many_items(
-    sharing: Callable[[], Sharing], server: RedisServer
+    bridge: Callable[[], RedisBridge], server: RedisServer
 ) -> None:
     whole: list[Entry] = [Delta(f"{number} ") for number in range(2000)]
     whole += [Delta("字" * 70_000), Delta("x"), END]
-    here = sharing()
-    log = here.open("long", 0, time.monotonic)
+    here = bridge()
+    live = here.open("long", 0, time.monotonic)
     for one in whole:
-        log.append(one)
-    assert [one for _, one in read(found("long", sharing))] == whole
+        live.append(one)
+    assert [one for _, one in read(found("long", bridge))] == whole
     with redis.Redis.from_url(server.url) as client:
         assert client.xlen(key("long")) > 4
         assert eventually(lambda: 0 < client.ttl(key("long")) <= 300)
 
 
 def test_a_log_without_its_beginning_is_none(
-    sharing: Callable[[], Sharing], server: RedisServer
+    bridge: Callable[[], RedisBridge], server: RedisServer
 ) -> None:
-    here, there = sharing(), sharing()
-    log = here.open("trimmed", 0, time.monotonic)
-    log.append(Delta("first"))
+    here, there = bridge(), bridge()
+    live = here.open("trimmed", 0, time.monotonic)
+    live.append(Delta("first"))
     assert eventually(lambda: there.find("trimmed"))
     remote = there.find("trimmed")
     assert remote is not None
     following = remote.follow()
     assert next(following) == [(1, Delta("first"))]
     for number in range(3):
-        log.append(Delta(f"{number}"))
+        live.append(Delta(f"{number}"))
         time.sleep(0.1)
     with redis.Redis.from_url(server.url) as client:
         client.xtrim(key("trimmed"), maxlen=1, approximate=False)
@@ -281,48 +281,48 @@ def test_a_log_without_its_beginning_is_none(
         next(following)
     with redis.Redis.from_url(server.url) as client:
         client.delete(key("trimmed"))
-    log.append(END)
-    assert texts(found("trimmed", sharing)) == ["first", "0", "1", "2"], (
+    live.append(END)
+    assert texts(found("trimmed", bridge)) == ["first", "0", "1", "2"], (
         "what Redis forgot is written again"
     )
     with redis.Redis.from_url(server.url) as client:
         assert eventually(lambda: client.ttl(key("trimmed")) <= 300)
 
 
-def texts(log: RemoteLog) -> list[str]:
-    return [one.text for _, one in read(log) if isinstance(one, Delta)]
+def texts(live: RedisAnswer) -> list[str]:
+    return [one.text for _, one in read(live) if isinstance(one, Delta)]
 
 
 def test_an_answer_that_goes_on_in_another_log_is_lost_in_the_old_one(
-    sharing: Callable[[], Sharing],
+    bridge: Callable[[], RedisBridge],
 ) -> None:
-    first, heir, there = sharing(), sharing(), sharing()
+    first, heir, there = bridge(), bridge(), bridge()
     first.open("inherited", 0, time.monotonic).append(Delta("so far"))
     assert eventually(lambda: there.find("inherited"))
     old = there.find("inherited")
     assert old is not None
     following = old.follow()
     next(following)
-    log = heir.open("inherited", 5000, time.monotonic)
-    log.append(Delta("so far, and more"))
-    log.append(END)
+    live = heir.open("inherited", 5000, time.monotonic)
+    live.append(Delta("so far, and more"))
+    live.append(END)
     with pytest.raises(Lost):
         list(following)
     new = there.find("inherited")
     assert new is not None and new.start == 5000 and texts(new) == ["so far, and more"]
 
 
-def test_an_endless_answer_is_not_copied(sharing: Callable[[], Sharing]) -> None:
-    here, there = sharing(), sharing()
-    log = here.open("endless", 0, time.monotonic)
-    log.append(Delta("x"))
+def test_an_endless_answer_is_not_copied(bridge: Callable[[], RedisBridge]) -> None:
+    here, there = bridge(), bridge()
+    live = here.open("endless", 0, time.monotonic)
+    live.append(Delta("x"))
     assert eventually(lambda: there.find("endless"))
     for _ in range(100):
-        log.append(Delta("x" * 100_000))
+        live.append(Delta("x" * 100_000))
     assert eventually(lambda: there.find("endless") is None)
-    log.append(END)
+    live.append(END)
     time.sleep(0.2)
-    assert there.find("endless") is None and len(read(log)) == 102
+    assert there.find("endless") is None and len(read(live)) == 102
 
 
 LOADED = """
@@ -346,7 +346,7 @@ def test_nothing_of_redis_is_loaded_without_its_setting(tmp_path: Path) -> None:
         timeout=60,
     )
     assert ran.stdout.split() == ["False", "True"], ran.stderr
-    assert type(Runs().open("m")[0]).__name__ == "Log"
+    assert type(LiveAnswers().open("m")[0]).__name__ == "LiveAnswer"
 
 
 # gone and back

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.answers.live import Entry, Failed, Finished, Log
+from chat.answers.live import Entry, Failed, Finished, LiveAnswer
 from chat.answers.partial import Draft
 from chat.page.rendering import render_blocks
 from chat.storage import Answer, Conversation
@@ -76,11 +76,11 @@ def wire(position: int = 0, is_page: bool = False) -> Wire:
     return Wire(OPENING, position, is_page, lambda failed: f"sentence for {failed.code}")
 
 
-def log_of(entries: list[Entry], start: int = 0) -> Log:
-    log = Log(start)
+def live_of(entries: list[Entry], start: int = 0) -> LiveAnswer:
+    live = LiveAnswer(start)
     for entry in entries:
-        log.append(entry)
-    return log
+        live.append(entry)
+    return live
 
 
 def answer_of(entries: list[Entry], **more: Any) -> Answer:
@@ -93,7 +93,7 @@ def answer_of(entries: list[Entry], **more: Any) -> Answer:
 
 
 def test_every_event_has_its_name_and_its_data() -> None:
-    told = heard(wire().live(log_of(ALL)))
+    told = heard(wire().live(live_of(ALL)))
     assert [one.name for one in told] == [
         *(
             "turn",
@@ -119,24 +119,24 @@ def test_every_event_has_its_name_and_its_data() -> None:
 
 
 def test_something_comes_at_once_and_in_silence() -> None:
-    log = Log()
-    live = wire().live(log)
-    assert next(live).startswith(HEARTBEAT)
-    log.append(DONE)
-    assert heard(live)[-1].name == "done"
+    live = LiveAnswer()
+    chunks = wire().live(live)
+    assert next(chunks).startswith(HEARTBEAT)
+    live.append(DONE)
+    assert heard(chunks)[-1].name == "done"
 
 
 @pytest.mark.parametrize("position", range(len(ALL) + 1))
 def test_last_event_id_gives_exactly_the_rest(position: int) -> None:
-    whole = heard(wire().live(log_of(ALL)))
-    turn, *rest = heard(wire(position).live(log_of(ALL)))
+    whole = heard(wire().live(live_of(ALL)))
+    turn, *rest = heard(wire(position).live(live_of(ALL)))
     assert (turn.id, turn.name) == (position, "turn")
     assert rest == whole[position + 1 :]
 
 
 @pytest.mark.parametrize("retry_after", [None, 7.5])
 def test_a_failure_is_told_in_a_sentence(retry_after: float | None) -> None:
-    told = heard(wire().live(log_of([Delta("half"), Failed("busy", retry_after)])))[-1]
+    told = heard(wire().live(live_of([Delta("half"), Failed("busy", retry_after)])))[-1]
     assert told.name == "error"
     expected = {"error": "sentence for busy", "code": "busy"}
     assert told.data == (expected if retry_after is None else {**expected, "retry_after": 7.5})
@@ -146,7 +146,7 @@ def test_a_failure_is_told_in_a_sentence(retry_after: float | None) -> None:
     "text", ["line\nbreak\r\n\r\n", "data: x\n\nid: 9\n\n", "\u2028\u0085\x00", "字👩‍👩‍👧", '"\\']
 )
 def test_no_text_breaks_the_frame(text: str) -> None:
-    told = heard(wire().live(log_of([Delta(text), DONE])))
+    told = heard(wire().live(live_of([Delta(text), DONE])))
     assert [one.name for one in told] == ["turn", "delta", "done"]
     assert told[1].data["text"] == text
 
@@ -197,16 +197,16 @@ def test_a_stored_end_is_told_as_it_was(
 @pytest.mark.parametrize("position", [1, 2, 50])
 def test_a_reader_from_before_a_crash_is_told_anew(position: int) -> None:
     resumed: list[Entry] = [Thought("hm"), Delta("so far"), Delta(" and on"), Delta("two", 1), DONE]
-    turn, *rest = heard(wire(position).live(log_of(resumed, start=5000)))
+    turn, *rest = heard(wire(position).live(live_of(resumed, start=5000)))
     assert turn.name == "turn"
     assert [one.name for one in rest] == ["replace", "delta", "replace", "done"]
     assert min(one.id for one in rest) > position, "so that reading on from there is reading on"
-    again = heard(wire(rest[2].id).live(log_of(resumed, start=5000)))
+    again = heard(wire(rest[2].id).live(live_of(resumed, start=5000)))
     assert again[1:] == rest[3:]
 
 
 def test_who_comes_new_to_a_resumed_answer_hears_deltas() -> None:
-    told = heard(wire().live(log_of([Thought("hm"), Delta("so far"), DONE], start=5000)))
+    told = heard(wire().live(live_of([Thought("hm"), Delta("so far"), DONE], start=5000)))
     assert [one.name for one in told] == ["turn", "thought", "delta", "done"]
 
 
@@ -262,15 +262,15 @@ TEXTS = st.lists(st.lists(LINES, max_size=12).map("".join), min_size=1, max_size
 
 def live_in_batches(wire: Wire, batches: list[list[Entry]]) -> Iterator[bytes]:
     """What a reader is sent who reads after each batch."""
-    log = Log()
-    live = wire.live(log)
-    yield next(live)
+    live = LiveAnswer()
+    chunks = wire.live(live)
+    yield next(chunks)
     for batch in batches:
         for entry in batch:
-            log.append(entry)
+            live.append(entry)
         if batch:
-            yield next(live)
-    yield from live
+            yield next(chunks)
+    yield from chunks
 
 
 @settings(max_examples=40)
@@ -297,12 +297,12 @@ def test_a_page_that_lost_its_connection_ends_with_the_same(
     texts: list[str], data: st.DataObject
 ) -> None:
     entries: list[Entry] = [Delta(text, number) for number, text in enumerate(texts)]
-    log = log_of([*entries, Finished("stop", tuple(texts))])
-    whole = heard(wire(is_page=True).live(log))
+    live = live_of([*entries, Finished("stop", tuple(texts))])
+    whole = heard(wire(is_page=True).live(live))
     kept = data.draw(st.integers(0, len(whole) - 1))
     page = drawn(whole[:kept])
     last = whole[kept - 1].id if kept else 0
-    again = heard(wire(last, is_page=True).live(log))
+    again = heard(wire(last, is_page=True).live(live))
     assert drawn(again, page) == render_blocks(texts)
     stored = heard(wire(last, is_page=True).stored(answer_of(entries)))
     assert drawn(stored, page) == render_blocks(texts)
@@ -316,9 +316,9 @@ def _split(text: str, cuts: list[int]) -> list[str]:
 def test_an_answer_that_cannot_be_followed_any_more_ends_with_its_reason() -> None:
     told = heard([wire(7).failed("not_found")])
     assert [one.name for one in told] == ["turn", "error"] and told[-1].data["code"] == "not_found"
-    lost, journal = wire(), Log()
-    journal.append(Delta("o"))
-    reading = lost.live(journal)
+    lost, live = wire(), LiveAnswer()
+    live.append(Delta("o"))
+    reading = lost.live(live)
     before = heard([next(reading), next(reading)])
     after = heard([lost.again().failed("not_found")])
     assert [one.name for one in before + after] == ["turn", "delta", "error"]

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from chat.slow_clients import QUIET_S, Line
+from chat.slow_clients import QUIET_S, TimedSocket
 from tests.conftest import Emulator, coze
 from tests.kit.company import COMPANY, soon
 from tests.kit.site import Site
@@ -28,16 +28,18 @@ def open_line(site: Site) -> socket.socket:
     return socket.create_connection(("127.0.0.1", site.port), timeout=60)
 
 
-def seconds_until_closed(line: socket.socket, say: bytes = b"", every_s: float = 0.2) -> float:
+def seconds_until_closed(
+    connection: socket.socket, say: bytes = b"", every_s: float = 0.2
+) -> float:
     """How long the site keeps a connection on which a byte comes now and then, or none."""
     began = time.monotonic()
-    line.settimeout(every_s)
+    connection.settimeout(every_s)
     rest = iter(say)
     while time.monotonic() - began < 60:
         try:
             if (byte := next(rest, None)) is not None:
-                line.sendall(bytes([byte]))
-            if not line.recv(65536):
+                connection.sendall(bytes([byte]))
+            if not connection.recv(65536):
                 break
         except TimeoutError:
             continue
@@ -68,9 +70,9 @@ def test_everybody_who_dawdles_is_let_go_in_time(site: Site) -> None:
     took: dict[str, float] = {}
 
     def dawdle(name: str, head: bytes, rest: bytes) -> None:
-        with open_line(site) as line:
-            line.sendall(head)
-            took[name] = seconds_until_closed(line, rest)
+        with open_line(site) as connection:
+            connection.sendall(head)
+            took[name] = seconds_until_closed(connection, rest)
 
     threads = [threading.Thread(target=dawdle, args=(name, *way[:2])) for name, way in ways.items()]
     for thread in threads:
@@ -86,9 +88,9 @@ def test_everybody_who_dawdles_is_let_go_in_time(site: Site) -> None:
 def test_a_thousand_idle_connections_keep_nobody_waiting(site: Site) -> None:
     with ExitStack() as lines:
         for number in range(IDLE):
-            line = lines.enter_context(open_line(site))
+            connection = lines.enter_context(open_line(site))
             if number % 2:
-                line.sendall(POST)
+                connection.sendall(POST)
         slowest = 0.0
         for _ in range(20):
             began = time.monotonic()
@@ -98,67 +100,67 @@ def test_a_thousand_idle_connections_keep_nobody_waiting(site: Site) -> None:
 
 
 @contextmanager
-def pair(quiet_s: float, slowest: float = 1e9) -> Iterator[tuple[Line, socket.socket]]:
+def pair(quiet_s: float, slowest: float = 1e9) -> Iterator[tuple[TimedSocket, socket.socket]]:
     here, there = socket.socketpair()
     with here, there:
-        yield Line(here, quiet_s, slowest), there
+        yield TimedSocket(here, quiet_s, slowest), there
 
 
 def test_a_body_has_its_time_as_a_whole() -> None:
-    with pair(0.3) as (line, visitor):
-        line.expect_body()
+    with pair(0.3) as (connection, visitor):
+        connection.expect_body()
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             while True:
                 visitor.sendall(b"x")
-                line.recv(10)
+                connection.recv(10)
                 time.sleep(0.01)
         assert 0.2 < time.monotonic() - began < 0.3 + COMPANY
-        assert line.is_late
+        assert connection.is_late
 
 
 def test_a_body_that_gets_on_has_time_for_all_of_it() -> None:
-    with pair(0.3, slowest=1000) as (line, visitor):
-        line.expect_body()
+    with pair(0.3, slowest=1000) as (connection, visitor):
+        connection.expect_body()
         for _ in range(6):
             visitor.sendall(b"x" * 200)
-            assert len(line.recv(4096)) == 200
+            assert len(connection.recv(4096)) == 200
             time.sleep(0.1)
         visitor.sendall(b"y")
-        assert line.recv(10) == b"y"
+        assert connection.recv(10) == b"y"
 
 
 def test_who_sent_much_at_once_has_bought_no_silence() -> None:
-    with pair(0.2, slowest=1000) as (line, visitor):
-        line.expect_body()
+    with pair(0.2, slowest=1000) as (connection, visitor):
+        connection.expect_body()
         visitor.sendall(b"x" * 100_000)
         got = 0
         while got < 100_000:
-            got += len(line.recv(65536))
+            got += len(connection.recv(65536))
         began = time.monotonic()
         with pytest.raises(TimeoutError):
-            line.recv(10)
+            connection.recv(10)
         assert time.monotonic() - began < 0.3 + COMPANY
 
 
 def test_who_waits_for_a_request_is_watched_by_the_server() -> None:
-    with pair(0.05) as (line, visitor):
-        line.expect_body()
-        line.expect_request()
+    with pair(0.05) as (connection, visitor):
+        connection.expect_body()
+        connection.expect_request()
         threading.Timer(0.2, visitor.sendall, (b"x",)).start()
-        assert line.recv(10) == b"x"
+        assert connection.recv(10) == b"x"
 
 
 def test_who_does_not_listen_is_let_go() -> None:
-    with pair(0.2) as (line, _):
+    with pair(0.2) as (connection, _):
         began = time.monotonic()
         with pytest.raises(BrokenPipeError):
-            line.sendall(b"x" * 50_000_000)
+            connection.sendall(b"x" * 50_000_000)
         assert time.monotonic() - began < 0.3 + COMPANY
 
 
 def test_who_listens_slowly_gets_it_all() -> None:
-    with pair(0.2, slowest=1_000_000) as (line, visitor):
+    with pair(0.2, slowest=1_000_000) as (connection, visitor):
         got: list[int] = []
 
         def listen() -> None:
@@ -168,6 +170,6 @@ def test_who_listens_slowly_gets_it_all() -> None:
 
         listener = threading.Thread(target=listen)
         listener.start()
-        line.sendall(b"x" * 1_000_000)
+        connection.sendall(b"x" * 1_000_000)
         listener.join(10)
         assert sum(got) == 1_000_000

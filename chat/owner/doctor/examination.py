@@ -159,10 +159,10 @@ def _redis(site: Site) -> Iterator[Finding]:
     url = site.settings.redis_url
     if url is None:
         return
-    from chat.answers.redis import Sharing
+    from chat.answers.redis import RedisBridge
 
     try:
-        kind, reason = Sharing(url.get_secret_value(), 0).look()
+        kind, reason = RedisBridge(url.get_secret_value(), 0).look()
         yield Finding(kind, "Redis", {"reason": reason})
     except SettingsError as error:
         yield wrong_setting(str(error))
