@@ -8,9 +8,9 @@ Result = TypeVar("Result")
 
 
 def beside_others(work: Callable[[], Result]) -> Result:
-    """Waits for the result of work that lets no other greenlet in: a write to the disk, a slow hash.
+    """The result of work that would let no other greenlet run: a write to the disk, a slow hash.
 
-    Where threads are what they are called, the caller's own is as good.
+    Without gevent, threads are real and the caller's own does the work.
     """
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("threading"):

@@ -4,7 +4,7 @@
 class Refusal(Exception):
     """`code` is one of the reasons of the HTTP contract; `retry_after` is in seconds.
 
-    `status` is for the reasons that come with more than one HTTP status; None means the usual one.
+    `status` is for reasons that have more than one HTTP status; None means the usual one.
     """
 
     def __init__(
@@ -21,37 +21,37 @@ class Refusal(Exception):
 
 
 class FileRefusal(Refusal):
-    """A file is refused, for reasons that have sentences of their own."""
+    """A file is refused; its reasons have sentences of their own."""
 
 
 class PictureRefusal(Refusal):
-    """A picture of an agent cannot be had; all reasons have one sentence."""
+    """A picture of an agent is not available; all reasons share one sentence."""
 
 
 class StoppingRefusal(Refusal):
-    """The process is about to end and takes no new question; the next one will."""
+    """The process is about to end and takes no new question; the next process will."""
 
 
 class LiveRefusal(Refusal):
-    """A visitor has as many answers under way as one may have."""
+    """A visitor has as many live answers as allowed."""
 
 
 class StreamRefusal(Refusal):
-    """As many answers are being read as this site, or an address, may have at once."""
+    """This site, or an address, has as many event streams as allowed."""
 
 
 class HostRefusal(Refusal):
-    """The request names a host that this site is not."""
+    """The request names a host that is not this site."""
 
 
 class GuessRefusal(Refusal):
-    """Too many wrong codes, keys or passwords; has a sentence of its own."""
+    """Too many wrong codes, keys or passwords; it has a sentence of its own."""
 
 
 class SignInNeeded(Refusal):
-    """Only who has signed in gets this: a person is asked to, a program is told so.
+    """This needs signing in: a person is led to the form, a program gets 401.
 
-    `is_wrong`: a key was given, and is none.
+    `is_wrong` says that the request came with a key, and that it is wrong.
     """
 
     def __init__(self, detail: str, is_wrong: bool = False) -> None:

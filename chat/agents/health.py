@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from providers.errors import ProviderError, TimedOut, Unavailable
 
-FAILURES = 3  # in a row: one may be chance
-WINDOW_S = 600.0  # and not further apart than this
-FRESH_S = 3600.0  # so long a failure says something of now
+# In a row: one may be chance.
+FAILURES = 3
+# The failures may be no further apart than this.
+WINDOW_S = 600.0
+# An older failure says nothing about now.
+FRESH_S = 3600.0
 
 
 @dataclass
@@ -22,7 +25,7 @@ class _Trouble:
 
 
 class Health:
-    """In the memory of one process: a new one knows nothing, and finds out by the next questions."""
+    """In the memory of one process: a new process learns from its next questions."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -30,23 +33,26 @@ class Health:
         self._troubles: dict[str, _Trouble] = {}
 
     def note(self, agent_id: str, error: ProviderError | None) -> None:
-        """How a question went: None when the agent said something. A refusal has reached it as well."""
+        """Notes how a question went; `error` is None when the agent answered.
+
+        A refusal counts as reached, too.
+        """
         if not isinstance(error, Unavailable | TimedOut):
             self._troubles.pop(agent_id, None)
             return
         at = self._clock()
         with self._lock:
-            known = self._troubles.get(agent_id)
-            if known is None or at - known.last_at > WINDOW_S:
+            trouble = self._troubles.get(agent_id)
+            if trouble is None or at - trouble.last_at > WINDOW_S:
                 self._troubles[agent_id] = _Trouble(at, at)
             else:
-                known.last_at, known.count = at, known.count + 1
+                trouble.last_at, trouble.count = at, trouble.count + 1
 
     def unreachable(self) -> dict[str, float]:
         """The agents nobody could reach lately, each with for how many seconds."""
         at = self._clock()
         return {
-            agent_id: at - one.first_at
-            for agent_id, one in list(self._troubles.items())
-            if one.count >= FAILURES and at - one.last_at < FRESH_S
+            agent_id: at - trouble.first_at
+            for agent_id, trouble in list(self._troubles.items())
+            if trouble.count >= FAILURES and at - trouble.last_at < FRESH_S
         }

@@ -1,4 +1,4 @@
-"""What agents say of themselves on their platform, fetched beside the pages and kept for a while."""
+"""How agents introduce themselves on their platform, fetched in the background and cached."""
 
 import logging
 import threading
@@ -12,14 +12,15 @@ from providers.base import About, Introduces
 from providers.errors import ProviderError
 
 FRESH_S = 600.0
-AGAIN_S = 60.0  # after a failure
+# After a failure.
+AGAIN_S = 60.0
 PATIENCE_S = 10.0
 
 log = logging.getLogger("chat.introductions")
 
 
 class Introductions:
-    """Fills in what the owner has not said about an agent. A page shows what is known and never waits.
+    """Fills in what the owner has not set about an agent. A page shows what is known and never waits.
 
     `picture` gives an agent's icon an address of ours, or None.
     """
@@ -34,13 +35,13 @@ class Introductions:
         self._picture = picture
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[str, About] = {}
+        self._abouts: dict[str, About] = {}
         self._stale_at = float("-inf")
 
     def of(self, agent: Agent) -> Agent:
-        """The agent with its name, icon, welcome and the like, the owner's words before its own."""
+        """The agent with its name, icon, welcome and so on; what the owner has set comes first."""
         self.refresh()
-        about = self._known.get(agent.id)
+        about = self._abouts.get(agent.id)
         if about is None:
             return agent
         is_named = agent.name != agent.row.title
@@ -54,7 +55,7 @@ class Introductions:
         )
 
     def refresh(self) -> None:
-        """Begins to ask the platforms again when what we know is old. Returns at once."""
+        """Begins to ask the platforms again when their introductions are old. Returns at once."""
         with self._lock:
             if self._clock() < self._stale_at:
                 return
@@ -66,7 +67,7 @@ class Introductions:
             if agent.row.introduces:
                 try:
                     deadline = time.monotonic() + PATIENCE_S
-                    self._known[agent.id] = cast(Introduces, agent.provider).about(deadline)
+                    self._abouts[agent.id] = cast(Introduces, agent.provider).about(deadline)
                 except ProviderError as error:
                     log.info("agent %s does not introduce itself: %s", agent.id, error)
                     self._stale_at = self._clock() + AGAIN_S

@@ -1,9 +1,9 @@
 """What a platform's account may be asked: in a second, at once, in a day; first come, first served.
 
-The platforms' numbers are in providers/__init__.py. Turns wait in a line for their first call; every further
-call of a running turn (a poll, a list) waits in a second line. The two lines take turns, so that neither
-starves the other, and N polled chats that share Q calls a second are each polled every max(1, N/Q) seconds
-without anybody having to compute it.
+The platforms' numbers are in providers/__init__.py. New turns wait in a queue for their first call;
+every further call of a running turn (a poll, a list) waits in a second queue. The two queues are
+served in turn, so that neither starves the other, and N polled chats that share Q calls a second
+are each polled every max(1, N/Q) seconds without anybody having to compute it.
 """
 
 import math
@@ -23,22 +23,24 @@ from providers.errors import QuotaExhausted, RateLimited, TimedOut
 from providers.events import Done, Event, Status
 from providers.stop import Stop
 
-HEADROOM = 1.05  # calls are spaced a little wider than allowed: the network may push two together
-TOLD_FROM_S = 1.0  # a shorter wait is not worth a word
+# Calls are spaced a little wider than allowed: the network may push two together.
+HEADROOM = 1.05
+# The visitor hears nothing of a shorter wait.
+SHORTEST_REPORTED_S = 1.0
 LOOK_S = 1.0
 FIRST_BACK_OFF_S = 2.0
 LONGEST_BACK_OFF_S = 60.0
-LONGEST_PAUSE_S = (
-    3600.0  # that a platform may ask for: a date in place of seconds would be for ever
-)
+# A platform may ask for no longer pause: a date in place of seconds would be for ever.
+LONGEST_PAUSE_S = 3600.0
 
-Spend = Callable[[str, str, int], bool]  # (account, day, limit): one more question, or False
+# Counts one more question of an (account, day) within the limit; False when there is none left.
+Spend = Callable[[str, str, int], bool]
 Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long somebody waits in a line: until a wish to stop, or a deadline."""
+    """How long a turn waits in a queue: until a wish to stop, or a deadline."""
 
     stop: Stop
     deadline: float
@@ -56,14 +58,14 @@ class Patience:
 
 
 class _Ticket:
-    """A place in a line. `called` wakes its holder; why, the holder has to look up."""
+    """A place in a queue. `called` wakes its holder, who then has to look why."""
 
     def __init__(self) -> None:
         self.called = threading.Event()
 
 
 class Rate:
-    """Hands out calls, evenly spaced, to two lines in turn. `qps` 0 spaces nothing."""
+    """Hands out calls, evenly spaced, to two queues in turn. `qps` 0 spaces nothing."""
 
     RUNNING, NEW = 0, 1
 
@@ -71,65 +73,67 @@ class Rate:
         self._gap = HEADROOM / qps if qps else 0.0
         self._clock = clock
         self._lock = threading.Lock()
-        self._lines: tuple[deque[_Ticket], deque[_Ticket]] = (deque(), deque())
+        self._queues: tuple[deque[_Ticket], deque[_Ticket]] = (deque(), deque())
         self._served = self.NEW
         self._head: _Ticket | None = None
         self._next = 0.0
 
-    def take(self, line: int, patience: Patience) -> Iterator[int]:
-        """Waits for a call; meanwhile tells the line of new turns how many are ahead, about once a second.
+    def take(self, kind: int, patience: Patience) -> Iterator[int]:
+        """Waits for a call; meanwhile yields to a new turn, about once a second, how many are ahead.
 
-        Raises Stopped, TimedOut.
+        `kind` is RUNNING or NEW. Raises Stopped, TimedOut.
         """
         patience.stop.check()
         ticket = _Ticket()
         with self._lock:
-            self._lines[line].append(ticket)
+            self._queues[kind].append(ticket)
             self._call_next()
         try:
             with patience.stop.interrupting(ticket.called.set):
-                while (wait := self._wait_of(ticket, line)) > 0:
-                    if line == self.NEW and (ahead := self._ahead(ticket)) is not None:
+                while (wait := self._wait_of(ticket, kind)) > 0:
+                    if kind == self.NEW and (ahead := self._ahead(ticket)) is not None:
                         yield ahead
                     patience.wait(ticket.called, min(wait, LOOK_S))
         finally:
-            self._leave(ticket, line)
+            self._leave(ticket, kind)
 
     @property
     def waiting(self) -> int:
-        """How many new turns are in line."""
-        return len(self._lines[self.NEW])
+        """How many new turns are in the queue."""
+        return len(self._queues[self.NEW])
 
     def hold(self, seconds: float) -> None:
         """Gives nobody a call for a while."""
         with self._lock:
             self._next = max(self._next, self._clock() + seconds)
 
-    def _wait_of(self, ticket: _Ticket, line: int) -> float:
-        """0 when the call is this ticket's, which it then has taken; else how long to wait before looking."""
+    def _wait_of(self, ticket: _Ticket, kind: int) -> float:
+        """Seconds to wait before looking again; 0 when the ticket has just taken its call."""
         with self._lock:
             if self._head is not ticket:
                 return LOOK_S
             wait = self._next - self._clock()
             if wait > 0:
-                # From now on only a wish to stop may wake it early; one made before this is seen next.
+                # From now on only a wish to stop may wake it early. A wish made before this line is
+                # seen at the next look.
                 ticket.called.clear()
                 return wait
             self._next = max(self._next, self._clock()) + self._gap
-            self._served = line
+            self._served = kind
             return 0.0
 
     def _ahead(self, ticket: _Ticket) -> int | None:
-        """How many new turns are ahead, when the wait is worth a word."""
+        """How many new turns are ahead; None when the wait is too short to report."""
         with self._lock:
-            number = self._lines[self.NEW].index(ticket)
-            shared = 2 if self._lines[self.RUNNING] else 1
-            wait = max(0.0, self._next - self._clock()) + number * shared * self._gap
-        return number if wait >= TOLD_FROM_S else None
+            ahead = self._queues[self.NEW].index(ticket)
+            # Every other call goes to the queue of running turns, while somebody is in it.
+            share = 2 if self._queues[self.RUNNING] else 1
+            wait = max(0.0, self._next - self._clock()) + ahead * share * self._gap
+        return ahead if wait >= SHORTEST_REPORTED_S else None
 
-    def _leave(self, ticket: _Ticket, line: int) -> None:
+    def _leave(self, ticket: _Ticket, kind: int) -> None:
         with self._lock:
-            self._lines[line].remove(ticket)
+            self._queues[kind].remove(ticket)
             if self._head is ticket:
                 self._head = None
                 self._call_next()
@@ -137,9 +141,9 @@ class Rate:
     def _call_next(self) -> None:
         if self._head is not None:
             return
-        for line in (1 - self._served, self._served):
-            if self._lines[line]:
-                self._head = self._lines[line][0]
+        for kind in (1 - self._served, self._served):
+            if self._queues[kind]:
+                self._head = self._queues[kind][0]
                 self._head.called.set()
                 return
 
@@ -151,20 +155,20 @@ class Seats:
         self._limit = limit
         self._lock = threading.Lock()
         self._taken = 0
-        self._line: deque[_Ticket] = deque()
+        self._queue: deque[_Ticket] = deque()
 
     def take(self, patience: Patience) -> Iterator[int]:
-        """Waits for a seat; meanwhile tells, about once a second, how many are ahead.
+        """Waits for a seat; meanwhile yields, about once a second, how many are ahead.
 
         Raises Stopped, TimedOut.
         """
         patience.stop.check()
         ticket = _Ticket()
         with self._lock:
-            if not self._limit or (self._taken < self._limit and not self._line):
+            if not self._limit or (self._taken < self._limit and not self._queue):
                 self._taken += 1
                 return
-            self._line.append(ticket)
+            self._queue.append(ticket)
         try:
             with patience.stop.interrupting(ticket.called.set):
                 while (ahead := self._ahead(ticket)) is not None:
@@ -176,8 +180,8 @@ class Seats:
 
     @property
     def waiting(self) -> int:
-        """How many are in line."""
-        return len(self._line)
+        """How many are in the queue."""
+        return len(self._queue)
 
     def leave(self) -> None:
         """Gives the seat to whoever has waited longest."""
@@ -187,24 +191,25 @@ class Seats:
     def _ahead(self, ticket: _Ticket) -> int | None:
         """How many are ahead; None when the seat is this ticket's."""
         with self._lock:
-            return self._line.index(ticket) if ticket in self._line else None
+            return self._queue.index(ticket) if ticket in self._queue else None
 
     def _give_up(self, ticket: _Ticket) -> None:
         with self._lock:
-            if ticket in self._line:
-                self._line.remove(ticket)
+            if ticket in self._queue:
+                self._queue.remove(ticket)
             else:
-                self._pass_on()  # the seat was given in the moment of giving up
+                # The seat was given in the moment of giving up.
+                self._pass_on()
 
     def _pass_on(self) -> None:
-        if self._line:
-            self._line.popleft().called.set()
+        if self._queue:
+            self._queue.popleft().called.set()
         else:
             self._taken -= 1
 
 
 class Account:
-    """The budget that all agents of one account share: a Pace for running turns, a line for new ones."""
+    """The budget that all agents of one account share: a Pace for running turns, a queue for new ones."""
 
     def __init__(
         self,
@@ -231,15 +236,15 @@ class Account:
         self._full_day = ""
 
     def ask(self, turn: Turn, stream: Callable[[Turn], Iterator[Event]]) -> Iterator[Event]:
-        """The events of `stream(turn)`, once it is this turn's turn; before, `queued` with its place.
+        """The events of `stream(turn)`, and before them `queued` with the turn's place.
 
         Raises QuotaExhausted before anything is asked, and whatever `stream` raises.
         """
         patience = self._patience(turn.stop, turn.deadline)
         self._refuse_when_full()
-        yield from _queued(self._seats.take(patience))
+        yield from _statuses(self._seats.take(patience))
         try:
-            yield from _queued(self._rate.take(Rate.NEW, patience))
+            yield from _statuses(self._rate.take(Rate.NEW, patience))
             self.spend()
             with closing(stream(turn)) as events:  # type: ignore[type-var]
                 for event in events:
@@ -248,7 +253,7 @@ class Account:
                     yield event
         except RateLimited as error:
             self.refused(error.retry_after)
-            # Whoever asks again sooner would only wait here: so the visitor is told when, by any platform.
+            # A question asked sooner would only wait here, so the visitor hears when to come back.
             error.retry_after = self._held_s
             raise
         finally:
@@ -256,7 +261,7 @@ class Account:
 
     @property
     def waiting(self) -> int:
-        """How many questions are in line: for a seat, then for their first call."""
+        """How many questions are queued: for a seat, then for their first call."""
         return self._seats.waiting + self._rate.waiting
 
     def wait(self, stop: Stop, deadline: float) -> None:
@@ -276,13 +281,12 @@ class Account:
     def refused(self, retry_after: float | None = None) -> None:
         with self._lock:
             now = self._clock()
-            # Of calls that were under way together each may be refused: that is one refusal, not many.
+            # Each of the calls that were under way together may be refused: that is one refusal.
             if now >= self._held_until:
                 self._refusals = min(self._refusals + 1, 6)
-            longest = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** (self._refusals - 1))
-            seconds = max(
-                min(retry_after or 0.0, LONGEST_PAUSE_S), longest * (0.5 + self._chance())
-            )
+            back_off = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** (self._refusals - 1))
+            pause = min(retry_after or 0.0, LONGEST_PAUSE_S)
+            seconds = max(pause, back_off * (0.5 + self._chance()))
             self._held_until = max(self._held_until, now + seconds)
         self._rate.hold(seconds)
 
@@ -295,7 +299,7 @@ class Account:
         return Patience(stop, deadline, self._platform, self._clock)
 
     def _refuse_when_full(self) -> None:
-        """Nobody waits in a line for a budget that is known to be used up."""
+        """Raises QuotaExhausted when the day's budget is known to be used up: queueing would be vain."""
         if self._full_day == self._day:
             raise QuotaExhausted(
                 f"{self._daily} questions were asked today",
@@ -312,11 +316,11 @@ class Account:
         return self._today.date().isoformat()
 
 
-def _queued(places: Iterator[int]) -> Iterator[Status]:
-    told = None
-    # Closed here and now: an exception's traceback would keep it, and its place in the line, alive.
+def _statuses(places: Iterator[int]) -> Iterator[Status]:
+    last = None
+    # Closed here and now: an exception's traceback would keep it, and its place in the queue, alive.
     with closing(places):  # type: ignore[type-var]
         for ahead in places:
-            if ahead != told:
-                told = ahead
+            if ahead != last:
+                last = ahead
                 yield Status("queued", ahead)

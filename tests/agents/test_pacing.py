@@ -46,7 +46,7 @@ class Clock:
 
 @dataclass
 class Waiting:
-    """Somebody in a line, on a thread of his own: his places, when he was served, what ended the wait."""
+    """Somebody in a queue, on a thread of his own: his places, when he was served, what ended the wait."""
 
     stop: Stop = field(default_factory=Stop)
     places: list[int] = field(default_factory=list)
@@ -80,17 +80,17 @@ def patience(
     return Patience(stop or Stop(), now() + seconds, "coze", now)
 
 
-def turns_at(rate: Rate, clock: Clock, line: int = Rate.NEW) -> Callable[[Stop], Iterator[int]]:
-    return lambda stop: rate.take(line, patience(stop, 100 * LONG_S, clock))
+def turns_at(rate: Rate, clock: Clock, kind: int = Rate.NEW) -> Callable[[Stop], Iterator[int]]:
+    return lambda stop: rate.take(kind, patience(stop, 100 * LONG_S, clock))
 
 
-def lined_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
-    """So many in the line of new turns, one after another, while nobody gets a call."""
-    line = []
+def queued_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
+    """So many in the queue of new turns, one after another, while nobody gets a call."""
+    queue = []
     for _ in range(count):
-        line.append(Waiting().begin(turns_at(rate, clock), clock))
-        assert eventually(lambda: line[-1].places)
-    return line
+        queue.append(Waiting().begin(turns_at(rate, clock), clock))
+        assert eventually(lambda: queue[-1].places)
+    return queue
 
 
 # Calls a second
@@ -99,9 +99,9 @@ def lined_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
 def test_calls_are_spaced_by_the_rate_in_any_window(clock: Clock) -> None:
     rate, taken = Rate(200, clock), []
 
-    def take(line: int) -> None:
+    def take(kind: int) -> None:
         for _ in range(25):
-            for _ in rate.take(line, patience()):
+            for _ in rate.take(kind, patience()):
                 pass
             taken.append(clock.last_told)
 
@@ -125,39 +125,39 @@ def test_a_rate_of_nought_spaces_nothing() -> None:
 def test_nobody_waits_behind_a_later_comer_and_each_is_told_his_place(clock: Clock) -> None:
     rate = Rate(100, clock)
     rate.hold(1000)
-    line = lined_up(rate, clock, 12)
-    assert [one.places[0] for one in line] == list(range(12))
+    queue = queued_up(rate, clock, 12)
+    assert [one.places[0] for one in queue] == list(range(12))
     clock.ahead += 1000
-    assert all(one.ended.wait(5) for one in line)
-    served = [one.served_at or 0.0 for one in line]
+    assert all(one.ended.wait(5) for one in queue)
+    served = [one.served_at or 0.0 for one in queue]
     assert served == sorted(served)
 
 
 def test_places_go_down_when_somebody_leaves(clock: Clock) -> None:
     rate = Rate(1, clock)
     rate.hold(1000)
-    line = lined_up(rate, clock, 4)
-    line[0].stop.request()
-    line[2].stop.request()
-    assert eventually(lambda: line[3].places[-1] == 1)
-    assert isinstance(line[0].error, Stopped) and isinstance(line[2].error, Stopped)
-    assert line[1].places[-1] == 0
+    queue = queued_up(rate, clock, 4)
+    queue[0].stop.request()
+    queue[2].stop.request()
+    assert eventually(lambda: queue[3].places[-1] == 1)
+    assert isinstance(queue[0].error, Stopped) and isinstance(queue[2].error, Stopped)
+    assert queue[1].places[-1] == 0
 
 
 def test_new_and_running_turns_take_turns(clock: Clock) -> None:
     rate = Rate(200, clock)
     rate.hold(1000)
-    lines = {
+    queues = {
         number: [Waiting().begin(turns_at(rate, clock, number), clock) for _ in range(10)]
         for number in (0, 1)
     }
     time.sleep(0.3)
     clock.ahead += 1000
-    everybody = [(one, number) for number, line in lines.items() for one in line]
+    everybody = [(one, number) for number, queue in queues.items() for one in queue]
     assert all(one.ended.wait(5) for one, _ in everybody)
     order = [number for _, number in sorted((one.served_at, number) for one, number in everybody)]
     assert all(earlier != later for earlier, later in pairwise(order))
-    assert not any(one.places for one in lines[Rate.RUNNING])
+    assert not any(one.places for one in queues[Rate.RUNNING])
 
 
 def test_who_stops_at_the_head_passes_the_call_on(clock: Clock) -> None:
@@ -182,31 +182,31 @@ def test_a_stop_from_before_the_wait_takes_no_call(clock: Clock) -> None:
     assert list(rate.take(Rate.NEW, patience(seconds=0.5))) == []
 
 
-@pytest.mark.parametrize("line", [Rate.NEW, Rate.RUNNING])
+@pytest.mark.parametrize("kind", [Rate.NEW, Rate.RUNNING])
 @pytest.mark.parametrize("is_head", [True, False])
-def test_a_deadline_in_the_line_is_kept(clock: Clock, line: int, is_head: bool) -> None:
+def test_a_deadline_holds_in_the_queue(clock: Clock, kind: int, is_head: bool) -> None:
     rate = Rate(0.1, clock)
     list(rate.take(Rate.NEW, patience()))
     if not is_head:
-        Waiting().begin(turns_at(rate, clock, line), clock)
+        Waiting().begin(turns_at(rate, clock, kind), clock)
         time.sleep(0.1)
     began = time.monotonic()
     with pytest.raises(TimedOut):
-        list(rate.take(line, patience(seconds=0.4)))
+        list(rate.take(kind, patience(seconds=0.4)))
     assert 0.35 < time.monotonic() - began < soon(0.7)
 
 
-def test_whoever_comes_and_goes_the_line_moves_on() -> None:
+def test_the_queue_moves_on_whoever_comes_and_goes() -> None:
     rate, chance, served = Rate(3000), random.Random(7), []
     everybody = [(Stop(), chance.random() * 0.3, chance.randrange(2)) for _ in range(300)]
 
-    def wait(stop: Stop, line: int) -> None:
+    def wait(stop: Stop, kind: int) -> None:
         with suppress(Stopped):
-            for _ in rate.take(line, patience(stop)):
+            for _ in rate.take(kind, patience(stop)):
                 pass
             served.append(stop)
 
-    threads = [threading.Thread(target=wait, args=(stop, line)) for stop, _, line in everybody]
+    threads = [threading.Thread(target=wait, args=(stop, kind)) for stop, _, kind in everybody]
     for thread, (stop, seconds, _) in zip(threads, everybody, strict=True):
         if seconds < 0.1:
             threading.Timer(seconds, stop.request).start()
@@ -290,17 +290,17 @@ def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
 def test_places_before_a_seat(clock: Clock) -> None:
     seats = Seats(1)
     list(seats.take(patience()))
-    line = []
+    queue = []
     for _ in range(3):
-        line.append(Waiting().begin(lambda stop: seats.take(patience(stop)), clock))
-        assert eventually(lambda: line[-1].places)
-    assert [one.places[0] for one in line] == [0, 1, 2]
-    line[0].stop.request()
-    assert line[0].ended.wait(soon(0.5)) and isinstance(line[0].error, Stopped)
-    assert eventually(lambda: line[2].places[-1] == 1)
+        queue.append(Waiting().begin(lambda stop: seats.take(patience(stop)), clock))
+        assert eventually(lambda: queue[-1].places)
+    assert [one.places[0] for one in queue] == [0, 1, 2]
+    queue[0].stop.request()
+    assert queue[0].ended.wait(soon(0.5)) and isinstance(queue[0].error, Stopped)
+    assert eventually(lambda: queue[2].places[-1] == 1)
     seats.leave()
-    assert line[1].ended.wait(soon(0.5)) and line[1].error is None
-    assert not line[2].ended.is_set()
+    assert queue[1].ended.wait(soon(0.5)) and queue[1].error is None
+    assert not queue[2].ended.is_set()
 
 
 def test_a_deadline_before_a_seat_is_kept() -> None:
@@ -462,7 +462,7 @@ def test_who_is_refused_is_told_how_long_the_account_is_left_alone(
     assert caught.value.retry_after == told
 
 
-@pytest.mark.parametrize("ending", ["done", "failed", "refused", "stopped", "abandoned", "in line"])
+@pytest.mark.parametrize("ending", ["done", "failed", "refused", "stopped", "abandoned", "queued"])
 def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
     shared, stop = account(concurrency=1, chance=-0.5), Stop()
 
@@ -475,7 +475,7 @@ def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
         asked.stop.check()
         yield Done()
 
-    if ending == "in line":
+    if ending == "queued":
         first = shared.ask(turn(), answering)
         next(first)
         with pytest.raises(TimedOut):
