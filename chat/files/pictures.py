@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from typing import IO
 from urllib.parse import quote
 
+from chat import file_types
 from chat.agents.offered import Agent
 from chat.refusals import PictureRefusal, Refusal
 from providers.errors import ProviderError
 from providers.http import Http
 
+# No SVG and nothing else that could hold a script.
+KINDS = (file_types.PNG, file_types.JPEG, file_types.GIF, file_types.WEBP)
 MOST_BYTES = 10 * 1024 * 1024
 PATIENCE_S = 20.0
 AT_ONCE = 8
 # gunicorn reads a request line of 4094 bytes; a longer address stays a link.
 LONGEST_ADDRESS = 3500
-# As narrow as can be: what this matches, every reader of addresses takes apart in the same way.
+# As narrow as possible: every parser of addresses reads what this matches in the same way.
 _ADDRESS = re.compile(
     r"(?P<origin>(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:[0-9]{1,5})?)"
     r"(?:[/?][^\s\\\x00-\x20\x7f]*)?",
@@ -35,7 +38,7 @@ _HEADERS = {"Accept": "image/webp, image/png, image/jpeg, image/gif", "Accept-En
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that was fetched: its type by its content, and a file that is nowhere but in this process."""
+    """A fetched picture: its type by its content, its size, and an unnamed file that holds it."""
 
     content_type: str
     size: int
@@ -43,11 +46,11 @@ class Picture:
 
 
 class Pictures:
-    """Gives pictures an address of ours, and fetches what was given one; nothing else, so we are no proxy."""
+    """Gives pictures an address here, and fetches only what has one, so that this is no open proxy."""
 
-    def __init__(self, secret_key: str, door: Http) -> None:
+    def __init__(self, secret_key: str, http: Http) -> None:
         self._key = hashlib.sha256(b"picture\n" + secret_key.encode()).digest()
-        self._door = door
+        self._http = http
         self._seats = threading.Semaphore(AT_ONCE)
 
     def address(self, agent: Agent, url: str) -> str | None:
@@ -64,15 +67,15 @@ class Pictures:
         return lambda url: self.address(agent, url)
 
     def fetch(self, signature: str, url: str) -> Picture:
-        """The picture of an address that we gave. Raises Refusal not_found, PictureRefusal."""
+        """The picture behind a signed address. Raises Refusal not_found, PictureRefusal."""
         # As bytes: compare_digest takes no text beyond ASCII.
         if not hmac.compare_digest(signature.encode(), self.sign(url).encode()):
-            raise Refusal("not_found", "a picture without our signature")
+            raise Refusal("not_found", "a picture without a valid signature")
         deadline = time.monotonic() + PATIENCE_S
         if not self._seats.acquire(timeout=PATIENCE_S):
             raise PictureRefusal("timeout", "too many pictures at once")
         try:
-            return self._fetched(url, deadline)
+            return self._fetch(url, deadline)
         except ProviderError as error:
             raise PictureRefusal(
                 "timeout" if error.reason == "timeout" else "unavailable", str(error)
@@ -80,8 +83,8 @@ class Pictures:
         finally:
             self._seats.release()
 
-    def _fetched(self, url: str, deadline: float) -> Picture:
-        with self._door.open("GET", url, headers=_HEADERS, deadline=deadline) as response:
+    def _fetch(self, url: str, deadline: float) -> Picture:
+        with self._http.open("GET", url, headers=_HEADERS, deadline=deadline) as response:
             if response.status != 200:
                 raise PictureRefusal("unavailable", f"HTTP {response.status}")
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -91,34 +94,22 @@ class Pictures:
                 file = stack.enter_context(tempfile.TemporaryFile())
                 for piece in response.pieces(limit=MOST_BYTES):
                     file.write(piece)
-                found = _recognized(file)
-                stack.pop_all()  # from here on the file is the reader's to close
-                return found
+                picture = _recognize(file)
+                # From here on the file is the reader's to close.
+                stack.pop_all()
+                return picture
 
     def sign(self, url: str) -> str:
-        """What an address of ours begins with."""
+        """The signature in a picture's address here."""
         return hmac.new(
             self._key, url.encode("utf-8", "surrogatepass"), hashlib.sha256
         ).hexdigest()[:32]
 
 
-def kind_of(beginning: bytes) -> str | None:
-    """The type of a picture by its first bytes. Whatever could hold a script (SVG, HTML) is none."""
-    if beginning.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if beginning.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if beginning.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if beginning[:4] == b"RIFF" and beginning[8:12] == b"WEBP":
-        return "image/webp"
-    return None
-
-
-def _recognized(file: IO[bytes]) -> Picture:
+def _recognize(file: IO[bytes]) -> Picture:
     size = file.tell()
     file.seek(0)
-    content_type = kind_of(file.read(16))
+    content_type = file_types.recognize(file.read(16), KINDS)
     file.seek(0)
     if content_type is None:
         raise PictureRefusal("unexpected", "no picture of a kind that is shown")
@@ -127,18 +118,17 @@ def _recognized(file: IO[bytes]) -> Picture:
 
 def _comes_from(agent: Agent, url: str) -> bool:
     """Whether an address is at the agent's own API, or over https at its platform's hosts for pictures."""
-    found = _ADDRESS.fullmatch(url)
-    if found is None:
+    match = _ADDRESS.fullmatch(url)
+    if match is None:
         return False
-    origin, host = found["origin"].lower(), found["host"].lower()
+    origin, host = match["origin"].lower(), match["host"].lower()
     if any(origin == _origin(address) for address in agent.provider.addresses):
         return True
-    is_plain = found["scheme"].lower() == "https" and found["port"] in (None, ":443")
-    return is_plain and any(
-        host == known or host.endswith(f".{known}") for known in agent.row.pictures
-    )
+    if match["scheme"].lower() != "https" or match["port"] not in (None, ":443"):
+        return False
+    return any(host == domain or host.endswith(f".{domain}") for domain in agent.row.pictures)
 
 
 def _origin(address: str) -> str:
-    found = _ORIGIN.match(address)
-    return found[0].lower() if found else ""
+    match = _ORIGIN.match(address)
+    return match[0].lower() if match else ""

@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import ColumnElement, delete, func, insert, select
 
+from chat import file_types
 from chat.agents.offered import Agent
-from chat.files import file_types
 from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.deletion import FILES_KEPT

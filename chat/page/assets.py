@@ -21,10 +21,10 @@ KINDS = {
 }
 STYLE, LOGO = "css/page.css", "logo"
 SOURCES = "css/app.css", "css/parts/"
-REMARKS = re.compile(
-    rb"^[ \t]*(?://.*|/\*\*.*\*/)\n|^[ \t]+", re.MULTILINE
-)  # a fifth of a script, for its authors
-PACKED = "image/png", "image/jpeg", "image/webp"  # compressed in themselves
+# A fifth of a script, which only its authors read.
+REMARKS = re.compile(rb"^[ \t]*(?://.*|/\*\*.*\*/)\n|^[ \t]+", re.MULTILINE)
+# Compressed in themselves.
+PACKED = "image/png", "image/jpeg", "image/webp"
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,14 @@ class Assets:
                     for path in FOLDER.rglob("*")
                     if path.is_file()
                 )
-                mine = {
+                served = [
                     name
                     for name in paths
                     if Path(name).suffix in KINDS and not name.startswith(SOURCES)
-                }
-                self._known = dict.fromkeys([*mine, *([LOGO] if self._look.logo else [])])
+                ]
+                if self._look.logo:
+                    served.append(LOGO)
+                self._known = dict.fromkeys(served)
             return frozenset(self._known)
 
     @cached_property

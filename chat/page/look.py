@@ -1,19 +1,15 @@
 """The owner's look: one accent colour made readable in both themes, and a logo typed by its content."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from chat import file_types
 from chat.settings.model import Settings, SettingsError
 
-READABLE = 4.5  # WCAG 2.2, 1.4.3
+# WCAG 2.2, 1.4.3
+READABLE = 4.5
 LARGEST_LOGO = 200 * 1024
-KINDS = {
-    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
-    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-    "image/svg+xml": re.compile(rb"\s*(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*<svg[\s>]", re.DOTALL),
-}
+LOGOS = (file_types.PNG, file_types.JPEG, file_types.WEBP, file_types.SVG)
 
 Colour = tuple[int, int, int]
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -25,9 +21,11 @@ class Theme:
 
     paper: Colour
     sheet: Colour
-    soft: Colour  # the quieter text, which stands on the tint too
+    # The quieter text, which stands on the tint too.
+    soft: Colour
     towards: Colour
-    tint: float  # how much accent is in the tint, at most
+    # How much accent is in the tint, at most.
+    tint: float
 
 
 LIGHT = Theme((0xFA, 0xF9, 0xF6), WHITE, (0x62, 0x67, 0x6D), BLACK, 0.12)
@@ -67,29 +65,29 @@ def accent_css(accent: str) -> str:
 
 
 def palette(accent: Colour, theme: Theme) -> dict[str, Colour]:
-    """accent, on-accent and tint: the accent as near to what was asked as can be read on everything.
+    """accent, on-accent and tint: the readable accent that is nearest to the given one.
 
     Contrast is at least READABLE of the accent on paper, sheet and tint, and of what stands on the accent.
     """
     for step in range(101):
-        colour = mixed(accent, theme.towards, step / 100)
+        colour = mix(accent, theme.towards, step / 100)
         tint = _tint(colour, theme)
-        on_accent = max(WHITE, (0x10, 0x14, 0x14), key=lambda one: contrast(one, colour))
+        on_accent = max(WHITE, (0x10, 0x14, 0x14), key=lambda text: contrast(text, colour))
         grounds = (theme.paper, theme.sheet, tint, on_accent)
-        if min(contrast(colour, one) for one in grounds) >= READABLE:
+        if min(contrast(colour, ground) for ground in grounds) >= READABLE:
             break
     return {"accent": colour, "on-accent": on_accent, "tint": tint}
 
 
 def _tint(accent: Colour, theme: Theme) -> Colour:
     """As much accent in the sheet as leaves quiet text readable."""
-    tints = (mixed(theme.sheet, accent, theme.tint * share / 10) for share in range(10, -1, -1))
+    tints = (mix(theme.sheet, accent, theme.tint * share / 10) for share in range(10, -1, -1))
     return next(tint for tint in tints if contrast(theme.soft, tint) >= READABLE)
 
 
-def contrast(one: Colour, other: Colour) -> float:
+def contrast(first: Colour, second: Colour) -> float:
     """The contrast ratio of WCAG, from 1 to 21."""
-    low, high = sorted((_luminance(one), _luminance(other)))
+    low, high = sorted((_luminance(first), _luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -99,9 +97,9 @@ def parse(text: str) -> Colour:
     return red, green, blue
 
 
-def mixed(one: Colour, other: Colour, share: float) -> Colour:
-    """`share` of the other colour in the one."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+def mix(base: Colour, added: Colour, share: float) -> Colour:
+    """The base colour with a `share`, from 0 to 1, of the added one."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(base, added, strict=True))
     return red, green, blue
 
 
@@ -128,7 +126,7 @@ def _logo(path: Path) -> Logo:
         raise SettingsError(
             f"SITE_LOGO: {path} has {len(data) // 1024} kB. Use one of at most 200 kB."
         )
-    kind = next((kind for kind, pattern in KINDS.items() if pattern.match(data)), None)
-    if kind is None:
+    content_type = file_types.recognize(data, LOGOS)
+    if content_type is None:
         raise SettingsError(f"SITE_LOGO: {path} is no PNG, JPEG, WebP or SVG. Use one of these.")
-    return Logo(data, kind)
+    return Logo(data, content_type)

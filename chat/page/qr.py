@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-BORDER = 4  # modules of white around it, as the standard demands
+# Modules of white around it, as the standard demands.
+BORDER = 4
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import requests
 
 from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
-from chat.files.pictures import MOST_BYTES, Pictures, kind_of
+from chat.file_types import recognize
+from chat.files.pictures import KINDS as PICTURES
+from chat.files.pictures import MOST_BYTES, Pictures
 from chat.refusals import Refusal
 from chat.settings.model import Settings
 from chat.storage import connect
@@ -141,7 +143,7 @@ def test_the_type_is_that_of_the_content(
                 beginning,
             )
             found.file.close()
-    assert kind_of(beginning) == kind
+    assert recognize(beginning, PICTURES) == kind
 
 
 def test_a_declared_type_proves_nothing(pictures: Pictures) -> None:
@@ -203,7 +205,7 @@ def test_a_picture_of_an_answer_is_handed_on_to_anybody_who_has_its_address(
     address = addresses(html)[-1]
     assert address in addresses(alice.get(f"/c/{alice.conversation}").text)
     response = bob.get(address)
-    assert response.status_code == 200 and kind_of(response.content) == "image/png"
+    assert response.status_code == 200 and recognize(response.content, PICTURES) == "image/png"
     assert {name: response.headers[name] for name in EXPECTED} == EXPECTED
     assert "Set-Cookie" not in response.headers and not bob.session.cookies
     assert int(response.headers["Content-Length"]) == len(response.content)

@@ -7,7 +7,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.files.file_types import KINDS, OFFICE, content_type
+from chat.file_types import KINDS, OFFICE, content_type
 from providers import PLATFORMS
 from tests.conftest import Emulator
 from tests.kit.site import Site, Visitor
