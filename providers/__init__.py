@@ -1,7 +1,7 @@
 """One row a platform: what it is called, where its provider is, and what it can do.
 
-Adding a platform is adding a row here and the module it names; pages, documents, the doctor and the tests
-read these rows.
+Adding a platform is adding a row here and the module it names; pages, documents, the doctor and the
+tests read these rows.
 """
 
 import importlib
@@ -13,8 +13,8 @@ from typing import Any
 class Limits:
     """What a platform's account may be asked; 0 means that no limit is known.
 
-    `qps`: calls a second, polls included. `concurrency`: answers at once. `daily`: questions a day, which
-    begins at midnight in China. Each may be changed by the option of the same name.
+    `qps`: calls a second, polls included. `concurrency`: answers at once. `daily`: questions a day,
+    which begins at midnight in China. Each may be changed by the option of the same name.
     """
 
     qps: float = 0
@@ -24,17 +24,19 @@ class Limits:
 
 @dataclass(frozen=True)
 class Row:
-    """A platform. `module` holds `Options`, a pydantic model of what an agent needs, and `PROVIDER`.
+    """A platform. `module` holds `Options`, a pydantic model of what an agent needs, and
+    `PROVIDER`.
 
-    `account` names the options that tell one account from another: agents of the same account share its
-    limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history, else we
-    send it. `branches`: where it remembers it can be told another history, so that a question can be asked
-    again. `files`, `images`: the endings of what a question may bring. `cancels`: Stop ends the work
-    there, else only our connection. `suggests`: it offers follow-up questions. `counts`: it tells the
-    tokens used. `records`: an answer whose reader was lost can be read again. `clears`: it can forget a
-    conversation and go on with it. `fetches`: it takes files by addresses that it can reach. `grants`: its
-    owner may grant tokens that have to be kept. `introduces`: it tells the agent's name, welcome and first
-    questions. `pictures`: the hosts, with all below them, from which its pictures and icons come over https.
+    `account` names the options that tell one account from another: agents of the same account share
+    its limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history,
+    else we send it. `branches`: where it remembers it can be told another history, so that a
+    question can be asked again. `files`, `images`: the endings of what a question may bring.
+    `cancels`: Stop ends the work there, else only our connection. `suggests`: it offers follow-up
+    questions. `counts`: it tells the tokens used. `records`: an answer whose reader was lost can be
+    read again. `clears`: it can forget a conversation and go on with it. `fetches`: it takes files
+    by addresses that it can reach. `grants`: its owner may grant tokens that have to be kept.
+    `introduces`: it tells the agent's name, welcome and first questions. `pictures`: the hosts,
+    with all below them, from which its pictures and icons come over https.
     """
 
     title: str
@@ -73,7 +75,8 @@ PLATFORMS: dict[str, Row] = {
         clears=True,
         grants=True,
         introduces=True,
-        # Not documented: seen in published answers and icons, which are signed addresses that expire.
+        # Not documented: seen in published answers and icons, which are signed addresses that
+        # expire.
         pictures=("byteimg.com", "oceancloudapi.com", "lf-bot-studio-plugin-resource.coze.cn"),
         cancels=True,
         suggests=True,

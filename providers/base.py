@@ -1,4 +1,5 @@
-"""What a provider is: it receives a Turn and yields events (events.py) until a Stop ends it (stop.py)."""
+"""What a provider is: it receives a Turn and yields events (events.py) until a Stop ends it
+(stop.py)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -23,10 +24,14 @@ class Pace(Protocol):
         """
 
     def spend(self) -> None:
-        """Counts one more question of the day's budget. Raises QuotaExhausted when it is used up."""
+        """Counts one more question of the day's budget.
+
+        Raises QuotaExhausted when it is used up.
+        """
 
     def refused(self, retry_after: float | None = None) -> None:
-        """Makes the whole account hold back: the platform has refused a further call as one too many.
+        """Makes the whole account hold back: the platform has refused a further call as one too
+        many.
 
         A RateLimited that leaves `stream` has the same effect without this.
         """
@@ -47,7 +52,10 @@ class NoPace:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that comes with a question. `url` is where the platform may fetch it, if the site is public."""
+    """A file that comes with a question.
+
+    `url` is where the platform may fetch it, if the site is public.
+    """
 
     name: str
     content_type: str
@@ -57,7 +65,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An earlier question of the conversation and its answer, for platforms that remember nothing."""
+    """An earlier question of the conversation and its answer, for platforms that remember
+    nothing."""
 
     question: str
     answer: str
@@ -67,11 +76,11 @@ class Exchange:
 class Turn:
     """One question as a provider sees it.
 
-    `user` is a stable pseudonym of the visitor (32 hex digits), `conversation` the platform's id of the
-    thread from an earlier `Accepted`, None when this is the first question or the platform remembers
-    something else than `history`, `previous_chat` the platform's id of the run before this one.
-    `history` is oldest first. `streaming` says whether somebody reads along. `deadline` is in
-    time.monotonic() seconds.
+    `user` is a stable pseudonym of the visitor (32 hex digits), `conversation` the platform's id of
+    the thread from an earlier `Accepted`, None when this is the first question or the platform
+    remembers something else than `history`, `previous_chat` the platform's id of the run before
+    this one. `history` is oldest first. `streaming` says whether somebody reads along. `deadline`
+    is in time.monotonic() seconds.
     """
 
     question: str
@@ -90,10 +99,10 @@ class Turn:
 class Observation:
     """One fact about an agent's set-up; `error` is the platform's refusal behind it.
 
-    `credentials`: they are accepted. `agent`: it may be asked, `detail` is its name where that is known.
-    `unseen`: only a question would show whether it may. `scope`: the token lacks the permission `detail`;
-    `stop_scope`: one that only Stop needs. `region`: the token is good at the address `detail` instead.
-    `short_lived`: the token ends within a month.
+    `credentials`: they are accepted. `agent`: it may be asked, `detail` is its name where that is
+    known. `unseen`: only a question would show whether it may. `scope`: the token lacks the
+    permission `detail`; `stop_scope`: one that only Stop needs. `region`: the token is good at the
+    address `detail` instead. `short_lived`: the token ends within a month.
     """
 
     subject: Literal[
@@ -127,22 +136,26 @@ class Provider(ABC):
     def stream(self, turn: Turn) -> Iterator[Event]:
         """Asks the platform and yields its answer, `Done` last.
 
-        Raises a ProviderError when the answer fails, Stopped when `turn.stop` was requested; either way the
-        run at the platform has been cancelled where the platform can, and its connection closed.
+        Raises a ProviderError when the answer fails, Stopped when `turn.stop` was requested; either
+        way the run at the platform has been cancelled where the platform can, and its connection
+        closed.
         """
 
     def resume(self, turn: Turn, chat: str, replies: tuple[str, ...]) -> Iterator[Event]:
         """Finishes an answer whose reader was lost, from the platform's own record of `chat`.
 
-        `replies` are the texts stored so far; only what is missing is yielded. Raises like `stream`, and
-        Unavailable where the platform keeps no record, which is the default.
+        `replies` are the texts stored so far; only what is missing is yielded. Raises like
+        `stream`, and Unavailable where the platform keeps no record, which is the default.
         """
         raise Unavailable("keeps no record of an answer", provider=self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """An agent's own introduction on its platform; anything may be empty. `icon` is an address there."""
+    """An agent's own introduction on its platform; anything may be empty.
+
+    `icon` is an address there.
+    """
 
     name: str = ""
     description: str = ""

@@ -1,4 +1,5 @@
-"""Connections that another thread can hang up, and requests' adapter without what a site does not want."""
+"""Connections that another thread can hang up, and requests' adapter without what a site does not
+want."""
 
 import os
 import socket
@@ -31,14 +32,16 @@ class Network:
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
-        """One for all connections: loading the authorities takes 20 ms and some megabytes each time."""
+        """One for all connections: loading the authorities takes 20 ms and some megabytes each
+        time."""
         return ssl.create_default_context(cafile=self.ca_bundle or certifi.where())
 
 
 class Wire:
     """The line one request uses, from the moment it has one until the pool has it back.
 
-    `hang_up` may be called by any thread at any time; a line that is not there yet is hung up when it comes.
+    `hang_up` may be called by any thread at any time; a line that is not there yet is hung up when
+    it comes.
     """
 
     def __init__(self) -> None:
@@ -64,7 +67,8 @@ class Wire:
                 self._line.settimeout(max(seconds, 0.001))
 
     def _shut(self) -> None:
-        # By a copy of the descriptor: shutting a TLS object down would pull it from under its reader.
+        # By a copy of the descriptor: shutting a TLS object down would pull it from under its
+        # reader.
         with suppress(OSError):
             if self._line is not None:
                 with socket.socket(fileno=os.dup(self._line.fileno())) as copy:
@@ -74,7 +78,8 @@ class Wire:
 class _Noted:
     """Mixed into urllib3's connections: tells the wire of this thread's request which line it uses.
 
-    Asking the connection for its socket later would not do: it forgets it when the answer will close it.
+    Asking the connection for its socket later would not do: it forgets it when the answer will
+    close it.
     """
 
     sock: socket.socket | None
@@ -93,7 +98,10 @@ class _Noted:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the other side has not hung up. Under gevent, urllib3's select costs a tenth of a poll."""
+        """Whether the other side has not hung up.
+
+        Under gevent, urllib3's select costs a tenth of a poll.
+        """
         if self.sock is None or not hasattr(socket, "TCP_INFO"):
             return bool(super().is_connected)  # type: ignore[misc]
         with suppress(OSError):
@@ -105,7 +113,8 @@ class _Noted:
     def _new_conn(self) -> socket.socket:
         line: socket.socket = super()._new_conn()  # type: ignore[misc]
         if self.wire is not None:
-            # A copy, because the handshake takes the descriptor away from the socket it begins with.
+            # A copy, because the handshake takes the descriptor away from the socket it begins
+            # with.
             self._copy = line.dup()
             self.wire.take(self._copy)
         return line
@@ -126,7 +135,8 @@ class _SecureConnection(_Noted, HTTPSConnection):
 
 
 class _Returning:
-    """Mixed into urllib3's pools: a line that comes back no longer belongs to the request it served."""
+    """Mixed into urllib3's pools: a line that comes back no longer belongs to the request it
+    served."""
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None and conn.wire is not None:
@@ -144,10 +154,11 @@ class _SecurePool(_Returning, HTTPSConnectionPool):
 
 
 class Adapter(HTTPAdapter):
-    """requests' adapter with our connections, one TLS context, and a pool as large as our concurrency.
+    """requests' adapter with our connections, one TLS context, and a pool as large as our
+    concurrency.
 
-    It is used without a Session, whose merging of settings, cookie jar, hooks and redirects a site does not
-    want and which take half of the time of a poll.
+    It is used without a Session, whose merging of settings, cookie jar, hooks and redirects a site
+    does not want and which take half of the time of a poll.
     """
 
     def __init__(self, network: Network) -> None:
@@ -190,7 +201,8 @@ class Adapter(HTTPAdapter):
         return str(request.url if is_read_by_proxy else request.path_url)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context above verifies, and would be loaded again for each connection here."""
+        """Nothing to do: the context above verifies, and would be loaded again for each connection
+        here."""
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
         """Only what is used here: no copy of the headers, no cookies."""

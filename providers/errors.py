@@ -14,8 +14,8 @@
       Unavailable      unavailable       nobody can do anything; try again later
       Unexpected       unexpected        we misread the platform; a bug of ours
 
-`str(error)` is for the log: provider, their code, their trace id, their text. A page shows only the sentence
-that belongs to `error.reason`, one of the codes of the HTTP contract.
+`str(error)` is for the log: provider, their code, their trace id, their text. A page shows only the
+sentence that belongs to `error.reason`, one of the codes of the HTTP contract.
 """
 
 import re
@@ -37,7 +37,8 @@ class ProviderError(Exception):
     ) -> None:
         super().__init__(message)
         self.provider = provider
-        # Told by the platform, so it may be anything: what is no number or word cannot be looked up.
+        # Told by the platform, so it may be anything: what is no number or word cannot be looked
+        # up.
         self.code = code if isinstance(code, int | str) else None
         # An id and nothing else: it is stored, and a sentence in its place might repeat a key.
         self.trace = trace if trace and re.fullmatch(r"[\w.:-]{1,100}", trace) else None

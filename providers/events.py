@@ -6,11 +6,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The platform has taken the question. Stored at once: cancelling and recovering need these ids.
+    """The platform has taken the question. Stored at once: cancelling and recovering need these
+    ids.
 
-    `conversation` and `chat` are the platform's ids of the thread and of this run of the agent; `trace` is
-    what its support asks for (Coze's logid). Any may be None; a later one adds to, and does not erase, an
-    earlier.
+    `conversation` and `chat` are the platform's ids of the thread and of this run of the agent;
+    `trace` is what its support asks for (Coze's logid). Any may be None; a later one adds to, and
+    does not erase, an earlier.
     """
 
     conversation: str | None = None
@@ -28,7 +29,8 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """The whole text of a reply so far, in place of the earlier text: the platform has corrected itself."""
+    """The whole text of a reply so far, in place of the earlier text: the platform has corrected
+    itself."""
 
     text: str
     reply: int = 0
@@ -38,7 +40,8 @@ class Rewrite:
 class Thought:
     """More of the model's reasoning. Never part of the answer.
 
-    `seconds` is how long it has thought in all. Providers leave it out; the reader of the events sets it.
+    `seconds` is how long it has thought in all. Providers leave it out; the reader of the events
+    sets it.
     """
 
     text: str
@@ -58,7 +61,10 @@ class ToolStep:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Something to see or hear, outside of the text. The address is the platform's and may expire."""
+    """Something to see or hear, outside of the text.
+
+    The address is the platform's and may expire.
+    """
 
     kind: Literal["image", "video", "audio", "file"]
     url: str
@@ -91,7 +97,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where the turn stands before and between words. `position` counts the turns ahead of a queued one."""
+    """Where the turn stands before and between words.
+
+    `position` counts the turns ahead of a queued one.
+    """
 
     state: Literal["queued", "waiting", "answering", "recovering"]
     position: int | None = None

@@ -1,7 +1,8 @@
-"""The one door to the network: pooled sessions, time-outs, sizes, no redirects, failures translated into
-ours.
+"""The one door to the network: pooled sessions, time-outs, sizes, no redirects, failures translated
+into ours.
 
-An error's text never holds a URL: some platforms want their secret in the query (platforms/wenxin.md §9.1).
+An error's text never holds a URL: some platforms want their secret in the query
+(platforms/wenxin.md §9.1).
 """
 
 import json
@@ -100,8 +101,8 @@ class Response:
     def pieces(self, limit: int = STREAM_LIMIT, quiet: float | None = None) -> Iterator[bytes]:
         """Yields bytes as they arrive, decompressed, until the platform closes.
 
-        Raises Stopped, TimedOut at the deadline, Unavailable when the connection breaks or is silent for
-        `quiet` seconds, Unexpected beyond `limit`.
+        Raises Stopped, TimedOut at the deadline, Unavailable when the connection breaks or is
+        silent for `quiet` seconds, Unexpected beyond `limit`.
         """
         size = 0
         while piece := self._piece(quiet):
@@ -142,8 +143,8 @@ def no_secret(token: str) -> None:
 class Http:
     """The door to one platform.
 
-    Shared by all threads; keeps connections but no cookies, follows no redirects, reads no environment.
-    `learn` is told each token that a platform grants, so that logs can leave it out.
+    Shared by all threads; keeps connections but no cookies, follows no redirects, reads no
+    environment. `learn` is told each token that a platform grants, so that logs can leave it out.
     """
 
     def __init__(
@@ -167,13 +168,14 @@ class Http:
         timeout: float = CALL_S,
         **content: Any,
     ) -> Iterator[Response]:
-        """Sends a request and yields the Response; its connection is closed, or kept for the next, at the
-        end.
+        """Sends a request and yields the Response; its connection is closed, or kept for the next,
+        at the end.
 
         `content` is as requests has it (json, params, headers, data, files). `deadline` is in
-        time.monotonic() seconds; the first byte has `timeout` seconds or until the deadline, whichever is
-        sooner. A request that could not be sent is tried again; one that may have arrived never is. Raises
-        Stopped, TimedOut, Unavailable, NotConfigured (no such address), Unexpected (a redirect).
+        time.monotonic() seconds; the first byte has `timeout` seconds or until the deadline,
+        whichever is sooner. A request that could not be sent is tried again; one that may have
+        arrived never is. Raises Stopped, TimedOut, Unavailable, NotConfigured (no such address),
+        Unexpected (a redirect).
         """
         wire = Wire()
         with stop.interrupting(wire.hang_up) if stop else nullcontext():
@@ -187,7 +189,8 @@ class Http:
                 raw.close()  # keeps the connection when the body was read to its end
 
     def call(self, method: str, url: str, **options: Any) -> tuple[Response, bytes]:
-        """Sends a request and reads the whole answer: the Response and its body. All else as in `open`.
+        """Sends a request and reads the whole answer: the Response and its body. All else as in
+        `open`.
 
         Of GETs no more than READS are on their way at once; the others wait for a seat.
         """
@@ -272,14 +275,16 @@ def _address(url: str) -> str:
     return str(request.url)
 
 
-# What requests, urllib3 and the system raise; ValueError is what they say of a header with a line break.
+# What requests, urllib3 and the system raise; ValueError is what they say of a header with a line
+# break.
 CAUGHT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 
 def translated(
     error: BaseException, provider: str, stop: Stop | None = None, deadline: float | None = None
 ) -> Exception:
-    """Our error for one of theirs, without its text: that holds addresses, and addresses hold secrets."""
+    """Our error for one of theirs, without its text: that holds addresses, and addresses hold
+    secrets."""
     if stop is not None and stop.is_requested:
         return Stopped()
     if deadline is not None and time.monotonic() >= deadline:
@@ -293,7 +298,8 @@ def translated(
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and what it wraps: urllib3 hides causes in `reason`, requests in its first argument."""
+    """An exception and what it wraps: urllib3 hides causes in `reason`, requests in its first
+    argument."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:

@@ -31,9 +31,11 @@ Token = Annotated[SecretStr, AfterValidator(_token)]
 
 
 class AgentOptions(BaseModel):
-    """Base of each platform's `Options`: an unknown key is an error, an error never repeats what was given.
+    """Base of each platform's `Options`: an unknown key is an error, an error never repeats what
+    was given.
 
-    The limits of the account are the platform's own (providers/__init__.py) unless given here; 0 means none.
+    The limits of the account are the platform's own (providers/__init__.py) unless given here; 0
+    means none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

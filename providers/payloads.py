@@ -1,4 +1,5 @@
-"""Reading what a platform sent: JSON or events, told apart by the first byte; fields of any kind, safely."""
+"""Reading what a platform sent: JSON or events, told apart by the first byte; fields of any kind,
+safely."""
 
 import json
 import math
@@ -54,14 +55,30 @@ def seconds(value: Any, default: float) -> float:
 
 
 def address(value: Any) -> str | None:
-    """A web address; None when the value is none: the text of an answer may not smuggle in `javascript:`."""
+    """A web address; None when the value is none: the text of an answer may not smuggle in
+    `javascript:`."""
     return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+
+
+def json_value(body: str) -> Any:
+    """A text as JSON; None when it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def json_object(body: str) -> Fields | None:
+    """A text as a JSON object; None when it is anything else."""
+    value = json_value(body)
+    return value if isinstance(value, dict) else None
 
 
 class Body:
     """A response whose first byte has been seen: `is_json`, `is_page`, or else a stream of events.
 
-    Content types do not tell: errors come as JSON where a stream was asked for (platforms/qingyan.md §4.1).
+    Content types do not tell: errors come as JSON where a stream was asked for
+    (platforms/qingyan.md §4.1).
     """
 
     def __init__(self, response: Response) -> None:
@@ -77,12 +94,18 @@ class Body:
         self.is_page = start == b"<"
 
     def json(self) -> Fields:
-        """The body as one JSON object. Raises Unexpected when it is none, Unavailable when it broke off."""
+        """The body as one JSON object.
+
+        Raises Unexpected when it is none, Unavailable when it broke off.
+        """
         body = b"".join(chain([self._first], self._pieces)).removeprefix(b"\xef\xbb\xbf")
         return fields(parse_json(body, self._provider))
 
     def events(self) -> Iterator[Fields]:
-        """Each event's JSON object. Raises Unavailable where the stream breaks off inside of one."""
+        """Each event's JSON object.
+
+        Raises Unavailable where the stream breaks off inside of one.
+        """
         if self.is_page:
             raise Unexpected("sent a page where a stream was asked for", provider=self._provider)
         try:
@@ -118,10 +141,11 @@ class Farewell:
 
 @contextmanager
 def farewell(wish: Stop, linger_s: float = LINGER_S) -> Iterator[Farewell]:
-    """Lets a platform close its stream itself after its last word, but not for longer than `linger_s`.
+    """Lets a platform close its stream itself after its last word, but not for longer than
+    `linger_s`.
 
-    Were we to hang up first, it might take the reader for lost and forget the answer. What goes wrong after
-    the last word is no failure any more.
+    Were we to hang up first, it might take the reader for lost and forget the answer. What goes
+    wrong after the last word is no failure any more.
     """
     line = Farewell(linger_s)
     try:

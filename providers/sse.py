@@ -1,8 +1,8 @@
 """Server-sent events from bytes, however those are cut.
 
-Tolerant where the platforms differ (any chunking, LF, CRLF or CR, a missing space, comments, several data
-lines, no blank line before the end) and strict about memory: a line or an event beyond `limit` bytes is
-refused.
+Tolerant where the platforms differ (any chunking, LF, CRLF or CR, a missing space, comments,
+several data lines, no blank line before the end) and strict about memory: a line or an event beyond
+`limit` bytes is refused.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,10 @@ class TooLong(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event. `cut` says that the bytes ended inside of it, so that its data may be half of something."""
+    """One event.
+
+    `cut` says that the bytes ended inside of it, so that its data may be half of something.
+    """
 
     name: str
     data: str
@@ -27,14 +30,20 @@ class ServerEvent:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line without its end. `cut` says that the bytes stopped before the end of the line came."""
+    """One line without its end.
+
+    `cut` says that the bytes stopped before the end of the line came.
+    """
 
     text: str
     cut: bool = False
 
 
 def lines(pieces: Iterable[bytes], limit: int = LIMIT) -> Iterator[Line]:
-    """Yields each line of a stream of bytes, decoded as UTF-8. Raises TooLong beyond `limit` bytes."""
+    """Yields each line of a stream of bytes, decoded as UTF-8.
+
+    Raises TooLong beyond `limit` bytes.
+    """
     for batch, cut in _batches(pieces, limit):
         for text in batch:
             yield Line(text, cut)

@@ -6,13 +6,17 @@ from contextlib import contextmanager
 
 
 class Stopped(Exception):
-    """Raised inside a provider after `Stop.request`. It is no error: the answer ends where it is."""
+    """Raised inside a provider after `Stop.request`.
+
+    It is no error: the answer ends where it is.
+    """
 
 
 class Stop:
     """A request to end an answer.
 
-    Any thread may make it. It wakes the reader where that sleeps, and calls its interrupts, which hang up.
+    Any thread may make it. It wakes the reader where that sleeps, and calls its interrupts, which
+    hang up.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,5 @@
-"""Bearer tokens that expire: fetched once, shared by every thread, renewed early, replaced when refused."""
+"""Bearer tokens that expire: fetched once, shared by every thread, renewed early, replaced when
+refused."""
 
 import logging
 import threading
@@ -61,9 +62,10 @@ class _Flight:
 class Tokens:
     """The current token of one account.
 
-    `fetch` gets a new one, must end by itself, and runs on a thread of its own: whoever happens to ask first
-    may be stopped without failing those who wait beside him. `early_s` is how long before its end a token is
-    replaced, at most a tenth of its life; until the new one is there the old one serves.
+    `fetch` gets a new one, must end by itself, and runs on a thread of its own: whoever happens to
+    ask first may be stopped without failing those who wait beside him. `early_s` is how long before
+    its end a token is replaced, at most a tenth of its life; until the new one is there the old one
+    serves.
     """
 
     def __init__(
@@ -87,9 +89,11 @@ class Tokens:
     def current(
         self, refused: str | None = None, *, stop: Stop | None = None, deadline: float | None = None
     ) -> str:
-        """A token that is good as far as we know; never the one that was `refused`, unless it is given again.
+        """A token that is good as far as we know; never the one that was `refused`, unless it is
+        given again.
 
-        Raises what `fetch` raises (a failure is not kept: the next caller fetches anew), Stopped, TimedOut.
+        Raises what `fetch` raises (a failure is not kept: the next caller fetches anew), Stopped,
+        TimedOut.
         """
         with self._lock:
             now = self._clock()
@@ -130,9 +134,11 @@ _sharing = threading.Lock()
 
 
 def shared(http: Http, account: Hashable, fetch: Callable[[], Token]) -> Tokens:
-    """The one Tokens of an account, however many of its agents a site offers; `fetch` is the first one's.
+    """The one Tokens of an account, however many of its agents a site offers; `fetch` is the first
+    one's.
 
-    A platform that ends the old token when it gives a new one would otherwise set them against each other.
+    A platform that ends the old token when it gives a new one would otherwise set them against each
+    other.
     """
     with _sharing:
         key = (
@@ -146,5 +152,6 @@ def shared(http: Http, account: Hashable, fetch: Callable[[], Token]) -> Tokens:
 
 
 def _describe(error: BaseException | None) -> str:
-    """What may be logged: our own errors hold no secret, of others only the kind is known to be safe."""
+    """What may be logged: our own errors hold no secret, of others only the kind is known to be
+    safe."""
     return str(error) if isinstance(error, ProviderError) else type(error).__name__

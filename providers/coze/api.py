@@ -23,12 +23,14 @@ from providers.errors import (
     Unexpected,
 )
 from providers.http import Http, Response
+from providers.payloads import fields, items
 from providers.stop import Stop
 
 UNKNOWN_CHAT = 4001
 UNKNOWN_CONVERSATION = 4002
 CANCEL_S = 5.0
-READ_S = 15.0  # a poll that hangs longer is asked again
+# A poll that hangs longer is asked again.
+READ_S = 15.0
 TEXT_LIMIT = 500
 
 ERRORS: dict[int, type[ProviderError]] = {
@@ -79,14 +81,18 @@ ERRORS: dict[int, type[ProviderError]] = {
     710005002: RateLimited,
     788788103: QuotaExhausted,
 }
-FAMILIES: dict[int, type[ProviderError]] = {  # their code without its last three digits
+# Codes without their last three digits.
+FAMILIES: dict[int, type[ProviderError]] = {
     720701: Unavailable,
     720702: NotConfigured,
 }
 
 
 class Api:
-    """The calls of one turn. Each raises what ERRORS and `http` name, with Coze's code and logid."""
+    """The calls of one turn.
+
+    Each raises what ERRORS and `http` name, with Coze's code and logid.
+    """
 
     def __init__(self, base: str, credentials: Credentials, http: Http) -> None:
         self._base = base
@@ -109,7 +115,8 @@ class Api:
     def ask(
         self, body: dict[str, Any], conversation: str | None, stop: Stop, deadline: float
     ) -> Iterator[Response]:
-        """Asks a question and yields the open response: a stream of events, or an envelope with the chat."""
+        """Sends a question and yields the open response: a stream of events, or an envelope with
+        the chat."""
         with self._http.open(
             "POST",
             f"{self._base}/v3/chat",
@@ -131,41 +138,47 @@ class Api:
     def messages(
         self, conversation: str, chat: str, stop: Stop, deadline: float
     ) -> list[dict[str, Any]]:
-        """What the chat has produced, in no documented order. A failed chat has no list at all: []."""
-        found = self._get("/v3/chat/message/list", conversation, chat, stop, deadline)
-        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        """What the chat has produced, in no documented order.
+
+        A failed chat has no list at all: [].
+        """
+        messages = self._get("/v3/chat/message/list", conversation, chat, stop, deadline)
+        return [message for message in items(messages) if isinstance(message, dict)]
 
     def cancel(self, conversation: str, chat: str) -> None:
-        """Ends a chat, within CANCEL_S. That it had ended already (4104) raises like any other refusal."""
+        """Ends a chat, within CANCEL_S.
+
+        That it had ended already (4104) raises like any other refusal.
+        """
         ids = {"conversation_id": conversation, "chat_id": chat}
         self._post("/v3/chat/cancel", ids, None, time.monotonic() + CANCEL_S)
 
     def create_conversation(self, bot_id: str, stop: Stop | None, deadline: float) -> str:
         """A new, empty conversation of the agent: its id."""
-        made = self._post("/v1/conversation/create", {"bot_id": bot_id}, stop, deadline)
-        if not isinstance(made, dict) or not made.get("id"):
+        conversation = self._post("/v1/conversation/create", {"bot_id": bot_id}, stop, deadline)
+        if not isinstance(conversation, dict) or not conversation.get("id"):
             raise Unexpected("made a conversation without an id", provider=self.provider)
-        return str(made["id"])
+        return str(conversation["id"])
 
     def bot(self, bot_id: str, deadline: float) -> dict[str, Any]:
-        """What Coze tells about the published agent; its name among other things."""
+        """The published agent: its name, icon and onboarding among other things (§5)."""
         response, body = self._http.call(
             "GET", f"{self._base}/v1/bots/{bot_id}", headers=self._headers, deadline=deadline
         )
-        told = self.unwrap(response, body)
-        return told if isinstance(told, dict) else {}
+        return fields(self.unwrap(response, body))
 
-    def half_a_question(self, bot_id: str, deadline: float) -> None:
-        """A question that cannot run: nobody asks nothing, and it is not to be kept. Raises its refusal.
+    def probe_chat(self, bot_id: str, deadline: float) -> None:
+        """Sends a question without messages, which cannot run. Raises its refusal.
 
-        Token, agent and publication are looked at before the rest, so that 4000 or 4007 means that they are
-        good (that order is inferred, coze.md §12.3).
+        Token, agent and publication are looked at before the rest, so that 4000 or 4007 means that
+        they are good (that order is inferred, coze.md §12.3).
         """
-        half = {"bot_id": bot_id, "stream": False, "auto_save_history": False}
-        self._post("/v3/chat", half, None, deadline)
+        body = {"bot_id": bot_id, "stream": False, "auto_save_history": False}
+        self._post("/v3/chat", body, None, deadline)
 
     def clear(self, conversation: str, deadline: float) -> None:
-        """Begins a new section of a conversation; one that is gone (4002) holds nothing to forget."""
+        """Begins a new section of a conversation; one that is gone (4002) holds nothing to
+        forget."""
         try:
             self._post(
                 f"/v1/conversations/{quote(conversation, safe='')}/clear", {}, None, deadline
@@ -184,23 +197,25 @@ class Api:
             stop=stop,
             deadline=deadline,
         )
-        kept = self.unwrap(response, body)
-        if not isinstance(kept, dict) or not kept.get("id"):
-            raise Unexpected("kept a file without an id", provider=self.provider)
-        return str(kept["id"])
+        upload = self.unwrap(response, body)
+        if not isinstance(upload, dict) or not upload.get("id"):
+            raise Unexpected("took a file without an id", provider=self.provider)
+        return str(upload["id"])
 
     def unwrap(self, response: Response, body: bytes) -> Any:
-        """The `data` of an envelope. Raises the error it holds, or the one its HTTP status stands for."""
+        """The `data` of an envelope.
+
+        Raises the error it holds, or the one its HTTP status stands for.
+        """
         try:
             envelope = http.parse_json(body, response.provider)
         except ProviderError as error:
-            raise self._traced(
-                error if response.status < 400 else http.refusal(response), response
-            ) from None
+            # Of a failure that is no JSON the status says more.
+            failure = error if response.status < 400 else http.refusal(response)
+            raise self._traced(failure, response) from None
         if not isinstance(envelope, dict):
-            raise self._traced(
-                Unexpected("sent JSON that is no object", provider=self.provider), response
-            )
+            failure = Unexpected("sent JSON that is no object", provider=self.provider)
+            raise self._traced(failure, response)
         if envelope.get("code"):
             raise self.error(envelope, trace_of(response, envelope), response)
         if response.status >= 400:
@@ -208,28 +223,25 @@ class Api:
         return envelope.get("data")
 
     def error(
-        self, told: dict[str, Any], trace: str | None = None, response: Response | None = None
+        self, payload: dict[str, Any], trace: str | None = None, response: Response | None = None
     ) -> ProviderError:
         """The error for Coze's `{code, msg}`; an unknown code falls back on the HTTP status."""
-        code = told.get("code")
-        code = int(code) if isinstance(code, str) and code.isdecimal() else code
-        text = str(told.get("msg") or "no reason given").replace(self._token or "\0", "[token]")[
-            :TEXT_LIMIT
-        ]
-        kind = kind_of(code)
+        code = payload.get("code")
+        if isinstance(code, str) and code.isdecimal():
+            code = int(code)
+        text = str(payload.get("msg") or "no reason given")
+        if self._token:
+            text = text.replace(self._token, "[token]")
+        kind, wait = kind_of(code), None
         if response is not None and response.status >= 400:
-            if kind is Unexpected or response.status == 404:  # 404 with 4000: no such endpoint
-                kind = http.STATUS.get(
-                    response.status, Unavailable if response.status >= 500 else kind
-                )
-            return kind(
-                text,
-                provider=self.provider,
-                code=code,
-                trace=trace,
-                retry_after=http.retry_after(response),
-            )
-        return kind(text, provider=self.provider, code=code, trace=trace)
+            wait = http.retry_after(response)
+            # 404 with 4000: no such endpoint.
+            if kind is Unexpected or response.status == 404:
+                fallback = Unavailable if response.status >= 500 else kind
+                kind = http.STATUS.get(response.status, fallback)
+        return kind(
+            text[:TEXT_LIMIT], provider=self.provider, code=code, trace=trace, retry_after=wait
+        )
 
     def _traced(self, error: ProviderError, response: Response) -> ProviderError:
         error.trace = trace_of(response)
@@ -269,8 +281,6 @@ def kind_of(code: Any) -> type[ProviderError]:
 
 def trace_of(response: Response, envelope: dict[str, Any] | None = None) -> str | None:
     """The logid, for Coze's support: from the header, else from the envelope."""
-    detail = (envelope or {}).get("detail")
-    found = response.headers.get("x-tt-logid") or (
-        detail.get("logid") if isinstance(detail, dict) else None
-    )
-    return str(found) if found else None
+    detail = fields((envelope or {}).get("detail"))
+    logid = response.headers.get("x-tt-logid") or detail.get("logid")
+    return str(logid) if logid else None

@@ -1,4 +1,5 @@
-"""Who we are to Coze: a fixed token, a service app that signs JWTs, or a web app its owner has authorised.
+"""Who we are to Coze: a fixed token, a service app that signs JWTs, or a web app its owner has
+authorised.
 
 The facts are in platforms/coze.md §6.
 """
@@ -10,24 +11,24 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from providers import http
 from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
-from providers.http import Http
+from providers.http import Http, parse_json
 from providers.payloads import seconds
 from providers.tokens import Token, Tokens
 
 TOKEN_PATH = "/api/permission/oauth2/token"
 AUTHORIZE_PATH = "/api/permission/oauth2/authorize"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-JWT_LIFE_S = 3600  # of what is granted; the platform's default is 900, its most 86399
+# Of the token that is granted; the platform's default is 900, its most 86399.
+JWT_LIFE_S = 3600
 ASSERTION_LIFE_S = 600
 EARLY_S = 120.0
 CALL_S = 30.0
+TEXT_LIMIT = 200
 
-UNAUTHORISED, UNREADABLE_KEY = (
-    "unauthorised",
-    "unreadable_key",
-)  # codes of our own: nobody was asked yet
+# Codes of our own: Coze has not been called yet.
+UNAUTHORISED = "unauthorised"
+UNREADABLE_KEY = "unreadable_key"
 OWNER_ERRORS = {"invalid_request", "invalid_client", "unsupported_grant_type", "access_deny"}
 
 
@@ -35,7 +36,10 @@ class Credentials(Protocol):
     """Where the bearer token of a call comes from."""
 
     def current(self, refused: str | None = None) -> str:
-        """A token, never the one that was `refused`. Raises AuthRejected, Unavailable, Unexpected."""
+        """A token, never the one that was `refused`.
+
+        Raises AuthRejected, Unavailable, Unexpected.
+        """
 
 
 class Vault(Protocol):
@@ -61,21 +65,21 @@ class FixedToken:
 class ServiceApp:
     """A JWT app: each token is granted for a JWT that is signed for it and used once."""
 
-    def __init__(self, base: str, app_id: str, key_id: str, private_key: str, http_: Http) -> None:
+    def __init__(self, base: str, app_id: str, key_id: str, private_key: str, http: Http) -> None:
         self._base = base
         self._app_id = app_id
         self._key_id = key_id
         self._private_key = private_key
-        self._http = http_
-        self._tokens = Tokens(self._fetch, http_.provider, early_s=EARLY_S)
+        self._http = http
+        self._tokens = Tokens(self._fetch, http.provider, early_s=EARLY_S)
 
     def current(self, refused: str | None = None) -> str:
         return self._tokens.current(refused)
 
     def _fetch(self) -> Token:
         body = {"grant_type": JWT_GRANT, "duration_seconds": JWT_LIFE_S}
-        granted = _grant(self._http, self._base, self._assertion(), body)
-        return Token(granted["access_token"], granted["expires_in"] - time.time())
+        grant = _request_grant(self._http, self._base, self._assertion(), body)
+        return Token(grant["access_token"], grant["expires_in"] - time.time())
 
     def _assertion(self) -> str:
         import jwt
@@ -83,9 +87,8 @@ class ServiceApp:
         now, host = int(time.time()), urlsplit(self._base).hostname or ""
         claims = {
             "iss": self._app_id,
-            "aud": "api.coze.com"
-            if host.endswith(".coze.com")
-            else "api.coze.cn",  # also through a proxy
+            # Through a proxy, too, it is one of these two.
+            "aud": "api.coze.com" if host.endswith(".coze.com") else "api.coze.cn",
             "iat": now,
             "exp": now + ASSERTION_LIFE_S,
             "jti": secrets.token_hex(32),
@@ -103,7 +106,10 @@ class ServiceApp:
 
 
 class WebApp:
-    """A web OAuth app. Its refresh token is good for one renewal, so that only one may be made at a time."""
+    """A web OAuth app.
+
+    Its refresh token is good for one renewal, so that only one may be made at a time.
+    """
 
     def __init__(
         self,
@@ -111,7 +117,7 @@ class WebApp:
         web_base: str,
         client_id: str,
         client_secret: str,
-        http_: Http,
+        http: Http,
         vault: Vault,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -119,7 +125,7 @@ class WebApp:
         self._web_base = web_base
         self._client_id = client_id
         self._client_secret = client_secret
-        self._http = http_
+        self._http = http
         self._vault = vault
         self._clock = clock
         self._name = f"coze-oauth:{client_id}"
@@ -135,73 +141,75 @@ class WebApp:
         return f"{self._web_base}{AUTHORIZE_PATH}?{urlencode(query)}"
 
     def redeem(self, code: str, redirect_uri: str) -> None:
-        """Turns the code that came back into tokens, and keeps them. Raises as `current`."""
+        """Turns the code that came back into tokens and stores them. Raises like `current`."""
         with self._vault.lock(self._name):
-            self._ask(
+            self._request_grant(
                 {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
             )
 
     def current(self, refused: str | None = None) -> str:
-        kept = self._vault.load(self._name)
-        if kept is None or not self._is_good(kept, refused):
-            kept = self._renewed(refused)
-        self._http.learn(str(kept["access_token"]))  # granted before a restart, it is news
-        return str(kept["access_token"])
+        grant = self._vault.load(self._name)
+        if grant is None or not self._is_good(grant, refused):
+            grant = self._renew(refused)
+        # The log's filter does not know a token that was granted before a restart.
+        self._http.learn(str(grant["access_token"]))
+        return str(grant["access_token"])
 
-    def _renewed(self, refused: str | None) -> dict[str, Any]:
+    def _renew(self, refused: str | None) -> dict[str, Any]:
         with self._vault.lock(self._name):
-            kept = self._vault.load(self._name)  # somebody else may have renewed it while we waited
-            if kept is None:
+            # Another process may have renewed it while we waited for the lock.
+            grant = self._vault.load(self._name)
+            if grant is None:
                 raise AuthRejected(
                     "its owner has not authorised this site yet",
                     provider=self._http.provider,
                     code=UNAUTHORISED,
                 )
-            if self._is_good(kept, refused):
-                return kept
-            return self._ask(
-                {"grant_type": "refresh_token", "refresh_token": kept["refresh_token"]}
+            if self._is_good(grant, refused):
+                return grant
+            return self._request_grant(
+                {"grant_type": "refresh_token", "refresh_token": grant["refresh_token"]}
             )
 
-    def _is_good(self, kept: dict[str, Any], refused: str | None) -> bool:
-        return bool(
-            kept["access_token"] != refused and kept["expires_in"] - EARLY_S > self._clock()
-        )
+    def _is_good(self, grant: dict[str, Any], refused: str | None) -> bool:
+        is_fresh = grant["expires_in"] - EARLY_S > self._clock()
+        return bool(is_fresh and grant["access_token"] != refused)
 
-    def _ask(self, body: dict[str, Any]) -> dict[str, Any]:
-        granted = _grant(
-            self._http, self._base, self._client_secret, {**body, "client_id": self._client_id}
-        )
-        if not isinstance(granted.get("refresh_token"), str):
+    def _request_grant(self, body: dict[str, Any]) -> dict[str, Any]:
+        body = {**body, "client_id": self._client_id}
+        grant = _request_grant(self._http, self._base, self._client_secret, body)
+        if not isinstance(grant.get("refresh_token"), str):
             raise Unexpected("granted no refresh token", provider=self._http.provider)
-        self._vault.save(self._name, granted)
-        return granted
+        self._vault.save(self._name, grant)
+        return grant
 
 
-def _grant(door: Http, base: str, bearer: str, body: dict[str, Any]) -> dict[str, Any]:
-    """What the token endpoint grants; `expires_in` is the absolute time of its end (sheet §6.2)."""
-    response, text = door.call(
+def _request_grant(http: Http, base: str, bearer: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The token endpoint's grant; its `expires_in` is the absolute time of its end (§6.2).
+
+    Raises AuthRejected when the owner has to act, Unavailable or Unexpected.
+    """
+    response, text = http.call(
         "POST",
         base + TOKEN_PATH,
         json=body,
         headers={"Authorization": f"Bearer {bearer}"},
         deadline=time.monotonic() + CALL_S,
     )
-    told = http.parse_json(text, door.provider)
-    if not isinstance(told, dict):
-        raise Unexpected("the token endpoint sent no object", provider=door.provider)
-    ends_at = seconds(told.get("expires_in"), 0.0)
-    if isinstance(told.get("access_token"), str) and ends_at:
+    payload = parse_json(text, http.provider)
+    if not isinstance(payload, dict):
+        raise Unexpected("the token endpoint sent no object", provider=http.provider)
+    ends_at = seconds(payload.get("expires_in"), 0.0)
+    if isinstance(payload.get("access_token"), str) and ends_at:
         for name in ("access_token", "refresh_token"):
-            if isinstance(told.get(name), str):
-                door.learn(told[name])
-        return {**told, "expires_in": ends_at}
-    raise _refusal(told, response.status, door.provider)
+            if isinstance(payload.get(name), str):
+                http.learn(payload[name])
+        return {**payload, "expires_in": ends_at}
+    raise _refusal(payload, response.status, http.provider)
 
 
-def _refusal(told: dict[str, Any], status: int, provider: str) -> ProviderError:
-    code = told.get("error_code") or told.get("error") or told.get("code") or status
+def _refusal(payload: dict[str, Any], status: int, provider: str) -> ProviderError:
+    code = payload.get("error_code") or payload.get("error") or payload.get("code") or status
     kind = AuthRejected if status < 500 or str(code) in OWNER_ERRORS else Unavailable
-    return kind(
-        str(told.get("error_message") or told.get("msg") or "")[:200], provider=provider, code=code
-    )
+    text = str(payload.get("error_message") or payload.get("msg") or "")
+    return kind(text[:TEXT_LIMIT], provider=provider, code=code)

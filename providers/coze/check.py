@@ -1,4 +1,5 @@
-"""Looking at the set-up of a Coze agent without asking it anything (platforms/coze.md §1, §5, §6.5, §7)."""
+"""Checking the set-up of a Coze agent without asking it anything (platforms/coze.md §1, §5, §6.5,
+§7)."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,20 +15,21 @@ SIBLINGS = {
     "https://api.coze.cn": "https://api.coze.com",
     "https://api.coze.com": "https://api.coze.cn",
 }
-NOTHING = "7000000000000000001"  # looks like one of their ids and is nobody's
-ABOUT_NOTHING = {4001, 4002, 4104, 4200}
-MAY_NOT = {4100, 4101}
+# It looks like one of Coze's ids and belongs to nobody.
+UNUSED_ID = "7000000000000000001"
+ABOUT_UNUSED_ID = {4001, 4002, 4104, 4200}
+FORBIDDEN = {4100, 4101}
 
 
 def check(
     options: Options, credentials: Credentials, http: Http, deadline: float
 ) -> Iterator[Observation]:
-    """Yields what calls about nothing tell of the token, and what Coze tells of the agent."""
+    """Yields what the token may do, by calls about an unused id, and the agent's name."""
     api, stop = Api(options.api_base, credentials, http), Stop()
     try:
-        lacks_poll = _lacking(lambda: api.retrieve(NOTHING, NOTHING, stop, deadline))
+        lacks_poll = _lacking(lambda: api.retrieve(UNUSED_ID, UNUSED_ID, stop, deadline))
         lacks_chat = _lacking(
-            lambda: api.half_a_question(options.bot_id, deadline), is_about_the_agent=True
+            lambda: api.probe_chat(options.bot_id, deadline), is_about_the_agent=True
         )
         if lacks_poll and lacks_chat:
             raise lacks_chat
@@ -38,9 +40,12 @@ def check(
         yield Observation("region", other, refusal)
         return
     yield Observation("credentials")
-    # Reading messages takes the permission to chat as well (§6.5): without that, nothing is learned here.
-    lacks_list = not lacks_chat and _lacking(lambda: api.messages(NOTHING, NOTHING, stop, deadline))
-    lacks_cancel = _lacking(lambda: api.cancel(NOTHING, NOTHING))
+    # Reading messages takes the permission to chat as well (§6.5): without that, the call shows
+    # nothing.
+    lacks_list = not lacks_chat and _lacking(
+        lambda: api.messages(UNUSED_ID, UNUSED_ID, stop, deadline)
+    )
+    lacks_cancel = _lacking(lambda: api.cancel(UNUSED_ID, UNUSED_ID))
     for scope, error in (
         ("chat", lacks_chat),
         ("getChat", lacks_poll),
@@ -61,26 +66,27 @@ def _lacking(call: Callable[[], object], is_about_the_agent: bool = False) -> Au
     try:
         call()
     except AuthRejected as error:
-        if error.code not in MAY_NOT:
+        if error.code not in FORBIDDEN:
             raise
         return error
     except BadQuestion:
         pass
     except ProviderError as error:
-        if is_about_the_agent or error.code not in ABOUT_NOTHING:
+        if is_about_the_agent or error.code not in ABOUT_UNUSED_ID:
             raise
     return None
 
 
 def _is_accepted(api: Api, deadline: float) -> bool:
     try:
-        return _lacking(lambda: api.retrieve(NOTHING, NOTHING, Stop(), deadline)) is None
+        return _lacking(lambda: api.retrieve(UNUSED_ID, UNUSED_ID, Stop(), deadline)) is None
     except ProviderError:
         return False
 
 
 def _name(api: Api, bot_id: str, deadline: float) -> str:
-    """What the agent is called, where the token may know; raises when there is nothing published."""
+    """What the agent is called, where the token may know; raises when there is nothing
+    published."""
     try:
         return str(api.bot(bot_id, deadline).get("name") or "")
     except NotConfigured:

@@ -73,9 +73,11 @@ class ShortcutCommand(BaseModel):
 
 
 class Options(AgentOptions):
-    """What an agent on Coze is given. The maps are sent with every question, as the sheet's §1.2 has them.
+    """What an agent on Coze is given. The maps are sent with every question, as the sheet's §1.2
+    has them.
 
-    It signs in by one of three: a token, a service app (JWT), or a web app that its owner authorises (§6).
+    It signs in by one of three: a token, a service app (JWT), or a web app that its owner
+    authorises (§6).
     """
 
     api_token: Token | None = None

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from providers.base import About, Observation, Provider, Turn
 from providers.coze import check as coze_check
+from providers.coze.answer import about
 from providers.coze.api import ERRORS, Api
 from providers.coze.auth import Vault, WebApp
-from providers.coze.chat import about
 from providers.coze.options import Options, credentials
 from providers.coze.run import Run
 from providers.events import Event
@@ -50,9 +50,10 @@ class Coze(Provider):
         run = Run(self._options, self._api, turn)
         yield from run.ask()
 
-    def resume(self, turn: Turn, chat: str, said: tuple[str, ...]) -> Iterator[Event]:
-        """Yields what `said` lacks of an earlier chat's answer; waits for its end if it still runs."""
-        run = Run(self._options, self._api, turn, chat, said)
+    def resume(self, turn: Turn, chat: str, replies: tuple[str, ...]) -> Iterator[Event]:
+        """Yields what `replies` lack of an earlier chat's answer; waits for its end if it still
+        runs."""
+        run = Run(self._options, self._api, turn, chat, replies)
         yield from run.resume()
 
     def about(self, deadline: float) -> About:
@@ -60,11 +61,14 @@ class Coze(Provider):
         return about(self._api.bot(self._options.bot_id, deadline))
 
     def clear(self, conversation: str) -> None:
-        """Makes the agent forget what was said so far; the thread stays. Raises ProviderError."""
+        """Makes the agent forget the earlier messages; the thread stays. Raises ProviderError."""
         self._api.clear(conversation, time.monotonic() + CLEAR_S)
 
     def create_conversation(self, stop: Stop | None = None, timeout: float = 30.0) -> str:
-        """A new, empty thread at Coze: its id. Not needed before a first question, which makes its own."""
+        """A new, empty thread at Coze: its id.
+
+        Not needed before a first question, which makes its own.
+        """
         return self._api.create_conversation(self._options.bot_id, stop, time.monotonic() + timeout)
 
 

@@ -1,4 +1,5 @@
-"""Reading what Huawei's engine says (platforms/huawei.md §5): by shape, under any framing, each word once."""
+"""Reading what Huawei's engine says (platforms/huawei.md §5): by shape, under any framing, each
+word once."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from providers.payloads import address, fields, items, text
 NAME = "huawei"
 ODD_LINES = 200  # so many lines may make up one JSON object, as in a pretty-printed error
 CUMULATIVE = 20  # a piece is told from a repetition by so many characters
-# What an agent says, as if it were an answer, when its model provider has no credentials (§8, trap 1).
+# What an agent says, as if it were an answer, when its model provider has no credentials (§8, trap
+# 1).
 APOLOGY = "很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务"
 APOLOGY_TAIL = 20
 
@@ -26,7 +28,8 @@ KINDS: dict[str, MediaKind] = {
 
 
 def objects(response: Response) -> Iterator[dict[str, Any]]:
-    """Each JSON object: as an event with or without a space, as a bare line, or over several lines."""
+    """Each JSON object: as an event with or without a space, as a bare line, or over several
+    lines."""
     held: list[str] = []
     for line in _lines(response):
         payload = line.text.removeprefix("data:").strip()
@@ -61,7 +64,8 @@ def _lines(response: Response) -> Iterator[sse.Line]:
 
 
 def failed_part(told: dict[str, Any]) -> dict[str, Any] | None:
-    """The part of an object that tells of a failure, if any does; it may come with success as the status."""
+    """The part of an object that tells of a failure, if any does; it may come with success as the
+    status."""
     for part in (told, fields(told.get("data"))):
         if text(part.get("error_code")):
             return part
@@ -86,7 +90,8 @@ class _Reply:
 
 
 class HuaweiReader:
-    """One answer as it comes: pieces in groups, steps, media; repetitions left out, an apology held back."""
+    """One answer as it comes: pieces in groups, steps, media; repetitions left out, an apology held
+    back."""
 
     def __init__(self, conversation: str | None) -> None:
         self.trace: str | None = None
@@ -102,7 +107,8 @@ class HuaweiReader:
         self._steps: dict[str, ToolStep] = {}
 
     def apply(self, told: dict[str, Any]) -> Iterator[Event]:
-        """The events of one object, told apart by the shape of its data: the names of types are unknown."""
+        """The events of one object, told apart by the shape of its data: the names of types are
+        unknown."""
         self.trace = self.trace or text(told.get("request_id")) or None
         if not self._is_accepted:
             self._is_accepted = True
@@ -150,7 +156,8 @@ class HuaweiReader:
                 yield Media(kind, url)
 
     def _heard(self, key: str, piece: str) -> Iterator[Delta]:
-        """What is new in a piece: the last one may repeat all that was said, as with sibling products."""
+        """What is new in a piece: the last one may repeat all that was said, as with sibling
+        products."""
         if self._echo:
             echo, self._echo = self._echo, None
             yield from self._add(*echo)
@@ -161,7 +168,8 @@ class HuaweiReader:
             if before.size > CUMULATIVE and (known or is_repetition):
                 piece = piece[before.size :]
             elif is_repetition and len(before.pieces) > 1:
-                # Too short to be sure: as the last piece it is a repetition, else the agent says it again.
+                # Too short to be sure: as the last piece it is a repetition, else the agent says it
+                # again.
                 self._echo = (key, piece)
                 return
         yield from self._add(key, piece)

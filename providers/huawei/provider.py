@@ -1,4 +1,5 @@
-"""Huawei Cloud's AI-native application engine (platforms/huawei.md): one call that always streams."""
+"""Huawei Cloud's AI-native application engine (platforms/huawei.md): one call that always
+streams."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -131,7 +132,8 @@ class Huawei(Provider):
         return (self._options.agent_url,)
 
     def check(self, deadline: float) -> Iterator[Observation]:
-        """An empty question, refused for that only when key and address are good (inferred, huawei.md §9)."""
+        """An empty question, refused for that only when key and address are good (inferred,
+        huawei.md §9)."""
         with self._http.open(
             "POST",
             self._options.agent_url,
@@ -154,7 +156,8 @@ class Huawei(Provider):
         return {"Authorization": f"Bearer {self._options.api_key.get_secret_value()}"}
 
     def _question(self, turn: Turn, conversation: str | None) -> dict[str, Any]:
-        """Either the ids by which the platform remembers, or our own history: it never takes both."""
+        """Either the ids by which the platform remembers, or our own history: it never takes
+        both."""
         body: dict[str, Any] = {"query": turn.question}
         if conversation is not None:
             body |= {"user_id": turn.user, "conversation_id": conversation}
@@ -211,7 +214,8 @@ PROVIDER = Huawei
 
 
 def memory(history: Sequence[Exchange]) -> list[dict[str, str]]:
-    """The history as the platform takes it, without empty entries and without what is too old to fit."""
+    """The history as the platform takes it, without empty entries and without what is too old to
+    fit."""
     found: list[dict[str, str]] = []
     size = 0
     for one in reversed(history):

@@ -13,7 +13,8 @@ from providers.payloads import Fields, address, fields, items, text, whole
 _MARK = re.compile(r"【[0-9]+†(?:source|来源)】")
 _START_OF_MARK = re.compile(r"【(?:[0-9]*|[0-9]+†(?:s(?:o(?:u(?:r(?:ce?)?)?)?)?|来源?)?)$")
 
-# The types beside text and image that belong to a tool, and the tool's name where the event has none.
+# The types beside text and image that belong to a tool, and the tool's name where the event has
+# none.
 _TOOLS = {
     "image": "generate",
     "code": "code_interpreter",
@@ -52,8 +53,8 @@ class Marks:
 class QingyanReader:
     """One answer as it grows.
 
-    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids. `is_over`: the
-    final event was seen. `failure`: the platform's last_error, once it gave up.
+    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids.
+    `is_over`: the final event was seen. `failure`: the platform's last_error, once it gave up.
     """
 
     def __init__(self) -> None:
@@ -117,7 +118,8 @@ class QingyanReader:
         elif status in ("error", "intervene"):
             self.is_over = True
             self.failure = {"intervened": status == "intervene", **fields(event.get("last_error"))}
-            # Unlike error_msg this is meant for the visitor, and stands in place of what was withdrawn.
+            # Unlike error_msg this is meant for the visitor, and stands in place of what was
+            # withdrawn.
             told = text(self.failure.get("intervene_text"))
             if told:
                 yield Rewrite(told)
@@ -173,7 +175,8 @@ class QingyanReader:
                     yield from self._cite([_json(told)])
 
     def _say(self, said: str) -> Iterator[Event]:
-        """Text repeats what its message said so far; the next message starts from its own first character."""
+        """Text repeats what its message said so far; the next message starts from its own first
+        character."""
         if not said:
             return
         yield from self._settle("done")
@@ -258,8 +261,9 @@ class QingyanReader:
 
 
 def _parts(content: Any) -> list[Fields]:
-    """The content of a message: one object on the stream, a list of them in stream_sync; the neighbours among
-    its texts are one text."""
+    """The content of a message: one object on the stream, a list of them in stream_sync; the
+    neighbours among its texts are one text.
+    """
     parts = [fields(part) for part in content] if isinstance(content, list) else [fields(content)]
     joined: list[Fields] = []
     for part in parts:

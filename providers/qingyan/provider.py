@@ -1,4 +1,5 @@
-"""Zhipu Qingyan agents (platforms/qingyan.md): two keys buy a token, the platform keeps the conversation."""
+"""Zhipu Qingyan agents (platforms/qingyan.md): two keys buy a token, the platform keeps the
+conversation."""
 
 import logging
 import math
@@ -80,7 +81,10 @@ def _agent_id(value: str) -> str:
 
 
 class Options(AgentOptions):
-    """What a Qingyan agent needs. Newer accounts may be allowed more than the older terms' limits."""
+    """What a Qingyan agent needs.
+
+    Newer accounts may be allowed more than the older terms' limits.
+    """
 
     api_key: Token = Field(description="Key, made at chatglm.cn/developersPanel/apiSet")
     api_secret: Token = Field(description="The key's secret")
@@ -125,8 +129,8 @@ class Qingyan(Provider):
         try:
             yield from self._answered(turn, question, answer)
         except ProviderError as error:
-            # After a change of account the platform refuses the ids of old conversations; rather than let
-            # those die, the question begins a new one there.
+            # After a change of account the platform refuses the ids of old conversations; rather
+            # than let those die, the question begins a new one there.
             if error.code not in FORGOTTEN or turn.conversation is None or answer.has_shown:
                 raise
             turn.pace.wait(turn.stop, turn.deadline)
@@ -153,8 +157,8 @@ class Qingyan(Provider):
             if turn.streaming:
                 yield from self._streamed(turn, question, answer)
             if turn.streaming and not answer.has_shown:
-                # Trap 12: a stream that says nothing, of what stream_sync would tell. It asks a second time,
-                # so only after a stream that has ended as it should.
+                # Trap 12: a stream that says nothing, of what stream_sync would tell. It asks a
+                # second time, so only after a stream that has ended as it should.
                 turn.pace.wait(turn.stop, turn.deadline)
                 turn.pace.spend()
             if not answer.has_shown:
@@ -202,7 +206,10 @@ class Qingyan(Provider):
         return file_id
 
     def _follow_ups(self, answer: QingyanReader, turn: Turn) -> Iterator[Event]:
-        """What may be asked next. The answer is complete without it, so nothing here is a failure."""
+        """What may be asked next.
+
+        The answer is complete without it, so nothing here is a failure.
+        """
         if not (self._options.follow_ups and answer.conversation):
             return
         deadline = min(turn.deadline, time.monotonic() + SUGGEST_S)
@@ -255,8 +262,9 @@ class Qingyan(Provider):
         return self._error(response, told)
 
     def _may_be_the_token(self, error: ProviderError, token: str) -> bool:
-        """10018 means a token past its time or somebody else's agent: a new token tells, and is not tried
-        twice."""
+        """10018 means a token past its time or somebody else's agent: a new token tells, and is not
+        tried twice.
+        """
         return isinstance(error, _TokenRefused) or (
             error.code == OTHERS_AGENT and token != self._agent_refused_with
         )

@@ -28,8 +28,8 @@ class _Section:
 class WenxinReader:
     """One answer as it grows.
 
-    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids. `is_over`: the
-    platform said so. `is_whole`: at least the section begun last was ended.
+    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids.
+    `is_over`: the platform said so. `is_whole`: at least the section begun last was ended.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,8 @@ class WenxinReader:
             yield from self._show_pictures(fields(told))
 
     def _text(self, item: Fields, told: Any) -> Iterator[Event]:
-        """`data` is a text in getAnswer, an object on the stream, and sometimes the other way round."""
+        """`data` is a text in getAnswer, an object on the stream, and sometimes the other way
+        round."""
         inner = fields(told)
         said = text(told) or text(inner.get("text")) or text(inner.get("content"))
         self.is_moderated = self.is_moderated or inner.get("isIntervene") is True
@@ -118,7 +119,8 @@ class WenxinReader:
         return Delta(pause + said)
 
     def _replaced(self, section_id: str, said: str) -> Event:
-        """`said` in place of the section of this id, or of the last one while that has not ended."""
+        """`said` in place of the section of this id, or of the last one while that has not
+        ended."""
         same = [one for one in self._sections if section_id and one.id == section_id]
         first = same[0] if same else self._section(section_id)
         for section in same:

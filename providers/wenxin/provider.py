@@ -1,4 +1,5 @@
-"""Baidu Wenxin agents (platforms/wenxin.md): keys in the address, text in pieces, threads they remember."""
+"""Baidu Wenxin agents (platforms/wenxin.md): keys in the address, text in pieces, threads they
+remember."""
 
 import math
 import re
@@ -34,8 +35,9 @@ WAIT_S = 3.0
 TOLD = 300
 WORDLESS = 1000
 
-# Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more, but neither
-# says that the question was not taken: the thread might hold it twice, and the day's budget count it twice.
+# Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more,
+# but neither says that the question was not taken: the thread might hold it twice, and the day's
+# budget count it twice.
 ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
     499: Unavailable,  # an HTTP status: the agent took too long
     1000: Unexpected,  # invalid input
@@ -97,8 +99,8 @@ class Wenxin(Provider):
         return (self._options.api_base, self._options.token_base)
 
     def check(self, deadline: float) -> Iterator[Observation]:
-        """The keys; then a question without words, refused for that (1000) only when the keys are good and
-        the agent is published (that order is inferred, platforms/wenxin.md §10).
+        """The keys; then a question without words, refused for that (1000) only when the keys are
+        good and the agent is published (that order is inferred, platforms/wenxin.md §10).
         """
         self.check_credentials(deadline)
         yield Observation("credentials")
@@ -143,8 +145,8 @@ class Wenxin(Provider):
         if turn.streaming:
             yield from self._streamed(turn, answer)
         if turn.streaming and not answer.has_shown:
-            # §9.6: a stream that ends without a word, where getAnswer has some. It asks a second time, so
-            # only after a stream that has ended as it should.
+            # §9.6: a stream that ends without a word, where getAnswer has some. It asks a second
+            # time, so only after a stream that has ended as it should.
             turn.pace.wait(turn.stop, turn.deadline)
             turn.pace.spend()
         if not answer.has_shown:
@@ -180,8 +182,9 @@ class Wenxin(Provider):
     def _asking(
         self, path: str, turn: Turn, answer: WenxinReader, stop: Stop
     ) -> Iterator[Response]:
-        """Sends the question. Both keys are part of the address, as the platform wants it: nothing that knows
-        the address may reach a log."""
+        """Sends the question. Both keys are part of the address, as the platform wants it: nothing
+        that knows the address may reach a log.
+        """
         with self._http.open(
             "POST",
             f"{self._options.api_base}/assistant/{path}",
@@ -214,7 +217,10 @@ class Wenxin(Provider):
         return question
 
     def _accepted(self, response: Response) -> Body:
-        """The body of a success. Raises the error that its status, and its JSON if it is some, tell of."""
+        """The body of a success.
+
+        Raises the error that its status, and its JSON if it is some, tell of.
+        """
         if response.status >= 400:
             raise self._error(response, _object(response))
         return Body(response)

@@ -1,4 +1,5 @@
-"""Reading what Yuanqi says (platforms/yuanqi.md §4, §5): whole or in frames, tool steps kept out of it."""
+"""Reading what Yuanqi says (platforms/yuanqi.md §4, §5): whole or in frames, tool steps kept out of
+it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -41,7 +42,8 @@ ERRORS: dict[str, type[ProviderError]] = {  # HTTP status, error.code or finish_
 
 
 def frames(response: Response) -> Iterator[dict[str, Any]]:
-    """The objects of an answer, one or many: what comes decides, not what was asked for or is declared."""
+    """The objects of an answer, one or many: what comes decides, not what was asked for or is
+    declared."""
     is_stream = response.content_type == "text/event-stream"
     pieces = response.pieces(STREAM_LIMIT if is_stream else BODY_LIMIT)
     start = b""
@@ -108,7 +110,10 @@ class YuanqiReader:
                 yield replace(step, state=state)
 
     def end(self) -> Iterator[Event]:
-        """How it went. Raises ContentBlocked, Unavailable (a tool failed), EmptyAnswer or Unexpected."""
+        """How it went.
+
+        Raises ContentBlocked, Unavailable (a tool failed), EmptyAnswer or Unexpected.
+        """
         failure = ERRORS.get(self.finish or "")
         yield from self.settle("failed" if failure else "done")
         if self._usage:

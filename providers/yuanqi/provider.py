@@ -1,4 +1,5 @@
-"""Tencent Yuanqi (platforms/yuanqi.md): one stateless call, so the whole history goes with each question."""
+"""Tencent Yuanqi (platforms/yuanqi.md): one stateless call, so the whole history goes with each
+question."""
 
 import json
 import re
@@ -29,7 +30,8 @@ PATH = "/agent/chat/completions"
 ROUNDS = 19  # 40 messages are allowed, but a list that begins and ends with the user has an odd length: 39
 SILENCE_S = 300.0  # a workflow may work for minutes before its first byte
 
-# Most code strings are unknown, and a status means several things: then the words of the message decide.
+# Most code strings are unknown, and a status means several things: then the words of the message
+# decide.
 HINTS: dict[str, type[ProviderError]] = {
     "publish": NotConfigured,
     "发布": NotConfigured,
@@ -59,7 +61,10 @@ def _agent_id(value: str) -> str:
 
 
 class Options(AgentOptions):
-    """What a Yuanqi agent needs. Its id may be a number of 19 digits: TOML allows it without quotes."""
+    """What a Yuanqi agent needs.
+
+    Its id may be a number of 19 digits: TOML allows it without quotes.
+    """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -111,7 +116,8 @@ class Yuanqi(Provider):
     def check(self, deadline: float) -> Iterator[Observation]:
         """A question without messages, refused for that (400) only when the token is good.
 
-        Whether the agent is looked at before the messages is not known (yuanqi.md §9 infers: after).
+        Whether the agent is looked at before the messages is not known (yuanqi.md §9 infers:
+        after).
         """
         body = {"assistant_id": self._options.assistant_id, "user_id": "doctor", "messages": []}
         with self._http.open(
@@ -160,7 +166,8 @@ class Yuanqi(Provider):
         return body
 
     def _files(self, turn: Turn) -> list[dict[str, Any]]:
-        """The parts of a question that are files: addresses, for the platform fetches them itself."""
+        """The parts of a question that are files: addresses, for the platform fetches them
+        itself."""
         found = []
         for one in turn.attachments:
             if one.url is None:
@@ -193,7 +200,8 @@ PROVIDER = Yuanqi
 
 
 def messages(history: Sequence[Exchange], question: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The latest rounds and the question: strictly alternating, the user first and last, at most 39."""
+    """The latest rounds and the question: strictly alternating, the user first and last, at most
+    39."""
     answered = [one for one in history if one.question.strip() and one.answer.strip()]
     found = []
     for one in answered[-ROUNDS:]:
@@ -203,14 +211,16 @@ def messages(history: Sequence[Exchange], question: list[dict[str, Any]]) -> lis
 
 
 def content(words: str, files: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
-    """A message's content: its text, which may not be empty, and the parts that `file_part` makes."""
+    """A message's content: its text, which may not be empty, and the parts that `file_part`
+    makes."""
     return [*([{"type": "text", "text": words}] if words or not files else []), *files]
 
 
 def file_part(
     name: str, url: str, content_type: str = "", image_part: str = "image_url"
 ) -> dict[str, Any]:
-    """A file as a part of a question: its content type says what it is, or else the end of its name."""
+    """A file as a part of a question: its content type says what it is, or else the end of its
+    name."""
     suffix = PurePosixPath(name).suffix.lower().removeprefix(".")
     family = content_type.partition("/")[0]
     kind = (

@@ -15,8 +15,7 @@ import requests
 
 from emulator import create_emulator
 from emulator.serving import serve
-from providers.coze.chat import usage_of
-from providers.coze.messages import Reading, readable
+from providers.coze.answer import CozeReader, readable, usage_of
 from providers.errors import (
     AuthRejected,
     EmptyAnswer,
@@ -461,10 +460,10 @@ def test_any_content_is_readable(content, kind):
         '{"response_for_model":{"a":1}}',
     ],
 )
-def test_no_message_breaks_the_reading(kind, content):
-    reading = Reading()
-    list(reading.completed({"id": "1", "type": kind, "content": content}))
-    assert not reading.has_answer
+def test_no_message_breaks_the_reader(kind, content):
+    reader = CozeReader()
+    list(reader.apply_completed({"id": "1", "type": kind, "content": content}))
+    assert not reader.has_answer
 
 
 @pytest.mark.parametrize(

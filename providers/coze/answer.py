@@ -1,0 +1,327 @@
+"""Reading Coze's messages and chat objects as our events, without a socket (platforms/coze.md §1.4,
+§2.2)."""
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.base import About
+from providers.events import (
+    Citation,
+    Delta,
+    Event,
+    Media,
+    Rewrite,
+    Suggestion,
+    Thought,
+    ToolStep,
+    Usage,
+)
+from providers.payloads import Fields, address, fields, items, json_object, json_value
+
+# Spellings that the vendor's own pages, clients and answers use beside the documented ones.
+SYNONYMS = {
+    "cancelled": "canceled",
+    "required_action": "requires_action",
+    "compleated": "completed",
+}
+TERMINAL = {"completed", "failed", "canceled", "requires_action"}
+
+NAME_LENGTH, DESCRIPTION_LENGTH, PROLOGUE_LENGTH, QUESTION_LENGTH = 60, 300, 2000, 200
+QUESTIONS = 6
+
+_SLICE = re.compile(r"^-*\s*(recall slice \d+)\s*[:：]", re.IGNORECASE | re.MULTILINE)
+_CARD_WORDS = {"text", "title", "content", "description", "label", "subtitle", "question", "name"}
+_CARD_DEPTH = 32
+
+
+@dataclass(slots=True)
+class _Reply:
+    """One message of type answer, as far as it has come. `index` is set with its first words."""
+
+    index: int | None = None
+    parts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+
+
+class CozeReader:
+    """One answer as it grows, from fragments, whole messages and the record: each word once.
+
+    `replies` are the texts that an earlier reader of the same chat has stored.
+    """
+
+    def __init__(self, replies: tuple[str, ...] = ()) -> None:
+        self._count = len(replies)
+        self._open: dict[str, _Reply] = {}
+        self._finished: set[str] = set()
+        self._unplaced = deque(_Reply(index, [text]) for index, text in enumerate(replies))
+        self._tools: deque[tuple[str, str]] = deque()
+        self._is_continued = any(replies)
+
+    @property
+    def has_answer(self) -> bool:
+        return self._count > 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every message that was begun has been completed."""
+        return not self._open
+
+    def apply_delta(self, message: Fields) -> Iterator[Event]:
+        """The events of a fragment.
+
+        Fragments of JSON (cards, files) wait for their completed message.
+        """
+        if message.get("type") != "answer":
+            return
+        reply = self._open_reply(str(message.get("id") or ""))
+        if reply is None:
+            return
+        thought, text = message.get("reasoning_content"), message.get("content")
+        if isinstance(thought, str) and thought:
+            reply.thoughts.append(thought)
+            yield Thought(thought)
+        if isinstance(text, str) and text and message.get("content_type", "text") == "text":
+            reply.parts.append(text)
+            yield Delta(text, self._index_of(reply))
+
+    def apply_completed(self, message: Fields) -> Iterator[Event]:
+        """The events of a whole message, less those of its fragments. Unknown types have none."""
+        message_id = str(message.get("id") or "")
+        if message_id in self._finished:
+            return
+        if message_id:
+            self._finished.add(message_id)
+        kind, content = message.get("type"), str(message.get("content") or "")
+        if kind == "answer" and message.get("role", "assistant") == "assistant":
+            yield from self._complete_reply(message_id, message)
+        elif kind == "follow_up":
+            if content.strip():
+                yield Suggestion(content.strip())
+        elif kind == "function_call":
+            yield self._begin_tool(message_id, content)
+        elif kind in ("tool_response", "tool_output"):
+            yield self._end_tool(message_id, content)
+        elif kind in ("knowledge", "verbose") and not self._is_continued:
+            yield from _citations(kind, content)
+
+    def apply_record(self, messages: list[Fields]) -> Iterator[Event]:
+        """The events of the platform's own record of the chat, less those that were yielded
+        already."""
+        listed = {str(message.get("id") or "") for message in messages}
+        for message_id in [open_id for open_id in self._open if open_id not in listed]:
+            self._unplaced.append(self._open.pop(message_id))
+        for message in messages:
+            yield from self.apply_completed(message)
+
+    def _open_reply(self, message_id: str) -> _Reply | None:
+        """The reply that a fragment belongs to; None after its completed message."""
+        reply = self._open.get(message_id)
+        if reply is None and message_id not in self._finished:
+            reply = self._open[message_id] = _Reply()
+        return reply
+
+    def _index_of(self, reply: _Reply) -> int:
+        """The reply's place in the answer, given out with its first words."""
+        if reply.index is None:
+            reply.index = self._count
+            self._count += 1
+        return reply.index
+
+    def _complete_reply(self, message_id: str, message: Fields) -> Iterator[Event]:
+        reply = self._open.pop(message_id, None)
+        if reply is None:
+            # The record may list under a new id what an earlier reader has stored.
+            reply = self._unplaced.popleft() if self._unplaced else _Reply()
+        known = "".join(reply.parts)
+        text, media = readable(message)
+        yield from _rest_of_thoughts(reply, known, str(message.get("reasoning_content") or ""))
+        yield from media
+        if not text or text == known:
+            return
+        if text.startswith(known):
+            yield Delta(text[len(known) :], self._index_of(reply))
+        else:
+            yield Rewrite(text, self._index_of(reply))
+
+    def _begin_tool(self, message_id: str, content: str) -> ToolStep:
+        call = json_object(content) or {}
+        name = str(call.get("name") or call.get("api_name") or call.get("plugin_name") or "tool")
+        self._tools.append((message_id, name))
+        return ToolStep(message_id, name, "running", input=_json_text(call.get("arguments")))
+
+    def _end_tool(self, message_id: str, content: str) -> ToolStep:
+        """Responses name no call; they come in the order of the calls."""
+        step_id, name = self._tools.popleft() if self._tools else (message_id, "tool")
+        output = (json_object(content) or {}).get("response_for_model")
+        return ToolStep(step_id, name, "done", output=_json_text(output) or content)
+
+
+def _rest_of_thoughts(reply: _Reply, known_text: str, thoughts: str) -> Iterator[Thought]:
+    known = "".join(reply.thoughts)
+    if known_text and not known:
+        # An earlier reader has had them: thoughts come before words.
+        return
+    if len(thoughts) > len(known) and thoughts.startswith(known):
+        yield Thought(thoughts[len(known) :])
+
+
+# Messages
+
+
+def readable(message: Fields) -> tuple[str, list[Media]]:
+    """The text of an answer as Markdown, and the media it brings."""
+    content = str(message.get("content") or "")
+    match message.get("content_type") or "text":
+        case "text":
+            return content, []
+        case "card":
+            return _card_text(content), []
+        case "object_string":
+            return _parts_of(content)
+        case _:
+            return "", []
+
+
+def _parts_of(content: str) -> tuple[str, list[Media]]:
+    """The texts and files of an `object_string`: a list of parts, or one part alone."""
+    value = json_value(content)
+    if not isinstance(value, list | dict):
+        return content, []
+    parts = [part for part in (value if isinstance(value, list) else [value]) if fields(part)]
+    texts = [str(part["text"]) for part in parts if part.get("text")]
+    media: list[Media] = []
+    for part in parts:
+        if url := address(part.get("file_url")):
+            kind = part.get("type")
+            media.append(Media(kind if kind in ("image", "audio") else "file", url))
+    return "\n\n".join(texts), media
+
+
+def _card_text(content: str) -> str:
+    """The words of a card, which only Coze's own pages can draw."""
+    card = json_value(content)
+    if card is None:
+        return content
+    words = [word for word in _card_words(card) if not address(word)]
+    return "\n\n".join(dict.fromkeys(words)) or "[卡片 / card]"
+
+
+def _card_words(node: Any, key: str = "", depth: int = 0) -> Iterator[str]:
+    if depth > _CARD_DEPTH:
+        return
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _card_words(value, str(name), depth + 1)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _card_words(value, key, depth + 1)
+    elif isinstance(node, str) and node.strip():
+        inner = json_value(node) if node.lstrip()[:1] in ("{", "[") else None
+        if isinstance(inner, dict | list):
+            yield from _card_words(inner, key, depth + 1)
+        elif key in _CARD_WORDS:
+            yield node.strip()
+
+
+def _citations(kind: str, content: str) -> Iterator[Citation]:
+    """The sources of a `knowledge` message (text) or of a verbose `knowledge_recall` (JSON)."""
+    if kind == "knowledge":
+        yield from _recalled_slices(content)
+        return
+    payload = json_object(content) or {}
+    if payload.get("msg_type") != "knowledge_recall":
+        return
+    recall = payload.get("data")
+    recall = json_value(recall) if isinstance(recall, str) else recall
+    chunks = recall.get("chunks") if isinstance(recall, dict) else recall
+    for chunk in items(chunks):
+        if isinstance(chunk, dict):
+            yield _citation(chunk)
+
+
+def _citation(chunk: Fields) -> Citation:
+    meta = fields(chunk.get("meta"))
+    places = [fields(meta.get(name)) for name in ("link", "document", "dataset")]
+    titles = [str(place.get("title") or place.get("name") or "") for place in places]
+    urls = [str(place.get("url") or "") for place in places]
+    return Citation(
+        next(filter(None, titles), ""),
+        next((url for url in urls if url.startswith("http")), None),
+        _json_text(chunk.get("slice") or chunk.get("content")),
+    )
+
+
+def _recalled_slices(content: str) -> Iterator[Citation]:
+    pieces = _SLICE.split(content)
+    for title, text in zip(pieces[1::2], pieces[2::2], strict=True):
+        yield Citation(title, text=text.strip(" -\n"))
+    if len(pieces) == 1 and content.strip():
+        yield Citation("", text=content.strip())
+
+
+def _json_text(value: Any) -> str | None:
+    """A text as it is, anything else as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+# Chat objects
+
+
+def status_of(chat: Fields) -> str:
+    """The status of a chat object, in one spelling."""
+    status = str(chat.get("status") or "")
+    return SYNONYMS.get(status, status)
+
+
+def usage_of(chat: Fields) -> Iterator[Usage]:
+    """The tokens used, by either spelling; nothing when they were not counted."""
+    usage = fields(chat.get("usage"))
+    read = _first_number(usage, "input_count", "input_tokens")
+    written = _first_number(usage, "output_count", "output_tokens")
+    total = _first_number(usage, "token_count")
+    if total or read or written:
+        yield Usage(read, written, total or read + written)
+
+
+def _first_number(usage: Fields, *names: str) -> int:
+    values = [usage.get(name) for name in names]
+    return next((value for value in values if isinstance(value, int) and value > 0), 0)
+
+
+def tool_calls(chat: Fields) -> list[Fields]:
+    """The calls that a chat with `requires_action` waits for."""
+    outputs = fields(fields(chat.get("required_action")).get("submit_tool_outputs"))
+    return [call for call in items(outputs.get("tool_calls")) if isinstance(call, dict)]
+
+
+def describe_action(chat: Fields) -> str:
+    """The names of those calls, for the log."""
+    functions = [call.get("function") for call in tool_calls(chat)]
+    names = [str(function.get("name")) for function in functions if isinstance(function, dict)]
+    return "asks for the result of " + (", ".join(names) or "a step of its own")
+
+
+def about(bot: Fields) -> About:
+    """A bot object's introduction of the agent (§5); its onboarding keys come in two spellings."""
+    onboarding = fields(bot.get("onboarding_info"))
+    prologue = _stripped(onboarding.get("prologue") or onboarding.get("Prologue"))
+    questions = onboarding.get("suggested_questions") or onboarding.get("SuggestedQuestions")
+    suggestions = [_stripped(question)[:QUESTION_LENGTH] for question in items(questions)]
+    return About(
+        name=_stripped(bot.get("name"))[:NAME_LENGTH],
+        description=_stripped(bot.get("description"))[:DESCRIPTION_LENGTH],
+        # Visitors have no name here.
+        prologue=prologue.replace("{{user_name}}", "")[:PROLOGUE_LENGTH],
+        suggestions=tuple(filter(None, suggestions))[:QUESTIONS],
+        icon=_stripped(bot.get("icon_url")),
+    )
+
+
+def _stripped(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
