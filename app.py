@@ -31,7 +31,6 @@ from chat.settings.model import Settings, SettingsError
 from chat.settings.rate_text import is_off
 from chat.settings.secret_key import secret_key
 from chat.settings.wrong import in_both
-from chat.storage.search import Search
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
@@ -78,12 +77,14 @@ def create_app(given: Settings | None = None) -> Flask:
     ours = _with_emulator(given or settings.load())
     key, store = secret_key(ours), storage.connect(ours)
     redaction = logs.install(ours.log_format, ours.log_level, [key, *settings.secrets(ours)])
-    agents = load_agents(ours, store.spend, Vault(store, key, settings.INSTANCE), redaction.learn)
+    agents = load_agents(
+        ours, store.days.spend, Vault(store.secrets, key, settings.INSTANCE), redaction.learn
+    )
     redaction.know(agents.secrets)
     shown = Pictures(key, door(ours, "pictures"))
     guessing = Guessing()
-    moves = Devices(store, key, guessing)
-    access = Access(ours, key, store, moves, guessing)
+    moves = Devices(store.moves, key, guessing)
+    access = Access(ours, key, store, guessing)
     app = Flask(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY + int(ours.upload_max_mb * MEGABYTE),
@@ -104,7 +105,6 @@ def create_app(given: Settings | None = None) -> Flask:
         assets=Assets(seen),
         uploads=Uploads(store, key, ours.upload_max_mb, ours.public_url),
         devices=moves,
-        search=Search(store.engine),
         pictures=shown,
         owner=Owner(ours.admin_password, guessing),
         access=access,

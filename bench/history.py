@@ -7,7 +7,6 @@ from statistics import median
 
 from chat import storage
 from chat.settings.model import Settings
-from chat.storage.search import Search
 from tests.kit.filling import fill
 
 CONVERSATIONS, ANSWERS, ROUNDS = 10_000, 3, 7
@@ -18,7 +17,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = storage.connect(Settings(database_url=f"sqlite:///{folder}/chat.db"))
         fill(store.engine, "alice", CONVERSATIONS, ANSWERS)
-        search = Search(store.engine)
+        search = store.search
         built_s = _seconds(lambda: search.bring_up_to_date("alice"))
         rate = CONVERSATIONS * ANSWERS / built_s
         print(f"index of {CONVERSATIONS * ANSWERS:,} answers   {built_s:.1f} s, {rate:,.0f}/s")
@@ -31,7 +30,7 @@ def main() -> None:
             print(
                 f"{typed:20} median {median(times):3.0f} ms, worst {times[-1]:3.0f} ms   < 100 ms  {verdict}"
             )
-        store.engine.dispose()
+        store.close()
 
 
 def _seconds(act: Callable[[], object]) -> float:

@@ -48,7 +48,7 @@ def main() -> int:
 def _long_history(browser: Browser, site: Site) -> int:
     store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
     talks = [fill(store.engine, "alice", 1, number, seed=number)[0] for number in EXCHANGES]
-    store.engine.dispose()
+    store.close()
     times = [[_open(browser, site, talk) for talk in talks] for _ in range(OPENINGS)]
     short, long = (median(column) for column in zip(*times, strict=True))
     is_slow = long / short > SLOWER

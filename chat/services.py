@@ -20,7 +20,6 @@ from chat.page.assets import Assets
 from chat.page.look import Look
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.search import Search
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
 from chat.visitors.rates import VisitorLimits
@@ -44,7 +43,6 @@ class Services:
     look: Look
     assets: Assets
     devices: Devices
-    search: Search
     pictures: Pictures
     owner: Owner
     access: Access
@@ -70,9 +68,7 @@ class Services:
         with self._lock:
             if self._process == os.getpid():
                 return
-            self.storage.engine.dispose(
-                close=False
-            )  # connections from before a fork are the parent's
+            self.storage.forget_connections()
             worker = secrets.token_hex(8)
             saver = Saver(self.storage)
             self._turns = Turns(

@@ -10,18 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from chat.storage import Storage
-from chat.storage.models import Secret
+from chat.storage.secrets import Secrets
 
 
 class Vault:
     """Keeps small documents sealed in the database, by name."""
 
-    def __init__(self, storage: Storage, secret_key: str, folder: Path) -> None:
-        self._engine = storage.engine
+    def __init__(self, secrets: Secrets, secret_key: str, folder: Path) -> None:
+        self._secrets = secrets
         self._key = secret_key
         self._folder = folder
         self._lock = threading.Lock()
@@ -30,8 +26,7 @@ class Vault:
         """What was saved under a name; None when nothing was, or under another SECRET_KEY."""
         from cryptography.fernet import InvalidToken
 
-        with self._engine.connect() as db:
-            sealed = db.scalar(select(Secret.sealed).where(Secret.name == name))
+        sealed = self._secrets.get(name)
         if sealed is None:
             return None
         try:
@@ -41,9 +36,7 @@ class Vault:
         return opened
 
     def save(self, name: str, value: dict[str, Any]) -> None:
-        sealed = self._fernet().encrypt(json.dumps(value).encode())
-        with Session(self._engine) as db, db.begin():
-            db.merge(Secret(name=name, sealed=sealed))
+        self._secrets.put(name, self._fernet().encrypt(json.dumps(value).encode()))
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ from chat.answers.metrics import Metrics
 from chat.answers.partial import Draft, legible
 from chat.answers.saving import Saver
 from chat.logs import request_id
-from chat.storage import Question, Storage
+from chat.storage import Storage, StoredQuestion
 from providers.base import Turn
 from providers.errors import EmptyAnswer, ProviderError, Unexpected
 from providers.events import Accepted, Delta, Done, Event, Rewrite, Status, Thought
@@ -31,7 +31,7 @@ class Answering:
     storage: Storage
     saver: Saver
     agent: Agent
-    stored: Question
+    stored: StoredQuestion
     turn: Turn
     live: LiveAnswer
     draft: Draft
@@ -119,7 +119,7 @@ class Answering:
         draft = self.draft
         draft.thread = draft.thread or self.stored.thread
         try:
-            self.storage.note_accepted(self.stored, draft.thread, draft.chat, draft.trace)
+            self.storage.answers.note_accepted(self.stored, draft.thread, draft.chat, draft.trace)
         except Exception:  # a database out of order must not cost the answer as well
             log.exception(
                 "answer %s: the platform's ids could not be stored", self.stored.answer_id

@@ -68,7 +68,7 @@ class Housekeeper:
         """Saves everything and signs off, so that the next process need not wait for our silence."""
         self._ended.set()
         self._saver.save()
-        self._storage.bury([self._worker])
+        self._storage.workers.bury([self._worker])
 
     def _work(self) -> None:
         beaten = tidied = time.monotonic()
@@ -82,20 +82,20 @@ class Housekeeper:
                 tidied = time.monotonic()
                 well = self._try(self._expire) and well
                 self._is_tidying = True
-            if well and (self._is_tidying or self._storage.forgetting.is_urgent):
+            if well and (self._is_tidying or self._storage.deletion.is_urgent):
                 well = self._try(self._tidy)
             pause = LOOK_S if well else TROUBLED_S
 
     def _beat(self) -> None:
         self._look_at_the_clock()
-        self._storage.beat(self._worker, self._host, os.getpid(), self._clock())
-        workers = self._storage.workers()
+        self._storage.workers.beat(self._worker, self._host, os.getpid(), self._clock())
+        workers = self._storage.workers.all()
         living = {one.id for one in workers if self._lives(one)}
         dead = {one.id for one in workers} - living
-        for answer in self._storage.orphans(living):
+        for answer in self._storage.answers.orphans(living):
             self._take_over(answer)
         if dead:
-            self._storage.bury(dead)
+            self._storage.workers.bury(dead)
 
     def _look_at_the_clock(self) -> None:
         """Notices when the clock was set: signs of life from before say nothing then."""
@@ -117,14 +117,14 @@ class Housekeeper:
         return is_heard(one, self._clock()) or self._has_jumped(DEAD_AFTER.total_seconds())
 
     def _tidy(self) -> None:
-        self._is_tidying = self._storage.forgetting.step()
+        self._is_tidying = self._storage.deletion.step()
 
     def _expire(self) -> None:
         if self._has_jumped(UNTRUSTED_S):
             return
-        self._storage.forgetting.expire_files()
+        self._storage.deletion.expire_files()
         if self._keep_days is not None:
-            self._storage.forgetting.expire(self._keep_days)
+            self._storage.deletion.expire(self._keep_days)
 
     def _take_over(self, answer: Answer) -> None:
         """Finishes an orphan from the platform's record where there is one, else ends it with what it had."""
@@ -132,8 +132,8 @@ class Housekeeper:
         if agent is not None and agent.row.records and answer.chat and answer.thread:
             if self._turns.resume(agent, answer):
                 log.warning("answer %s: its process died; reading the platform's record", answer.id)
-        elif self._storage.adopt(answer, self._worker) is not None:
-            self._storage.end(answer.id, "interrupted", {"code": "unavailable"})
+        elif self._storage.answers.claim_orphan(answer, self._worker) is not None:
+            self._storage.answers.end(answer.id, "interrupted", {"code": "unavailable"})
             log.warning("answer %s: its process died; interrupted", answer.id)
 
     def _try(self, work: Callable[[], object]) -> bool:

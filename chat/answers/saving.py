@@ -51,7 +51,7 @@ class Saver:
             draft.is_dirty, draft.saved_at = False, now
         try:
             if changed:
-                self._storage.save(
+                self._storage.answers.save(
                     {answer_id: draft.columns() for answer_id, draft in changed.items()}
                 )
         except Exception:
@@ -63,6 +63,6 @@ class Saver:
         with self._lock:
             ends = list(self._ends.items())
         for answer_id, (state, columns) in ends:
-            self._storage.end(answer_id, state, columns)
+            self._storage.answers.end(answer_id, state, columns)
             with self._lock:
                 self._ends.pop(answer_id, None)

@@ -17,7 +17,7 @@ from chat.answers.partial import Draft
 from chat.answers.saving import Saver
 from chat.refusals import LiveRefusal, StoppingRefusal
 from chat.settings.model import Settings
-from chat.storage import Answer, Place, Question, Storage
+from chat.storage import Answer, Storage, StoredQuestion
 from chat.storage.sqlite import only_if_stored
 from chat.visitors.access import Visitors
 from chat.visitors.rates import VisitorLimits
@@ -47,13 +47,6 @@ class Inquiry:
     instead: str | None = None
     address: str = ""
     spend: Callable[[], Callable[[], None]] = lambda: lambda: None
-
-    @property
-    def place(self) -> Place | None:
-        """Where it belongs in its conversation; None when it begins one."""
-        if self.conversation_id is None:
-            return None
-        return Place(self.conversation_id, self.after, self.instead, self.agent.row.branches)
 
 
 class Turns:
@@ -88,7 +81,7 @@ class Turns:
         """From now on no question is taken: this process is about to end. Safe in a signal handler."""
         self._is_stopping = True
 
-    def start(self, inquiry: Inquiry) -> tuple[Question, LiveAnswer]:
+    def start(self, inquiry: Inquiry) -> tuple[StoredQuestion, LiveAnswer]:
         """Stores a question and begins to answer it. Returns at once, with the log to follow; when nobody
         reads along, at the end: whoever asks waits anyway, and a thread less is a third of the memory.
 
@@ -113,7 +106,7 @@ class Turns:
 
     def resume(self, agent: Agent, answer: Answer) -> bool:
         """Finishes an answer whose process died, from the platform's record. False: another was faster."""
-        stored = self._storage.adopt(answer, self._worker)
+        stored = self._storage.answers.claim_orphan(answer, self._worker)
         if stored is not None:
             inquiry = Inquiry(answer.conversation.visitor, agent, answer.question)
             with self._one_at_a_time:
@@ -129,26 +122,29 @@ class Turns:
         if most and live >= most:
             raise LiveRefusal("rate_limited", f"{live} live answers", retry_after=5)
 
-    def _store(self, inquiry: Inquiry) -> Question:
+    def _store(self, inquiry: Inquiry) -> StoredQuestion:
         files = [
             {"name": one.name, "content_type": one.content_type} for one in inquiry.attachments
         ]
         with only_if_stored():
             give_back = inquiry.spend()
             try:
-                return self._storage.ask(
+                return self._storage.answers.ask(
                     inquiry.visitor,
                     inquiry.agent.id,
-                    inquiry.place,
                     inquiry.question,
                     self._worker,
-                    files,
+                    conversation_id=inquiry.conversation_id,
+                    after=inquiry.after,
+                    instead=inquiry.instead,
+                    can_branch=inquiry.agent.row.branches,
+                    files=files,
                 )
             except Exception:
                 give_back()
                 raise
 
-    def _begin(self, inquiry: Inquiry, stored: Question, held: Draft | None = None) -> LiveAnswer:
+    def _begin(self, inquiry: Inquiry, stored: StoredQuestion, held: Draft | None = None) -> LiveAnswer:
         live, stop = self._live_answers.open(stored.answer_id, is_resumed=held is not None)
         draft = held or Draft()
         answering = Answering(
@@ -175,7 +171,7 @@ class Turns:
             answering.work()
         return live
 
-    def _give_up(self, inquiry: Inquiry, stored: Question) -> None:
+    def _give_up(self, inquiry: Inquiry, stored: StoredQuestion) -> None:
         """Ends an answer that could not be begun: its conversation takes the next question."""
         self._saver.end(stored.answer_id, "failed", {"code": Unexpected.reason})
         self._ended(inquiry.visitor)
@@ -193,7 +189,7 @@ class Turns:
         most = self._settings.chat_timeout_s
         return min(most, max(RESUMED_S, most / 4)) if is_resumed else most
 
-    def _turn(self, inquiry: Inquiry, stored: Question, stop: Stop, seconds: float) -> Turn:
+    def _turn(self, inquiry: Inquiry, stored: StoredQuestion, stop: Stop, seconds: float) -> Turn:
         return Turn(
             question=inquiry.question,
             user=self._visitors.pseudonym(inquiry.visitor),

@@ -5,15 +5,13 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import ColumnElement, delete, func, insert, select
 
 from chat import file_types
 from chat.agents.offered import Agent
 from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
-from chat.storage.deletion import FILES_KEPT
-from chat.storage.models import Upload, new_id, now
 from chat.storage.sqlite import StorageRefusal
+from chat.storage.uploads import FILES_KEPT, StoredFile
 from chat.visitors.rates import UPLOADS_KEPT
 from providers.base import Attachment
 
@@ -31,7 +29,7 @@ class Uploads:
     def __init__(
         self, storage: Storage, secret_key: str, max_mb: float, public_url: str | None
     ) -> None:
-        self._engine = storage.engine
+        self._stored = storage.uploads
         self._disk = storage.disk
         self._most = int(max_mb * MEGABYTE)
         self._public_url = public_url
@@ -69,20 +67,16 @@ class Uploads:
             raise StorageRefusal(
                 "unavailable", "the disk is nearly full: no files", retry_after=RETRY_AFTER_S
             )
-        upload = {"id": new_id(), "name": name, "content_type": content_type, "size": len(data)}
-        with self._engine.begin() as db:
-            # First, so that nobody else writes from here on: the sum below stays true until the insert.
-            db.execute(delete(Upload).where(Upload.created_at < now() - FILES_KEPT))
-            here = db.scalar(select(func.sum(Upload.size)).where(Upload.visitor == visitor)) or 0
-            if here + len(data) > UPLOADS_KEPT * self._most:
+
+        def check(stored_bytes: int) -> None:
+            if stored_bytes + len(data) > UPLOADS_KEPT * self._most:
                 raise FileRefusal(
-                    "rate_limited", f"{here} bytes are kept", retry_after=RETRY_AFTER_S
+                    "rate_limited", f"{stored_bytes} bytes are kept", retry_after=RETRY_AFTER_S
                 )
             count(len(data))
-            db.execute(
-                insert(Upload), {**upload, "visitor": visitor, "data": data, "created_at": now()}
-            )
-        return upload
+
+        id = self._stored.add(visitor, StoredFile(name, content_type, data), check)
+        return {"id": id, "name": name, "content_type": content_type, "size": len(data)}
 
     def take(self, visitor: str, ids: list[str], agent: Agent) -> tuple[Attachment, ...]:
         """The visitor's files for a question. Raises Refusal not_found, bad_input."""
@@ -92,10 +86,7 @@ class Uploads:
 
     def kept(self) -> tuple[int, int]:
         """How many files there are, and their size in bytes."""
-        columns = select(func.count(), func.coalesce(func.sum(Upload.size), 0))
-        with self._engine.connect() as db:
-            count, size = db.execute(columns.where(Upload.created_at >= now() - FILES_KEPT)).one()
-        return count, size
+        return self._stored.count()
 
     def fetch(self, key: str) -> Attachment:
         """The file that a platform asks for by its signed key. Raises Refusal not_found."""
@@ -103,27 +94,24 @@ class Uploads:
             upload_id = self._serializer.loads(key, max_age=int(FILES_KEPT.total_seconds()))
         except BadSignature:
             raise Refusal("not_found", "a file's key") from None
-        return self._found(Upload.id == str(upload_id))
+        return self._find(str(upload_id))
 
     def _attachment(self, visitor: str, upload_id: str, agent: Agent) -> Attachment:
-        found = self._found(Upload.id == upload_id, Upload.visitor == visitor)
-        if _ending(found.name) not in self.accepts(agent):
+        attachment = self._find(upload_id, visitor)
+        if _ending(attachment.name) not in self.accepts(agent):
             raise FileRefusal("bad_input", "a file for another agent", status=415)
         url = (
             f"{self._public_url}/files/{self._serializer.dumps(upload_id)}"
             if self._public_url
             else None
         )
-        return replace(found, url=url)
+        return replace(attachment, url=url)
 
-    def _found(self, *conditions: ColumnElement[bool]) -> Attachment:
-        columns = select(Upload.name, Upload.content_type, Upload.data)
-        with self._engine.connect() as db:
-            is_fresh = Upload.created_at >= now() - FILES_KEPT
-            found = db.execute(columns.where(is_fresh, *conditions)).first()
-        if found is None:
+    def _find(self, upload_id: str, visitor: str | None = None) -> Attachment:
+        file = self._stored.find(upload_id, visitor)
+        if file is None:
             raise Refusal("not_found", "a file that is gone, or another visitor's")
-        return Attachment(found.name, found.content_type, found.data)
+        return Attachment(file.name, file.content_type, file.data)
 
 
 def _checked_name(name: str) -> str:

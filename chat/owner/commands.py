@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
 
 from chat import storage
 from chat.logs.redaction import Redaction
@@ -21,6 +20,7 @@ from chat.settings.model import SettingsError
 from chat.settings.wrong import wrong_setting
 from chat.storage import backup
 from chat.storage.backup import BackupError
+from chat.storage.sqlite import StorageError
 from chat.visitors import codes
 
 TRACES_S = 60.0
@@ -116,13 +116,13 @@ def forget(visitor: str, lang: str) -> None:
         if not database.is_file():
             raise BackupError("no_database", path=database)
         store = storage.connect(settings.load())
-        mine = store.forgetting.visitor_of(visitor)
+        mine = store.deletion.visitor_of(visitor)
         if mine is None:
             raise BackupError("nobody", named=visitor)
-        gone = store.forgetting.forget(mine)
+        gone = store.deletion.forget(mine)
         click.echo(say("forgotten", lang, visitor=mine, counts=counts(gone, lang)))
         click.echo(say("copies", lang))
-        if not store.forgetting.finish(TRACES_S):
+        if not store.deletion.finish(TRACES_S):
             click.echo(say("traces", lang, path=database))
             raise SystemExit(EXIT["warn"])
 
@@ -151,7 +151,7 @@ def _failing_in(language: str) -> Iterator[None]:
         said = say(error.kind, language, **error.facts)
     except SettingsError as error:
         said = wrong_setting(str(error)).seen(language)
-    except SQLAlchemyError as error:
+    except StorageError as error:
         said = say("locked", language, reason=getattr(error, "orig", None) or error)
     click.echo(said, err=True)
     raise SystemExit(EXIT["fail"])

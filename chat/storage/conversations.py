@@ -1,6 +1,5 @@
-"""A visitor's conversations as a whole: listed, read by branches, renamed, deleted and taken back, shared."""
+"""A visitor's conversations as a whole: listed, read by branches, renamed, deleted, restored."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +9,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from chat.refusals import Refusal
 from chat.storage.models import RUNNING, Answer, Conversation, Share, now
+from chat.storage.titles import as_title
 
-TITLE_CHARS = 80
 UNDO = timedelta(hours=1)
 
 
@@ -60,7 +59,18 @@ class Conversations:
     def __init__(self, engine: Engine) -> None:
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
-    # What there is to read
+    def get(self, visitor: str, conversation_id: str) -> Conversation:
+        """Raises Refusal not_found when there is none, or it is another visitor's."""
+        with self._sessions() as db:
+            return owned_conversation(db, visitor, conversation_id)
+
+    def is_answering(self, conversation_id: str) -> bool:
+        """Whether a question of the conversation is being answered."""
+        running = select(Answer.id).where(
+            Answer.conversation_id == conversation_id, Answer.state == RUNNING
+        )
+        with self._sessions() as db:
+            return db.scalar(running) is not None
 
     def of(
         self,
@@ -123,18 +133,14 @@ class Conversations:
             found = {one.id: one for one in db.scalars(query)}
         return [found[one] for one in ids if one in found]
 
-    # What a visitor does with one
-
     def rename(self, visitor: str, conversation_id: str, title: str) -> str:
-        """Gives it a title, which is returned as it was kept. Raises Refusal bad_input for an empty one."""
-        kept = " ".join(
-            "".join(char for char in title if char.isprintable() or char.isspace()).split()
-        )
-        if not kept:
+        """Gives it a title, which is returned as it was stored. Raises Refusal bad_input for an empty one."""
+        stored_title = as_title(title)
+        if not stored_title:
             raise Refusal("bad_input", "an empty title")
         with self._sessions.begin() as db:
-            owned(db, visitor, conversation_id).title = kept[:TITLE_CHARS]
-        return kept[:TITLE_CHARS]
+            owned_conversation(db, visitor, conversation_id).title = stored_title
+        return stored_title
 
     def clear(self, visitor: str, conversation_id: str, keep_thread: str | None = None) -> None:
         """The agent forgets what was said so far; the visitor does not.
@@ -143,7 +149,7 @@ class Conversations:
         """
         answers = Answer.conversation_id == conversation_id
         with self._sessions.begin() as db:
-            conversation = owned(db, visitor, conversation_id)
+            conversation = owned_conversation(db, visitor, conversation_id)
             conversation.cleared_after = db.scalar(select(func.max(Answer.id)).where(answers))
             others = update(Answer).where(answers, Answer.thread != (keep_thread or ""))
             db.execute(others.values(thread=None))
@@ -156,8 +162,6 @@ class Conversations:
         with self._sessions() as db:
             return db.scalar(query.order_by(Answer.id.desc()).limit(1))
 
-    # Deleted, and taken back
-
     def delete(self, visitor: str, conversation_id: str) -> None:
         """Takes it off every list; `restore` brings it back until it is purged. Links to it end at once.
 
@@ -167,7 +171,7 @@ class Conversations:
             Answer.conversation_id == conversation_id, Answer.state == RUNNING
         )
         with self._sessions.begin() as db:
-            conversation = owned(db, visitor, conversation_id)
+            conversation = owned_conversation(db, visitor, conversation_id)
             if db.scalar(running) is not None:
                 raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
             conversation.deleted_at = now()
@@ -186,44 +190,8 @@ class Conversations:
             found = db.get(Conversation, conversation_id)
         return found if found and found.visitor == visitor and found.deleted_at else None
 
-    # Shared by a link
 
-    def share(self, visitor: str, conversation_id: str, at: str | None = None) -> Share:
-        """A new link to the branch through `at` as it is now; an earlier link of the conversation ends."""
-        branch = self.tree(conversation_id).branch(at)
-        if not branch:
-            raise Refusal("not_found", "a conversation without answers")
-        link = Share(
-            token=secrets.token_urlsafe(24), conversation_id=conversation_id, leaf=branch[-1]
-        )
-        with self._sessions.begin() as db:
-            owned(db, visitor, conversation_id)
-            db.execute(delete(Share).where(Share.conversation_id == conversation_id))
-            db.add(link)
-        return link
-
-    def unshare(self, visitor: str, conversation_id: str) -> None:
-        with self._sessions.begin() as db:
-            owned(db, visitor, conversation_id)
-            db.execute(delete(Share).where(Share.conversation_id == conversation_id))
-
-    def share_of(self, conversation_id: str) -> Share | None:
-        """The link to a conversation, if there is one."""
-        with self._sessions() as db:
-            return db.scalar(select(Share).where(Share.conversation_id == conversation_id))
-
-    def shared(self, token: str) -> tuple[Conversation, list[str]]:
-        """What a link shows: the conversation and the ids of the branch. Raises Refusal not_found."""
-        with self._sessions() as db:
-            link = db.get(Share, token)
-            conversation = db.get(Conversation, link.conversation_id) if link else None
-        if link is None or conversation is None or conversation.deleted_at:
-            raise Refusal("not_found", "a link")
-        branch = self.tree(conversation.id).branch(link.leaf)
-        return conversation, branch[: branch.index(link.leaf) + 1]
-
-
-def owned(db: Session, visitor: str, conversation_id: str) -> Conversation:
+def owned_conversation(db: Session, visitor: str, conversation_id: str) -> Conversation:
     """The visitor's conversation. Raises Refusal not_found when there is none, or it is another's."""
     conversation = db.get(Conversation, conversation_id)
     if conversation is None or conversation.visitor != visitor or conversation.deleted_at:

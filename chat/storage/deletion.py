@@ -19,6 +19,7 @@ from chat.storage.models import (
     oldest_id,
 )
 from chat.storage.models import Move as Code
+from chat.storage.uploads import FILES_KEPT
 
 # Every table that says whose its rows are. Answers and shares go with their conversations, words with both.
 OF_A_VISITOR: dict[str, type[Base]] = {
@@ -28,7 +29,6 @@ OF_A_VISITOR: dict[str, type[Base]] = {
     "searched": Searched,
     "sessions": SignIn,
 }
-FILES_KEPT = timedelta(days=1)
 BATCH = 50  # answers in one transaction, a few milliseconds: nobody else can write meanwhile
 SQUEEZED = 64  # pages of the index rewritten in one transaction, for the same reason
 SQUEEZE_EVERY_S = (
@@ -39,7 +39,7 @@ _SQUEEZE = text("INSERT INTO passages (passages, rank) VALUES ('merge', :pages)"
 _CHANGES = text("SELECT total_changes()")
 
 
-class Forgetting:
+class Deletion:
     """Deletes in steps, each so short that nobody notices.
 
     Deleted text is overwritten in the database's pages. It is still in the log that precedes them (-wal),

@@ -44,6 +44,10 @@ TROUBLES = {
 PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
 
 
+# Other rooms catch by this name what the queries raise.
+StorageError = SQLAlchemyError
+
+
 class StorageRefusal(Refusal):
     """Nothing can be stored or read at the moment; it has a sentence of its own."""
 

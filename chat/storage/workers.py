@@ -1,21 +1,47 @@
-"""Whether a process of this site still lives, by its last sign of life in the database."""
+"""The processes of this site: each writes a sign of life, others see when it ends."""
 
 import os
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from chat.storage.models import Worker
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import sessionmaker
+
+from chat.storage.models import Worker, now
 
 DEAD_AFTER = timedelta(seconds=8)
 
 
-def has_ended(one: Worker, host: str) -> bool:
+class Workers:
+    """The rows of the workers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+
+    def beat(self, worker: str, host: str, pid: int, at: datetime | None = None) -> None:
+        """Writes the worker's sign of life."""
+        with self._sessions.begin() as db:
+            db.merge(Worker(id=worker, host=host, pid=pid, seen_at=at or now()))
+
+    def all(self) -> Sequence[Worker]:
+        """All workers that have signed on and not off, whether they live or not."""
+        with self._sessions() as db:
+            return db.scalars(select(Worker)).all()
+
+    def bury(self, workers: Iterable[str]) -> None:
+        """Removes workers that live no more."""
+        with self._sessions.begin() as db:
+            db.execute(delete(Worker).where(Worker.id.in_(list(workers))))
+
+
+def has_ended(worker: Worker, host: str) -> bool:
     """Whether it is known to be gone: a process of this machine that does not run any more."""
-    return one.host == host and not _is_running(one.pid)
+    return worker.host == host and not _is_running(worker.pid)
 
 
-def is_heard(one: Worker, at: datetime) -> bool:
-    """Whether it has just said that it lives. A sign from the future is from before the clock went back."""
-    return abs(at - one.seen_at) < DEAD_AFTER
+def is_heard(worker: Worker, at: datetime) -> bool:
+    """Whether its sign of life is recent. One from the future is from before the clock went back."""
+    return abs(at - worker.seen_at) < DEAD_AFTER
 
 
 def _is_running(pid: int) -> bool:

@@ -19,7 +19,6 @@ from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import now
 from chat.visitors.codes import SHORTEST_CODE, SHORTEST_KEY, Code, Codes, Remembered, entries
-from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from chat.visitors.sessions import Session, Sessions
 
@@ -103,17 +102,15 @@ class Access:
         settings: Settings,
         secret_key: str,
         storage: Storage,
-        devices: Devices,
         guessing: Guessing,
     ) -> None:
         codes, keys, zone = settings.access_codes, settings.api_keys, settings.time_zone
         self.codes = Codes(entries(codes, SHORTEST_CODE), secret_key, zone)
         self.keys = Codes(entries(keys, SHORTEST_KEY), secret_key, zone)
-        self.sessions = Sessions(storage, self.codes)
+        self.sessions = Sessions(storage.sessions, self.codes)
         self._guessing = guessing
         self._secret_key = secret_key.encode()
         self._storage = storage
-        self._devices = devices
         self._remembered = Remembered()
 
     @property
@@ -137,7 +134,7 @@ class Access:
         if isinstance(former, Session):
             self.sessions.end(former)
         if before:
-            self._devices.adopt(before, session.visitor)
+            self._storage.merge_visitors(before, session.visitor)
             self.sessions.follow(before, session.visitor)
         log.info("signed in with the code %s", code.label)
         return token, session
@@ -148,7 +145,7 @@ class Access:
             self.sessions.end_everywhere(session.visitor)
         elif self.sessions.end(session):
             return
-        self._devices.adopt(session.visitor, Visitors.new())
+        self._storage.merge_visitors(session.visitor, Visitors.new())
 
     def program(self, given: str, address: str) -> Asker | None:
         """Who comes with an API key; None for a wrong or expired one. Raises GuessRefusal."""
@@ -176,11 +173,11 @@ class Access:
         today = (at or now()).astimezone(CHINA)
         kind = "key" if asker.is_program else "code"
         account, day = f"{kind}:{code.id}", today.date().isoformat()
-        if not self._storage.spend(account, day, code.daily):
+        if not self._storage.days.spend(account, day, code.daily):
             raise Refusal(
                 "quota_exhausted", f"the {kind} {code.label}", retry_after=until_tomorrow(today)
             )
-        return lambda: self._storage.give_back(account, day)
+        return lambda: self._storage.days.give_back(account, day)
 
 
 def _good(code: Code | None) -> Code | None:

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select, update
-
-from chat.storage import Storage
-from chat.storage.models import SignIn, now
+from chat.storage.models import now
+from chat.storage.sessions import StoredSessions
 from chat.visitors.codes import Code, Codes
 
 LIFE = timedelta(days=30)
@@ -31,8 +29,10 @@ class Session:
 class Sessions:
     """Begins, finds and ends sessions. One ends with its code: by its day, or by leaving the settings."""
 
-    def __init__(self, storage: Storage, codes: Codes, clock: Callable[[], datetime] = now) -> None:
-        self._engine = storage.engine
+    def __init__(
+        self, stored: StoredSessions, codes: Codes, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._stored = stored
         self._codes = codes
         self._clock = clock
 
@@ -41,10 +41,7 @@ class Sessions:
         token, at = secrets.token_urlsafe(32), self._clock()
         ends = min(at + LIFE, code.ends_at) if code.ends_at else at + LIFE
         session = Session(_hash(token), code, visitor, ends)
-        row = {"id": session.id, "code": code.id, "mark": code.mark, "visitor": visitor}
-        with self._engine.begin() as db:
-            db.execute(delete(SignIn).where(SignIn.expires_at <= at))
-            db.execute(insert(SignIn), {**row, "created_at": at, "seen_at": at, "expires_at": ends})
+        self._stored.add(session.id, code.id, code.mark, visitor, at, ends)
         return token, session
 
     def find(self, token: str | None) -> Session | None:
@@ -52,47 +49,33 @@ class Sessions:
         if not token:
             return None
         id, at = _hash(token), self._clock()
-        with self._engine.connect() as db:
-            row = db.execute(select(SignIn.__table__).where(SignIn.id == id)).one_or_none()
+        row = self._stored.get(id)
         if row is None:
             return None
         code = self._codes.marked(row.mark)
         if code is None or not code.is_good(at) or row.expires_at <= at:
-            self._end(SignIn.id == id)
+            self._stored.delete(id)
             return None
         if at - row.seen_at >= SEEN_EVERY:
-            with self._engine.begin() as db:
-                db.execute(update(SignIn).where(SignIn.id == id).values(seen_at=at))
+            self._stored.note_seen(id, at)
         return Session(id, code, row.visitor, row.expires_at)
 
     def end(self, session: Session) -> bool:
         """This browser is signed out. Whether the visitor is still signed in elsewhere."""
-        self._end(SignIn.id == session.id)
-        with self._engine.connect() as db:
-            return (
-                db.scalar(select(SignIn.id).where(SignIn.visitor == session.visitor).limit(1))
-                is not None
-            )
+        self._stored.delete(session.id)
+        return self._stored.has_any(session.visitor)
 
     def end_everywhere(self, visitor: str) -> None:
         """Every browser of the visitor is signed out."""
-        self._end(SignIn.visitor == visitor)
+        self._stored.delete_of(visitor)
 
     def move(self, session: Session, visitor: str) -> None:
         """From now on this browser is another visitor, signed in as before."""
-        with self._engine.begin() as db:
-            db.execute(update(SignIn).where(SignIn.id == session.id).values(visitor=visitor))
+        self._stored.move(session.id, visitor)
 
     def follow(self, visitor_from: str, visitor_to: str) -> None:
         """All browsers of one visitor become the other, to whom the conversations have gone."""
-        with self._engine.begin() as db:
-            db.execute(
-                update(SignIn).where(SignIn.visitor == visitor_from).values(visitor=visitor_to)
-            )
-
-    def _end(self, which: object) -> None:
-        with self._engine.begin() as db:
-            db.execute(delete(SignIn).where(which))  # type: ignore[arg-type]
+        self._stored.move_all(visitor_from, visitor_to)
 
 
 def _hash(token: str) -> str:

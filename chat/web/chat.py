@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,8 +13,8 @@ from chat.answers.live import Failed, Finished, LiveAnswer, Lost, RemoteAnswer
 from chat.answers.partial import Draft
 from chat.answers.turns import Inquiry
 from chat.refusals import Refusal, SignInNeeded
-from chat.storage import Answer, Question
-from chat.storage.sqlite import is_trouble
+from chat.storage import Answer, StoredQuestion
+from chat.storage.sqlite import StorageError, is_trouble
 from chat.web import chat_request as questions
 from chat.web import errors, files, services
 from chat.web import permissions as admission
@@ -74,7 +73,7 @@ def _ask_by_form() -> AnyResponse:
 @bp.get("/chat/<message_id>/events")
 def follow(message_id: str) -> AnyResponse:
     """Reads an answer on from Last-Event-ID, live or finished."""
-    answer = services().storage.answer_of(visitor(), message_id)
+    answer = services().storage.answers.get(visitor(), message_id)
     last = request.headers.get("Last-Event-ID", "0")
     position = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
     wire = _wire(answer.conversation_id, answer.id, answer.conversation.agent, position)
@@ -85,7 +84,7 @@ def follow(message_id: str) -> AnyResponse:
 @bp.post("/chat/<message_id>/stop")
 def stop(message_id: str) -> AnyResponse:
     """Asks an answer to end, here and at the platform. One that has ended already is no error."""
-    answer = services().storage.answer_of(visitor(), message_id)
+    answer = services().storage.answers.get(visitor(), message_id)
     services().live_answers.stop(message_id)
     if errors.wants_html():
         if (live := services().live_answers.find(message_id)) is not None:
@@ -108,7 +107,7 @@ def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
 
 def _start(
     asked: questions.Asked, streaming: bool, sent: Sequence[FileStorage] = ()
-) -> tuple[Agent, Question, LiveAnswer]:
+) -> tuple[Agent, StoredQuestion, LiveAnswer]:
     """Begins the turn, with the files it names and those `sent` along."""
     agent = admission.checked(asked.agent or _agent_of(asked.conversation_id))
     # Before its files are stored: a question that is refused leaves none behind.
@@ -136,7 +135,7 @@ def _agent_of(conversation_id: str | None) -> Agent:
     if not conversation_id:
         return admission.agent(None)
     return services().agents.named(
-        services().storage.conversation_of(visitor(), conversation_id).agent
+        services().storage.conversations.get(visitor(), conversation_id).agent
     )
 
 
@@ -169,11 +168,11 @@ def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
         yield HEARTBEAT
         time.sleep(min(1.0, QUIET_S))
         try:
-            answer = services().storage.answer_of(visitor(), answer.id)
+            answer = services().storage.answers.get(visitor(), answer.id)
         except Refusal as refusal:  # deleted meanwhile, or somebody else's
             yield wire.failed(refusal.code)
             return
-        except SQLAlchemyError as error:
+        except StorageError as error:
             if not is_trouble(error):
                 raise
         if live is not None and answer.state != "running":
@@ -186,7 +185,7 @@ def _live(answer: Answer, live: LiveAnswer | RemoteAnswer, wire: Wire) -> Iterat
     for chunk in wire.live(live):
         yield chunk
         is_doubtful = chunk is HEARTBEAT and not isinstance(live, LiveAnswer)
-        if is_doubtful and not services().storage.is_running(answer.id):
+        if is_doubtful and not services().storage.answers.is_running(answer.id):
             raise Lost
 
 
@@ -221,7 +220,7 @@ def _events(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
     return response
 
 
-def _whole(stored: Question, live: LiveAnswer) -> Response:
+def _whole(stored: StoredQuestion, live: LiveAnswer) -> Response:
     """Waits for the end and answers in one piece."""
     draft = Draft()
     for batch in live.follow():

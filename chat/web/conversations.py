@@ -24,9 +24,9 @@ STOP_S = 5.0
 def clear(conversation_id: str) -> AnyResponse:
     """The agent forgets what was said; the page keeps it."""
     site = services()
-    conversation = site.storage.conversation_of(visitor(), conversation_id)
+    conversation = site.storage.conversations.get(visitor(), conversation_id)
     agent = site.agents.named(conversation.agent)
-    if site.storage.is_answering(conversation_id):
+    if site.storage.conversations.is_answering(conversation_id):
         raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
     thread = _shelf().newest_thread(conversation_id) if agent.row.clears else None
     if thread:
@@ -48,7 +48,7 @@ def rename(conversation_id: str) -> AnyResponse:
 @bp.post("/c/<conversation_id>/delete")
 def delete(conversation_id: str) -> AnyResponse:
     """Deletes it; for an hour it can be taken back."""
-    agent = services().storage.conversation_of(visitor(), conversation_id).agent
+    agent = services().storage.conversations.get(visitor(), conversation_id).agent
     _shelf().delete(visitor(), conversation_id)
     return _done(url_for("pages.home", agent=agent, deleted=conversation_id))
 
@@ -66,11 +66,11 @@ def forget() -> AnyResponse:
     if request.form.get("sure") != "yes":
         raise Refusal("bad_input", "not sure")
     site, mine = services(), visitor()
-    _stop(site.storage.forgetting.live_answers(mine))
+    _stop(site.storage.deletion.live_answers(mine))
     become(
         site.visitors.new()
     )  # before: a sign-in stays with the browser, not with who is forgotten
-    site.storage.forgetting.forget(mine)
+    site.storage.deletion.forget(mine)
     return emptied(_done(url_for("history.conversations", forgotten="yes")))
 
 

@@ -46,7 +46,7 @@ def claim() -> AnyResponse:
     if after is None:
         return _page(problem=_wrong(), status=404)
     if request.form.get("bring") == "yes":
-        services().devices.adopt(before, after)
+        services().storage.merge_visitors(before, after)
     become(after)
     return redirect(url_for("pages.home"), 303)
 

@@ -7,7 +7,6 @@ from math import ceil
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import lazy_gettext as _
 from gunicorn.http.errors import ParseException
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from chat.china import CHINA
@@ -23,7 +22,7 @@ from chat.refusals import (
     StreamRefusal,
 )
 from chat.storage.models import now
-from chat.storage.sqlite import RETRY_S, StorageRefusal, is_trouble
+from chat.storage.sqlite import RETRY_S, StorageError, StorageRefusal, is_trouble
 from chat.web import services
 from chat.web.dates import moment
 from chat.web.events import problem
@@ -173,7 +172,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ProviderError, _failed)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ParseException, _malformed)
-    app.register_error_handler(SQLAlchemyError, _database)
+    app.register_error_handler(StorageError, _database)
     app.register_error_handler(Exception, _fault)
 
 
@@ -244,7 +243,7 @@ def _malformed(error: ParseException) -> Response:
     return answer("bad_input")
 
 
-def _database(error: SQLAlchemyError) -> Response:
+def _database(error: StorageError) -> Response:
     if not is_trouble(error):
         return _fault(error)
     log.warning(

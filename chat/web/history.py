@@ -22,7 +22,7 @@ LONGEST = 100
 def search() -> Response:
     """The visitor's conversations that hold all words of `?q=`."""
     words = request.args.get("q", "").strip()[:LONGEST]
-    found = services().search.find(visitor(), words) if words else []
+    found = services().storage.search.find(visitor(), words) if words else []
     if (agents := admission.listed()) is not None:
         shown = services().storage.conversations.among(
             [one.conversation_id for one in found], agents
@@ -36,7 +36,7 @@ def conversations() -> Response:
     """The conversations by day, latest first; `?before=` one those that are older."""
     site = services()
     before = request.args.get("before")
-    last = site.storage.conversation_of(visitor(), before) if before else None
+    last = site.storage.conversations.get(visitor(), before) if before else None
     since = (last.updated_at, last.id) if last else None
     found = site.storage.conversations.of(visitor(), PAGE + 1, since, admission.listed())
     return rendered(
@@ -67,7 +67,7 @@ def document(conversation_id: str) -> Response:
 def _branch(conversation_id: str) -> tuple[Conversation, Sequence[Answer], str]:
     """A conversation of the visitor's, the answers of one branch, and its agent's name."""
     site = services()
-    talk = site.storage.conversation_of(visitor(), conversation_id)
+    talk = site.storage.conversations.get(visitor(), conversation_id)
     ids = site.storage.conversations.tree(talk.id).branch(request.args.get("at") or None)
     agent = site.agents.get(talk.agent)
     name = site.introductions.of(agent).name if agent else talk.agent

@@ -1,10 +1,10 @@
 """Alive, able to serve, and what may be asked of it."""
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
-from sqlalchemy.exc import SQLAlchemyError
 
 from chat.owner.doctor import examination as doctor
 from chat.refusals import Refusal
+from chat.storage.sqlite import StorageError
 from chat.web import errors, security, services
 from chat.web.visitors import address
 
@@ -34,7 +34,7 @@ def readyz() -> Response:
     problems = {one.about: one.id for one in doctor.local(services().settings)}
     try:
         services().storage.ping()
-    except SQLAlchemyError:
+    except StorageError:
         problems["database"] = "does not answer"
     beside = {"redis": "redis_away"} if services().live_answers.is_cut_off else {}
     response = jsonify({"status": "unavailable" if problems else "ok", **problems, **beside})

@@ -44,7 +44,7 @@ def page(
 ) -> Response:
     """The chat page. Raises Refusal not_found for another visitor's conversation."""
     site = services()
-    talk = site.storage.conversation_of(visitor(), conversation_id) if conversation_id else None
+    talk = site.storage.conversations.get(visitor(), conversation_id) if conversation_id else None
     if talk:
         admission.check_talk(talk.agent)
     agents = admission.agents()
@@ -65,7 +65,7 @@ def page(
         conversation=talk,
         shown=shown,
         exchanges=shown.exchanges,
-        share=_address_of(site.storage.conversations.share_of(talk.id)) if talk else None,
+        share=_address_of(site.storage.shares.of(talk.id)) if talk else None,
         gone=gone,
         problem=problem,
         instead=edited.id if edited else request.form.get("instead"),

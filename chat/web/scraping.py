@@ -15,10 +15,10 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
-from sqlalchemy.exc import SQLAlchemyError
 
 from chat.answers.metrics import Times
 from chat.services import Services
+from chat.storage.sqlite import StorageError
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 PREFIX = "zhiye"
@@ -95,7 +95,7 @@ class _Site(Collector):
         try:
             count, size = self._services.uploads.kept()
             in_files = self._services.storage.disk.size
-        except (SQLAlchemyError, OSError):
+        except (StorageError, OSError):
             return
         yield _gauge("uploads", "Files of visitors that are kept", count)
         yield _gauge("uploads_bytes", "Size of the files of visitors that are kept", size)

@@ -22,9 +22,9 @@ bp = Blueprint("sharing", __name__)
 @bp.post("/c/<conversation_id>/share")
 def share(conversation_id: str) -> AnyResponse:
     """Makes a link to the branch through `at` as it is now. An earlier link of the conversation ends."""
-    shelf = services().storage.conversations
-    services().storage.conversation_of(visitor(), conversation_id)
-    link = shelf.share(visitor(), conversation_id, request.form.get("at") or None)
+    site = services()
+    site.storage.conversations.get(visitor(), conversation_id)
+    link = site.storage.shares.create(visitor(), conversation_id, request.form.get("at") or None)
     if errors.wants_html():
         return _back(conversation_id)
     response = jsonify({"url": url_for("sharing.shared", token=link.token)})
@@ -35,7 +35,7 @@ def share(conversation_id: str) -> AnyResponse:
 @bp.post("/c/<conversation_id>/unshare")
 def unshare(conversation_id: str) -> AnyResponse:
     """Withdraws the link."""
-    services().storage.conversations.unshare(visitor(), conversation_id)
+    services().storage.shares.withdraw(visitor(), conversation_id)
     return _back(conversation_id) if errors.wants_html() else Response(status=204)
 
 
@@ -43,7 +43,7 @@ def unshare(conversation_id: str) -> AnyResponse:
 def shared(token: str) -> Response:
     """The conversation behind a link, to be read by whoever has it. Gives nobody a cookie."""
     site = services()
-    talk, ids = site.storage.conversations.shared(token)
+    talk, ids = site.storage.shares.resolve(token)
     agent = site.agents.get(talk.agent) or site.agents.default
     tree = site.storage.conversations.tree(talk.id)
     response = make_response(

@@ -43,9 +43,9 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
         given = settings.load()
         store = storage.connect(given)
         try:
-            return load_agents(given, store.spend, Vault(store, KEY, tmp_path))
+            return load_agents(given, store.days.spend, Vault(store.secrets, KEY, tmp_path))
         finally:
-            store.engine.dispose()
+            store.close()
 
     return offered
 

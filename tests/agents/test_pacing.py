@@ -540,7 +540,7 @@ class Day:
 
 
 def budget(storage: Storage, daily: int, now: Day, name: str = "wenxin:a") -> Account:
-    return Account(name, "wenxin", Limits(daily=daily), storage.spend, now=now)
+    return Account(name, "wenxin", Limits(daily=daily), storage.days.spend, now=now)
 
 
 def asked(account: Account) -> bool:
@@ -606,12 +606,12 @@ def test_a_question_asked_a_second_time_counts_twice(storage: Storage) -> None:
 
 def test_nobody_waits_in_line_for_a_day_that_is_used_up(storage: Storage) -> None:
     shared = Account(
-        "qingyan:a", "qingyan", Limits(concurrency=1, daily=1), storage.spend, now=Day()
+        "qingyan:a", "qingyan", Limits(concurrency=1, daily=1), storage.days.spend, now=Day()
     )
     assert asked(shared) and not asked(shared)
     began = time.monotonic()
     other = Account(
-        "qingyan:b", "qingyan", Limits(concurrency=1, daily=1), storage.spend, now=Day()
+        "qingyan:b", "qingyan", Limits(concurrency=1, daily=1), storage.days.spend, now=Day()
     )
     assert asked(other) and not asked(other)
     shared.refused(20)
@@ -621,7 +621,7 @@ def test_nobody_waits_in_line_for_a_day_that_is_used_up(storage: Storage) -> Non
 
 def test_who_stops_in_line_has_spent_nothing(storage: Storage) -> None:
     shared = Account(
-        "qingyan:a", "qingyan", Limits(concurrency=1, daily=2), storage.spend, now=Day()
+        "qingyan:a", "qingyan", Limits(concurrency=1, daily=2), storage.days.spend, now=Day()
     )
     first, stop = shared.ask(turn(), answering), Stop()
     next(first)

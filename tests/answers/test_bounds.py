@@ -14,7 +14,8 @@ from chat import storage as storages
 from chat.answers.bounds import ADDRESS_CHARS, NUMBER, REPLIES, TOLD_SHARE, Bounds
 from chat.answers.partial import Draft
 from chat.settings.model import Settings
-from chat.storage import HISTORY_CHARS, Place, Storage
+from chat.storage import Storage
+from chat.storage.answers import HISTORY_CHARS
 from providers.events import (
     Citation,
     Delta,
@@ -216,17 +217,16 @@ def test_an_export_says_so_too(short: Site) -> None:
 def store(tmp_path: object) -> Iterable[Storage]:
     store = storages.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
     yield store
-    store.engine.dispose()
+    store.close()
 
 
 def talked(store: Storage, *sizes: int) -> tuple[tuple[str, str], ...]:
     """What goes along with a question after exchanges of these sizes."""
     conversation = None
     for number, size in enumerate([*sizes, 0]):
-        place = Place(conversation) if conversation else None
-        asked = store.ask("alice", "coze", place, f"q{number}", "w1")
+        asked = store.answers.ask("alice", "coze", f"q{number}", "w1", conversation_id=conversation)
         conversation = asked.conversation_id
-        store.end(asked.answer_id, "done", {"replies": ["x" * size]})
+        store.answers.end(asked.answer_id, "done", {"replies": ["x" * size]})
         time.sleep(0.002)  # what comes in the same millisecond has no order
     return asked.earlier
 

@@ -26,7 +26,7 @@ from chat.answers.turns import Inquiry, Turns
 from chat.files.uploads import Uploads
 from chat.refusals import Refusal
 from chat.settings.model import Settings
-from chat.storage import Answer, Place, Question, Storage
+from chat.storage import Answer, Storage, StoredQuestion
 from chat.storage.disk import Disk
 from chat.storage.models import Upload, Worker, now
 from chat.visitors.access import Visitors
@@ -55,8 +55,8 @@ class Process:
     def agent(self) -> Agent:
         return self.agents.default
 
-    def answer(self, asked: Question) -> Answer:
-        return self.storage.answer_of("alice", asked.answer_id)
+    def answer(self, asked: StoredQuestion) -> Answer:
+        return self.storage.answers.get("alice", asked.answer_id)
 
 
 Begin = Callable[..., Process]
@@ -79,7 +79,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             coze_qps=0,
         )
         store, live_answers = storage.connect(settings), LiveAnswers()
-        agents = load_agents(settings, store.spend, Vault(store, KEY, tmp_path))
+        agents = load_agents(settings, store.days.spend, Vault(store.secrets, KEY, tmp_path))
         saver = Saver(store)
         limits = VisitorLimits("0", 1)
         turns = Turns(
@@ -106,12 +106,12 @@ def dead_pid() -> int:
 
 def orphan(
     process: Process, host: str, pid: int, silent: timedelta = timedelta(), **more: str
-) -> Question:
+) -> StoredQuestion:
     """A running answer of a worker "other", which was seen so long ago."""
-    asked = process.storage.ask("alice", "coze", None, "hi", "other")
-    process.storage.note_accepted(asked, more.get("thread"), more.get("chat"), None)
-    process.storage.save({asked.answer_id: {"replies": [more.get("said", "half a")]}})
-    process.storage.beat("other", host, pid)
+    asked = process.storage.answers.ask("alice", "coze", "hi", "other")
+    process.storage.answers.note_accepted(asked, more.get("thread"), more.get("chat"), None)
+    process.storage.answers.save({asked.answer_id: {"replies": [more.get("said", "half a")]}})
+    process.storage.workers.beat("other", host, pid)
     with process.storage.engine.begin() as db:
         db.execute(update(Worker).where(Worker.id == "other").values(seen_at=now() - silent))
     return asked
@@ -137,8 +137,10 @@ def test_what_a_dead_process_left_is_interrupted_where_there_is_no_record(begin:
     process.housekeeper.start()
     answer = process.answer(asked)
     assert (answer.state, answer.code, answer.replies) == ("interrupted", "unavailable", ["half a"])
-    assert [one.id for one in process.storage.workers()] == ["w1"], "the dead are buried"
-    process.storage.ask("alice", "coze", Place(asked.conversation_id), "next", "w1")
+    assert [one.id for one in process.storage.workers.all()] == ["w1"], "the dead are buried"
+    process.storage.answers.ask(
+        "alice", "coze", "next", "w1", conversation_id=asked.conversation_id
+    )
 
 
 def test_what_a_dead_process_left_is_finished_from_the_platform_s_record(
@@ -176,7 +178,7 @@ def test_what_a_living_process_answers_is_its_own(begin: Begin, host: str) -> No
     process.housekeeper.start()
     time.sleep(2.5)
     assert process.answer(asked).state == "running"
-    assert {one.id for one in process.storage.workers()} == {"w1", "other"}
+    assert {one.id for one in process.storage.workers.all()} == {"w1", "other"}
 
 
 @pytest.mark.parametrize("host", ["this", "another"])
@@ -202,8 +204,8 @@ def test_of_two_processes_one_takes_over(begin: Begin) -> None:
 
 def test_an_agent_that_is_gone_leaves_no_answer_running(begin: Begin) -> None:
     process = begin()
-    asked = process.storage.ask("alice", "gone", None, "hi", "dead")
-    process.storage.note_accepted(asked, "thread", "chat", None)
+    asked = process.storage.answers.ask("alice", "gone", "hi", "dead")
+    process.storage.answers.note_accepted(asked, "thread", "chat", None)
     process.housekeeper.start()
     assert process.answer(asked).state == "interrupted"
 
@@ -238,7 +240,7 @@ def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
             break
     process.housekeeper.end()
     assert process.answer(asked).replies[0].startswith(said)
-    assert process.storage.workers() == []
+    assert process.storage.workers.all() == []
     process.live_answers.stop(asked.answer_id)
     assert eventually(lambda: process.answer(asked).state == "stopped")
 
@@ -252,7 +254,9 @@ def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
         assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
     assert eventually(lambda: process.answer(asked).state == "done")
     assert process.answer(asked).replies
-    process.storage.ask("alice", "coze", Place(asked.conversation_id), "next", "w1")
+    process.storage.answers.ask(
+        "alice", "coze", "next", "w1", conversation_id=asked.conversation_id
+    )
 
 
 def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
@@ -277,7 +281,7 @@ def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
     with table_missing(process.storage, "workers"):
         process.housekeeper.start()
         time.sleep(1.2)
-    assert eventually(lambda: [one.id for one in process.storage.workers()] == ["w1"])
+    assert eventually(lambda: [one.id for one in process.storage.workers.all()] == ["w1"])
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
@@ -290,7 +294,7 @@ def test_a_clock_that_is_set_orphans_no_answer_of_the_living(begin: Begin, jump:
     off[0] = jump
     time.sleep(2.8)  # a beat and a bit: the other's next sign of life may be as late
     assert process.answer(asked).state == "running"
-    process.storage.beat("other", this_host(), os.getppid(), now() + jump)
+    process.storage.workers.beat("other", this_host(), os.getppid(), now() + jump)
     time.sleep(2.5)
     assert process.answer(asked).state == "running"
 

@@ -114,7 +114,7 @@ def rich(keep_site: Callable[..., Site], emulator: Emulator) -> tuple[Site, dict
     site = keep_site(**coze(emulator), SECRET_KEY=key)
     store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
     fill(store.engine, "rich", conversations=3000, answers=1)
-    store.engine.dispose()
+    store.close()
     cookie = {"name": COOKIE, "value": Visitors(key).cookie("rich"), "url": site.url}
     return site, cookie
 

@@ -99,7 +99,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
         yuanqi_assistant_id="EmuAgent0001",
     )
     store = connect(given)
-    return load_agents(given, store.spend, Vault(store, KEY, Path()))
+    return load_agents(given, store.days.spend, Vault(store.secrets, KEY, Path()))
 
 
 @pytest.fixture(scope="module")

@@ -88,8 +88,8 @@ def test_what_is_committed_is_written_to_the_log_that_is_settled(tmp_path: Path)
     ask(store, "a question of 4711 words")
     store.disk.settle()
     assert b"a question of 4711 words" in seen[0]
-    store.engine.dispose()
+    store.close()
 
 
 def ask(store: Storage, question: str) -> None:
-    store.ask("alice", "coze", None, question, "worker", [])
+    store.answers.ask("alice", "coze", question, "worker")

@@ -22,7 +22,6 @@ from chat.storage import Storage, backup
 from chat.storage import deletion as forgetting
 from chat.storage.migrations import NEWEST
 from chat.storage.models import Base, Conversation, Searched, Upload, now
-from chat.storage.search import Search
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from tests.conftest import Emulator, coze
@@ -54,10 +53,10 @@ def store(tmp_path: Path) -> Iterator[Storage]:
 
 def say(store: Storage, visitor: str, question: str, answer: str) -> str:
     """A question with its whole answer; the conversation's id."""
-    asked = store.ask(visitor, "coze", None, question, "w1")
+    asked = store.answers.ask(visitor, "coze", question, "w1")
     for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
-        store.save({asked.answer_id: {"replies": [answer[:length]]}})
-    store.end(asked.answer_id, "done", {"replies": [answer]})
+        store.answers.save({asked.answer_id: {"replies": [answer[:length]]}})
+    store.answers.end(asked.answer_id, "done", {"replies": [answer]})
     return asked.conversation_id
 
 
@@ -144,7 +143,7 @@ def test_an_older_backup_is_brought_up_to_date(store: Storage, tmp_path: Path) -
     with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
         assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
     opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
-    assert len(Search(opened.engine).find("alice", "words")) == 1
+    assert len(opened.search.find("alice", "words")) == 1
     opened.engine.dispose()
 
 
@@ -201,19 +200,19 @@ def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
     store: Storage,
 ) -> None:
     old = fill(store.engine, "rich", conversations=60, answers=5, apart_s=86_400)
-    running = store.ask("rich", "coze", storage.Place(old[0]), "still going", "w1")
+    running = store.answers.ask("rich", "coze", "still going", "w1", conversation_id=old[0])
     assert store.conversations.rename("rich", old[1], "renamed but not gone on with")
-    say_more = store.ask("rich", "coze", storage.Place(old[2]), "gone on with", "w1")
-    store.end(say_more.answer_id, "done", {})
+    say_more = store.answers.ask("rich", "coze", "gone on with", "w1", conversation_id=old[2])
+    store.answers.end(say_more.answer_id, "done", {})
     long_ago = now() - timedelta(days=200)
     with store.engine.begin() as db:
         db.execute(
             update(Conversation).where(Conversation.id == old[0]).values(updated_at=long_ago)
         )
-    Search(store.engine).bring_up_to_date("rich")
-    store.forgetting.expire(30)
+    store.search.bring_up_to_date("rich")
+    store.deletion.expire(30)
     steps = 0
-    while store.forgetting.step():
+    while store.deletion.step():
         steps += 1
         assert steps < 2000
     assert steps >= 250 / forgetting.BATCH, "in many transactions"
@@ -221,16 +220,16 @@ def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
         assert set(db.scalars(select(Conversation.id))) == {old[0], old[2], *old[54:]}
         left = "SELECT count(*) FROM passages WHERE answer NOT IN (SELECT id FROM answers)"
         assert db.exec_driver_sql(left).scalar() == 0, "their words are gone from the index"
-    assert store.is_answering(old[0])
-    store.end(running.answer_id, "done", {})
+    assert store.conversations.is_answering(old[0])
+    store.answers.end(running.answer_id, "done", {})
 
 
 def test_nobody_waits_while_much_is_deleted(store: Storage) -> None:
     fill(store.engine, "rich", conversations=100, answers=20, apart_s=86_400)
-    Search(store.engine).bring_up_to_date("rich")
+    store.search.bring_up_to_date("rich")
     longest = 0.0
-    store.forgetting.expire(30)
-    deleting = threading.Thread(target=store.forgetting.finish)
+    store.deletion.expire(30)
+    deleting = threading.Thread(target=store.deletion.finish)
     deleting.start()
     while deleting.is_alive():
         began = time.monotonic()
@@ -270,7 +269,7 @@ def test_a_forgotten_visitor_leaves_nothing_in_the_file(
     for number in range(20):
         kept = say(store, "bob", f"platypusword {number}", "wombatword " * 300)
         gone = say(store, "alice-the-visitor", f"quetzalword {number}", "axolotlword " * 400)
-    share = store.conversations.share("alice-the-visitor", gone)
+    share = store.shares.create("alice-the-visitor", gone)
     with store.engine.begin() as db:
         file = {"id": "f", "name": "okapiword.txt", "content_type": "text/plain", "size": 5000}
         data = b"narwhalword" * 500
@@ -279,8 +278,8 @@ def test_a_forgotten_visitor_leaves_nothing_in_the_file(
             {**file, "visitor": "alice-the-visitor", "data": data, "created_at": now()},
         )
         db.execute(insert(Searched), {"visitor": "alice-the-visitor", "up_to": "0"})
-    Devices(store, "a key of this test", Guessing()).begin("alice-the-visitor")
-    search = Search(store.engine)
+    Devices(store.moves, "a key of this test", Guessing()).begin("alice-the-visitor")
+    search = store.search
     assert search.find("alice-the-visitor", "axolotlword") and search.find("bob", "wombatword")
     held = everything(database)
     assert all(word.encode() in held for word in words), "the test looks in the right place"
@@ -295,11 +294,11 @@ def test_a_forgotten_visitor_leaves_nothing_in_the_file(
     assert (
         code == 0 and "conversations 20" in said and "shares 1" in said and "uploads 1" in said
     ), said
-    store.engine.dispose()
+    store.close()
     left = everything(database)
     for word in [*words, "alice-the-visitor", share.token, gone]:
         assert word.encode() not in left, word
-    assert search.find("bob", "wombatword") and store.conversation_of("bob", kept)
+    assert search.find("bob", "wombatword") and store.conversations.get("bob", kept)
     assert command(tmp_path, "forget", names[named])[0] == 2, "there is nobody any more"
 
 
@@ -351,7 +350,7 @@ def test_a_program_forgets_as_well(emulator: Emulator, start_site: Callable[...,
 
 def test_a_code_is_not_good_for_longer_when_the_clock_is_set_back(store: Storage) -> None:
     at = [datetime(2026, 1, 2, tzinfo=UTC)]
-    devices = Devices(store, "a key of this test", Guessing(), lambda: at[0])
+    devices = Devices(store.moves, "a key of this test", Guessing(), lambda: at[0])
     code = devices.begin("alice")
     at[0] -= timedelta(days=1)
     assert not devices.peek(code, "192.0.2.1")

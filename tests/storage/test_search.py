@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 
 from chat import storage
 from chat.settings.model import Settings
-from chat.storage import Place, Question, Storage
+from chat.storage import Storage, StoredQuestion
 from chat.storage.models import Answer, Conversation, Searched, now
 from chat.storage.search import INDEXED, Search, begin_anew, forget
 from tests.kit.filling import fill
@@ -26,7 +26,7 @@ def store(tmp_path: Path) -> Iterator[Storage]:
 
 @pytest.fixture
 def search(store: Storage) -> Search:
-    return Search(store.engine)
+    return store.search
 
 
 def say(
@@ -35,11 +35,9 @@ def say(
     *replies: str,
     conversation: str | None = None,
     visitor: str = "alice",
-) -> Question:
-    asked = store.ask(
-        visitor, "coze", Place(conversation) if conversation else None, question, "w1"
-    )
-    store.end(asked.answer_id, "done", {"replies": list(replies)})
+) -> StoredQuestion:
+    asked = store.answers.ask(visitor, "coze", question, "w1", conversation_id=conversation)
+    store.answers.end(asked.answer_id, "done", {"replies": list(replies)})
     return asked
 
 
@@ -58,7 +56,7 @@ def up_to(store: Storage) -> str | None:
         return db.scalar(select(Searched.up_to).where(Searched.visitor == "alice"))
 
 
-def long_ago(store: Storage, asked: Question) -> None:
+def long_ago(store: Storage, asked: StoredQuestion) -> None:
     """Makes a conversation and its answer two hours older; the answer's new id is returned by nobody."""
     old = f"{int(asked.answer_id[:11], 16) - 7_200_000:011x}{asked.answer_id[11:]}"
     with store.engine.begin() as db:
@@ -80,9 +78,11 @@ def test_questions_and_replies_are_found_as_soon_as_they_have_ended(
         == found(search, "summ 故宫")
         == [first.answer_id]
     )
-    running = store.ask("alice", "coze", Place(first.conversation_id), "那么上海呢？", "w1")
+    running = store.answers.ask(
+        "alice", "coze", "那么上海呢？", "w1", conversation_id=first.conversation_id
+    )
     assert found(search, "上海") == []
-    store.end(running.answer_id, "stopped", {"replies": ["外滩"]})
+    store.answers.end(running.answer_id, "stopped", {"replies": ["外滩"]})
     assert found(search, "上海 外滩") == [running.answer_id]
 
 
@@ -144,7 +144,7 @@ def test_what_is_deleted_leaves_the_index(store: Storage, search: Search) -> Non
 
 def test_a_long_running_answer_is_not_lost(store: Storage, search: Search) -> None:
     """Others that began after it, and ended before it, do not carry the mark past it."""
-    slow = store.ask("alice", "coze", None, "慢慢说", "w1")
+    slow = store.answers.ask("alice", "coze", "慢慢说", "w1")
     quick = say(store, "快")
     long_ago(store, slow)
     assert found(search, "快") == [quick.answer_id] and up_to(store) is None
@@ -170,7 +170,7 @@ def test_a_search_without_news_writes_nothing(store: Storage, search: Search) ->
     assert passages(store) == 10
     with store.engine.connect() as db:
         before = db.execute(text("PRAGMA data_version")).scalar()
-        Search(store.engine).bring_up_to_date("alice")
+        store.search.bring_up_to_date("alice")
         assert db.execute(text("PRAGMA data_version")).scalar() == before
 
 
@@ -200,7 +200,7 @@ def test_many_searches_at_once_build_one_index(store: Storage) -> None:
 
     def look() -> None:
         try:
-            Search(store.engine).find("alice", "天气")
+            store.search.find("alice", "天气")
         except Exception as fault:
             faults.append(fault)
 

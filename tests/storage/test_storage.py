@@ -18,7 +18,8 @@ from sqlalchemy import create_engine, delete, func, inspect, select
 from chat import storage
 from chat.refusals import Refusal
 from chat.settings.model import Settings, SettingsError
-from chat.storage import Place, Question, Storage, migrations
+from chat.storage import Storage, StoredQuestion, migrations
+from chat.storage.answers import HISTORY
 from chat.storage.models import Answer, Base, Conversation, new_id, now
 from tests.kit.site import ROOT, environment
 
@@ -48,14 +49,15 @@ def store(connect: Connect) -> Storage:
 
 def ask(
     store: Storage, question: str = "hi", conversation: str | None = None, **who: str
-) -> Question:
-    place = Place(conversation, who.get("after"), who.get("instead"), who.get("memory") != "fixed")
-    return store.ask(
+) -> StoredQuestion:
+    return store.answers.ask(
         who.get("visitor", "alice"),
         who.get("agent", "coze"),
-        place if conversation else None,
         question,
         who.get("worker", "w1"),
+        conversation_id=conversation,
+        after=who.get("after"),
+        instead=who.get("instead"),
     )
 
 
@@ -65,9 +67,9 @@ def answers(store: Storage, conversation: str) -> Sequence[Answer]:
 
 
 def end(
-    store: Storage, asked: Question, *replies: str, state: str = "done", **columns: Any
+    store: Storage, asked: StoredQuestion, *replies: str, state: str = "done", **columns: Any
 ) -> None:
-    store.end(asked.answer_id, state, {"replies": list(replies), **columns})
+    store.answers.end(asked.answer_id, state, {"replies": list(replies), **columns})
 
 
 def refused(act: Callable[[], object]) -> str:
@@ -103,7 +105,7 @@ def test_a_question_is_there_before_its_answer(store: Storage) -> None:
     asked = ask(store, "  what\n is   this? " + "x" * 100)
     (answer,) = answers(store, asked.conversation_id)
     assert (answer.id, answer.state, answer.replies) == (asked.answer_id, "running", [])
-    title = store.conversation_of("alice", asked.conversation_id).title
+    title = store.conversations.get("alice", asked.conversation_id).title
     assert title.startswith("what is this? xxx") and len(title) == 40 and title.endswith("…")
 
 
@@ -113,7 +115,7 @@ def test_of_twenty_questions_at_once_one_is_answered(connect: Connect) -> None:
     end(first, asked, "hello")
     stores = [first, connect(), connect()]
     results = together(lambda n: ask(stores[n % 3], f"question {n}", asked.conversation_id), 20)
-    taken = [one for one in results if isinstance(one, Question)]
+    taken = [one for one in results if isinstance(one, StoredQuestion)]
     assert len(taken) == 1
     assert [one.code for one in results if isinstance(one, Refusal)] == ["busy"] * 19
     assert len(answers(first, asked.conversation_id)) == 2
@@ -122,7 +124,7 @@ def test_of_twenty_questions_at_once_one_is_answered(connect: Connect) -> None:
 def test_twenty_conversations_at_once_are_no_trouble(connect: Connect) -> None:
     stores = [connect(), connect()]
     results = together(lambda n: ask(stores[n % 2], visitor=f"visitor {n}"), 20)
-    assert all(isinstance(one, Question) for one in results), results
+    assert all(isinstance(one, StoredQuestion) for one in results), results
 
 
 def test_busy_says_when_to_come_back_and_ends_with_the_answer(store: Storage) -> None:
@@ -138,12 +140,12 @@ def test_busy_says_when_to_come_back_and_ends_with_the_answer(store: Storage) ->
 def test_what_is_another_visitor_s_does_not_exist(store: Storage) -> None:
     asked = ask(store)
     for act in (
-        lambda: store.conversation_of("bob", asked.conversation_id),
-        lambda: store.answer_of("bob", asked.answer_id),
+        lambda: store.conversations.get("bob", asked.conversation_id),
+        lambda: store.answers.get("bob", asked.answer_id),
         lambda: ask(store, "hi", asked.conversation_id, visitor="bob"),
         lambda: store.conversations.clear("bob", asked.conversation_id),
-        lambda: store.conversation_of("alice", "nowhere"),
-        lambda: store.answer_of("alice", "nowhere"),
+        lambda: store.conversations.get("alice", "nowhere"),
+        lambda: store.answers.get("alice", "nowhere"),
         lambda: ask(store, "hi", "nowhere"),
     ):
         assert refused(act) == "not_found"
@@ -159,7 +161,7 @@ def test_a_conversation_stays_with_its_agent(store: Storage) -> None:
 
 def test_a_question_brings_what_went_before(store: Storage) -> None:
     asked = ask(store, "one")
-    store.note_accepted(asked, "thread", "chat-1", "trace")
+    store.answers.note_accepted(asked, "thread", "chat-1", "trace")
     end(store, asked, "first", "and more")
     failed = ask(store, "two", asked.conversation_id)
     assert (failed.thread, failed.previous_chat) == ("thread", "chat-1")
@@ -172,18 +174,18 @@ def test_a_question_brings_what_went_before(store: Storage) -> None:
 
 def test_history_is_the_latest_part_in_order(store: Storage) -> None:
     asked = ask(store, "0")
-    for number in range(storage.HISTORY + 5):
+    for number in range(HISTORY + 5):
         end(store, asked, f"answer {number}")
         time.sleep(0.001)  # ids sort by the millisecond
         asked = ask(store, str(number + 1), asked.conversation_id)
     questions = [int(question) for question, _ in asked.earlier]
-    assert questions == list(range(5, storage.HISTORY + 5))
+    assert questions == list(range(5, HISTORY + 5))
 
 
 def test_what_was_cleared_is_shown_but_not_told(store: Storage) -> None:
     asked = ask(store, "one")
-    store.note_accepted(asked, "thread", "chat", None)
-    assert store.is_answering(asked.conversation_id)
+    store.answers.note_accepted(asked, "thread", "chat", None)
+    assert store.conversations.is_answering(asked.conversation_id)
     end(store, asked, "first")
     store.conversations.clear("alice", asked.conversation_id)
     again = ask(store, "two", asked.conversation_id)
@@ -202,20 +204,22 @@ def test_conversations_come_latest_first(store: Storage) -> None:
 
 def test_a_draft_is_saved_while_it_runs_and_never_over_its_end(store: Storage) -> None:
     one, two = ask(store), ask(store)
-    store.save({one.answer_id: {"replies": ["so far"]}, two.answer_id: {"replies": ["here too"]}})
-    assert store.answer_of("alice", one.answer_id).replies == ["so far"]
+    store.answers.save(
+        {one.answer_id: {"replies": ["so far"]}, two.answer_id: {"replies": ["here too"]}}
+    )
+    assert store.answers.get("alice", one.answer_id).replies == ["so far"]
     end(store, one, "so far and to the end")
-    store.save({one.answer_id: {"replies": ["so far"]}})
-    answer = store.answer_of("alice", one.answer_id)
+    store.answers.save({one.answer_id: {"replies": ["so far"]}})
+    answer = store.answers.get("alice", one.answer_id)
     assert (answer.state, answer.replies) == ("done", ["so far and to the end"])
     assert answer.ended_at is not None and now() - answer.ended_at < timedelta(minutes=1)
 
 
 def test_half_characters_from_a_platform_can_be_stored(store: Storage) -> None:
     asked = ask(store)
-    store.save({asked.answer_id: {"replies": ["\ud83d"], "thoughts": "thought"}})
+    store.answers.save({asked.answer_id: {"replies": ["\ud83d"], "thoughts": "thought"}})
     end(store, asked, "\ud83d\x00")
-    assert store.answer_of("alice", asked.answer_id).state == "done"
+    assert store.answers.get("alice", asked.answer_id).state == "done"
 
 
 def test_ids_are_in_order_of_time_and_cannot_be_guessed() -> None:
@@ -247,38 +251,42 @@ def test_an_error_of_the_database_does_not_tell_what_people_wrote(store: Storage
 def test_the_dead_leave_orphans_and_the_living_none(store: Storage) -> None:
     mine, theirs = ask(store, worker="w1"), ask(store, worker="w2")
     end(store, ask(store, worker="w2"))
-    assert [one.id for one in store.orphans({"w1"})] == [theirs.answer_id]
-    assert {one.id for one in store.orphans(set())} == {mine.answer_id, theirs.answer_id}
-    assert store.orphans({"w1", "w2"}) == []
-    assert store.orphans({"w1"})[0].conversation.visitor == "alice", "may be read afterwards"
+    assert [one.id for one in store.answers.orphans({"w1"})] == [theirs.answer_id]
+    assert {one.id for one in store.answers.orphans(set())} == {mine.answer_id, theirs.answer_id}
+    assert store.answers.orphans({"w1", "w2"}) == []
+    assert store.answers.orphans({"w1"})[0].conversation.visitor == "alice", (
+        "may be read afterwards"
+    )
 
 
 def test_of_two_workers_one_takes_an_orphan_over(connect: Connect) -> None:
     stores = [connect(), connect()]
     for _ in range(10):
         asked = ask(stores[0], worker="dead")
-        found = [store.orphans({"w0", "w1"})[0] for store in stores]
-        results = together(lambda n, found=found: stores[n].adopt(found[n], f"w{n}"), 2)
+        found = [store.answers.orphans({"w0", "w1"})[0] for store in stores]
+        results = together(
+            lambda n, found=found: stores[n].answers.claim_orphan(found[n], f"w{n}"), 2
+        )
         heirs = [one for one in results if one is not None]
-        assert len(heirs) == 1 and isinstance(heirs[0], Question), results
+        assert len(heirs) == 1 and isinstance(heirs[0], StoredQuestion), results
         assert heirs[0].answer_id == asked.answer_id
         end(stores[0], asked)
 
 
 def test_an_ended_answer_has_no_heir(store: Storage) -> None:
     asked = ask(store, worker="dead")
-    (orphan,) = store.orphans({"w1"})
+    (orphan,) = store.answers.orphans({"w1"})
     end(store, asked, "after all")
-    assert store.adopt(orphan, "w1") is None
+    assert store.answers.claim_orphan(orphan, "w1") is None
 
 
 def test_workers_are_remembered_until_they_are_buried(store: Storage) -> None:
     for worker in ("w1", "w2", "w3"):
-        store.beat(worker, "host", 1)
-    store.beat("w1", "host", 1)
-    assert sorted(one.id for one in store.workers()) == ["w1", "w2", "w3"]
-    store.bury(["w3", "w2"])
-    assert [one.id for one in store.workers()] == ["w1"]
+        store.workers.beat(worker, "host", 1)
+    store.workers.beat("w1", "host", 1)
+    assert sorted(one.id for one in store.workers.all()) == ["w1", "w2", "w3"]
+    store.workers.bury(["w3", "w2"])
+    assert [one.id for one in store.workers.all()] == ["w1"]
 
 
 # budgets
@@ -286,9 +294,11 @@ def test_workers_are_remembered_until_they_are_buried(store: Storage) -> None:
 
 def test_twenty_at_once_never_spend_more_than_the_day_has(connect: Connect) -> None:
     stores = [connect(), connect()]
-    results = together(lambda n: stores[n % 2].spend("coze:a", "2026-01-01", 7), 20)
+    results = together(lambda n: stores[n % 2].days.spend("coze:a", "2026-01-01", 7), 20)
     assert sorted(map(str, results)) == ["False"] * 13 + ["True"] * 7
-    assert stores[0].spend("coze:a", "2026-01-02", 7) and stores[0].spend("coze:b", "2026-01-01", 7)
+    assert stores[0].days.spend("coze:a", "2026-01-02", 7) and stores[0].days.spend(
+        "coze:b", "2026-01-01", 7
+    )
 
 
 # the file and its versions
@@ -376,7 +386,7 @@ def test_alembic_finds_nothing_to_change(store: Storage) -> None:
 
 def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
     code = (
-        "from chat import storage; from chat.settings import Settings; "
+        "from chat import storage; from chat.settings.model import Settings; "
         "storage.connect(Settings(database_url='sqlite:///chat.db')).ping()"
     )
     processes = [

@@ -14,7 +14,6 @@ from chat.refusals import GuessRefusal
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import Conversation, Move, Upload, now
-from chat.storage.search import Search
 from chat.visitors.devices import ALPHABET, Devices
 from chat.visitors.guessing import FREE, LOCKED_FROM, Guessing
 from tests.kit.filling import fill
@@ -50,7 +49,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def devices(store: Storage, clock: Clock) -> Devices:
-    return Devices(store, KEY, Guessing(), clock)
+    return Devices(store.moves, KEY, Guessing(), clock)
 
 
 def stored(store: Storage) -> list[str]:
@@ -72,7 +71,7 @@ def test_a_code_is_not_in_the_database(devices: Devices, store: Storage) -> None
     code = devices.begin("alice")
     (kept,) = stored(store)
     assert re.fullmatch("[0-9a-f]{64}", kept) and code.replace("-", "").lower() not in kept
-    assert Devices(store, "another key", Guessing()).claim(code, HERE) is None
+    assert Devices(store.moves, "another key", Guessing()).claim(code, HERE) is None
 
 
 @pytest.mark.parametrize(
@@ -122,7 +121,7 @@ def test_of_ten_at_once_one_gets_it(devices: Devices, store: Storage) -> None:
         def claim(
             code: str = code, got: list[str | None] = got, barrier: threading.Barrier = barrier
         ) -> None:
-            mine = Devices(store, KEY, Guessing(), Clock())
+            mine = Devices(store.moves, KEY, Guessing(), Clock())
             barrier.wait()
             got.append(mine.claim(code, HERE))
 
@@ -158,9 +157,9 @@ def test_right_codes_are_no_tries(devices: Devices) -> None:
 
 def test_what_was_one_visitor_s_is_the_other_s(devices: Devices, store: Storage) -> None:
     fill(store.engine, "phone", conversations=3, answers=2)
-    asked = store.ask("desk", "coze", None, "桌面上的疑问", "w1")
-    store.end(asked.answer_id, "done", {"replies": ["回答"]})
-    running = store.ask("phone", "coze", None, "手机上的疑问", "w1")
+    asked = store.answers.ask("desk", "coze", "桌面上的疑问", "w1")
+    store.answers.end(asked.answer_id, "done", {"replies": ["回答"]})
+    running = store.answers.ask("phone", "coze", "手机上的疑问", "w1")
     with store.engine.begin() as db:
         file = {
             "name": "a.txt",
@@ -170,17 +169,17 @@ def test_what_was_one_visitor_s_is_the_other_s(devices: Devices, store: Storage)
             "created_at": now(),
         }
         db.execute(insert(Upload), {"id": "u1", "visitor": "phone", **file})
-    search = Search(store.engine)
+    search = store.search
     assert len(search.find("phone", "疑问")) == len(search.find("desk", "疑问")) == 1
     code = devices.begin("phone")
-    devices.adopt("phone", "desk")
+    store.merge_visitors("phone", "desk")
     with store.engine.connect() as db:
         assert set(db.scalars(select(Conversation.visitor))) == {"desk"}
         assert db.scalar(select(Upload.visitor)) == "desk"
     assert devices.claim(code, HERE) is None
-    assert store.answer_of("desk", running.answer_id).state == "running"
+    assert store.answers.get("desk", running.answer_id).state == "running"
     assert search.find("phone", "疑问") == []
-    store.end(running.answer_id, "done", {"replies": []})
+    store.answers.end(running.answer_id, "done", {"replies": []})
     found = [one.answer_id for one in search.find("desk", "疑问")]
     assert found == [running.answer_id, asked.answer_id]
 
@@ -189,12 +188,12 @@ def test_old_conversations_are_found_by_whom_they_have_come_to(
     devices: Devices, store: Storage
 ) -> None:
     (id,) = fill(store.engine, "phone", conversations=1, answers=1)
-    search = Search(store.engine)
+    search = store.search
     fill(store.engine, "desk", conversations=2, answers=1, seed=2)
     for visitor in ("desk", "phone"):
         search.bring_up_to_date(visitor)
     (answer,) = store.conversations.answers(id, store.conversations.tree(id).branch())
-    devices.adopt("phone", "desk")
+    store.merge_visitors("phone", "desk")
     assert id in [one.conversation_id for one in search.find("desk", answer.question)]
-    devices.adopt("desk", "desk")
+    store.merge_visitors("desk", "desk")
     assert search.find("desk", answer.question)

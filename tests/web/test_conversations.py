@@ -70,14 +70,14 @@ def test_others_can_do_nothing_with_it(alice: Visitor, bob: Visitor) -> None:
 
 def test_deleted_ones_are_purged_after_an_hour(tmp_path) -> None:  # type: ignore[no-untyped-def]
     store = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    old = store.ask("alice", "coze", None, "old", "w1")
-    store.end(old.answer_id, "done", {})
+    old = store.answers.ask("alice", "coze", "old", "w1")
+    store.answers.end(old.answer_id, "done", {})
     store.conversations.delete("alice", old.conversation_id)
-    store.forgetting.step()
+    store.deletion.step()
     assert store.conversations.deleted("alice", old.conversation_id), "not yet"
-    assert store.forgetting.step(timedelta(0))
+    assert store.deletion.step(timedelta(0))
     assert store.conversations.deleted("alice", old.conversation_id) is None
-    store.engine.dispose()
+    store.close()
 
 
 # files

@@ -8,11 +8,10 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from chat.agents.offered import Agent
 from chat.owner.doctor.findings import Finding
 from chat.settings.model import Settings
+from chat.storage.sqlite import StorageError
 from providers.base import Observation, Turn
 from providers.errors import (
     AuthRejected,
@@ -111,7 +110,7 @@ def look(agent: Agent, asks: bool) -> Iterator[Finding]:
             yield _asked(agent)
     except ProviderError as error:
         yield failure(error, agent.id)
-    except SQLAlchemyError:  # where a web app's tokens are kept, there is nothing yet
+    except StorageError:  # where a web app's tokens are kept, there is nothing yet
         lacking = AuthRejected("no tokens are kept", provider=agent.platform, code="unauthorised")
         yield failure(lacking, agent.id)
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import create_engine
-
 from chat.agents.offered import Agents, is_demo, load_agents
 from chat.agents.vault import Vault
 from chat.logs.redaction import Redaction
@@ -19,7 +17,7 @@ from chat.owner.doctor.findings import Finding
 from chat.settings import model as settings
 from chat.settings.model import INSTANCE, Settings, SettingsError
 from chat.settings.wrong import wrong_setting
-from chat.storage import Storage, file_of
+from chat.storage import file_of, open_existing
 from chat.storage.migrations import NEWEST
 
 MEGABYTE = 1_000_000
@@ -80,16 +78,13 @@ def _unlimited(account: str, day: str, limit: int) -> bool:
 
 
 def _vault(ours: Settings) -> Vault:
-    """Where granted tokens are kept, in a database that is not made for it (mode=rw)."""
-    path, kept = file_of(ours), ours.secret_key
+    """Where granted tokens are stored, in a database that is not made for it."""
+    kept = ours.secret_key
     try:
         key = kept.get_secret_value() if kept else KEY.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         key = ""
-    engine = create_engine(
-        f"sqlite:///{path.absolute().as_uri() if path else 'file:none'}?mode=rw&uri=true"
-    )
-    return Vault(Storage(engine), key, INSTANCE)
+    return Vault(open_existing(ours).secrets, key, INSTANCE)
 
 
 def _secret_key(site: Site) -> Iterator[Finding]:

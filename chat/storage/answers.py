@@ -1,0 +1,274 @@
+"""The life of an answer: asked, accepted, saved while it grows, ended; taken over when its worker dies."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Engine,
+    Row,
+    bindparam,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import joinedload, sessionmaker
+
+from chat.refusals import Refusal
+from chat.storage.models import RUNNING, Answer, Base, new_id, now
+from chat.storage.titles import title_of
+
+# So many earlier exchanges, and characters of them, go along with a question.
+HISTORY = 60
+HISTORY_CHARS = 60_000
+
+# Each turn writes by these, made once and without the ORM, which takes five times as long.
+_CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.tables["answers"]
+_INSERT_CONVERSATION = insert(_CONVERSATIONS)
+_INSERT_ANSWER = insert(_ANSWERS)
+_IN_CONVERSATION = _ANSWERS.c.conversation_id == bindparam("conversation")
+_TOUCH = update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("conversation"))
+_OWNED = select(_CONVERSATIONS.c.agent, _CONVERSATIONS.c.cleared_after).where(
+    _CONVERSATIONS.c.id == bindparam("conversation"),
+    _CONVERSATIONS.c.visitor == bindparam("visitor"),
+    _CONVERSATIONS.c.deleted_at.is_(None),
+)
+_NEWEST = select(func.max(_ANSWERS.c.id)).where(_IN_CONVERSATION)
+_NEWEST_IN_THREAD = _NEWEST.where(_ANSWERS.c.thread == bindparam("thread"))
+_LATEST_THREAD = (
+    select(_ANSWERS.c.thread)
+    .where(_IN_CONVERSATION, _ANSWERS.c.thread.is_not(None))
+    .order_by(_ANSWERS.c.id.desc())
+    .limit(1)
+)
+_ANSWER_AND_PARENT = select(_ANSWERS.c.id, _ANSWERS.c.parent).where(
+    _IN_CONVERSATION, _ANSWERS.c.id == bindparam("answer")
+)
+_BRANCH = text(
+    "WITH RECURSIVE branch(id, depth) AS (SELECT :leaf, 1 UNION ALL "
+    "SELECT answers.parent, depth + 1 FROM answers JOIN branch ON answers.id = branch.id "
+    "WHERE answers.parent IS NOT NULL AND depth < :most) "
+    "SELECT answers.id, question, replies, state, chat, thread FROM branch "
+    "JOIN answers ON answers.id = branch.id WHERE depth = 1 OR answers.id > :after ORDER BY depth"
+).columns(replies=JSON)
+_UPDATE = update(_ANSWERS).where(_ANSWERS.c.id == bindparam("answer"))
+_UPDATE_RUNNING = _UPDATE.where(_ANSWERS.c.state == RUNNING)
+
+
+@dataclass(frozen=True)
+class StoredQuestion:
+    """A question as it was stored: its place, and the exchanges before it.
+
+    `thread` is the platform's id of its memory of exactly those exchanges; None when it has none.
+    """
+
+    answer_id: str
+    conversation_id: str
+    thread: str | None = None
+    previous_chat: str | None = None
+    earlier: tuple[tuple[str, str], ...] = ()
+
+
+class Answers:
+    """Named queries, each one short transaction. The rows they return are detached."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+
+    def get(self, visitor: str, answer_id: str) -> Answer:
+        """An answer with its conversation. Raises Refusal not_found as `Conversations.get`."""
+        with self._sessions() as db:
+            answer = db.get(Answer, answer_id, options=[joinedload(Answer.conversation)])
+            if (
+                answer is None
+                or answer.conversation.visitor != visitor
+                or answer.conversation.deleted_at
+            ):
+                raise Refusal("not_found", "an answer")
+            return answer
+
+    def is_running(self, answer_id: str) -> bool:
+        """Whether an answer is being made. True as well while the database cannot be read."""
+        with suppress(SQLAlchemyError), self._sessions() as db:
+            return db.scalar(select(Answer.state).where(Answer.id == answer_id)) == RUNNING
+        return True
+
+    def ask(
+        self,
+        visitor: str,
+        agent: str,
+        question: str,
+        worker: str,
+        *,
+        conversation_id: str | None = None,
+        after: str | None = None,
+        instead: str | None = None,
+        can_branch: bool = True,
+        files: Sequence[Mapping[str, Any]] = (),
+    ) -> StoredQuestion:
+        """Stores a question with an empty answer, in a new conversation unless one is named.
+
+        There it comes `after` an answer, or `instead` of the question of an answer; without either
+        it follows the newest. `can_branch`: the platform accepts another past than the one it
+        remembers.
+
+        Raises Refusal: not_found (the conversation, or the answer), bad_input (it belongs to
+        another agent), busy.
+        """
+        stored = StoredQuestion(new_id(), conversation_id or new_id())
+        parent = None
+        try:
+            with self._engine.begin() as db:
+                if conversation_id:
+                    cleared_after = _touch_conversation(db, visitor, agent, conversation_id)
+                    parent = _parent(db, conversation_id, after, instead)
+                    branch = _branch(db, parent, cleared_after)
+                    thread = _thread(db, conversation_id, branch, can_branch)
+                    stored = _with_history(stored, branch, thread, cleared_after)
+                else:
+                    conversation = {"id": stored.conversation_id, "visitor": visitor}
+                    title = title_of(question)
+                    db.execute(
+                        _INSERT_CONVERSATION, {**conversation, "agent": agent, "title": title}
+                    )
+                db.execute(
+                    _INSERT_ANSWER,
+                    {
+                        "id": stored.answer_id,
+                        "conversation_id": stored.conversation_id,
+                        "parent": parent,
+                        "question": question,
+                        "files": list(files),
+                        "worker": worker,
+                    },
+                )
+        except IntegrityError as error:
+            raise Refusal(
+                "busy", f"conversation {stored.conversation_id}", retry_after=3
+            ) from error
+        return stored
+
+    def note_accepted(
+        self, question: StoredQuestion, thread: str | None, chat: str | None, trace: str | None
+    ) -> None:
+        """Stores the platform's ids of a conversation and of a run, as soon as they are known."""
+        with self._engine.begin() as db:
+            ids = {"thread": thread, "chat": chat, "trace": trace}
+            db.execute(_UPDATE, {"answer": question.answer_id, **ids})
+
+    def save(self, columns: Mapping[str, Mapping[str, Any]]) -> None:
+        """Stores running answers as they are so far: columns by answer id, the same ones for each."""
+        rows = [{"answer": id, **values} for id, values in columns.items()]
+        with self._engine.begin() as db:
+            db.execute(_UPDATE_RUNNING, rows)
+
+    def end(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
+        """Stores the end of an answer, with all its columns."""
+        with self._engine.begin() as db:
+            db.execute(_UPDATE, {"answer": answer_id, "state": state, "ended_at": now(), **columns})
+
+    def orphans(self, living: Iterable[str]) -> Sequence[Answer]:
+        """Running answers, with their conversations, whose worker is none of the living."""
+        query = (
+            select(Answer)
+            .options(joinedload(Answer.conversation))
+            .where(Answer.state == RUNNING, Answer.worker.not_in(list(living)))
+        )
+        with self._sessions() as db:
+            return db.scalars(query).all()
+
+    def claim_orphan(self, answer: Answer, worker: str) -> StoredQuestion | None:
+        """Makes `worker` responsible for an orphan. None when another process was faster."""
+        is_orphan = (
+            (Answer.id == answer.id) & (Answer.state == RUNNING) & (Answer.worker == answer.worker)
+        )
+        with self._sessions.begin() as db:
+            claim = update(Answer).where(is_orphan).values(worker=worker).returning(Answer.id)
+            rows = db.execute(claim).all()
+        if not rows:
+            return None
+        return StoredQuestion(answer.id, answer.conversation_id, answer.thread)
+
+
+def _touch_conversation(
+    db: Connection, visitor: str, agent: str, conversation_id: str
+) -> str | None:
+    """Moves a conversation to the top of the visitor's list: its `cleared_after`."""
+    key = {"conversation": conversation_id}
+    row = db.execute(_OWNED, {**key, "visitor": visitor}).one_or_none()
+    if row is None:
+        raise Refusal("not_found", "a conversation")
+    if row.agent != agent:
+        raise Refusal("bad_input", "the conversation belongs to another agent")
+    db.execute(_TOUCH, {**key, "updated_at": now()})
+    return row.cleared_after  # type: ignore[no-any-return]
+
+
+def _parent(
+    db: Connection, conversation_id: str, after: str | None, instead: str | None
+) -> str | None:
+    """The id of the answer that a new question follows; None at the beginning."""
+    key = {"conversation": conversation_id}
+    neighbour = instead or after
+    if not neighbour:
+        newest: str | None = db.scalar(_NEWEST, key)
+        return newest
+    row = db.execute(_ANSWER_AND_PARENT, {**key, "answer": neighbour}).one_or_none()
+    if row is None:
+        raise Refusal("not_found", "an answer")
+    return row.parent if instead else row.id  # type: ignore[no-any-return]
+
+
+def _branch(db: Connection, leaf: str | None, cleared_after: str | None) -> Sequence[Row[Any]]:
+    """The answers from `leaf` back to where the agent's memory begins, newest first."""
+    if not leaf:
+        return []
+    return db.execute(_BRANCH, {"leaf": leaf, "after": cleared_after or "", "most": HISTORY}).all()
+
+
+def _thread(
+    db: Connection, conversation_id: str, branch: Sequence[Row[Any]], can_branch: bool
+) -> str | None:
+    """The platform's memory of just this branch, from which no other answer has gone on since."""
+    key = {"conversation": conversation_id}
+    latest_row = next((row for row in branch if row.thread), None)
+    if latest_row:
+        newest = db.scalar(_NEWEST_IN_THREAD, {**key, "thread": latest_row.thread})
+        if newest == latest_row.id:
+            return latest_row.thread  # type: ignore[no-any-return]
+    if can_branch or not branch:
+        return None
+    # A memory with a question too many in it is better than no memory.
+    latest: str | None = db.scalar(_LATEST_THREAD, key)
+    return latest
+
+
+def _with_history(
+    stored: StoredQuestion,
+    branch: Sequence[Row[Any]],
+    thread: str | None,
+    cleared_after: str | None,
+) -> StoredQuestion:
+    complete = [row for row in branch if row.state == "done" and row.id > (cleared_after or "")]
+    earlier = _newest_that_fit((row.question, "\n\n".join(row.replies)) for row in complete)
+    previous = next((row.chat for row in branch if row.chat), None) if thread else None
+    return replace(stored, thread=thread, previous_chat=previous, earlier=earlier)
+
+
+def _newest_that_fit(exchanges: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """As many whole exchanges as fit into HISTORY_CHARS: they come newest first, go oldest first."""
+    fitting: list[tuple[str, str]] = []
+    room = HISTORY_CHARS
+    for question, answer in exchanges:
+        room -= len(question) + len(answer)
+        if room < 0:
+            break
+        fitting.append((question, answer))
+    return tuple(reversed(fitting))

@@ -1,0 +1,31 @@
+"""Budgets: how many questions an account has been asked on a day."""
+
+from sqlalchemy import Engine, text
+
+# One statement: were the row read first and written second, two processes would let one more in.
+_SPEND = text(
+    "INSERT INTO days (account, day, asked) VALUES (:account, :day, 1) "
+    "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1 WHERE days.asked < :limit "
+    "RETURNING asked"
+)
+_GIVE_BACK = text(
+    "UPDATE days SET asked = asked - 1 WHERE account = :account AND day = :day AND asked > 0"
+)
+
+
+class Days:
+    """Counts questions by account and day. A day is a date as text, 2026-01-31."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def spend(self, account: str, day: str, limit: int) -> bool:
+        """Counts one more question; False, and uncounted, when the day has its `limit` already."""
+        with self._engine.begin() as db:
+            values = {"account": account, "day": day, "limit": limit}
+            return db.execute(_SPEND, values).first() is not None
+
+    def give_back(self, account: str, day: str) -> None:
+        """Takes back one question that was not asked after all."""
+        with self._engine.begin() as db:
+            db.execute(_GIVE_BACK, {"account": account, "day": day})
