@@ -144,7 +144,9 @@ class Turns:
                 give_back()
                 raise
 
-    def _begin(self, inquiry: Inquiry, stored: StoredQuestion, held: Draft | None = None) -> LiveAnswer:
+    def _begin(
+        self, inquiry: Inquiry, stored: StoredQuestion, held: Draft | None = None
+    ) -> LiveAnswer:
         live, stop = self._live_answers.open(stored.answer_id, is_resumed=held is not None)
         draft = held or Draft()
         answering = Answering(
