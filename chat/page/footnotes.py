@@ -1,7 +1,7 @@
-"""Footnotes that need nothing that follows them: each mark and each note stands where it was written.
+"""Footnotes whose marks and notes stand where they were written.
 
-The usual plugins gather the notes at the end, and a mark is one only when its note exists; with that nothing
-of a growing answer could be frozen.
+The usual plugins gather the notes at the end and accept a mark only when its note exists. Then no block
+of a growing answer could be final before the end.
 """
 
 import re
@@ -14,7 +14,8 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
-# What stands in a text as [^1] is a mark; [^note] only right behind a word, for [^aeiou] may be a pattern.
+# [^1] is always a mark. [^note] is one only right behind a word: [^aeiou] may be a regular
+# expression.
 _NUMBERED = re.compile(r"\[\^(\w{0,30}?\d{1,4})\](?!\()")
 _NAMED = re.compile(r"\[\^(\w{3,40}(?:-\w{2,40})*)\](?!\()")
 _NOTE = re.compile(r"\[\^([^\s\[\]^]{1,40})\][:：][ \t]*")
@@ -22,7 +23,9 @@ _NOT_IN_AN_ID = re.compile(r"[^a-z0-9]")
 
 
 def footnotes_plugin(md: MarkdownIt) -> None:
-    """Adds the rules. `env["scope"]` makes the anchors of one answer its own; without it there are none."""
+    """Adds the rules. `env["scope"]` makes the anchors of an answer unique on the page; without it
+    marks are no links.
+    """
     md.inline.ruler.before("link", "footnote_mark", _mark)
     md.block.ruler.before(
         "heading", "footnote", _note, {"alt": ["paragraph", "blockquote", "list", "table"]}
@@ -35,24 +38,24 @@ def footnotes_plugin(md: MarkdownIt) -> None:
 def _mark(state: StateInline, silent: bool) -> bool:
     if not state.src.startswith("[^", state.pos):
         return False
-    found = _NUMBERED.match(state.src, state.pos, state.posMax)
-    if found is None and state.pos and not state.src[state.pos - 1].isspace():
-        found = _NAMED.match(state.src, state.pos, state.posMax)
-    if found is None:
+    match = _NUMBERED.match(state.src, state.pos, state.posMax)
+    if match is None and state.pos and not state.src[state.pos - 1].isspace():
+        match = _NAMED.match(state.src, state.pos, state.posMax)
+    if match is None:
         return False
     if not silent:
-        state.push("footnote_mark", "sup", 0).content = found[1]
-    state.pos = found.end()
+        state.push("footnote_mark", "sup", 0).content = match[1]
+    state.pos = match.end()
     return True
 
 
 def _note(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A paragraph that begins with its label; it may follow another without a blank line between."""
+    """A note is a paragraph that begins with its label. It may interrupt another paragraph."""
     if state.is_code_block(start):
         return False
     at = state.bMarks[start] + state.tShift[start]
-    found = _NOTE.match(state.src, at, state.eMarks[start])
-    if found is None:
+    match = _NOTE.match(state.src, at, state.eMarks[start])
+    if match is None:
         return False
     if silent:
         return True
@@ -60,10 +63,10 @@ def _note(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     source = state.getLines(start, last, state.blkIndent, False).strip()
     state.line = last
     state.push("footnote_open", "div", 1).map = [start, last]
-    state.tokens[-1].content = found[1]
+    state.tokens[-1].content = match[1]
     inline = state.push("inline", "", 0)
     inline.content, inline.map, inline.children = (
-        source[len(found[0].rstrip()) :].strip(),
+        source[len(match[0].rstrip()) :].strip(),
         [start, last],
         [],
     )
@@ -72,7 +75,7 @@ def _note(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _last_line(state: StateBlock, start: int, end: int) -> int:
-    """Where a paragraph that begins at `start` ends, by CommonMark's rules."""
+    """The line after the paragraph that begins at `start`, by CommonMark's rules."""
     kind, state.parentType = state.parentType, "paragraph"
     rules = state.md.block.ruler.getRules("paragraph")
     line = start + 1
@@ -112,7 +115,7 @@ def _render_close(
 
 
 def _anchor(env: EnvType, label: str) -> str:
-    """The id of a note: in ASCII, and such that no other answer has it."""
+    """The id of a note: ASCII, and different from that of any other answer on the page."""
     scope = str(env.get("scope", ""))
-    own = _NOT_IN_AN_ID.sub(lambda found: f"-{ord(found[0]):x}", label.casefold())
+    own = _NOT_IN_AN_ID.sub(lambda match: f"-{ord(match[0]):x}", label.casefold())
     return f"note-{scope}-{own}" if scope else ""

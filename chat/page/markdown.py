@@ -1,4 +1,4 @@
-"""The Markdown that agents write: CommonMark, tables, tasks, formulas, bare links, Chinese emphasis."""
+"""The Markdown that agents write: CommonMark with tables, tasks, formulas and Chinese emphasis."""
 
 import re
 import unicodedata
@@ -23,14 +23,14 @@ from pygments.util import ClassNotFound
 
 from chat.page.footnotes import footnotes_plugin
 
-# Measured at 3 µs a character for prose and 1.5 for code: beyond these sizes a block is shown as plain text.
+# Prose costs 3 µs a character, code 1.5 µs. A larger block is shown as plain text.
 MAX_PROSE_CHARS = 20_000
 MAX_CODE_CHARS = 30_000
 MAX_FORMULA_CHARS = 2_000
 
 _LINKABLE = re.compile(r"(?:https?://|mailto:)\S", re.IGNORECASE)
 _INLINE_PICTURE = re.compile(r"data:image/", re.IGNORECASE)
-# A bare address ends at white space, quotes and everything Chinese: "见 https://a.cn。" has its stop outside.
+# A bare address ends at white space, quotes and Chinese: in "见 https://a.cn。" the stop is outside.
 _BARE_LINK = re.compile(
     r"https?://[^\s<>\"'`\u2018-\u201d\u3000-\u303f\u3400-\u9fff\uff00-\uffef]+"
 )
@@ -45,7 +45,8 @@ _FORMULA = re.compile(
     | (?<!\d)\$(?!\s)(?P<single>(?:[^$\\]|\\.){{1,{MAX_FORMULA_CHARS}}})(?<!\s)\$(?!\d)""",
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPED_NUMBER = re.compile(r"\\\[\s*\d+\s*\\\]")  # \[1\] is a footnote mark
+# \[1\] is a footnote mark, not a formula.
+_ESCAPED_NUMBER = re.compile(r"\\\[\s*\d+\s*\\\]")
 _FENCES = {"$$": "$$", r"\[": r"\]"}
 _AFTER_FORMULA = " \t.,;:。，；：、"
 # latex2mathml knows the environments that number their lines, not those for use inside a formula.
@@ -53,16 +54,16 @@ _INNER_ENVIRONMENT = re.compile(r"\\(begin|end)\{(?:aligned|alignedat|gathered|s
 
 
 class _Inline(StateInline):
-    """Lets ** open and close beside Chinese punctuation: `**注意：**请` has no space to be flanked by."""
+    """Lets ** open and close beside Chinese punctuation, as in `**注意：**请`."""
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
-        found = super().scanDelims(start, canSplitWord)
+        scanned = super().scanDelims(start, canSplitWord)
         before = self.src[start - 1] if start else " "
-        after_at = start + found.length
+        after_at = start + scanned.length
         after = self.src[after_at] if after_at < self.posMax else " "
         if self.src[start] == "_" or not (_is_chinese(before) or _is_chinese(after)):
-            return found
-        return Scanned(not after.isspace(), not before.isspace(), found.length)
+            return scanned
+        return Scanned(not after.isspace(), not before.isspace(), scanned.length)
 
 
 class _ParserInline(ParserInline):
@@ -79,10 +80,11 @@ def _is_chinese(character: str) -> bool:
 
 
 def parser() -> MarkdownIt:
-    """A parser whose blocks depend on nothing that follows them, so that a growing answer can be frozen.
+    """A parser whose blocks depend on nothing that follows them.
 
-    That is why link definitions are off: one at the end would reach back into every block. `env["picture"]`
-    gives a picture's address the one it is shown at, or None; `env["scope"]` is what footnotes begin with.
+    Link definitions are off: one at the end of an answer would change every block before it.
+    `env["picture"]` maps a picture's address to the one the page shows it at, or None. `env["scope"]`
+    is the prefix of the ids of footnotes.
     """
     md = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
     md.inline = _ParserInline()
@@ -181,8 +183,8 @@ def _lower_headings(state: StateCore) -> None:
 
 
 def _show_or_link_images(state: StateCore) -> None:
-    """Shows what this server fetches itself. Any other picture would call a stranger's server from the
-    visitor's browser; a link waits for a click.
+    """Shows a picture only when this server fetches it. Any other becomes a link: an image would call
+    a stranger's server from the visitor's browser.
     """
     picture: Callable[[str], str | None] = state.env.get("picture") or _no_picture
     for block in state.tokens:
@@ -195,26 +197,27 @@ def _show_or_link_images(state: StateCore) -> None:
         for child in block.children or ():
             depth += child.nesting if child.type in ("link_open", "link_close") else 0
             children += (
-                _shown_or_linked(child, depth > 0, picture) if child.type == "image" else [child]
+                _picture_or_link(child, depth > 0, picture) if child.type == "image" else [child]
             )
         block.children = children
 
 
 def _no_picture(url: str) -> None:
-    """Nothing is shown."""
+    """Shows no picture at all."""
 
 
-def _shown_or_linked(
+def _picture_or_link(
     image: Token, is_inside_link: bool, picture: Callable[[str], str | None]
 ) -> list[Token]:
     source = str(image.attrs.get("src", ""))
-    shown = picture(source)
+    address = picture(source)
     inside = Token("text", "", 0, content=image.content.strip() or _IMAGE_WITHOUT_TEXT)
-    if shown:
-        inside = Token("picture", "img", 0, content=inside.content, attrs={"src": shown})
-    if is_inside_link or (shown and shown.startswith("data:")):  # no browser follows a link to data
+    if address:
+        inside = Token("picture", "img", 0, content=inside.content, attrs={"src": address})
+    # No browser follows a link to a data: address.
+    if is_inside_link or (address and address.startswith("data:")):
         return [inside]
-    attributes: dict[str, str | int | float] = {"href": shown or source, "class": "image"}
+    attributes: dict[str, str | int | float] = {"href": address or source, "class": "image"}
     return [Token("link_open", "a", 1, attrs=attributes), inside, Token("link_close", "a", -1)]
 
 
@@ -253,14 +256,13 @@ def _formula(source: str, display: str) -> str:
         return str(
             convert(_INNER_ENVIRONMENT.sub(r"\\\1{align*}", source.strip()), display=display)
         )
-    except (
-        Exception
-    ):  # anything from a KeyError to a RecursionError; the source is the honest answer
+    except Exception:
+        # latex2mathml raises anything from KeyError to RecursionError.
         return f'<code class="formula">{escapeHtml(source.strip())}</code>'
 
 
 def _code(source: str, language: str) -> str:
-    # `highlight` must not add or eat a newline: a growing block would flicker.
+    # A lexer that adds or drops a newline would make a growing block flicker.
     if language and len(source) <= MAX_CODE_CHARS:
         try:
             lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
@@ -276,8 +278,8 @@ Rule = Sequence[Token]
 
 
 def _render_code(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
-    found = _LANGUAGE.match(tokens[at].info.strip())
-    language = found[0] if found else ""
+    match = _LANGUAGE.match(tokens[at].info.strip())
+    language = match[0] if match else ""
     label = f' data-language="{escapeHtml(language)}"' if language else ""
     code = _code(tokens[at].content.removesuffix("\n"), language.lower())
     return f'<div class="code"{label}><pre tabindex="0"><code>{code}</code></pre></div>\n'
@@ -303,7 +305,10 @@ def _render_picture(renderer: object, tokens: Rule, at: int, options: object, en
 
 
 def _render_task(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
-    """Only the task plugin makes this token. A disabled checkbox without a label says less than a sign."""
+    """Draws a sign, since a disabled checkbox without a label means nothing to a screen reader.
+
+    Only the task plugin makes this token.
+    """
     return "☑" if "checked" in tokens[at].content else "☐"
 
 
@@ -329,11 +334,10 @@ def _render_cell(renderer: object, tokens: Rule, at: int, options: object, env: 
 def _render_link_open(
     renderer: object, tokens: Rule, at: int, options: object, env: EnvType
 ) -> str:
-    """With its target, which the cleaner would give to all links, also to those of footnotes."""
-    told = {**tokens[at].attrs, "target": "_blank"}
-    return (
-        "<a " + " ".join(f'{name}="{escapeHtml(str(value))}"' for name, value in told.items()) + ">"
-    )
+    """Sets the target here: the cleaner would set it on the links of footnotes as well."""
+    attributes = {**tokens[at].attrs, "target": "_blank"}
+    pairs = [f'{name}="{escapeHtml(str(value))}"' for name, value in attributes.items()]
+    return f"<a {' '.join(pairs)}>"
 
 
 _RENDER_RULES = {

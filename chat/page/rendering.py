@@ -10,9 +10,9 @@ from pygments.token import STANDARD_TYPES
 
 from chat.page.markdown import parser
 
-# A growing block larger than this is rendered again only when it has grown by a sixteenth of itself, a very
-# large one by a quarter: all renderings together then cost a constant times its size, and a block of 2 MB
-# does not stop everybody else's answers.
+# A growing block larger than _SMALL is rendered again when it has grown by a sixteenth, one larger
+# than _LARGE when it has grown by a quarter. All renderings together then cost a constant times its
+# size.
 _SMALL = 1_000
 _LARGE = 20_000
 _PIECE = 50_000
@@ -70,8 +70,8 @@ _CLEANER = nh3.Cleaner(
     **_RULES,
 )
 
-# Blocks with pictures or footnotes hold addresses of this page, and are few: they get a cleaner that asks for
-# each attribute's value whether it is one that our own rules write.
+# Blocks with pictures or footnotes hold addresses of this page. Their cleaner compares every attribute
+# with what our own rules write; it is slower, and such blocks are few.
 _HAS_OWN_ADDRESSES = re.compile(r'<img |<sup class="mark">|<div class="footnote"')
 _PICTURE = r"/pictures/[0-9a-f]{32}\?url=[A-Za-z0-9%._~-]+"
 _OWN_VALUES = {
@@ -112,7 +112,7 @@ def render(markdown: str) -> str:
 def render_blocks(
     replies: Iterable[str], picture: Callable[[str], str | None] | None = None, scope: str = ""
 ) -> list[str]:
-    """An answer of one or more replies as the blocks its readers were sent; joined, they are its HTML.
+    """An answer of one or more replies as a list of blocks; joined, they are its HTML.
 
     `picture` and `scope` as in GrowingMarkdown.
     """
@@ -121,19 +121,21 @@ def render_blocks(
         for begin in range(0, len(text), _PIECE):
             growing.feed(text[begin : begin + _PIECE], number)
             growing.changes()
-            time.sleep(0)  # a long answer must not stop everybody else's
+            # Yield to other greenlets.
+            time.sleep(0)
     growing.changes(last=True)
     return growing.blocks()
 
 
 class GrowingMarkdown:
-    """An answer while it comes: feed it text, ask it which blocks have changed.
+    """An answer while it grows: it takes text and tells which blocks have changed.
 
-    Each block is one HTML element. Of a reply that grows only the last block can still change; the others are
-    frozen and never rendered again. Replies after the first begin with a rule (`<hr class="reply">`).
+    Each block is one HTML element. Only the last block of a growing reply can still change; the others are
+    final and never rendered again. Replies after the first begin with a rule (`<hr class="reply">`).
 
-    `picture` says where the page finds a picture; where it says None, or is None, there is a link instead.
-    `scope` tells the footnotes of one answer on a page from those of another; without it marks are no links.
+    `picture` maps a picture's address to where the page finds it; without it, or where it returns
+    None, a link stands instead. `scope` makes the footnotes of an answer unique on the page; without
+    it marks are no links.
     """
 
     def __init__(self, picture: Callable[[str], str | None] | None = None, scope: str = "") -> None:
@@ -159,16 +161,16 @@ class GrowingMarkdown:
         fresh: list[str] = []
         index = 0
         for reply in self._replies:
-            kept = reply.advance(last)
+            unchanged = reply.advance(last)
             if changed_from is not None:
                 fresh += reply.blocks
-            elif kept is not None:
-                changed_from, fresh = index + kept, reply.blocks[kept:]
+            elif unchanged is not None:
+                changed_from, fresh = index + unchanged, reply.blocks[unchanged:]
             index += len(reply.blocks)
         return None if changed_from is None else (changed_from, fresh)
 
     def blocks(self) -> list[str]:
-        """All blocks as the last `changes()` left them: what a reader who begins now has to be sent."""
+        """All blocks as of the last `changes()`, for a reader who begins now."""
         return [block for reply in self._replies for block in reply.blocks]
 
     def _reply(self, number: int) -> "_Reply":
@@ -188,7 +190,8 @@ class _Reply:
         self.blocks: list[str] = []
         self._frozen = 0
         self._tail = ""
-        self._fresh: list[str] = []  # came after `_tail` was rendered
+        # Text that came after `_tail` was rendered.
+        self._fresh: list[str] = []
         self._fresh_size = 0
         self._ends_with_cr = False
 
@@ -205,7 +208,8 @@ class _Reply:
     def rewrite(self, text: str) -> None:
         self._tail, self._frozen, self._fresh, self._ends_with_cr = "", 0, [], False
         self.feed(text)
-        self._fresh_size = len(text) + 1  # even an empty text is news here
+        # Even an empty text is a change here.
+        self._fresh_size = len(text) + 1
 
     def advance(self, last: bool) -> int | None:
         """Brings the blocks up to date and says from which on they changed."""
@@ -228,7 +232,7 @@ class _Reply:
         return self._fresh_size >= size // (16 if size <= _LARGE else 4)
 
     def _freeze(self) -> None:
-        """Makes final all blocks but the last that the finished lines begin."""
+        """Makes final all blocks but the last one that begins in the finished lines."""
         lines = self._tail[: self._tail.rfind("\n") + 1]
         starts = [
             token.map[0] for token in _BLOCKS_ONLY.parse(lines) if token.map and token.level == 0

@@ -1,4 +1,4 @@
-"""A corpus of hostile answers: what is left of each is harmless, and in a browser nothing of it runs."""
+"""A corpus of hostile answers: the HTML of each is harmless, and nothing of it runs in a browser."""
 
 import json
 import re
@@ -90,9 +90,9 @@ class Judge(HTMLParser):
     def _may(self, tag: str, name: str, value: str) -> bool:
         if tag in MATHML:
             return not re.match(r"on|style|href|src|id|class|xlink", name) and ":" not in value
-        if name in (known := ATTRIBUTES.get(tag, {})):
-            return re.fullmatch(known[name], value, re.DOTALL) is not None
-        return name == "class" and all(CLASS.fullmatch(one) for one in value.split())
+        if name in (allowed := ATTRIBUTES.get(tag, {})):
+            return re.fullmatch(allowed[name], value, re.DOTALL) is not None
+        return name == "class" and all(CLASS.fullmatch(word) for word in value.split())
 
 
 def picture(url: str) -> str | None:
@@ -109,11 +109,11 @@ def faults(html: str) -> list[str]:
     return judge.faults
 
 
-def test_the_corpus_is_large_and_says_nothing_twice() -> None:
+def test_the_corpus_is_large_and_has_no_duplicates() -> None:
     assert len(EVERY) == len(set(EVERY)) > 250
 
 
-def test_the_judge_sees_what_must_not_be() -> None:
+def test_the_judge_reports_forbidden_html() -> None:
     for html in (
         "<script>", "<img src=https://evil.example>", "<p onclick=x>", "<a href=javascript:x target=_blank>",
         "<a href=/chat target=_blank>", "<!-- -->", "<div style=x>", "<div id=transcript>", "<svg>",
@@ -124,7 +124,7 @@ def test_the_judge_sees_what_must_not_be() -> None:
 
 
 @pytest.mark.parametrize("show", [None, picture], ids=["links", "pictures"])
-def test_what_is_left_of_each_is_harmless(show: Callable[[str], str | None] | None) -> None:
+def test_the_html_of_each_text_is_harmless(show: Callable[[str], str | None] | None) -> None:
     for text in EVERY:
         html = "".join(render_blocks([text], show, "m1"))
         assert not faults(html), (text, html)
@@ -133,8 +133,8 @@ def test_what_is_left_of_each_is_harmless(show: Callable[[str], str | None] | No
 
 
 @pytest.mark.parametrize(("size", "longest"), [(1, 120), (7, 10_000)])
-def test_no_moment_of_a_growing_answer_is_harmful(size: int, longest: int) -> None:
-    for text in (one for one in EVERY if len(one) <= longest):
+def test_every_step_of_a_growing_answer_is_harmless(size: int, longest: int) -> None:
+    for text in (text for text in EVERY if len(text) <= longest):
         growing = GrowingMarkdown(picture, "m1")
         for at in range(0, len(text), size):
             growing.feed(text[at : at + size])
@@ -178,7 +178,7 @@ SOUP = st.lists(
 
 @settings(max_examples=200)
 @given(SOUP, st.lists(st.integers(0, 400), max_size=8))
-def test_no_soup_of_it_is_harmful_however_it_is_cut(text: str, cuts: list[int]) -> None:
+def test_mixtures_are_harmless_for_every_cut(text: str, cuts: list[int]) -> None:
     whole = render_blocks([text], picture, "m1")
     assert not faults("".join(whole)), text
     assert not faults(render(text)), text
@@ -230,19 +230,19 @@ def test_nothing_of_it_runs_in_a_browser(person: Callable[..., Person], patient_
     drawn = page.locator(".words").count()
     page.reload()
     while page.locator("[data-more]").count():  # a long conversation is shown a part at a time
-        shown = page.locator(".words").count()
+        count = page.locator(".words").count()
         page.locator("[data-more]").click()
-        expect(page.locator(".words")).not_to_have_count(shown)
+        expect(page.locator(".words")).not_to_have_count(count)
     expect(page.locator(".words")).to_have_count(drawn)
     assert page.url.startswith(f"{patient_site.url}/c/") and mallory.context.pages == [page]
     assert ran(page) == []
 
 
 def ran(page: Page) -> list[str]:
-    """What ran or was refused, and what stands where no answer may put anything."""
-    found: list[str] = page.evaluate("window.ran")
+    """What ran or was refused, and the elements that no answer may have."""
+    violations: list[str] = page.evaluate("window.ran")
     strange = page.evaluate(
         "[...document.querySelectorAll('.words :is(script, style, iframe, form, input, svg:not(.icon),"
-        " [style], [name], [srcset], [srcdoc], [onerror], [onload], [onclick])')].map(one => one.outerHTML)"
+        " [style], [name], [srcset], [srcdoc], [onerror], [onload], [onclick])')].map(element => element.outerHTML)"
     )
-    return found + strange
+    return violations + strange

@@ -1,4 +1,4 @@
-"""Markdown to safe HTML: the same however it is cut, harmless whatever it says, never at a loss."""
+"""Markdown to safe HTML: the same for every cut, and harmless whatever the text."""
 
 import re
 import time
@@ -128,7 +128,7 @@ class Elements(HTMLParser):
         super().__init__()
         self.roots = 0
         self.depth = 0
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
 
     @classmethod
     def of(cls, html: str) -> "Elements":
@@ -138,7 +138,7 @@ class Elements(HTMLParser):
         return parser
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
         self.roots += self.depth == 0
         self.depth += tag not in self.VOID
 
@@ -204,7 +204,7 @@ def test_hostile_mixtures_do_nothing(markdown: str) -> None:
 
 
 def assert_harmless(html: str) -> None:
-    for tag, attributes in Elements.of(html).found:
+    for tag, attributes in Elements.of(html).elements:
         assert tag not in {
             "script",
             "img",
@@ -227,7 +227,7 @@ def assert_harmless(html: str) -> None:
             assert attributes["target"] == "_blank"
 
 
-SHOWN = [
+MARKDOWN = [
     ("# a\n\nb\n===\n\n## c\n\n##### d", "<h3>a</h3>\n<h3>b</h3>\n<h4>c</h4>\n<h6>d</h6>"),
     ("**注意：**请看", "<strong>注意：</strong>请看"),
     ("他说**“好”**了", "<strong>“好”</strong>"),
@@ -283,7 +283,7 @@ def test_footnotes_stand_where_they_are_written(markdown: str, html: str) -> Non
     assert html in whole(markdown)
 
 
-def test_footnotes_of_two_replies_and_of_two_answers_are_told_apart() -> None:
+def test_footnotes_of_two_replies_and_of_two_answers_have_different_ids() -> None:
     html = "".join(
         render_blocks(["[^1]: a", "[^1]: b"], scope="m1") + render_blocks(["[^1]: c"], scope="m2")
     )
@@ -323,12 +323,12 @@ PICTURES = [
 
 
 @pytest.mark.parametrize(("markdown", "html"), PICTURES)
-def test_pictures_of_ours_are_shown_and_others_linked(markdown: str, html: str) -> None:
+def test_allowed_pictures_are_images_and_others_links(markdown: str, html: str) -> None:
     assert html in whole(markdown)
 
 
-@pytest.mark.parametrize(("markdown", "html"), SHOWN)
-def test_what_agents_write_is_shown(markdown: str, html: str) -> None:
+@pytest.mark.parametrize(("markdown", "html"), MARKDOWN)
+def test_markdown_of_agents_becomes_its_html(markdown: str, html: str) -> None:
     assert html in render(markdown)
 
 
