@@ -111,6 +111,8 @@ def create_app(given: Settings | None = None) -> Flask:
         metrics_readers=Readers(ours.metrics_token, guessing),
         secret_key=key,
     )
+    for agent in agents.all:
+        app.extensions["chat"].metrics.expect_agent(agent.id, agent.platform)
     doctor_access.warn(ours)
     cli.init_app(app)
     errors.init_app(app)

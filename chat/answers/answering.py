@@ -154,7 +154,9 @@ class Answering:
 
     def _count(self, outcome: str) -> None:
         platform = self.agent.platform
-        self.metrics.ended(self.agent.id, platform, outcome)
+        self.metrics.count_answer(self.agent.id, platform, outcome)
         if not self.is_resumed:  # how long it took before that, another process knew
             spoke = self.draft.spoke_at
-            self.metrics.took(platform, spoke and spoke - self.began, time.monotonic() - self.began)
+            self.metrics.observe_seconds(
+                platform, spoke and spoke - self.began, time.monotonic() - self.began
+            )

@@ -1,67 +1,70 @@
-"""What this process has done, counted where it becomes known."""
+"""What this process has done, in counters of prometheus-client; chat/web/scraping.py writes them out.
 
-import threading
-from bisect import bisect_left
-from collections import Counter
-from itertools import accumulate
+Labels come from fixed sets: the agents of the site, the reasons of the contract, our routes. So
+nobody from outside can make them many.
+"""
 
-FIRST_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
-WHOLE_S = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+from prometheus_client import disable_created_metrics
+from prometheus_client.metrics import Counter, Histogram
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import CollectorRegistry
 
+PREFIX = "zhiye"
+FIRST_WORDS_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+ANSWER_S = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
-class Times:
-    """How long something took, by platform: how many took no longer than each of `bounds`, in seconds."""
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self._counts: dict[str, list[int]] = {}
-        self._sums: Counter[str] = Counter()
-
-    def add(self, platform: str, seconds: float) -> None:
-        counts = self._counts.setdefault(platform, [0] * (len(self.bounds) + 1))
-        counts[bisect_left(self.bounds, seconds)] += 1
-        self._sums[platform] += seconds  # type: ignore[assignment]
-
-    def told(self) -> dict[str, tuple[list[int], float]]:
-        """By platform: how many took no longer than each bound, at last how many there are; and their sum."""
-        return {
-            name: (list(accumulate(counts)), self._sums[name])
-            for name, counts in self._counts.items()
-        }
+# The moment at which each series began would double the number of series.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """Numbers that only grow. What they are counted by comes from fixed sets: the agents of the site, the
-    reasons of the contract, our routes. So nobody from outside can make them many.
-
-    The library that writes them out is not needed to count: chat/web/scraping.py imports it for whoever asks.
-    """
+    """The numbers of one process, with a registry of their own."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.answers: Counter[tuple[str, str, str]] = Counter()
-        self.refusals: Counter[str] = Counter()
-        self.requests: Counter[tuple[str, str]] = Counter()
-        self.first, self.whole = Times(FIRST_S), Times(WHOLE_S)
+        self.registry = CollectorRegistry()
+        self._answers = self._counter(
+            "answers", "Answers that ended, by agent and how they ended", "agent platform outcome"
+        )
+        self._first_words = self._histogram(
+            "first_words_seconds",
+            "Seconds until an answer's first words, by platform",
+            FIRST_WORDS_S,
+        )
+        self._whole_answers = self._histogram(
+            "answer_seconds", "Seconds until an answer's end, by platform", ANSWER_S
+        )
+        self._refusals = self._counter("refusals", "Requests refused, by reason", "code")
+        self._requests = self._counter(
+            "requests", "Requests, by part of the site and class of status", "part status"
+        )
+        ProcessCollector(namespace=PREFIX, registry=self.registry)
 
-    def ended(self, agent: str, platform: str, outcome: str) -> None:
+    def expect_agent(self, agent: str, platform: str) -> None:
+        """Begins an agent's series at 0, so that whoever watches the rate sees its first answer."""
+        self._answers.labels(agent, platform, "done")
+
+    def count_answer(self, agent: str, platform: str, outcome: str) -> None:
         """An answer has ended: `outcome` is done, stopped, or the reason of its failure."""
-        with self._lock:
-            self.answers[agent, platform, outcome] += 1
+        self._answers.labels(agent, platform, outcome).inc()
 
-    def took(self, platform: str, first_s: float | None, whole_s: float) -> None:
+    def observe_seconds(self, platform: str, first_s: float | None, whole_s: float) -> None:
         """How long an answer took to its first words, None when there were none, and to its end."""
-        with self._lock:
-            if first_s is not None:
-                self.first.add(platform, first_s)
-            self.whole.add(platform, whole_s)
+        if first_s is not None:
+            self._first_words.labels(platform).observe(first_s)
+        self._whole_answers.labels(platform).observe(whole_s)
 
-    def refused(self, code: str) -> None:
+    def count_refusal(self, code: str) -> None:
         """A request was refused for a reason of the contract."""
-        with self._lock:
-            self.refusals[code] += 1
+        self._refusals.labels(code).inc()
 
-    def answered(self, part: str, status: int) -> None:
+    def count_request(self, part: str, status: int) -> None:
         """A request to a part of the site, one of our blueprints or "none", was answered."""
-        with self._lock:
-            self.requests[part, f"{status // 100}xx"] += 1
+        self._requests.labels(part, f"{status // 100}xx").inc()
+
+    def _counter(self, name: str, help: str, labels: str) -> Counter:
+        return Counter(name, help, labels.split(), namespace=PREFIX, registry=self.registry)
+
+    def _histogram(self, name: str, help: str, bounds: tuple[float, ...]) -> Histogram:
+        return Histogram(
+            name, help, ["platform"], namespace=PREFIX, registry=self.registry, buckets=bounds
+        )

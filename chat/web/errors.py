@@ -210,7 +210,7 @@ def ask_for(challenge: str) -> Response:
 
 def note(code: str) -> None:
     """Counts a request that is refused for a reason of the contract."""
-    services().metrics.refused(code)
+    services().metrics.count_refusal(code)
 
 
 def _refused(refusal: Refusal) -> Response:

@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from chat.owner.doctor import examination as doctor
 from chat.refusals import Refusal
 from chat.storage.sqlite import StorageError
-from chat.web import errors, security, services
+from chat.web import errors, scraping, security, services
 from chat.web.visitors import address
 
 bp = Blueprint("ops", __name__)
@@ -13,12 +13,13 @@ HOUR_S = 3600
 
 
 def init_app(app: Flask, interface: bytes) -> None:
-    """Counts every answer. `interface` is docs/openapi.yaml as it is sent."""
+    """Counts every response. `interface` is docs/openapi.yaml as it is sent."""
     app.config["INTERFACE"] = interface
+    scraping.register_gauges(app.extensions["chat"])
 
     @app.after_request
     def count(response: Response) -> Response:
-        services().metrics.answered(request.blueprint or "none", response.status_code)
+        services().metrics.count_request(request.blueprint or "none", response.status_code)
         return response
 
 
@@ -47,9 +48,7 @@ def metrics() -> Response:
     """What this process has done and is doing, for Prometheus: to this machine, or for the token."""
     if not security.is_from_this_machine() and not _has_token():
         return errors.ask_for('Bearer realm="metrics"')
-    from chat.web import scraping  # costs 1.3 MB, for those who never ask
-
-    response = Response(scraping.told(services()), content_type=scraping.CONTENT_TYPE)
+    response = Response(scraping.exposition(services()), content_type=scraping.CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response
 
