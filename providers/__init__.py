@@ -29,12 +29,12 @@ class Row:
 
     `account` names the options that tell one account from another: agents of the same account share
     its limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history,
-    else we send it. `branches`: where it remembers it can be told another history, so that a
+    else we send it. `branches`: where it remembers it accepts another history, so that a
     question can be asked again. `files`, `images`: the endings of what a question may bring.
     `cancels`: Stop ends the work there, else only our connection. `suggests`: it offers follow-up
     questions. `counts`: it tells the tokens used. `records`: an answer whose reader was lost can be
     read again. `clears`: it can forget a conversation and go on with it. `fetches`: it takes files
-    by addresses that it can reach. `grants`: its owner may grant tokens that have to be kept.
+    by addresses that it can reach. `grants`: its owner may grant tokens that have to be stored.
     `introduces`: it tells the agent's name, welcome and first questions. `pictures`: the hosts,
     with all below them, from which its pictures and icons come over https.
     """
@@ -68,8 +68,8 @@ PLATFORMS: dict[str, Row] = {
         account=("api_base", "api_token", "jwt_app_id", "oauth_client_id"),
         limits=Limits(qps=20),
         files=tuple(
-            "doc docx xls xlsx ppt pptx pdf numbers csv cpp py java c wav mp3 flac m4a aac ogg mp4 avi mov "
-            "webm mkv rar zip 7z gz bz2".split()
+            "doc docx xls xlsx ppt pptx pdf numbers csv cpp py java c wav mp3 flac m4a aac ogg "
+            "mp4 avi mov webm mkv rar zip 7z gz bz2".split()
         ),
         images=("jpg", "jpeg", "png", "gif", "webp", "heic", "heif", "bmp", "tiff"),
         clears=True,

@@ -5,12 +5,12 @@
       AuthRejected     misconfigured     the owner has to replace a token
       QuotaExhausted   quota_exhausted   the owner has to pay, or everybody has to wait for tomorrow
       RateLimited      rate_limited      the visitor can try again in a moment
-      Busy             busy              the conversation is still answering; the visitor waits for it
+      Busy             busy              the conversation is still answering; the visitor waits
       ContentBlocked   blocked           the visitor has to ask something else
-      BadQuestion      bad_input         the visitor has to change the question: too long, a file that is gone
+      BadQuestion      bad_input         the visitor has to change the question or its files
       NeedsAction      needs_action      the agent asks for a step this site cannot take
-      EmptyAnswer      empty             it finished and said nothing; ask again
-      TimedOut         timeout           longer than the site allows; ask again, or something shorter
+      EmptyAnswer      empty             it finished without an answer; ask again
+      TimedOut         timeout           longer than the site allows; ask again or more briefly
       Unavailable      unavailable       nobody can do anything; try again later
       Unexpected       unexpected        we misread the platform; a bug of ours
 
@@ -37,8 +37,7 @@ class ProviderError(Exception):
     ) -> None:
         super().__init__(message)
         self.provider = provider
-        # Told by the platform, so it may be anything: what is no number or word cannot be looked
-        # up.
+        # From the platform, so it may be anything: only numbers and words can be looked up.
         self.code = code if isinstance(code, int | str) else None
         # An id and nothing else: it is stored, and a sentence in its place might repeat a key.
         self.trace = trace if trace and re.fullmatch(r"[\w.:-]{1,100}", trace) else None

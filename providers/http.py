@@ -45,7 +45,8 @@ __all__ = [
 ]
 
 CONNECT_S = 10.0
-READS = 64  # at once; a crowd of polls in one breath would hold up everybody else in the process
+# GETs at once: hundreds of polls in one breath would hold up the rest of the process.
+READS = 64
 SEAT_S = 0.5
 CALL_S = 60.0
 BODY_LIMIT = 32 * 1024 * 1024
@@ -137,14 +138,14 @@ class Response:
 
 
 def no_secret(token: str) -> None:
-    """Learns nothing: for whoever keeps no log."""
+    """Learns nothing: for callers without a log."""
 
 
 class Http:
     """The door to one platform.
 
     Shared by all threads; keeps connections but no cookies, follows no redirects, reads no
-    environment. `learn` is told each token that a platform grants, so that logs can leave it out.
+    environment. `learn` receives each token that a platform grants, so that logs can leave it out.
     """
 
     def __init__(
@@ -292,7 +293,7 @@ def translated(
     if isinstance(error, BAD_ADDRESS):
         return NotConfigured("the address is none", provider=provider)
     if isinstance(error, BAD_REQUEST):
-        return Unexpected("what we wanted to send cannot be said in HTTP", provider=provider)
+        return Unexpected("the request cannot be written in HTTP", provider=provider)
     failure = _NotSent if _was_not_sent(error) else Unavailable
     return failure(_describe(error), provider=provider)
 
@@ -303,21 +304,23 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += [getattr(one, "reason", None), *one.args, one.__cause__, one.__context__]
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [getattr(cause, "reason", None), *cause.args]
+            waiting += [cause.__cause__, cause.__context__]
 
 
 def _was_not_sent(error: BaseException) -> bool:
-    return any(isinstance(one, NOT_SENT) for one in _chain(error))
+    return any(isinstance(cause, NOT_SENT) for cause in _chain(error))
 
 
 def _describe(error: BaseException) -> str:
-    names = [type(one).__name__ for one in _chain(error)]
-    causes = [one.strerror for one in _chain(error) if isinstance(one, OSError) and one.strerror]
-    return " / ".join(dict.fromkeys(names)) + (f" ({causes[-1]})" if causes else "")
+    causes = list(_chain(error))
+    names = " / ".join(dict.fromkeys(type(cause).__name__ for cause in causes))
+    texts = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return f"{names} ({texts[-1]})" if texts else names
 
 
 def _sleep(seconds: float, stop: Stop | None) -> None:
@@ -343,8 +346,8 @@ def parse_json(body: bytes | str, provider: str) -> Any:
 
 def _breaks_off(body: bytes) -> bool:
     """Whether nothing came, or JSON without its end."""
-    told = body.strip()
-    return not told or (told[:1] in (b"{", b"[") and told[-1:] not in (b"}", b"]"))
+    body = body.strip()
+    return not body or (body[:1] in (b"{", b"[") and body[-1:] not in (b"}", b"]"))
 
 
 def refusal(response: Response, message: str = "", code: int | str | None = None) -> ProviderError:
@@ -361,7 +364,7 @@ def refusal(response: Response, message: str = "", code: int | str | None = None
 def retry_after(response: Response) -> float | None:
     """The Retry-After header in seconds, when it is a number of them."""
     try:
-        told = float(response.headers["retry-after"])
+        wait = float(response.headers["retry-after"])
     except (KeyError, ValueError):
         return None
-    return max(0.0, told) if math.isfinite(told) else None
+    return max(0.0, wait) if math.isfinite(wait) else None

@@ -1,4 +1,4 @@
-"""Reading what a platform sent: JSON or events, told apart by the first byte; fields of any kind,
+"""Reading the body of a platform: JSON or events, told apart by the first byte; fields of any kind,
 safely."""
 
 import json
@@ -140,7 +140,7 @@ class Farewell:
 
 
 @contextmanager
-def farewell(wish: Stop, linger_s: float = LINGER_S) -> Iterator[Farewell]:
+def farewell(stop: Stop, linger_s: float = LINGER_S) -> Iterator[Farewell]:
     """Lets a platform close its stream itself after its last word, but not for longer than
     `linger_s`.
 
@@ -149,7 +149,7 @@ def farewell(wish: Stop, linger_s: float = LINGER_S) -> Iterator[Farewell]:
     """
     line = Farewell(linger_s)
     try:
-        with wish.interrupting(line.stop.request):
+        with stop.interrupting(line.stop.request):
             yield line
     except (Stopped, ProviderError):
         if not line.has_begun:

@@ -82,9 +82,10 @@ def parse(pieces: Iterable[bytes], limit: int = LIMIT) -> Iterator[ServerEvent]:
 def _batches(pieces: Iterable[bytes], limit: int) -> Iterator[tuple[list[str], bool]]:
     """Yields the lines that each piece completes; last, with True, a line that was never completed.
 
-    A line is found by its end alone, and only once: pieces are looked at, what is held back is not.
+    A line is recognised by its end alone, and only once: pieces are looked at, what is in the
+    buffer is not.
     """
-    held = bytearray()
+    buffer = bytearray()
     after_cr = False
     is_first = True
     for piece in pieces:
@@ -94,18 +95,18 @@ def _batches(pieces: Iterable[bytes], limit: int) -> Iterator[tuple[list[str], b
             piece = piece[1:]
         end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
         after_cr = piece.endswith(b"\r")
-        held += piece[:end] if end else piece
-        if len(held) > limit and _has_long_line(held, limit):
+        buffer += piece[:end] if end else piece
+        if len(buffer) > limit and _has_long_line(buffer, limit):
             raise TooLong(f"a line of more than {limit} bytes")
         if end:
-            batch = _split(held)
+            batch = _split(buffer)
             if is_first:
                 batch[0] = batch[0].removeprefix("\ufeff")
                 is_first = False
             yield batch, False
-            held = bytearray(piece[end:])
-    if held:
-        yield [_text(held).removeprefix("\ufeff") if is_first else _text(held)], True
+            buffer = bytearray(piece[end:])
+    if buffer:
+        yield [_text(buffer).removeprefix("\ufeff") if is_first else _text(buffer)], True
 
 
 def _split(whole_lines: bytearray) -> list[str]:
@@ -113,14 +114,14 @@ def _split(whole_lines: bytearray) -> list[str]:
     text = _text(whole_lines)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    found = text.split("\n")
-    found.pop()
-    return found
+    whole = text.split("\n")
+    whole.pop()
+    return whole
 
 
-def _has_long_line(held: bytearray, limit: int) -> bool:
-    return any(len(line) > limit for line in held.splitlines())
+def _has_long_line(buffer: bytearray, limit: int) -> bool:
+    return any(len(line) > limit for line in buffer.splitlines())
 
 
-def _text(held: bytearray) -> str:
-    return held.decode("utf-8", "replace")
+def _text(line: bytearray) -> str:
+    return line.decode("utf-8", "replace")

@@ -89,11 +89,11 @@ class Tokens:
     def current(
         self, refused: str | None = None, *, stop: Stop | None = None, deadline: float | None = None
     ) -> str:
-        """A token that is good as far as we know; never the one that was `refused`, unless it is
-        given again.
+        """A token that is good as far as we know; never the one that was `refused`, unless the
+        platform grants it again.
 
-        Raises what `fetch` raises (a failure is not kept: the next caller fetches anew), Stopped,
-        TimedOut.
+        Raises what `fetch` raises (a failure is not remembered: the next caller fetches anew),
+        Stopped, TimedOut.
         """
         with self._lock:
             now = self._clock()
@@ -141,14 +141,12 @@ def shared(http: Http, account: Hashable, fetch: Callable[[], Token]) -> Tokens:
     other.
     """
     with _sharing:
-        key = (
-            id(http),
-            account,
-        )  # its door stays, and so does its id, for as long as `fetch` holds it
-        found = _shared.get(key)
-        if found is None:
-            found = _shared[key] = Tokens(fetch, http.provider)
-        return found
+        # The Http lives, and its id is its own, for as long as `fetch` refers to it.
+        key = (id(http), account)
+        tokens = _shared.get(key)
+        if tokens is None:
+            tokens = _shared[key] = Tokens(fetch, http.provider)
+        return tokens
 
 
 def _describe(error: BaseException | None) -> str:

@@ -13,10 +13,11 @@ from providers.http import Response
 from providers.payloads import address, fields, items, text
 
 NAME = "huawei"
-ODD_LINES = 200  # so many lines may make up one JSON object, as in a pretty-printed error
-CUMULATIVE = 20  # a piece is told from a repetition by so many characters
-# What an agent says, as if it were an answer, when its model provider has no credentials (§8, trap
-# 1).
+# One JSON object may have so many lines, as in a pretty-printed error.
+ODD_LINES = 200
+# A text of so many characters that begins the next piece is a repetition.
+CUMULATIVE = 20
+# An agent answers so when its model provider has no credentials (§8, trap 1).
 APOLOGY = "很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务"
 APOLOGY_TAIL = 20
 
@@ -30,51 +31,51 @@ KINDS: dict[str, MediaKind] = {
 def objects(response: Response) -> Iterator[dict[str, Any]]:
     """Each JSON object: as an event with or without a space, as a bare line, or over several
     lines."""
-    held: list[str] = []
-    for line in _lines(response):
+    lines: list[str] = []
+    for line in _read_lines(response):
         payload = line.text.removeprefix("data:").strip()
         if payload == "[DONE]":
             return
         if line.cut and line.text and "data:".startswith(line.text):
             raise Unavailable("the stream ended inside a line", provider=NAME)
-        if held and (payload == "" or payload.startswith("{")):
+        if lines and (payload == "" or payload.startswith("{")):
             raise Unexpected("sent a broken object", provider=NAME)
-        if payload.startswith("<") and not held:
+        if payload.startswith("<") and not lines:
             raise Unexpected("sent a page", provider=NAME)
-        if not held and not payload.startswith("{"):
+        if not lines and not payload.startswith("{"):
             continue  # a comment, a blank line, another field
-        held.append(payload)
+        lines.append(payload)
         try:
-            told = json.loads("\n".join(held))
+            value = json.loads("\n".join(lines))
         except (ValueError, RecursionError):
-            if line.cut or len(held) > ODD_LINES:
+            if line.cut or len(lines) > ODD_LINES:
                 break
             continue
-        held = []
-        yield told
-    if held:
+        lines = []
+        yield value
+    if lines:
         raise Unavailable("the stream ended inside an object", provider=NAME)
 
 
-def _lines(response: Response) -> Iterator[sse.Line]:
+def _read_lines(response: Response) -> Iterator[sse.Line]:
     try:
         yield from sse.lines(response.pieces())
     except sse.TooLong as error:
         raise Unexpected(str(error), provider=NAME) from None
 
 
-def failed_part(told: dict[str, Any]) -> dict[str, Any] | None:
+def failed_part(payload: dict[str, Any]) -> dict[str, Any] | None:
     """The part of an object that tells of a failure, if any does; it may come with success as the
     status."""
-    for part in (told, fields(told.get("data"))):
+    for part in (payload, fields(payload.get("data"))):
         if text(part.get("error_code")):
             return part
-    return told if fields(told.get("error")) and not told.get("data") else None
+    return payload if fields(payload.get("error")) and not payload.get("data") else None
 
 
 @dataclass
 class _Reply:
-    """What was said under one `data.id`: its place among the replies and its pieces."""
+    """The text of one `data.id`: its place among the replies and its pieces."""
 
     number: int
     pieces: list[str] = field(default_factory=list)
@@ -85,13 +86,15 @@ class _Reply:
         self.size += len(piece)
 
     def is_whole_in(self, piece: str) -> bool:
-        """Whether a piece begins with all that was said; cheap for the usual short one."""
+        """Whether a piece begins with the whole text so far; cheap for the usual short one."""
         return 0 < self.size <= len(piece) and piece.startswith("".join(self.pieces))
 
 
 class HuaweiReader:
-    """One answer as it comes: pieces in groups, steps, media; repetitions left out, an apology held
-    back."""
+    """One answer as it comes: pieces in groups, steps, media.
+
+    Repetitions are left out. What may be the apology is not yielded until it turns out to be none.
+    """
 
     def __init__(self, conversation: str | None) -> None:
         self.trace: str | None = None
@@ -106,14 +109,14 @@ class HuaweiReader:
         self._raw: list[str] = []
         self._steps: dict[str, ToolStep] = {}
 
-    def apply(self, told: dict[str, Any]) -> Iterator[Event]:
+    def apply(self, payload: dict[str, Any]) -> Iterator[Event]:
         """The events of one object, told apart by the shape of its data: the names of types are
         unknown."""
-        self.trace = self.trace or text(told.get("request_id")) or None
+        self.trace = self.trace or text(payload.get("request_id")) or None
         if not self._is_accepted:
             self._is_accepted = True
             yield Accepted(conversation=self._conversation, trace=self.trace)
-        part = fields(told.get("data"))
+        part = fields(payload.get("data"))
         key = text(part.get("id"))
         if status := text(part.get("status")):
             yield self._ended_step(key, part, status)
@@ -125,7 +128,7 @@ class HuaweiReader:
             yield self._steps[key or name]
 
     def settle(self, state: Literal["done", "failed"]) -> Iterator[Event]:
-        """What was held back, and an end for the steps whose result never came."""
+        """The text not yet yielded, and an end for the steps whose result never came."""
         opening, self._opening = self._opening or [], None
         yield from opening
         for step in self._steps.values():
@@ -134,20 +137,20 @@ class HuaweiReader:
 
     def end(self) -> Iterator[Event]:
         """How it went. Raises NotConfigured for the apology and EmptyAnswer when nothing came."""
-        if not self._has_text and (said := "".join(self._raw)):
-            yield from self._say(Delta(said))
+        if not self._has_text and (raw_text := "".join(self._raw)):
+            yield from self._say(Delta(raw_text))
         if self._opening and _joined(self._opening).startswith(APOLOGY):
             raise NotConfigured(
                 "the agent apologises: no credentials?", provider=NAME, trace=self.trace
             )
         yield from self.settle("done")
         if not self._has_text and not self._media:
-            raise EmptyAnswer("nothing was said", provider=NAME, trace=self.trace)
+            raise EmptyAnswer("came without text", provider=NAME, trace=self.trace)
         yield Done()
 
     def _piece(self, key: str, part: dict[str, Any]) -> Iterator[Event]:
-        if said := text(part.get("content")):
-            yield from self._heard(key, said)
+        if piece := text(part.get("content")):
+            yield from self._add_new(key, piece)
         elif not self._has_text:
             self._raw.append(_raw_text(part.get("raw")))
         for kind, url in _addresses(part.get("url")):
@@ -155,7 +158,7 @@ class HuaweiReader:
                 self._media.add(url)
                 yield Media(kind, url)
 
-    def _heard(self, key: str, piece: str) -> Iterator[Delta]:
+    def _add_new(self, key: str, piece: str) -> Iterator[Delta]:
         """What is new in a piece: the last one may repeat all that was said, as with sibling
         products."""
         if self._echo:
@@ -191,15 +194,19 @@ class HuaweiReader:
         opened = _joined(self._opening)
         is_apology = opened.startswith(APOLOGY) and len(opened) <= len(APOLOGY) + APOLOGY_TAIL
         if not is_apology and not APOLOGY.startswith(opened):
-            said, self._opening = self._opening, None
-            yield from said
+            opening, self._opening = self._opening, None
+            yield from opening
 
     def _ended_step(self, key: str, part: dict[str, Any], status: str) -> ToolStep:
         known = self._steps.get(key)
         name = text(part.get("name")) or (known.name if known else "")
         state: Literal["done", "failed"] = "done" if status.lower() == "success" else "failed"
         step = ToolStep(
-            key or name, name, state, _told(part.get("request")), _told(part.get("response"))
+            key or name,
+            name,
+            state,
+            _json_text(part.get("request")),
+            _json_text(part.get("response")),
         )
         self._steps[step.id] = step
         return step
@@ -209,7 +216,7 @@ def _joined(deltas: list[Delta]) -> str:
     return "".join(delta.text for delta in deltas).lstrip()
 
 
-def _told(value: Any) -> str | None:
+def _json_text(value: Any) -> str | None:
     """What went into a step or came out of it, as text; None when nothing did."""
     if not value:
         return None

@@ -25,8 +25,10 @@ from providers.options import AgentOptions, Token
 from providers.payloads import fields, text
 from providers.stop import Stopped
 
-SILENCE_S = 300.0  # a free deployment is one slow node
-MEMORY_LIMIT = 1_500_000  # characters, of six bytes at most; the gateway takes bodies of 12 MB
+# A free deployment is one slow node.
+SILENCE_S = 300.0
+# Characters, of six bytes at most; the gateway takes bodies of 12 MB.
+MEMORY_LIMIT = 1_500_000
 
 EMPTY_QUERY = {"AIAE.31001701", "AIAE.22001004", "AIAE.40001001"}
 
@@ -102,9 +104,9 @@ class Huawei(Provider):
         self._http = http
 
     def stream(self, turn: Turn) -> Iterator[Event]:
-        # What it remembers under another id is not this history: then ours goes along instead.
-        is_ours = self._options.memory or (turn.history and not turn.conversation)
-        conversation = None if is_ours else turn.conversation or uuid4().hex
+        # The platform remembers another history under another id: then ours goes along instead.
+        sends_history = self._options.memory or (turn.history and not turn.conversation)
+        conversation = None if sends_history else turn.conversation or uuid4().hex
         with self._http.open(
             "POST",
             self._options.agent_url,
@@ -118,10 +120,10 @@ class Huawei(Provider):
                 raise self._refusal(response)
             answer = HuaweiReader(conversation)
             try:
-                for told in objects(response):
-                    if (failed := failed_part(told)) is not None:
+                for payload in objects(response):
+                    if (failed := failed_part(payload)) is not None:
                         raise self._failure(failed, response, answer.trace)
-                    yield from answer.apply(told)
+                    yield from answer.apply(payload)
             except (ProviderError, Stopped):
                 yield from answer.settle("failed")
                 raise
@@ -142,8 +144,8 @@ class Huawei(Provider):
             deadline=deadline,
         ) as response:
             error = self._refusal(response) if response.status >= 300 else None
-            told = next(iter(objects(response)), {}) if error is None else {}
-            if (failed := failed_part(told)) is not None:
+            payload = next(iter(objects(response)), {}) if error is None else {}
+            if (failed := failed_part(payload)) is not None:
                 error = self._failure(failed, response)
         is_for_the_query = response.status == 400 and isinstance(error, Unexpected)
         if error is not None and error.code not in EMPTY_QUERY and not is_for_the_query:
@@ -163,13 +165,14 @@ class Huawei(Provider):
             body |= {"user_id": turn.user, "conversation_id": conversation}
         elif remembered := memory(turn.history):
             body["memory"] = remembered
-        given = self._options.variables
-        if given.common_variables or given.sensitive_variables:
+        variables = self._options.variables
+        if variables.common_variables or variables.sensitive_variables:
             hidden = {
-                name: value.get_secret_value() for name, value in given.sensitive_variables.items()
+                name: value.get_secret_value()
+                for name, value in variables.sensitive_variables.items()
             }
             body["variables"] = {
-                "common_variables": given.common_variables,
+                "common_variables": variables.common_variables,
                 "sensitive_variables": hidden,
             }
         return body
@@ -177,10 +180,10 @@ class Huawei(Provider):
     def _refusal(self, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
         try:
-            told = json.loads(response.read())
+            payload = json.loads(response.read())
         except (Unavailable, Unexpected, ValueError, RecursionError):
-            told = None
-        failed = failed_part(told) if isinstance(told, dict) else None
+            payload = None
+        failed = failed_part(payload) if isinstance(payload, dict) else None
         return refusal(response) if failed is None else self._failure(failed, response)
 
     def _failure(
@@ -216,13 +219,13 @@ PROVIDER = Huawei
 def memory(history: Sequence[Exchange]) -> list[dict[str, str]]:
     """The history as the platform takes it, without empty entries and without what is too old to
     fit."""
-    found: list[dict[str, str]] = []
+    entries: list[dict[str, str]] = []
     size = 0
-    for one in reversed(history):
-        size += len(one.question) + len(one.answer)
+    for exchange in reversed(history):
+        size += len(exchange.question) + len(exchange.answer)
         if size > MEMORY_LIMIT:
             break
-        if one.question.strip() and one.answer.strip():
-            found.append({"role": "assistant", "content": one.answer})
-            found.append({"role": "user", "content": one.question})
-    return found[::-1]
+        if exchange.question.strip() and exchange.answer.strip():
+            entries.append({"role": "assistant", "content": exchange.answer})
+            entries.append({"role": "user", "content": exchange.question})
+    return entries[::-1]

@@ -1,6 +1,5 @@
 """What Qingyan sends while it answers, as our events (platforms/qingyan.md §4.2 to §5)."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -8,7 +7,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
-from providers.payloads import Fields, address, fields, items, text, whole
+from providers.payloads import Fields, address, fields, items, json_value, text, whole
 
 _MARK = re.compile(r"【[0-9]+†(?:source|来源)】")
 _START_OF_MARK = re.compile(r"【(?:[0-9]*|[0-9]+†(?:s(?:o(?:u(?:r(?:ce?)?)?)?)?|来源?)?)$")
@@ -34,40 +33,40 @@ class Marks:
     """Takes citation marks such as 【3†source】 out of a text that comes in pieces."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self._rest = ""
 
     def feed(self, piece: str) -> str:
-        """What may be shown now; what may be the start of a mark is held back."""
-        whole_text = self._held + piece
+        """The text without marks, up to what may be the start of another one."""
+        whole_text = self._rest + piece
         start = _START_OF_MARK.search(whole_text)
         end = start.start() if start else len(whole_text)
-        self._held = whole_text[end:]
+        self._rest = whole_text[end:]
         return _MARK.sub("", whole_text[:end])
 
     def flush(self) -> str:
-        """What was held back and turned out to be no mark."""
-        held, self._held = self._held, ""
-        return held
+        """The rest, which turned out to be no mark."""
+        rest, self._rest = self._rest, ""
+        return rest
 
 
 class QingyanReader:
     """One answer as it grows.
 
-    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids.
+    `has_content`: it holds text or a picture. `has_yielded`: anything at all was yielded but ids.
     `is_over`: the final event was seen. `failure`: the platform's last_error, once it gave up.
     """
 
     def __init__(self) -> None:
-        self.has_spoken = self.has_shown = self.is_over = False
+        self.has_content = self.has_yielded = self.is_over = False
         self.failure: Fields | None = None
         self.conversation: str | None = None
         self._accepted = Accepted()
         self._segment = ""
         self._marks = Marks()
-        self._has_said = False
+        self._has_text = False
         self._is_new_paragraph = False
         self._step: ToolStep | None = None
-        self._told_input: str | None = None
+        self._last_input: str | None = None
         self._outcome: Outcome | None = None
         self._last_outcome: Outcome | None = None
         self._steps = 0
@@ -90,7 +89,7 @@ class QingyanReader:
         yield from self._ending({"status": "finish", **result})
 
     def end(self, state: Literal["done", "failed"] = "done") -> Iterator[Event]:
-        """What was held back; `state` is how a tool still at work has ended."""
+        """The rest of the text; `state` is how a tool still at work has ended."""
         yield from self._close_segment()
         yield from self._settle(state)
         yield from self._show_pictures()
@@ -100,7 +99,7 @@ class QingyanReader:
 
     def _noted(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
-            self.has_shown = True
+            self.has_yielded = True
             yield event
 
     def _ids(self, event: Fields) -> Iterator[Event]:
@@ -120,9 +119,8 @@ class QingyanReader:
             self.failure = {"intervened": status == "intervene", **fields(event.get("last_error"))}
             # Unlike error_msg this is meant for the visitor, and stands in place of what was
             # withdrawn.
-            told = text(self.failure.get("intervene_text"))
-            if told:
-                yield Rewrite(told)
+            if notice := text(self.failure.get("intervene_text")):
+                yield Rewrite(notice)
 
     def _message(self, message: Fields) -> Iterator[Event]:
         meta = fields(message.get("meta_data"))
@@ -161,54 +159,54 @@ class QingyanReader:
                 yield from self._cite(items(content))
             case "system_error":
                 where = {**fields(part.get("meta_data")), **meta}
-                told = (
+                message = (
                     text(content)
                     or text(where.get("failedCommand"))
                     or text(where.get("failedURL"))
                 )
-                yield from self._result("tool", ("failed", told or None), is_finished)
+                yield from self._result("tool", ("failed", message or None), is_finished)
             case _:
-                told = text(content)
-                output = None if told in ("", "{}") else told
+                output_text = text(content)
+                output = None if output_text in ("", "{}") else output_text
                 yield from self._result(_TOOLS[kind], ("done", output), is_finished)
                 if kind == "browser_result":
-                    yield from self._cite([_json(told)])
+                    yield from self._cite([json_value(output_text)])
 
-    def _say(self, said: str) -> Iterator[Event]:
-        """Text repeats what its message said so far; the next message starts from its own first
+    def _say(self, message: str) -> Iterator[Event]:
+        """A text repeats what its message held before; the next message starts from its own first
         character."""
-        if not said:
+        if not message:
             return
         yield from self._settle("done")
-        if not said.startswith(self._segment):
+        if not message.startswith(self._segment):
             yield from self._close_segment()
-        tail = said[len(self._segment) :]
-        self._segment = said
+        tail = message[len(self._segment) :]
+        self._segment = message
         yield from self._show(self._marks.feed(tail))
 
     def _show(self, visible: str) -> Iterator[Event]:
         if visible:
             pause = "\n\n" if self._is_new_paragraph else ""
             self._is_new_paragraph = False
-            self._has_said = self.has_spoken = True
+            self._has_text = self.has_content = True
             yield Delta(pause + visible)
 
     def _close_segment(self) -> Iterator[Event]:
         yield from self._show(self._marks.flush())
         self._segment = ""
-        self._is_new_paragraph = self._has_said
+        self._is_new_paragraph = self._has_text
 
-    def _begin(self, name: str, given: str, is_finished: bool) -> Iterator[Event]:
+    def _begin(self, name: str, arguments: str, is_finished: bool) -> Iterator[Event]:
         step = self._step
-        if step is None or step.name != name or not given.startswith(step.input or ""):
+        if step is None or step.name != name or not arguments.startswith(step.input or ""):
             yield from self._settle("done")
             self._steps += 1
-            step = ToolStep(f"step-{self._steps}", name, "running", given or None)
-            self._told_input = step.input
+            step = ToolStep(f"step-{self._steps}", name, "running", arguments or None)
+            self._last_input = step.input
             yield step
-        self._step = replace(step, input=given or None)
-        if is_finished and self._step.input != self._told_input:
-            self._told_input = self._step.input
+        self._step = replace(step, input=arguments or None)
+        if is_finished and self._step.input != self._last_input:
+            self._last_input = self._step.input
             yield self._step
 
     def _result(self, name: str, outcome: Outcome, is_finished: bool) -> Iterator[Event]:
@@ -233,9 +231,9 @@ class QingyanReader:
                 self._pictures.setdefault(url, False)
 
     def _show_pictures(self) -> Iterator[Event]:
-        for url, is_shown in self._pictures.items():
-            if not is_shown:
-                self._pictures[url] = self.has_spoken = True
+        for url, is_yielded in self._pictures.items():
+            if not is_yielded:
+                self._pictures[url] = self.has_content = True
                 yield Media("image", url)
 
     def _cite(self, sources: list[Any]) -> Iterator[Event]:
@@ -250,14 +248,10 @@ class QingyanReader:
                 yield Citation(title, url, passage)
 
     def _count(self, usage: Fields) -> None:
-        told = [
-            whole(usage.get(name))
-            for name in ("prompt_tokens", "completion_tokens", "total_tokens")
-        ]
-        if told[0] is not None and told[1] is not None:
-            self._usage = Usage(
-                told[0], told[1], told[2] if told[2] is not None else told[0] + told[1]
-            )
+        read, written = whole(usage.get("prompt_tokens")), whole(usage.get("completion_tokens"))
+        total = whole(usage.get("total_tokens"))
+        if read is not None and written is not None:
+            self._usage = Usage(read, written, read + written if total is None else total)
 
 
 def _parts(content: Any) -> list[Fields]:
@@ -273,10 +267,3 @@ def _parts(content: Any) -> list[Fields]:
         else:
             joined.append(part)
     return joined
-
-
-def _json(told: str) -> Any:
-    try:
-        return json.loads(told)
-    except (ValueError, RecursionError):
-        return None

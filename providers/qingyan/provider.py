@@ -40,7 +40,7 @@ WAIT_S = 3.0
 SUGGESTIONS = 5
 OTHERS_AGENT = 10018
 FORGOTTEN = (12001, 12002)
-TOLD = 300
+QUOTE_LENGTH = 300
 
 ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
     1001: AuthRejected,  # the api_key is disabled
@@ -48,8 +48,8 @@ ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
     10003: AuthRejected,  # the api_key was deleted
     10004: AuthRejected,  # the api_key is disabled
     10005: BadQuestion,  # a file of the question is gone
-    10006: RateLimited,  # too many calls at once, said to an upload
-    10007: RateLimited,  # too many calls at once, said to a question
+    10006: RateLimited,  # too many calls at once (upload)
+    10007: RateLimited,  # too many calls at once (question)
     10008: QuotaExhausted,
     10010: NotConfigured,  # the agent was deleted
     10018: NotConfigured,  # somebody else's agent, or a token past its time
@@ -74,10 +74,10 @@ def _agent_id(value: str) -> str:
     """The id, also out of the address of the agent's chat page."""
     if "/" not in value:
         return value
-    found = re.search(r"(?<![0-9a-zA-Z])[0-9a-f]{24}(?![0-9a-zA-Z])", value)
-    if not found:
+    match = re.search(r"(?<![0-9a-zA-Z])[0-9a-f]{24}(?![0-9a-zA-Z])", value)
+    if not match:
         raise ValueError("no agent id in this address: copy it from the agent's chat page")
-    return found[0]
+    return match[0]
 
 
 class Options(AgentOptions):
@@ -127,14 +127,14 @@ class Qingyan(Provider):
             turn.pace.wait(turn.stop, turn.deadline)
         answer = QingyanReader()
         try:
-            yield from self._answered(turn, question, answer)
+            yield from self._ask(turn, question, answer)
         except ProviderError as error:
             # After a change of account the platform refuses the ids of old conversations; rather
             # than let those die, the question begins a new one there.
-            if error.code not in FORGOTTEN or turn.conversation is None or answer.has_shown:
+            if error.code not in FORGOTTEN or turn.conversation is None or answer.has_yielded:
                 raise
             turn.pace.wait(turn.stop, turn.deadline)
-            yield from self._answered(replace(turn, conversation=None), question, answer)
+            yield from self._ask(replace(turn, conversation=None), question, answer)
         yield from self._follow_ups(answer, turn)
         yield Done()
 
@@ -152,42 +152,46 @@ class Qingyan(Provider):
         """Asks for a token, which costs nothing. Raises AuthRejected when the keys are wrong."""
         self._fetch_token(deadline)
 
-    def _answered(self, turn: Turn, question: Fields, answer: QingyanReader) -> Iterator[Event]:
+    def _ask(self, turn: Turn, question: Fields, answer: QingyanReader) -> Iterator[Event]:
         try:
             if turn.streaming:
-                yield from self._streamed(turn, question, answer)
-            if turn.streaming and not answer.has_shown:
+                yield from self._ask_for_stream(turn, question, answer)
+            if turn.streaming and not answer.has_yielded:
                 # Trap 12: a stream that says nothing, of what stream_sync would tell. It asks a
                 # second time, so only after a stream that has ended as it should.
                 turn.pace.wait(turn.stop, turn.deadline)
                 turn.pace.spend()
-            if not answer.has_shown:
-                yield from self._whole(turn, question, answer)
-            if not answer.has_spoken:
+            if not answer.has_yielded:
+                yield from self._ask_for_whole(turn, question, answer)
+            if not answer.has_content:
                 raise EmptyAnswer("finished without an answer", provider=NAME)
         except ProviderError:
             yield from answer.end("failed")
             raise
         yield from answer.end()
 
-    def _streamed(self, turn: Turn, question: Fields, answer: QingyanReader) -> Iterator[Event]:
-        body = _continued(question, turn, answer)
+    def _ask_for_stream(
+        self, turn: Turn, question: Fields, answer: QingyanReader
+    ) -> Iterator[Event]:
+        content = _continued(question, turn, answer)
         with (
             farewell(turn.stop) as line,
-            self._asking("stream", line.stop, turn.deadline, json=body) as response,
+            self._open("stream", line.stop, turn.deadline, json=content) as response,
         ):
-            told = Body(response)
-            for event in [self._result(response, told)] if told.is_json else told.events():
+            body = Body(response)
+            for event in [self._result(response, body)] if body.is_json else body.events():
                 if not line.has_begun:
                     yield from self._taken(answer, answer.apply(event))
                 if answer.is_over:
                     line.begin()
-        if answer.has_shown and not answer.is_over:
+        if answer.has_yielded and not answer.is_over:
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
-    def _whole(self, turn: Turn, question: Fields, answer: QingyanReader) -> Iterator[Event]:
+    def _ask_for_whole(
+        self, turn: Turn, question: Fields, answer: QingyanReader
+    ) -> Iterator[Event]:
         body = _continued(question, turn, answer)
-        with self._asking("stream_sync", turn.stop, turn.deadline, json=body) as response:
+        with self._open("stream_sync", turn.stop, turn.deadline, json=body) as response:
             result = self._result(response, Body(response))
         yield from self._taken(answer, answer.apply_whole(result))
 
@@ -199,7 +203,7 @@ class Qingyan(Provider):
     def _upload(self, name: str, content_type: str, data: bytes, turn: Turn) -> str:
         """Hands a file over and returns its id for `file_list`."""
         files = {"file": (name, data, content_type)}
-        with self._asking("file_upload", turn.stop, turn.deadline, files=files) as response:
+        with self._open("file_upload", turn.stop, turn.deadline, files=files) as response:
             file_id = text(self._result(response, Body(response)).get("file_id"))
         if not file_id:
             raise Unexpected("took a file and gave no id", provider=NAME)
@@ -216,7 +220,7 @@ class Qingyan(Provider):
         question = {"conversation_id": answer.conversation}
         try:
             turn.pace.wait(turn.stop, deadline)
-            with self._asking("suggest/prompts", turn.stop, deadline, json=question) as response:
+            with self._open("suggest/prompts", turn.stop, deadline, json=question) as response:
                 prompts = items(self._result(response, Body(response)).get("list"))
         except (ProviderError, Stopped) as error:
             if isinstance(error, RateLimited):
@@ -227,7 +231,7 @@ class Qingyan(Provider):
             yield Suggestion(prompt)
 
     @contextmanager
-    def _asking(self, path: str, stop: Stop, deadline: float, **options: Any) -> Iterator[Response]:
+    def _open(self, path: str, stop: Stop, deadline: float, **options: Any) -> Iterator[Response]:
         """A call with our token: a new one, once, where the platform refuses the old."""
         refused = None
         while True:
@@ -256,10 +260,10 @@ class Qingyan(Provider):
             return None
         try:
             body = Body(response)
-            told = body.json() if body.is_json else {}
+            payload = body.json() if body.is_json else {}
         except (Unavailable, Unexpected):
-            told = {}
-        return self._error(response, told)
+            payload = {}
+        return self._error(response, payload)
 
     def _may_be_the_token(self, error: ProviderError, token: str) -> bool:
         """10018 means a token past its time or somebody else's agent: a new token tells, and is not
@@ -270,17 +274,17 @@ class Qingyan(Provider):
         )
 
     def _result(self, response: Response, body: Body) -> Fields:
-        told = body.json()
-        if whole(told.get("status")) or (response.status >= 400):
-            raise self._error(response, told)
-        if isinstance(told.get("result"), dict):
-            return fields(told["result"])
-        if isinstance(told.get("status"), str):
-            return told
+        payload = body.json()
+        if whole(payload.get("status")) or (response.status >= 400):
+            raise self._error(response, payload)
+        if isinstance(payload.get("result"), dict):
+            return fields(payload["result"])
+        if isinstance(payload.get("status"), str):
+            return payload
         raise Unexpected("sent JSON without a result", provider=NAME)
 
-    def _error(self, response: Response, told: Fields) -> ProviderError:
-        code, message = whole(told.get("status")), self._quoted(told.get("message"))
+    def _error(self, response: Response, payload: Fields) -> ProviderError:
+        code, message = whole(payload.get("status")), self._quoted(payload.get("message"))
         plain = refusal(response, message, code)
         kind = ERRORS.get(code or 0)
         if kind is None and response.status == 401:
@@ -299,10 +303,10 @@ class Qingyan(Provider):
         kind = ContentBlocked if last_error.get("intervened") else ERRORS.get(code or 0, Unexpected)
         return kind(self._quoted(last_error.get("error_msg")), provider=NAME, code=code)
 
-    def _quoted(self, told: Any) -> str:
-        """The platform's words as a log may hold them: short, in one line, without our secret."""
+    def _quoted(self, value: Any) -> str:
+        """A text of the platform for the log: short, in one line, without our secret."""
         secret = self._options.api_secret.get_secret_value()
-        return " ".join(text(told).replace(secret, "***").split())[:TOLD]
+        return " ".join(text(value).replace(secret, "***").split())[:QUOTE_LENGTH]
 
     def _fetch_token(self, deadline: float | None = None) -> tokens.Token:
         keys = {

@@ -28,12 +28,12 @@ class _Section:
 class WenxinReader:
     """One answer as it grows.
 
-    `has_spoken`: it holds text or a picture. `has_shown`: anything at all was yielded but ids.
-    `is_over`: the platform said so. `is_whole`: at least the section begun last was ended.
+    `has_content`: it holds text or a picture. `has_yielded`: anything at all was yielded but ids.
+    `is_over`: the platform has ended it. `is_whole`: at least the section begun last was ended.
     """
 
     def __init__(self) -> None:
-        self.has_spoken = self.has_shown = self.is_over = self.is_moderated = False
+        self.has_content = self.has_yielded = self.is_over = self.is_moderated = False
         self.thread: str | None = None
         self._accepted = Accepted()
         self._sections: list[_Section] = []
@@ -56,10 +56,10 @@ class WenxinReader:
         yield from self._noted(self._sides(message))
         self.is_over = self.is_over or message.get("endTurn") is True
 
-    def apply_whole(self, told: Fields) -> Iterator[Event]:
-        """What `getAnswer` tells: each of its items is what one section is on the stream."""
-        answer = fields(told.get("data"))
-        yield from self._ids(told, answer)
+    def apply_whole(self, payload: Fields) -> Iterator[Event]:
+        """The body of `getAnswer`: each of its items is what one section is on the stream."""
+        answer = fields(payload.get("data"))
+        yield from self._ids(payload, answer)
         for item in map(fields, items(answer.get("content"))):
             yield from self._noted(self._item({**item, "isFinished": True}))
         yield from self._noted(self._sides(answer))
@@ -74,7 +74,7 @@ class WenxinReader:
 
     def _noted(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
-            self.has_shown = True
+            self.has_yielded = True
             yield event
 
     def _ids(self, packet: Fields, message: Fields) -> Iterator[Event]:
@@ -89,49 +89,49 @@ class WenxinReader:
             yield accepted
 
     def _item(self, item: Fields) -> Iterator[Event]:
-        kind, told = item.get("dataType"), item.get("data")
+        kind, data = item.get("dataType"), item.get("data")
         yield from self._sides(item)
         if kind in _TEXTS:
-            yield from self._text(item, told)
+            yield from self._text(item, data)
             if item.get("isFinished") is True and self._sections:
                 self._sections[-1].has_ended = True
         elif kind == "uiData":
-            yield from self._show_pictures(fields(told))
+            yield from self._show_pictures(fields(data))
 
-    def _text(self, item: Fields, told: Any) -> Iterator[Event]:
+    def _text(self, item: Fields, data: Any) -> Iterator[Event]:
         """`data` is a text in getAnswer, an object on the stream, and sometimes the other way
         round."""
-        inner = fields(told)
-        said = text(told) or text(inner.get("text")) or text(inner.get("content"))
+        inner = fields(data)
+        piece = text(data) or text(inner.get("text")) or text(inner.get("content"))
         self.is_moderated = self.is_moderated or inner.get("isIntervene") is True
         section_id = text(item.get("sectionId"))
         if inner.get("showType") == "replace" and self._last_character:
-            yield self._replaced(section_id, said)
-        elif said:
-            yield self._appended(section_id, said)
+            yield self._replace_section(section_id, piece)
+        elif piece:
+            yield self._append(section_id, piece)
 
-    def _appended(self, section_id: str, said: str) -> Event:
+    def _append(self, section_id: str, piece: str) -> Event:
         section = self._section(section_id)
         pause = "" if section.pieces or self._last_character in ("", "\n") else "\n\n"
-        section.pieces.append(said)
-        self._last_character = said[-1]
-        self.has_spoken = True
-        return Delta(pause + said)
+        section.pieces.append(piece)
+        self._last_character = piece[-1]
+        self.has_content = True
+        return Delta(pause + piece)
 
-    def _replaced(self, section_id: str, said: str) -> Event:
-        """`said` in place of the section of this id, or of the last one while that has not
+    def _replace_section(self, section_id: str, piece: str) -> Event:
+        """Puts `piece` in place of the section of this id, or of the last one while that has not
         ended."""
-        same = [one for one in self._sections if section_id and one.id == section_id]
+        same = [section for section in self._sections if section_id and section.id == section_id]
         first = same[0] if same else self._section(section_id)
         for section in same:
             section.pieces = []
-        first.pieces = [said] if said else []
+        first.pieces = [piece] if piece else []
         whole = _joined("".join(section.pieces) for section in self._sections)
         self._last_character = whole[-1:]
         return Rewrite(whole)
 
     def _section(self, section_id: str) -> _Section:
-        """The section that goes on, or a new one."""
+        """The section that goes on, or a new section."""
         last = self._sections[-1] if self._sections else None
         if last is None or last.has_ended or (section_id and section_id != last.id):
             last = _Section(section_id)
@@ -160,8 +160,8 @@ class WenxinReader:
         if step is None or (step.state != "running" and state == "running"):
             self._step_count += 1
             title = text(tool.get("title")) or text(tool.get("actionName")) or name
-            given = text(tool.get("description")) or text(tool.get("actionContent")) or None
-            step = ToolStep(f"step-{self._step_count}", title, "running", given)
+            step_input = text(tool.get("description")) or text(tool.get("actionContent")) or None
+            step = ToolStep(f"step-{self._step_count}", title, "running", step_input)
             self._steps[key] = step
             yield step
         if state != step.state:
@@ -170,11 +170,11 @@ class WenxinReader:
 
     def _show_pictures(self, card: Fields) -> Iterator[Event]:
         for picture in [card.get("image_url"), *items(card.get("img"))]:
-            found = fields(picture)
-            url = address(picture) or address(found.get("image_url")) or address(found.get("url"))
+            parts = fields(picture)
+            url = address(picture) or address(parts.get("image_url")) or address(parts.get("url"))
             if url and url not in self._pictures:
                 self._pictures.add(url)
-                self.has_spoken = True
+                self.has_content = True
                 yield Media("image", url)
 
 

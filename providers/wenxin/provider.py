@@ -32,7 +32,7 @@ from providers.wenxin.answer import WenxinReader
 NAME = "wenxin"
 CHECK_S = 30.0
 WAIT_S = 3.0
-TOLD = 300
+QUOTE_LENGTH = 300
 WORDLESS = 1000
 
 # Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more,
@@ -56,10 +56,10 @@ def _app_id(value: str) -> str:
     """The id, also out of the address of the agent's page."""
     if "/" not in value:
         return value
-    found = re.search(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32}(?![0-9A-Za-z])", value)
-    if not found:
+    match = re.search(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32}(?![0-9A-Za-z])", value)
+    if not match:
         raise ValueError("no agent id in this address: copy it from 部署 › API 调用")
-    return found[0]
+    return match[0]
 
 
 class Options(AgentOptions):
@@ -87,7 +87,7 @@ class Wenxin(Provider):
     def stream(self, turn: Turn) -> Iterator[Event]:
         answer = WenxinReader()
         try:
-            yield from self._answered(turn, answer)
+            yield from self._ask(turn, answer)
         except ProviderError:
             yield from answer.end("failed")
             raise
@@ -108,8 +108,8 @@ class Wenxin(Provider):
         with self._http.open(
             "POST", url, params=self._keys, json={}, deadline=deadline
         ) as response:
-            told = self._accepted(response).json()
-        error = self._error(response, told)
+            payload = self._open_body(response).json()
+        error = self._error(response, payload)
         if isinstance(error, NotConfigured | AuthRejected | QuotaExhausted):
             raise error
         yield Observation("agent" if error.code == WORDLESS else "unseen")
@@ -127,39 +127,39 @@ class Wenxin(Provider):
         url = f"{self._options.token_base}/oauth/2.0/token"
         deadline = deadline or time.monotonic() + CHECK_S
         with self._http.open("GET", url, params=keys, deadline=deadline) as response:
-            told = _object(response)
-        if told.get("error"):
+            payload = _json_of(response)
+        if payload.get("error"):
             raise AuthRejected(
-                self._quoted(told.get("error_description")),
+                self._quoted(payload.get("error_description")),
                 provider=NAME,
-                code=self._quoted(told["error"]),
+                code=self._quoted(payload["error"]),
             )
         if response.status >= 400:
             raise refusal(response, "")
-        granted = text(told.get("access_token"))
-        if not granted:
+        token = text(payload.get("access_token"))
+        if not token:
             raise Unexpected("gave no access_token", provider=NAME)
-        self._http.learn(granted)
+        self._http.learn(token)
 
-    def _answered(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
+    def _ask(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
         if turn.streaming:
-            yield from self._streamed(turn, answer)
-        if turn.streaming and not answer.has_shown:
+            yield from self._ask_for_stream(turn, answer)
+        if turn.streaming and not answer.has_yielded:
             # §9.6: a stream that ends without a word, where getAnswer has some. It asks a second
             # time, so only after a stream that has ended as it should.
             turn.pace.wait(turn.stop, turn.deadline)
             turn.pace.spend()
-        if not answer.has_shown:
-            yield from self._whole(turn, answer)
-        if not answer.has_spoken:
+        if not answer.has_yielded:
+            yield from self._ask_for_whole(turn, answer)
+        if not answer.has_content:
             raise EmptyAnswer("finished without an answer", provider=NAME)
 
-    def _streamed(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
+    def _ask_for_stream(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
         with (
             farewell(turn.stop) as line,
-            self._asking("conversation", turn, answer, line.stop) as response,
+            self._open("conversation", turn, answer, line.stop) as response,
         ):
-            body = self._accepted(response)
+            body = self._open_body(response)
             for packet in [body.json()] if body.is_json else body.events():
                 if line.has_begun:
                     continue
@@ -168,20 +168,18 @@ class Wenxin(Provider):
                 yield from answer.apply(packet)
                 if answer.is_over:
                     line.begin()
-        if answer.has_shown and not (answer.is_over or answer.is_whole):
+        if answer.has_yielded and not (answer.is_over or answer.is_whole):
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
-    def _whole(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
-        with self._asking("getAnswer", turn, answer, turn.stop) as response:
-            told = self._accepted(response).json()
-        if whole(told.get("status")) != 0:
-            raise self._error(response, told)
-        yield from answer.apply_whole(told)
+    def _ask_for_whole(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
+        with self._open("getAnswer", turn, answer, turn.stop) as response:
+            payload = self._open_body(response).json()
+        if whole(payload.get("status")) != 0:
+            raise self._error(response, payload)
+        yield from answer.apply_whole(payload)
 
     @contextmanager
-    def _asking(
-        self, path: str, turn: Turn, answer: WenxinReader, stop: Stop
-    ) -> Iterator[Response]:
+    def _open(self, path: str, turn: Turn, answer: WenxinReader, stop: Stop) -> Iterator[Response]:
         """Sends the question. Both keys are part of the address, as the platform wants it: nothing
         that knows the address may reach a log.
         """
@@ -216,17 +214,17 @@ class Wenxin(Provider):
             question["threadId"] = thread
         return question
 
-    def _accepted(self, response: Response) -> Body:
+    def _open_body(self, response: Response) -> Body:
         """The body of a success.
 
         Raises the error that its status, and its JSON if it is some, tell of.
         """
         if response.status >= 400:
-            raise self._error(response, _object(response))
+            raise self._error(response, _json_of(response))
         return Body(response)
 
-    def _error(self, response: Response, told: Fields) -> ProviderError:
-        code, message = whole(told.get("status")), self._quoted(told.get("message"))
+    def _error(self, response: Response, payload: Fields) -> ProviderError:
+        code, message = whole(payload.get("status")), self._quoted(payload.get("message"))
         plain = refusal(response, message, code)
         kind = ERRORS.get(
             code or response.status, type(plain) if response.status >= 400 else Unexpected
@@ -235,17 +233,17 @@ class Wenxin(Provider):
             f"HTTP {response.status} {message}".rstrip(),
             provider=NAME,
             code=code,
-            trace=text(told.get("logid")) or None,
+            trace=text(payload.get("logid")) or None,
             retry_after=plain.retry_after or (WAIT_S if kind is RateLimited else None),
         )
 
-    def _quoted(self, told: Any) -> str:
-        """The platform's words as a log may hold them: short, in one line, without our key."""
+    def _quoted(self, value: Any) -> str:
+        """A text of the platform for the log: short, in one line, without our key."""
         secret = self._options.secret_key.get_secret_value()
-        return " ".join(text(told).replace(secret, "***").split())[:TOLD]
+        return " ".join(text(value).replace(secret, "***").split())[:QUOTE_LENGTH]
 
 
-def _object(response: Response) -> Fields:
+def _json_of(response: Response) -> Fields:
     """The body as JSON; of a failure that is no JSON the status has to do."""
     try:
         return Body(response).json()

@@ -1,4 +1,4 @@
-"""Reading what Yuanqi says (platforms/yuanqi.md §4, §5): whole or in frames, tool steps kept out of
+"""Reading what Yuanqi says (platforms/yuanqi.md §4, §5): whole or in frames, tool steps apart from
 it."""
 
 import json
@@ -127,10 +127,10 @@ class YuanqiReader:
     def _silence(self) -> ProviderError:
         if self._level in BLOCKED_LEVELS:
             code = f"moderation_level {self._level}"
-            return ContentBlocked("nothing was said", provider=NAME, code=code, trace=self.trace)
+            return ContentBlocked("came without text", provider=NAME, code=code, trace=self.trace)
         if self._is_strange and self.finish is None:
             return Unexpected("an answer without choices", provider=NAME, trace=self.trace)
-        return EmptyAnswer("nothing was said", provider=NAME, trace=self.trace)
+        return EmptyAnswer("came without text", provider=NAME, trace=self.trace)
 
     def _part(self, part: dict[str, Any]) -> Iterator[Event]:
         steps = [fields(step) for step in items(part.get("steps"))]
@@ -141,9 +141,9 @@ class YuanqiReader:
         for thinking in [part] if part.get("reasoning_content") else steps:
             if thought := text(thinking.get("reasoning_content")):
                 yield Thought(thought)
-        if said := text(part.get("content")):
-            self._has_text = self._has_text or bool(said.strip())
-            yield Delta(said)
+        if piece := text(part.get("content")):
+            self._has_text = self._has_text or bool(piece.strip())
+            yield Delta(piece)
 
     def _tools(self, part: dict[str, Any]) -> Iterator[ToolStep]:
         """The steps that an assistant announces, or the result that a tool has brought."""
@@ -163,8 +163,8 @@ class YuanqiReader:
             yield self._steps[key]
 
 
-def _usage(told: Any) -> Usage | None:
-    """The tokens, which are told as zeros until the answer is whole."""
+def _usage(usage: Any) -> Usage | None:
+    """The tokens, which are zeros until the answer is whole."""
     names = ("prompt_tokens", "completion_tokens", "total_tokens")
-    counts = [whole(fields(told).get(name)) or 0 for name in names]
+    counts = [whole(fields(usage).get(name)) or 0 for name in names]
     return Usage(*counts) if any(counts) else None

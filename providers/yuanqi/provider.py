@@ -27,8 +27,10 @@ from providers.stop import Stop
 from providers.yuanqi.answer import ERRORS, NAME, YuanqiReader, frames
 
 PATH = "/agent/chat/completions"
-ROUNDS = 19  # 40 messages are allowed, but a list that begins and ends with the user has an odd length: 39
-SILENCE_S = 300.0  # a workflow may work for minutes before its first byte
+# 40 messages are allowed, but a list that begins and ends with the user has an odd length: 39.
+ROUNDS = 19
+# A workflow may work for minutes before its first byte.
+SILENCE_S = 300.0
 
 # Most code strings are unknown, and a status means several things: then the words of the message
 # decide.
@@ -54,10 +56,10 @@ def _agent_id(value: str) -> str:
     """The id, also out of the address to try the agent at, which holds it as `appid`."""
     if "/" not in value:
         return value
-    found = re.search(r"(?:[?&#]appid=|/agent/)([0-9A-Za-z]{12,})(?![0-9A-Za-z])", value)
-    if not found:
+    match = re.search(r"(?:[?&#]appid=|/agent/)([0-9A-Za-z]{12,})(?![0-9A-Za-z])", value)
+    if not match:
         raise ValueError("no agent id in this address: copy the 体验链接 under 应用发布 › 服务状态")
-    return found[1]
+    return match[1]
 
 
 class Options(AgentOptions):
@@ -93,7 +95,7 @@ class Yuanqi(Provider):
 
     def stream(self, turn: Turn) -> Iterator[Event]:
         answer = YuanqiReader()
-        with farewell(turn.stop) as line, self._asked(turn, line.stop) as response:
+        with farewell(turn.stop) as line, self._open(turn, line.stop) as response:
             if response.status >= 300:
                 raise self._refusal(response)
             try:
@@ -135,7 +137,7 @@ class Yuanqi(Provider):
         yield Observation("credentials")
         yield Observation("unseen")
 
-    def _asked(self, turn: Turn, stop: Stop) -> AbstractContextManager[Response]:
+    def _open(self, turn: Turn, stop: Stop) -> AbstractContextManager[Response]:
         return self._http.open(
             "POST",
             self._options.api_base + PATH,
@@ -168,12 +170,14 @@ class Yuanqi(Provider):
     def _files(self, turn: Turn) -> list[dict[str, Any]]:
         """The parts of a question that are files: addresses, for the platform fetches them
         itself."""
-        found = []
-        for one in turn.attachments:
-            if one.url is None:
+        parts = []
+        for file in turn.attachments:
+            if file.url is None:
                 raise NotConfigured("files need a public address: set PUBLIC_URL", provider=NAME)
-            found.append(file_part(one.name, one.url, one.content_type, self._options.image_part))
-        return found
+            parts.append(
+                file_part(file.name, file.url, file.content_type, self._options.image_part)
+            )
+        return parts
 
     def _refusal(self, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
@@ -182,18 +186,20 @@ class Yuanqi(Provider):
         except (Unavailable, Unexpected):
             body = b""
         try:
-            told = json.loads(body)
+            payload = json.loads(body)
         except (ValueError, RecursionError):
-            told = body[:400].decode("utf-8", "replace")
-        error = self._failure(told, response.status, None)
+            payload = body[:400].decode("utf-8", "replace")
+        error = self._failure(payload, response.status, None)
         error.retry_after = retry_after(response)
         return error
 
-    def _failure(self, told: Any, status: int, trace: str | None) -> ProviderError:
-        """The error that a body or a frame tells of."""
-        code, message = _code_and_message(told)
-        told = f"HTTP {status} {message.replace(self._token, '***')[:400]}".rstrip()
-        return _kind(code, message, status)(told, provider=NAME, code=code or None, trace=trace)
+    def _failure(self, payload: Any, status: int, trace: str | None) -> ProviderError:
+        """The error for a body or a frame with `error` in it."""
+        code, message = _code_and_message(payload)
+        description = f"HTTP {status} {message.replace(self._token, '***')[:400]}".rstrip()
+        return _kind(code, message, status)(
+            description, provider=NAME, code=code or None, trace=trace
+        )
 
 
 PROVIDER = Yuanqi
@@ -202,12 +208,12 @@ PROVIDER = Yuanqi
 def messages(history: Sequence[Exchange], question: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The latest rounds and the question: strictly alternating, the user first and last, at most
     39."""
-    answered = [one for one in history if one.question.strip() and one.answer.strip()]
-    found = []
-    for one in answered[-ROUNDS:]:
-        found.append({"role": "user", "content": content(one.question)})
-        found.append({"role": "assistant", "content": content(one.answer)})
-    return [*found, {"role": "user", "content": question}]
+    rounds = [round for round in history if round.question.strip() and round.answer.strip()]
+    earlier = []
+    for exchange in rounds[-ROUNDS:]:
+        earlier.append({"role": "user", "content": content(exchange.question)})
+        earlier.append({"role": "assistant", "content": content(exchange.answer)})
+    return [*earlier, {"role": "user", "content": question}]
 
 
 def content(words: str, files: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
@@ -233,11 +239,13 @@ def file_part(
     return {"type": "file_url", "file_url": {"type": kind, "url": url}}
 
 
-def _code_and_message(told: Any) -> tuple[str, str]:
+def _code_and_message(payload: Any) -> tuple[str, str]:
     """A failure's own code and text, wherever the platform has put them."""
-    outer, error = fields(told), fields(told).get("error")
+    outer, error = fields(payload), fields(payload).get("error")
     inner = fields(error)
-    message = text(inner.get("message")) or text(error) or text(outer.get("message")) or text(told)
+    message = (
+        text(inner.get("message")) or text(error) or text(outer.get("message")) or text(payload)
+    )
     return text(inner.get("code")) or text(outer.get("code")), message
 
 
