@@ -9,7 +9,6 @@ from chat.storage import Answer, Conversation
 from chat.web import export, services
 from chat.web import permissions as admission
 from chat.web import presenting as showing
-from chat.web.language import language
 from chat.web.pages import rendered
 from chat.web.visitors import visitor
 
@@ -53,7 +52,7 @@ def conversations() -> Response:
 def markdown(conversation_id: str) -> Response:
     """A conversation to read: its newest branch, or the one `?at=` an answer."""
     talk, answers, agent = _branch(conversation_id)
-    text = export.as_markdown(talk, answers, agent, language())
+    text = export.as_markdown(talk, answers, agent)
     return _file(Response(text, content_type="text/markdown; charset=utf-8"), talk, "md")
 
 

@@ -1,15 +1,18 @@
-"""Conversations to take along: nothing said is lost, and nothing said breaks the page around it."""
+"""The export of a conversation is complete, and no text of it breaks the Markdown around it."""
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from chat.storage import Answer, Conversation
+from chat.web import language as languages
 from chat.web.export import as_document, as_markdown, safe_filename
 
 AT = datetime(2026, 1, 1, 20, 5, tzinfo=UTC)
@@ -31,22 +34,27 @@ def conversation(title: str = "标题") -> Conversation:
     return Conversation(title=title, agent="coze", created_at=AT, updated_at=AT)
 
 
+app = Flask("export", root_path=str(Path(__file__).resolve().parents[2]))
+languages.init_app(app)
+
+
 def markdown(*answers: Answer, title: str = "标题", language: str = "zh") -> str:
-    return as_markdown(conversation(title), answers, "小助手", language)
+    with app.test_request_context(f"/?lang={language}"):
+        return as_markdown(conversation(title), answers, "小助手")
 
 
 def headings(text: str) -> list[str]:
     """The headings that a reader of Markdown sees outside of quotes and lists."""
     tokens = MarkdownIt("commonmark").parse(text)
     return [
-        tokens[at + 1].content
-        for at, one in enumerate(tokens)
-        if one.type == "heading_open" and not one.level
+        tokens[index + 1].content
+        for index, token in enumerate(tokens)
+        if token.type == "heading_open" and not token.level
     ]
 
 
-def test_a_document_holds_all_that_was_said() -> None:
-    one = answer(
+def test_a_document_has_every_field() -> None:
+    timed_out = answer(
         "看图",
         "好的",
         "还有",
@@ -57,7 +65,7 @@ def test_a_document_holds_all_that_was_said() -> None:
         code="timeout",
         ended_at=None,
     )
-    document = as_document(conversation(), [one], "小助手")
+    document = as_document(conversation(), [timed_out], "小助手")
     assert json.loads(json.dumps(document)) == {
         "title": "标题",
         "agent": "小助手",
@@ -80,7 +88,7 @@ def test_a_document_holds_all_that_was_said() -> None:
 
 
 def test_markdown_reads_like_the_page() -> None:
-    one = answer(
+    stopped = answer(
         "第一行\n\n# 第二行",
         "回答",
         files=[{"name": "a_b.txt"}, {"name": "猫.png"}],
@@ -91,7 +99,7 @@ def test_markdown_reads_like_the_page() -> None:
         media=[{"kind": "image", "url": "https://a.cn/b.png"}],
         state="stopped",
     )
-    assert markdown(one) == (
+    assert markdown(stopped) == (
         "# 标题\n\n小助手 · 2026年01月02日 04:05（北京时间）\n\n"
         "## 提问 · 2026年01月02日 04:05（北京时间）\n\n> 第一行\n>\n> # 第二行\n\n"
         "文件：a\\_b.txt、猫.png\n\n## 小助手\n\n回答\n\n*这个回答被你停止了。*\n\n"
@@ -109,7 +117,7 @@ def test_markdown_reads_like_the_page() -> None:
         ("en", "running", "*This answer has not ended yet.*"),
     ],
 )
-def test_how_an_answer_ended_is_said_in_words(language: str, state: str, sentence: str) -> None:
+def test_the_ending_of_an_answer_is_a_sentence(language: str, state: str, sentence: str) -> None:
     assert markdown(answer("q", "half", state=state), language=language).endswith(
         f"half\n\n{sentence}\n"
     )
@@ -134,10 +142,10 @@ OPEN = [
 
 
 @pytest.mark.parametrize("text", OPEN)
-def test_what_is_left_open_does_not_swallow_the_rest(text: str) -> None:
-    said = markdown(answer(text, text), answer("next", "reply"), title=text)
-    assert headings(said)[-2:] == ["提问 · 2026年01月02日 04:05（北京时间）", "小助手"]
-    assert text.splitlines()[-1] in said
+def test_an_open_construct_does_not_swallow_the_rest(text: str) -> None:
+    exported = markdown(answer(text, text), answer("next", "reply"), title=text)
+    assert headings(exported)[-2:] == ["提问 · 2026年01月02日 04:05（北京时间）", "小助手"]
+    assert text.splitlines()[-1] in exported
 
 
 @settings(max_examples=200, deadline=None)
@@ -146,17 +154,17 @@ def test_what_is_left_open_does_not_swallow_the_rest(text: str) -> None:
         st.sampled_from([*OPEN, "```", "~~~", "-->", "\n", "# h", "word", "- "]), max_size=6
     )
 )
-def test_no_mixture_of_them_does(pieces: list[str]) -> None:
+def test_no_mixture_of_open_constructs_swallows_the_rest(pieces: list[str]) -> None:
     text = "\n".join(pieces)
-    said = markdown(answer(text, text), answer("next", "reply"))
-    assert headings(said)[-2:] == ["提问 · 2026年01月02日 04:05（北京时间）", "小助手"]
+    exported = markdown(answer(text, text), answer("next", "reply"))
+    assert headings(exported)[-2:] == ["提问 · 2026年01月02日 04:05（北京时间）", "小助手"]
 
 
 def test_only_addresses_of_the_web_become_links() -> None:
-    said = markdown(
+    exported = markdown(
         answer("q", "a", citations=[{"title": "x", "url": "javascript:alert(1)", "text": None}])
     )
-    assert "](" not in said and "javascript" in said
+    assert "](" not in exported and "javascript" in exported
 
 
 @pytest.mark.parametrize(
