@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Emulator, coze
-from tests.kit.site import Site, Told, Visitor, text
+from tests.kit.site import Site, ServerEvent, Visitor, text
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def crashing_site(emulator: Emulator, tmp_path: Path):
     site.end()
 
 
-def hear_for(visitor: Visitor, question: str, seconds: float) -> list[Told]:
-    told: list[Told] = []
+def hear_for(visitor: Visitor, question: str, seconds: float) -> list[ServerEvent]:
+    told: list[ServerEvent] = []
     started = time.monotonic()
     for one in visitor.hear(question):
         told.append(one)

@@ -26,7 +26,7 @@ from providers.events import Delta
 from tests.conftest import Emulator, coze
 from tests.kit.company import eventually, soon
 from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
-from tests.kit.site import Site, Told, Visitor, environment, text
+from tests.kit.site import Site, ServerEvent, Visitor, environment, text
 from tests.owner.test_doctor import both
 from tests.owner.test_doctor import settings as qingyan
 
@@ -105,7 +105,7 @@ def bridge(server: RedisServer) -> Iterator[Callable[[], RedisBridge]]:
 
 def begin(
     here: Visitor, there: Visitor, question: str, events: int = 4, **more: object
-) -> tuple[Iterator[Told], list[Told]]:
+) -> tuple[Iterator[ServerEvent], list[ServerEvent]]:
     """Asks here and hears a little; there knows of it then."""
     hearing = here.hear(question, **more)
     told = [next(hearing) for _ in range(events)]

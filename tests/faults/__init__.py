@@ -1,1 +1,1 @@
-"""What breaks on a platform, and what the site makes of it: one table, asked of the real site."""
+"""What breaks on a platform, and what the site makes of it: one table, asked of the running site once."""

@@ -1,11 +1,16 @@
-"""python -m tests.faults: asks every fault of the real site and writes docs/reliability.md anew."""
+"""python -m tests.faults: asks every fault of the running site and writes docs/reliability.md anew."""
 
-from tests.faults.asking import look_at_all
+import tempfile
+from pathlib import Path
+
+from tests.faults.harvest import ask_everything
 from tests.faults.report import write
 
 
 def main() -> None:
-    for name in write(look_at_all()):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        harvest = ask_everything(Path(folder))
+    for name in write(harvest.outcomes):
         print(f"wrote docs/{name}")
 
 

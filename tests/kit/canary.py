@@ -3,7 +3,6 @@
 import base64
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,13 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from flask import Flask
 
 from chat.settings.model import Settings
 from emulator.accounts import DEMO
+from emulator.coze.oauth import Grants
+from emulator.coze.store import CozeStore
+from emulator.qingyan.store import QingyanStore
 from tests.kit.site import Visitor
 
 # Each holds what addresses, JSON and HTML spell otherwise; a token is one word of ASCII. Those that the
@@ -49,14 +52,14 @@ PUBLIC_PEM = (
 ALIASES = {canary: DEMO[name] for name, canary in TOKENS.items()}
 
 
-def arrive(url: str) -> Visitor:
+def sign_in(url: str) -> Visitor:
     """A visitor who has signed in with the code."""
     visitor = Visitor(url)
     assert visitor.post("/sign-in", data={"code": CODE}).ok
     return visitor
 
 
-def planted() -> dict[str, str]:
+def secret_settings() -> dict[str, str]:
     """A canary for each setting that is a secret, also for those that come after this was written."""
     names = [
         name.upper()
@@ -67,19 +70,69 @@ def planted() -> dict[str, str]:
     return {name: known.get(name, f"canary-{name.lower()}-4799") for name in names}
 
 
-def words_of(secret: str) -> list[str]:
+def site_secrets() -> dict[str, str]:
+    """The canaries of a site that is open to everybody and runs alone; no platform's."""
+    secrets = secret_settings()
+    closing_names = {"ACCESS_CODES", "REDIS_URL"}
+    of_platforms = {name for name in secrets if name in TOKENS or name.startswith("COZE_")}
+    return {name: secrets[name] for name in secrets.keys() - closing_names - of_platforms}
+
+
+def coze_settings(url: str) -> dict[str, object]:
+    """The emulator's Coze agent, without anything to sign in with."""
+    return {
+        "COZE_BOT_ID": DEMO["COZE_BOT_ID"],
+        "COZE_API_BASE": url,
+        "COZE_WEB_BASE": url,
+        "COZE_QPS": 0,
+    }
+
+
+def platform_settings(url: str) -> dict[str, object]:
+    """An agent on each platform of an emulator, by its canary; no platform limits anything."""
+    agents = ("QINGYAN_ASSISTANT_ID", "WENXIN_APP_ID", "YUANQI_ASSISTANT_ID")
+    tokens = {name: TOKENS[name] for name in TOKENS if name != "COZE_OAUTH_CLIENT_SECRET"}
+    return {
+        **coze_settings(url),
+        **tokens,
+        **{name: DEMO[name] for name in agents},
+        "QINGYAN_API_BASE": f"{url}/chatglm/assistant-api/v1",
+        "QINGYAN_CONCURRENCY": 0,
+        "QINGYAN_DAILY": 0,
+        "WENXIN_API_BASE": url,
+        "WENXIN_TOKEN_BASE": url,
+        "WENXIN_DAILY": 0,
+        "YUANQI_API_BASE": f"{url}/openapi/v1",
+        "YUANQI_CONCURRENCY": 0,
+        "HUAWEI_AGENT_URL": url + DEMO["HUAWEI_AGENT_PATH"],
+    }
+
+
+def granted_tokens(emulator: Flask) -> list[str]:
+    """The tokens that an emulator has handed out so far."""
+    state = emulator.extensions["emulator"]
+    return [
+        *state.store(CozeStore).issued,
+        *state.store(Grants).refresh_tokens,
+        *state.store(QingyanStore).grants,
+    ]
+
+
+def parts_of(secret: str) -> list[str]:
     """What to look for: the secret; of a key of many lines each of them, of an address its password."""
     if secret == OURS["ACCESS_CODES"]:
         return [CODE]
-    password = urlsplit(secret).password if secret.startswith("redis://") else None
-    lines = [line for line in secret.splitlines() if "-----" not in line]
-    return [unquote(password), password] if password else lines
+    if secret.startswith("redis://"):
+        password = urlsplit(secret).password
+        assert password
+        return [unquote(password), password]
+    return [line for line in secret.splitlines() if "-----" not in line]
 
 
 def spellings(word: str) -> dict[bytes, str]:
     """The same word as it may be written, and the name of the way."""
     raw = word.encode()
-    found = {
+    names = {
         raw.hex().encode(): "as hexadecimal",
         json.dumps(word)[1:-1].encode(): "in JSON",
         quote(word).encode(): "in a path",
@@ -87,49 +140,47 @@ def spellings(word: str) -> dict[bytes, str]:
         quote(word, safe="").encode(): "in an address",
         raw: "plain",
     }
-    for before in range(
-        3
-    ):  # where the word begins in what is encoded; at its edges there is something else
+    # Base64 depends on where the word begins in what is encoded; at its edges there is something else.
+    for before in range(3):
         for encode in (base64.urlsafe_b64encode, base64.b64encode):
-            coded = encode(b"x" * before + raw)
-            found[coded[4 if before else 0 : len(coded) // 4 * 4 - 4]] = "in Base64"
-    return found
+            encoded = encode(b"x" * before + raw)
+            first = 4 if before else 0
+            last = len(encoded) // 4 * 4 - 4
+            names[encoded[first:last]] = "in Base64"
+    return names
 
 
 @dataclass
-class Harvest:
-    """Everything that came out of a site, and where."""
+class Output:
+    """Everything that came out of a site: (where, bytes)."""
 
-    kept: list[tuple[str, bytes]] = field(default_factory=list)
+    items: list[tuple[str, bytes]] = field(default_factory=list)
 
-    def add(self, where: str, what: bytes | str) -> None:
-        self.kept.append(
-            (where, what if isinstance(what, bytes) else what.encode("utf-8", "surrogatepass"))
-        )
+    def add(self, where: str, content: bytes | str) -> None:
+        if isinstance(content, str):
+            content = content.encode("utf-8", "surrogatepass")
+        self.items.append((where, content))
 
     def add_response(self, response: requests.Response) -> requests.Response:
         """A response with its headers and whole body, and those that led to it."""
-        for one in [*response.history, response]:
-            head = "\n".join(f"{name}: {value}" for name, value in one.headers.items())
-            self.add(
-                f"{one.request.method} {one.request.path_url[:80]}",
-                head.encode() + b"\n\n" + one.content,
-            )
+        for each in [*response.history, response]:
+            head = "\n".join(f"{name}: {value}" for name, value in each.headers.items())
+            where = f"{each.request.method} {each.request.path_url[:80]}"
+            self.add(where, head.encode() + b"\n\n" + each.content)
         return response
 
     def add_folder(self, folder: Path) -> None:
         """All files a site has written, and its database as SQL."""
-        for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             self.add(str(path.relative_to(folder)), path.read_bytes())
         with closing(sqlite3.connect(folder / "instance" / "chat.db")) as database:
             self.add("dump of the database", "\n".join(database.iterdump()))
 
     def find(self, word: str, only: str = "") -> list[str]:
         """Where a word is, and how it is spelled there; `only` in places whose name begins so."""
-        return list(self._found(word, only))
-
-    def _found(self, word: str, only: str) -> Iterator[str]:
-        for spelled, how in spellings(word).items():
-            for where, what in self.kept:
-                if where.startswith(only) and spelled in what:
-                    yield f"{where}: {how}"
+        return [
+            f"{where}: {name}"
+            for spelling, name in spellings(word).items()
+            for where, content in self.items
+            if where.startswith(only) and spelling in content
+        ]

@@ -114,7 +114,7 @@ class Site:
 
 
 @dataclass
-class Told:
+class ServerEvent:
     """One server-sent event as a visitor hears it."""
 
     id: int
@@ -148,34 +148,34 @@ class Visitor:
             self.message = response.json()["message_id"]
         return response
 
-    def hear(self, message: str, query: str = "", **more: object) -> Iterator[Told]:
-        """Asks for a stream, and yields what is told as it comes."""
+    def hear(self, message: str, query: str = "", **more: object) -> Iterator[ServerEvent]:
+        """Asks for a stream, and yields its events as they come."""
         body = {"message": message, "stream": True, **more}
         if self.conversation and "conversation_id" not in body:
             body["conversation_id"] = self.conversation
         with self.post("/chat" + query, json=body, stream=True) as response:
             assert response.status_code == 200, response.text
             assert response.headers["Content-Type"].startswith("text/event-stream")
-            for told in events(response):
-                if told.name == "turn":
-                    self.conversation = told.data["conversation_id"]
-                    self.message = told.data["message_id"]
-                yield told
+            for event in read_events(response):
+                if event.name == "turn":
+                    self.conversation = event.data["conversation_id"]
+                    self.message = event.data["message_id"]
+                yield event
 
-    def follow(self, after: int | None = None, query: str = "") -> Iterator[Told]:
+    def follow(self, after: int | None = None, query: str = "") -> Iterator[ServerEvent]:
         """Reads the last answer again, or on from an event."""
         headers = {} if after is None else {"Last-Event-ID": str(after)}
         with self.get(
             f"/chat/{self.message}/events{query}", headers=headers, stream=True
         ) as response:
             assert response.status_code == 200, response.text
-            yield from events(response)
+            yield from read_events(response)
 
     def stop(self) -> requests.Response:
         return self.post(f"/chat/{self.message}/stop", headers={"Accept": "application/json"})
 
 
-def events(response: requests.Response) -> Iterator[Told]:
+def read_events(response: requests.Response) -> Iterator[ServerEvent]:
     """A small reader of its own, so that ours on the other side is not proved by itself."""
     block: dict[str, str] = {}
     for raw in response.iter_lines(chunk_size=1):
@@ -186,12 +186,12 @@ def events(response: requests.Response) -> Iterator[Told]:
             name, _, value = line.partition(": ")
             block[name] = value
         elif block:
-            yield Told(int(block["id"]), block["event"], json.loads(block["data"]))
+            yield ServerEvent(int(block["id"]), block["event"], json.loads(block["data"]))
             block = {}
 
 
-def text(told: list[Told]) -> str:
-    return "".join(one.data["text"] for one in told if one.name == "delta")
+def text(events: list[ServerEvent]) -> str:
+    return "".join(event.data["text"] for event in events if event.name == "delta")
 
 
 def hold_port(port: int = 0) -> socket.socket:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kit.site import ROOT, Told, Visitor, environment
+from tests.kit.site import ROOT, ServerEvent, Visitor, environment
 from tests.soak.counting import broken, faults_in_the_log
 from tests.soak.visitors import Promise
 
@@ -39,8 +39,8 @@ def row(**more: object) -> dict[str, object]:
 
 def promise(**more: object) -> Promise:
     made = Promise("q", "coze", "stream", Visitor(""))
-    made.hear(Told(0, "turn", {"message_id": "m1", "conversation_id": "c1"}))
-    made.hear(Told(1, "delta", {"text": "all", "reply": 0}))
+    made.hear(ServerEvent(0, "turn", {"message_id": "m1", "conversation_id": "c1"}))
+    made.hear(ServerEvent(1, "delta", {"text": "all", "reply": 0}))
     for name, value in more.items():
         setattr(made, name, value)
     return made

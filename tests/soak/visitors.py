@@ -14,7 +14,7 @@ import requests
 from chat.web.errors import STATUS
 from providers import PLATFORMS
 from tests.faults.table import FAULTS
-from tests.kit.site import Told, Visitor, events
+from tests.kit.site import ServerEvent, Visitor, read_events
 
 PATIENCE_S = 60.0  # an answer that is not told to its end by then is lost
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
@@ -50,7 +50,7 @@ class Promise:
     def text(self) -> str:
         return "".join(self.heard[number] for number in sorted(self.heard))
 
-    def hear(self, told: Told) -> None:
+    def hear(self, told: ServerEvent) -> None:
         """Takes one event as a page would."""
         self.position = max(self.position, told.id)
         reply = told.data.get("reply", 0)
@@ -238,7 +238,7 @@ class Person(threading.Thread):
                 promise.is_whole = False
 
     def _hear(self, promise: Promise, response: requests.Response, events_heard: int = 0) -> None:
-        for number, told in enumerate(events(response), 1):
+        for number, told in enumerate(read_events(response), 1):
             promise.hear(told)
             if promise.end or number == events_heard:
                 return
