@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from emulator import control
 from emulator.coze import api as coze
-from emulator.faults import mistyped
+from emulator.faults import apply_mistyped
 from emulator.huawei import api as huawei
 from emulator.qingyan import api as qingyan
 from emulator.settings import EmulatorSettings
@@ -21,7 +21,9 @@ __all__ = ["EmulatorSettings", "create_emulator"]
 
 
 class Platform(NamedTuple):
-    """One platform's routes, the paths that are its own, and what it says to an unknown one among them."""
+    """One platform's routes, the paths that are its own, and what it says to an unknown one among
+    them.
+    """
 
     bp: Blueprint
     prefixes: tuple[str, ...]
@@ -48,7 +50,7 @@ def create_emulator(settings: EmulatorSettings | None = None) -> Flask:
     for platform in PLATFORMS:
         app.register_blueprint(platform.bp)
     app.register_error_handler(HTTPException, _refuse)
-    app.after_request(mistyped)
+    app.after_request(apply_mistyped)
     return app
 
 
@@ -69,7 +71,9 @@ def _name_of(path: str) -> str:
 
 
 def _refuse(error: HTTPException) -> ResponseReturnValue:
-    """An unknown path, a wrong method or a failure, in the words of the platform whose path it is."""
+    """An unknown path, a wrong method or a failure, in the words of the platform whose path it
+    is.
+    """
     owner = _owner_of(request.path)
     if owner and error.code in (404, 405):
         return owner.unknown()

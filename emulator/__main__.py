@@ -60,9 +60,8 @@ def _tls(certificate: str | None, key: str | None) -> ssl.SSLContext | None:
 
 
 def _end_with_parent() -> None:
-    while os.read(
-        0, 4096
-    ):  # not sys.stdin: a thread that reads it is fatal to an interpreter that ends
+    # Not sys.stdin: a thread that reads it is fatal to an interpreter that ends.
+    while os.read(0, 4096):
         pass
     os._exit(0)
 

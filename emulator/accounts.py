@@ -1,8 +1,8 @@
 """Demo credentials: the accounts and agents an emulator starts with, all plainly invented.
 
-For the demo: `DEMO` is what a site would put into its .env for each platform. The rest of a platform's table
-(agents that are not published, tokens with few scopes) is here too, under the platform's name.
-"""
+For the demo: `DEMO` is what a site would put into its .env for each platform. The rest of a
+platform's table (agents that are not published, tokens with few scopes) is here too, under the
+platform's name."""
 
 from dataclasses import dataclass, field
 
@@ -32,13 +32,16 @@ COZE_SCOPES = frozenset({"chat", "getChat", "listMessage", "cancelChat", "submit
 
 @dataclass(frozen=True)
 class CozeToken:
-    """What a token may do: its account, its scopes, whether its time is over, the workspaces it includes."""
+    """What a token may do: its account, its scopes, whether its time is over, the workspaces it
+    includes.
+    """
 
     account: str
     scopes: frozenset[str] = COZE_SCOPES
     is_expired: bool = False
     workspaces: frozenset[str] = frozenset({"main"})
-    session: str = ""  # a JWT's session_name, which keeps its conversations apart
+    # A JWT's session_name, which keeps its conversations apart.
+    session: str = ""
 
     @property
     def owner(self) -> str:
@@ -79,7 +82,9 @@ COZE_BOTS = {
 
 @dataclass(frozen=True)
 class QingyanKey:
-    """A developer's key: its secret, whose it is, and whether it is "active", "disabled" or "deleted"."""
+    """A developer's key: its secret, whose it is, and whether it is "active", "disabled" or
+    "deleted".
+    """
 
     secret: str
     owner: str

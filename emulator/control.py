@@ -1,4 +1,4 @@
-"""The emulator's own paths under /_emulator, and the hooks that write its journal."""
+"""The emulator's own paths under /_emulator, and the hooks that write its request log."""
 
 import json
 from collections.abc import Callable
@@ -18,13 +18,13 @@ bp = Blueprint("emulator", __name__, url_prefix=OWN)
 
 
 @bp.get("/journal")
-def show_journal() -> Response:
-    return jsonify(here().journal.as_json(request.args.get("since", 0, int)))
+def show_requests() -> Response:
+    return jsonify(here().request_log.as_json(request.args.get("since", 0, int)))
 
 
 @bp.delete("/journal")
-def clear_journal() -> ResponseReturnValue:
-    here().journal.clear()
+def clear_requests() -> ResponseReturnValue:
+    here().request_log.clear()
     return "", 204
 
 
@@ -62,9 +62,9 @@ def picture() -> Response:
 
 @bp.route("/elsewhere", methods=["GET", "POST"])
 def elsewhere() -> ResponseReturnValue:
-    """Where !redirect leads; who follows a platform to another host might hand it the owner's credentials."""
-    carried = "with" if "Authorization" in request.headers else "without"
-    violation("redirect_followed", f"{request.method} to another host, {carried} credentials")
+    """Where !redirect leads: a client that follows might hand its credentials to another host."""
+    credentials = "with" if "Authorization" in request.headers else "without"
+    violation("redirect_followed", f"{request.method} to another host, {credentials} credentials")
     return jsonify(error="this is another host"), 418
 
 
@@ -72,17 +72,17 @@ _picture = cache(png)
 
 
 def watch(app: Flask, platform_of: Callable[[str], str]) -> None:
-    """Lets the journal of an app record every request but those to the emulator's own paths."""
+    """Logs every request to an app but those to the emulator's own paths."""
 
     def open_entry() -> None:
         query = request.args.to_dict()
         platform = (request.blueprint or platform_of(request.path)).split(".")[0]
-        g.journal_entry = here().journal.open(
+        g.log_entry = here().request_log.open(
             request.method, request.path, query, platform, _body()
         )
 
     def close_entry(response: Response) -> Response:
-        g.journal_entry.status = response.status_code
+        g.log_entry.status = response.status_code
         return response
 
     def is_watched() -> bool:

@@ -1,4 +1,4 @@
-"""Refusals below every platform's own format: wrong statuses, pages, broken JSON, another host."""
+"""Faults below every platform's own format: wrong statuses, pages, broken JSON, another host."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,18 @@ from flask.typing import ResponseReturnValue
 from emulator.control import OWN
 from emulator.words import Words, read
 
-PAGE = "<!DOCTYPE html>\n<html><head><title>{0}</title></head><body><h1>{0} 网关错误</h1></body></html>\n"
+PAGE = (
+    "<!DOCTYPE html>\n<html><head><title>{0}</title></head>"
+    "<body><h1>{0} 网关错误</h1></body></html>\n"
+)
 
 
-def ordered(
+def transport_fault(
     words: Words, error_body: Callable[[int], dict[str, Any]]
 ) -> ResponseReturnValue | None:
-    """Obeys !http !html !nothing !garbage !redirect !leaky; `error_body` is its JSON for a status."""
+    """Obeys !http !html !nothing !garbage !redirect !leaky; `error_body` is its JSON for a
+    status.
+    """
     if words.has("http"):
         status = int(words.number("http", 500))
         return Response(
@@ -31,17 +36,16 @@ def ordered(
     if words.has("garbage"):
         return Response('{"code":0,"msg":"","data":{"id":"74800', 200, mimetype="application/json")
     if words.has("leaky"):
-        carried = " ".join(
-            (request.headers.get("Authorization", "").split(" ")[-1], *request.args.values())
-        )
-        return jsonify(_with(error_body(500), f" for {carried}")), 500
+        token = request.headers.get("Authorization", "").split(" ")[-1]
+        credentials = " ".join((token, *request.args.values()))
+        return jsonify(_append(error_body(500), f" for {credentials}")), 500
     if words.has("redirect"):
         return redirect(f"{_another_host()}{OWN}/elsewhere")
     return None
 
 
-def mistyped(response: Response) -> Response:
-    """For !mistyped: what is said stays, what it is called does not."""
+def apply_mistyped(response: Response) -> Response:
+    """For !mistyped: the same body under a wrong content type."""
     if request.is_json and read(request.get_data(as_text=True)).has("mistyped"):
         response.headers["Content-Type"] = "text/plain"
     return response
@@ -54,22 +58,28 @@ def _another_host() -> str:
     return f"{here.scheme}://{name}:{here.port}"
 
 
-def _with(told: dict[str, Any], more: str) -> dict[str, Any]:
+def _append(value: dict[str, Any], suffix: str) -> dict[str, Any]:
     """A JSON object with this at the end of each of its texts."""
-    longer = {name: value + more for name, value in told.items() if isinstance(value, str)}
-    inner = {name: _with(value, more) for name, value in told.items() if isinstance(value, dict)}
-    return {**told, **longer, **inner}
+    result = dict(value)
+    for name, inner in value.items():
+        if isinstance(inner, str):
+            result[name] = inner + suffix
+        elif isinstance(inner, dict):
+            result[name] = _append(inner, suffix)
+    return result
 
 
 class OncePerQuestion:
-    """For !expired: refuses the first time a question is seen, lets the second time pass, and so on."""
+    """For !expired: refuses the first time a question is seen, lets the second time pass, and so
+    on.
+    """
 
     def __init__(self) -> None:
-        self._refused: set[object] = set()
+        self._keys: set[object] = set()
 
     def refuses(self, key: object) -> bool:
-        if key in self._refused:
-            self._refused.remove(key)
+        if key in self._keys:
+            self._keys.remove(key)
             return False
-        self._refused.add(key)
+        self._keys.add(key)
         return True

@@ -1,4 +1,6 @@
-"""How often and how many at once: token buckets, running calls and the distance between two polls."""
+"""How often and how many at once: token buckets, running calls and the distance between two
+polls.
+"""
 
 import time
 from collections import Counter
@@ -6,12 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 
-# A poll that left its sender a second after the last may arrive a little less than a second after it.
+# A poll that left its sender a second after the last may arrive a little less than a second after
+# it.
 _TOLERANCE_S = 0.05
 
 
 class Limits:
-    """The counters of one emulator; a key is whatever a platform counts by, such as ("coze", account)."""
+    """The counters of one emulator; a key is whatever a platform counts by, such as ("coze",
+    account).
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -21,7 +26,7 @@ class Limits:
         self._used: Counter[object] = Counter()
 
     def allows(self, key: object, per_second: float) -> bool:
-        """Takes one token from a bucket that holds a second's worth; 0 per second means no limit."""
+        """Takes a token from a bucket that holds a second's worth; 0 per second means no limit."""
         if per_second <= 0:
             return True
         with self._lock:
@@ -32,7 +37,9 @@ class Limits:
             return tokens >= 1
 
     def polled_too_soon(self, key: object, interval_s: float) -> bool:
-        """Notes a poll and says whether the last one of the same key was less than an interval ago."""
+        """Notes a poll and says whether the last one of the same key was less than an interval
+        ago.
+        """
         with self._lock:
             now = time.monotonic()
             last = self._polled_at.get(key)
@@ -54,8 +61,8 @@ class Limits:
     def leaver(self, key: object) -> Callable[[], None]:
         """What takes a call off again, once, however often it is called.
 
-        Before the last byte of an answer, for who has read that may ask again; else when it is given up.
-        """
+        Before the last byte of an answer, for who has read that may ask again; else when it is
+        given up."""
         running = [key]
 
         def leave() -> None:

@@ -1,4 +1,6 @@
-"""The picture that emulated agents send: a hill under the sun, drawn here so that no binary is kept."""
+"""The picture that emulated agents send: a hill under the sun, drawn here so that no binary is
+kept.
+"""
 
 import struct
 import zlib

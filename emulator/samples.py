@@ -1,6 +1,7 @@
-"""Texts the emulated agents say: the friendly answers, the rich Markdown, filling for long answers."""
+"""Texts of the emulated agents: the friendly answers, the rich Markdown, filling."""
 
-FRIENDLY_ZH = """这是**内置模拟器**的回答：没有连接任何平台，也不消耗额度，所以我并不真正理解你的话。
+FRIENDLY_ZH = """这是**内置模拟器**的回答：没有连接任何平台，也不消耗额度，\
+所以我并不真正理解你的话。
 
 你问的是（这是第 {number} 个问题）：
 
@@ -16,7 +17,8 @@ FRIENDLY_ZH = """这是**内置模拟器**的回答：没有连接任何平台�
 print("填好 .env 之后，这里就是真正的智能体")
 ```"""
 
-FRIENDLY_EN = """This is the **built-in emulator**: no platform is connected, nothing is billed, I only echo.
+FRIENDLY_EN = """This is the **built-in emulator**: no platform is connected, nothing is billed, \
+I only echo.
 
 You asked (question {number}):
 
@@ -85,4 +87,4 @@ $$
 ---
 
 末行。
-"""
+"""  # noqa: E501

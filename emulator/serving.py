@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from emulator.playing import ConnectionCut
+from emulator.responding import ConnectionCut
 
 _BACKLOG = 2048
 _WITHOUT_BODY = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
@@ -89,7 +89,9 @@ class Handler(WSGIRequestHandler):
 
 
 class Server(ThreadedWSGIServer):
-    """One thread a connection; the TLS handshake is made there too, so that nobody holds up the others."""
+    """One thread a connection; the TLS handshake is made there too, so that nobody holds up the
+    others.
+    """
 
     def __init__(
         self, host: str, port: int, app: Flask, fd: int | None, tls: ssl.SSLContext | None
@@ -111,7 +113,9 @@ class Server(ThreadedWSGIServer):
             Handler(secured, client_address, self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that does not trust the certificate, or leaves in the handshake, is its own business."""
+        """A client that does not trust the certificate, or leaves in the handshake, is its own
+        business.
+        """
         error = sys.exception()
         if not isinstance(error, OSError):
             self.log("error", "%r", error)

@@ -15,7 +15,7 @@ _HUGE_PIECE = 2_000
 
 @dataclass(frozen=True)
 class Speech:
-    """An answer before a platform puts it into its own format: no reply for !empty, two for !two."""
+    """An answer before a platform puts it into its own format: none for !empty, two for !two."""
 
     replies: tuple[str, ...]
     thought: str
@@ -27,9 +27,11 @@ class Speech:
 
 
 def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: str = "") -> Speech:
-    """The answer to a question, given the earlier ones of the conversation that the agent can see."""
+    """The answer to a question, given the earlier ones of the conversation that the agent can
+    see.
+    """
     chinese = bool(_CHINESE.search(question))
-    text = _said(question, words, earlier, chinese)
+    text = _compose_text(question, words, earlier, chinese)
     if words.has("image"):
         text += f"\n\n![图片]({picture})"
     replies: tuple[str, ...] = (text, "第二条回复。") if words.has("two") else (text,)
@@ -40,15 +42,15 @@ def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: s
     )
 
 
-def _said(question: str, words: Words, earlier: Sequence[str], chinese: bool) -> str:
+def _compose_text(question: str, words: Words, earlier: Sequence[str], chinese: bool) -> str:
     if words.has("recall"):
         return " | ".join(earlier) or "还没有更早的问题。"
     if words.has("markdown"):
         return samples.MARKDOWN
     if words.has("huge"):
-        return _filled(int(words.number("huge", 2_000_000)))
+        return _fill(int(words.number("huge", 2_000_000)))
     number = len(earlier) + 1
-    if words.found:
+    if words.numbers:
         return (samples.PLAIN_ZH if chinese else samples.PLAIN_EN).format(
             question=question, number=number
         )
@@ -58,8 +60,8 @@ def _said(question: str, words: Words, earlier: Sequence[str], chinese: bool) ->
     )
 
 
-def _filled(size: int) -> str:
-    """So many bytes of text, to the byte, and whole characters."""
+def _fill(size: int) -> str:
+    """Exactly so many bytes of text, in whole characters."""
     filling = samples.FILLING.encode()
     cut = (filling * (size // len(filling) + 1))[:size]
     whole = cut.decode(errors="ignore")
@@ -68,8 +70,8 @@ def _filled(size: int) -> str:
 
 def pieces(text: str, words: Words, settings: EmulatorSettings) -> list[str]:
     """The text in nearly equal parts, as many as !pieces says or the settings do."""
-    wanted = max(settings.pieces, len(text) // _HUGE_PIECE)
-    count = max(1, min(int(words.number("pieces", wanted)), len(text)))
+    default = max(settings.pieces, len(text) // _HUGE_PIECE)
+    count = max(1, min(int(words.number("pieces", default)), len(text)))
     size, rest = divmod(len(text), count)
     starts = [index * size + min(index, rest) for index in range(count + 1)]
     return [text[a:b] for a, b in pairwise(starts) if a < b]

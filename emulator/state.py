@@ -1,4 +1,6 @@
-"""All that one emulator remembers: its switches, its journal, its counters and each platform's own store."""
+"""All that one emulator remembers: its switches, its request log, its counters and each
+platform's own store.
+"""
 
 from dataclasses import replace
 from threading import RLock
@@ -6,20 +8,22 @@ from typing import Any, TypeVar, cast
 
 from flask import current_app, g
 
-from emulator.journal import Entry, Journal
 from emulator.limits import Limits
+from emulator.request_log import Entry, RequestLog
 from emulator.settings import EmulatorSettings
 
 T = TypeVar("T")
 
 
 class State:
-    """Shared by the threads of one server; a platform holds `lock` while it reads or changes its store."""
+    """Shared by the threads of one server; a platform holds `lock` while it reads or changes its
+    store.
+    """
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self._at_start = replace(settings)
         self.settings = settings
-        self.journal = Journal()
+        self.request_log = RequestLog()
         self.lock = RLock()
         self.limits = Limits()
         self._stores: dict[type, object] = {}
@@ -30,7 +34,9 @@ class State:
             return cast(T, self._stores.setdefault(kind, kind()))
 
     def forget(self) -> None:
-        """Back to the first day: no conversations, no counters; the switches and the journal stay."""
+        """Back to the first day: no conversations, no counters; the switches and the request log
+        stay.
+        """
         with self.lock:
             self._stores.clear()
             self.limits = Limits()
@@ -45,11 +51,11 @@ def here() -> State:
 
 
 def entry() -> Entry:
-    """The journal's entry of the current request."""
-    return cast(Entry, g.journal_entry)
+    """The log's entry of the current request."""
+    return cast(Entry, g.log_entry)
 
 
-def known_as(credential: Any) -> Any:
+def resolve_alias(credential: Any) -> Any:
     """The demo credential that this one stands for, if it is an alias; else itself."""
     return (
         here().settings.aliases.get(credential, credential)
@@ -65,4 +71,4 @@ def note(**ids: Any) -> None:
 
 def violation(kind: str, detail: str) -> None:
     """Records that the current request breaks a rule."""
-    here().journal.violation(entry(), kind, detail)
+    here().request_log.add_violation(entry(), kind, detail)

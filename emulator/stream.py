@@ -25,7 +25,7 @@ Step = bytes | Wait | Cut
 _FIELD = re.compile(rb"^([a-z]+):( ?)", re.MULTILINE)
 
 
-def told(
+def answer_steps(
     words: Words,
     opening: Sequence[bytes],
     pieces: Sequence[bytes],
@@ -36,11 +36,12 @@ def told(
     middle: Sequence[bytes] = (),
     instead: Sequence[bytes] | None = None,
 ) -> Iterator[Step]:
-    """One answer as steps: frames that open it, its pieces with a gap between them, frames that close it.
+    """One answer as steps: frames that open it, its pieces with a gap between them, frames that
+    close it.
 
-    `middle` goes between the first half of the pieces and the second (!strange); `instead`, when given,
-    replaces the second half and the close (!late-error). Obeys !slow !silent !pause !endless !short !cut.
-    """
+    `middle` goes between the first half of the pieces and the second (!strange); `instead`, when
+    given, replaces the second half and the close (!late-error). Obeys !slow !silent !pause
+    !endless !short !cut."""
     yield from opening
     if words.has("silent"):
         yield Wait(silence_s)
@@ -48,31 +49,31 @@ def told(
     if words.has("slow"):
         yield Wait(words.number("slow", 3.0))
     half = (len(pieces) + 1) // 2
-    yield from _spaced(pieces[:half], gap_s)
+    yield from _with_gaps(pieces[:half], gap_s)
     yield from middle
     if words.has("pause"):
         yield Wait(words.number("pause", 3.0))
     if words.has("endless"):
-        yield from _spaced(cycle(pieces), max(gap_s, 0.02))
+        yield from _with_gaps(cycle(pieces), max(gap_s, 0.02))
     if words.has("cut"):
-        yield from _broken(chain(pieces[half:], closing))
+        yield from _cut_in_character(chain(pieces[half:], closing))
     elif words.has("short"):
         return
     elif instead is not None:
         yield from instead
     else:
-        yield from _spaced(pieces[half:], gap_s)
+        yield from _with_gaps(pieces[half:], gap_s)
         yield from closing
 
 
-def framed(steps: Iterable[Step], words: Words, *, is_sse: bool = True) -> Iterator[Step]:
+def reframe(steps: Iterable[Step], words: Words, *, is_sse: bool = True) -> Iterator[Step]:
     """The same steps in the framing that !crlf, !space, !comment, !chop and !burst ask for."""
-    reshaped = (
-        _reshaped(step, words, is_sse) if isinstance(step, bytes) else step for step in steps
+    steps = (
+        _reframe_one(step, words, is_sse) if isinstance(step, bytes) else step for step in steps
     )
     if words.has("chop"):
-        return _chopped(reshaped)
-    return _gathered(reshaped) if words.has("burst") else iter(reshaped)
+        return _bytewise(steps)
+    return _in_one_packet(steps) if words.has("burst") else iter(steps)
 
 
 def seconds_of(steps: Iterable[Step]) -> float:
@@ -80,14 +81,14 @@ def seconds_of(steps: Iterable[Step]) -> float:
     return sum(step.seconds for step in steps if isinstance(step, Wait))
 
 
-def _spaced(frames: Iterable[bytes], gap_s: float) -> Iterator[Step]:
+def _with_gaps(frames: Iterable[bytes], gap_s: float) -> Iterator[Step]:
     for frame in frames:
         if gap_s:
             yield Wait(gap_s)
         yield frame
 
 
-def _broken(frames: Iterable[bytes]) -> Iterator[Step]:
+def _cut_in_character(frames: Iterable[bytes]) -> Iterator[Step]:
     """Whole frames up to one with a character of several bytes, and of that one the start."""
     for frame in frames:
         at = next((index for index, byte in enumerate(frame) if byte >= 0xC0), None)
@@ -98,7 +99,7 @@ def _broken(frames: Iterable[bytes]) -> Iterator[Step]:
     yield Cut()
 
 
-def _reshaped(frame: bytes, words: Words, is_sse: bool) -> bytes:
+def _reframe_one(frame: bytes, words: Words, is_sse: bool) -> bytes:
     if is_sse and words.has("space"):
         # The other legal form: platforms that send a space after the colon now leave it out.
         frame = _FIELD.sub(lambda match: match[1] + (b":" if match[2] else b": "), frame)
@@ -107,7 +108,7 @@ def _reshaped(frame: bytes, words: Words, is_sse: bool) -> bytes:
     return frame.replace(b"\n", b"\r\n") if words.has("crlf") else frame
 
 
-def _chopped(steps: Iterable[Step]) -> Iterator[Step]:
+def _bytewise(steps: Iterable[Step]) -> Iterator[Step]:
     for step in steps:
         if isinstance(step, bytes):
             yield from (step[index : index + 1] for index in range(len(step)))
@@ -115,13 +116,13 @@ def _chopped(steps: Iterable[Step]) -> Iterator[Step]:
             yield step
 
 
-def _gathered(steps: Iterable[Step]) -> Iterator[Step]:
-    gathered = b""
+def _in_one_packet(steps: Iterable[Step]) -> Iterator[Step]:
+    packet = b""
     for step in steps:
         if isinstance(step, bytes):
-            gathered += step
+            packet += step
         elif isinstance(step, Cut):
-            yield gathered
+            yield packet
             yield step
             return
-    yield gathered
+    yield packet

@@ -1,36 +1,49 @@
-"""The magic words: a word beginning with "!" in a question orders a behaviour, the same on every platform.
+"""The magic words: a word beginning with "!" in a question orders a behaviour of any platform.
 
-A word takes its values from what follows it: `!slow 3`, `!http 502`, `!code 4028`. What is named here means
-the same everywhere; a platform may add words of its own, named in the docstring of its file.
+A word takes its values from what follows it: `!slow 3`, `!http 502`, `!code 4028`. What is named
+here means the same everywhere; a platform may add words of its own, named in the docstring of its
+file.
 
-    nothing         echoes the question, in some pieces, and says which question of the conversation it is
-    !recall         answers with the earlier questions it remembers of this conversation, joined by " | "
-    !slow N         N seconds pass before the first piece (and, where it is polled, N seconds of work)
+    nothing         echoes the question, in some pieces, with its number in the conversation
+    !recall         answers with the earlier questions of this conversation, joined by " | "
+    !slow N         N seconds pass before the first piece (where it is polled, N seconds of work)
     !pause N        N seconds of silence in the middle of the answer
-    !pieces N [MS]  the answer comes in N pieces, MS milliseconds apart (20 unless told)
+    !pieces N [MS]  the answer comes in N pieces, MS milliseconds apart (default 20)
     !markdown       headings, a list, a table, code, a formula, a link, hostile HTML
-    !huge [BYTES]   a long answer, 2,000,000 bytes unless told
-    !think          reasoning before the answer                 !tool      a tool step before the answer
-    !cite           the answer names its sources                !image     the answer brings a picture
+    !huge [BYTES]   a long answer, default 2,000,000 bytes
+    !think          reasoning before the answer
+    !tool           a tool step before the answer
+    !cite           the answer names its sources
+    !image          the answer brings a picture
     !two            two replies (or two segments) in one answer
     !suggest        follow-up questions (where the platform has them they also come without asking)
     !strange        an event, type or field nobody has documented, in the middle
     !empty          finishes properly and says nothing
-    !silent         takes the question and never says anything     !endless   never stops talking
+    !silent         takes the question and never answers
+    !endless        never stops talking
     !cut            the connection dies inside an event, in the middle of a character
     !short          the stream just ends, properly closed, before its end marker
     !late-error     some pieces, then the platform's own in-stream failure
-    !blocked        refused by moderation                       !blocked-late   the same after some pieces
-    !busy           refused: too many requests                  !quota     refused: the budget is used up
-    !expired        the token is refused once, then good        !unauthorized   always refused
-    !unpublished    the agent is not published                  !unknown   there is no such agent
-    !code X         refused with the platform's error code X    !late-code X    the same after acceptance
+    !blocked        refused by moderation
+    !blocked-late   moderation after some pieces
+    !busy           refused: too many requests
+    !quota          refused: the budget is used up
+    !expired        the token is refused once, then good
+    !unauthorized   the token is always refused
+    !unpublished    the agent is not published
+    !unknown        there is no such agent
+    !code X         refused with the platform's error code X
+    !late-code X    the same code after acceptance
     !leaky          refused with HTTP 500 and a text that repeats the caller's credentials
-    !http N         status N with the platform's JSON error     !html N    status N with an HTML page
-    !nothing N      status N and an empty body                  !garbage   200 and JSON that breaks off
+    !http N         status N with the platform's JSON error
+    !html N         status N with an HTML page
+    !nothing N      status N and an empty body
+    !garbage        200 and JSON that breaks off
     !json-error     200 and a JSON error where a stream was asked for
-    !redirect       302 to another host                         !mistyped  a proper answer called text/plain
-    !chop           every byte in a packet of its own           !burst     all events in one packet
+    !redirect       302 to another host
+    !mistyped       a proper answer called text/plain
+    !chop           every byte in a packet of its own
+    !burst          all events in one packet
     !crlf  !space  !comment   other legal ways to frame the same events
 """
 
@@ -48,20 +61,20 @@ _WORD = re.compile(
 class Words:
     """The magic words of one question: `words.has("cut")`, `words.number("slow", 1.0)`."""
 
-    found: dict[str, tuple[float, ...]]
+    numbers: dict[str, tuple[float, ...]]
 
     def has(self, word: str) -> bool:
-        return word in self.found
+        return word in self.numbers
 
     def number(self, word: str, default: float, position: int = 0) -> float:
         """The number after a word, or `default` when the word or the number is missing."""
-        values = self.found.get(word, ())
+        values = self.numbers.get(word, ())
         return values[position] if len(values) > position else default
 
 
 def read(question: str) -> Words:
     """Finds the magic words of a question, with the numbers that follow each."""
-    found = {}
+    numbers = {}
     for match in _WORD.finditer(question):
-        found[match[1].lower()] = tuple(float(value) for value in match[2].split())
-    return Words(found)
+        numbers[match[1].lower()] = tuple(float(value) for value in match[2].split())
+    return Words(numbers)

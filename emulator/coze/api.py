@@ -1,27 +1,13 @@
-"""Coze's Open API (platforms/coze.md), put together: what its endpoints share, and what there is not."""
+"""Coze's Open API (platforms/coze.md), put together: what endpoints share, and unknown paths."""
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from emulator.coze import (
-    bots as coze_bots,
-)
-from emulator.coze import (
-    chat as coze_chat,
-)
-from emulator.coze import (
-    conversations as coze_conversations,
-)
-from emulator.coze import (
-    files as coze_files,
-)
-from emulator.coze import (
-    oauth as coze_oauth,
-)
+from emulator.coze import bots, chat, conversations, files, oauth
 from emulator.coze.format import HELP, Refused, error_body, logid, refusal
 
 bp = Blueprint("coze", __name__)
-for part in (coze_chat, coze_conversations, coze_files, coze_bots, coze_oauth):
+for part in (chat, conversations, files, bots, oauth):
     bp.register_blueprint(part.bp)
 
 bp.register_error_handler(Refused, refusal)

@@ -20,10 +20,10 @@ def retrieve(bot_id: str) -> ResponseReturnValue:
         raise bad_request("The parameter is_published must be true or false.")
     bot = _bot(bot_id)
     if is_published == "false":
-        return answer(_shown(bot_id, bot, f"{bot.name}（草稿）"))
+        return answer(_as_json(bot_id, bot, f"{bot.name}（草稿）"))
     if not bot.is_published:
         raise not_published(bot_id)
-    return answer(_shown(bot_id, bot, bot.name))
+    return answer(_as_json(bot_id, bot, bot.name))
 
 
 @bp.get("/v1/bot/get_online_info")
@@ -32,7 +32,7 @@ def online_info() -> ResponseReturnValue:
     bot = _bot(bot_id)
     if not bot.is_published:
         raise not_published(bot_id)
-    return answer(_shown(bot_id, bot, bot.name))
+    return answer(_as_json(bot_id, bot, bot.name))
 
 
 def _bot(bot_id: str) -> CozeBot:
@@ -43,7 +43,7 @@ def _bot(bot_id: str) -> CozeBot:
     return bot
 
 
-def _shown(bot_id: str, bot: CozeBot, name: str) -> dict[str, Any]:
+def _as_json(bot_id: str, bot: CozeBot, name: str) -> dict[str, Any]:
     return {
         "bot_id": bot_id,
         "name": name,

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from emulator.coze import start as coze_start
+from emulator.coze import start
 from emulator.coze.checks import (
     caller,
     check_caller,
@@ -31,10 +31,10 @@ from emulator.coze.format import (
 )
 from emulator.coze.run import Run
 from emulator.coze.store import Conversation, store
-from emulator.playing import respond
+from emulator.responding import respond
 from emulator.speech import gap_s
 from emulator.state import here, note, violation
-from emulator.stream import Step, Wait, framed, told
+from emulator.stream import Step, Wait, answer_steps, reframe
 from emulator.words import read
 
 bp = Blueprint("coze_chat", __name__)
@@ -48,35 +48,33 @@ def create() -> ResponseReturnValue:
         token = check_caller(body)
         check_fields(body, token)
         conversation = check_conversation(body, token)
-        question = coze_start.question_of(body, conversation)
+        question = start.question_of(body, conversation)
         spend(token)
         hold_rate(token)
-        fault = coze_start.refused_by_words(
-            read(question), (token.account, question), body["bot_id"]
-        )
+        fault = start.refuse_by_words(read(question), (token.account, question), body["bot_id"])
         if fault is not None:
             return fault
         if conversation and _is_occupied(conversation):
-            return _occupied(bool(body.get("stream")))
+            return _refuse_occupied(bool(body.get("stream")))
         conversation = conversation or store().new_conversation(token.owner, body["bot_id"])
-        run = coze_start.begin(body, token, conversation, question)
+        run = start.begin(body, token, conversation, question)
     note(conversation_id=run.conversation_id, chat_id=run.id)
-    return _streamed(run) if body.get("stream") else answer(run.as_created())
+    return _stream(run) if body.get("stream") else answer(run.as_created())
 
 
 @bp.route("/v3/chat/retrieve", methods=["GET", "POST"])
 def retrieve() -> ResponseReturnValue:
     with here().lock:
         token = caller("getChat")
-        run = _asked_for(request.args, token.owner)
+        run = _run_of(request.args, token.owner)
         if here().limits.polled_too_soon(run.id, here().settings.poll_interval_s):
             violation("polled_too_fast", f"chat {run.id} was asked for more than once a second")
         hold_rate(token)
         if run.words.has("retrieve-http"):
             status = int(run.words.number("retrieve-http", 502))
             return error_for_status(status), status
-        if run.words.has("expired-later") and not run.is_refused_once:
-            run.is_refused_once = True
+        if run.words.has("expired-later") and not run.has_refused_poll:
+            run.has_refused_poll = True
             raise Refused(700012006, status=401)
         return answer(run.as_retrieved())
 
@@ -85,7 +83,7 @@ def retrieve() -> ResponseReturnValue:
 def list_messages() -> ResponseReturnValue:
     with here().lock:
         token = caller("chat", "listMessage")
-        run = _asked_for(request.args, token.owner)
+        run = _run_of(request.args, token.owner)
         hold_rate(token)
         if run.status == "failed" or run.words.has("no-data"):
             return answer()
@@ -96,7 +94,7 @@ def list_messages() -> ResponseReturnValue:
 def cancel() -> ResponseReturnValue:
     with here().lock:
         token = caller("cancelChat")
-        run = _asked_for(json_body(), token.owner)
+        run = _run_of(json_body(), token.owner)
         if run.status not in ("created", "in_progress"):
             raise Refused(4104)
         run.cancel()
@@ -108,17 +106,17 @@ def submit_tool_outputs() -> ResponseReturnValue:
     with here().lock:
         token = caller("submitToolChat")
         body = json_body()
-        run = _asked_for(request.args, token.owner, is_saved=False)
+        run = _run_of(request.args, token.owner, is_saved=False)
         if not run.is_saved:
             raise Refused(5000)
         stream = body.get("stream", False)
         if not isinstance(stream, bool) or run.status != "requires_action":
             raise bad_request()
-        coze_start.resume(run, _outputs(body, run), stream)
-    return _streamed(run) if stream else answer(run.as_retrieved())
+        start.resume(run, _outputs(body, run), stream)
+    return _stream(run) if stream else answer(run.as_retrieved())
 
 
-def _asked_for(values: Any, owner: str, is_saved: bool = True) -> Run:
+def _run_of(values: Any, owner: str, is_saved: bool = True) -> Run:
     """The chat of these ids, if it is the caller's, is in that conversation and was saved."""
     conversation_id, chat_id = require_strings(values, "conversation_id", "chat_id")
     note(conversation_id=conversation_id, chat_id=chat_id)
@@ -139,7 +137,7 @@ def _is_occupied(conversation: Conversation) -> bool:
     return conversation.run is not None
 
 
-def _occupied(stream: bool) -> ResponseReturnValue:
+def _refuse_occupied(stream: bool) -> ResponseReturnValue:
     """4016 in its recorded forms: an envelope, or a stream of one event."""
     violation("conversation_occupied", "a chat is still running in this conversation")
     if not stream:
@@ -151,15 +149,15 @@ def _occupied(stream: bool) -> ResponseReturnValue:
 
 def _outputs(body: dict[str, Any], run: Run) -> list[str]:
     """The outputs in the order of the calls; every call needs one, and no other may be there."""
-    given = body.get("tool_outputs")
-    if not isinstance(given, list) or not all(isinstance(output, dict) for output in given):
+    outputs = body.get("tool_outputs")
+    if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
         raise bad_request()
     by_call = {}
-    for output in given:
-        call_id, by_call_output = output.get("tool_call_id"), output.get("output")
-        if not isinstance(call_id, str) or not isinstance(by_call_output, str):
+    for output in outputs:
+        call_id, text = output.get("tool_call_id"), output.get("output")
+        if not isinstance(call_id, str) or not isinstance(text, str):
             raise bad_request()
-        by_call[call_id] = by_call_output
+        by_call[call_id] = text
     if set(by_call) != {call["id"] for call in _calls(run)}:
         raise bad_request(
             "tool_outputs must answer every tool_call of required_action, and no other."
@@ -172,10 +170,10 @@ def _calls(run: Run) -> list[dict[str, Any]]:
     return calls
 
 
-def _streamed(run: Run) -> Response:
+def _stream(run: Run) -> Response:
     plan, settings = run.plan, here().settings
     is_stuck = run.words.has("stuck")
-    steps: Iterable[Step] = told(
+    steps: Iterable[Step] = answer_steps(
         run.words,
         plan.opening,
         plan.pieces,
@@ -187,4 +185,4 @@ def _streamed(run: Run) -> Response:
     )
     if is_stuck:
         steps = chain(steps, [Wait(settings.silence_s)])
-    return respond(framed(steps, run.words), headers={"X-Tt-Logid": logid()}, finished=run.finish)
+    return respond(reframe(steps, run.words), headers={"X-Tt-Logid": logid()}, finished=run.finish)

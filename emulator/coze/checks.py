@@ -97,7 +97,9 @@ def check_types(body: dict[str, Any]) -> None:
 
 
 def check_caller(body: dict[str, Any]) -> CozeToken:
-    """Steps 2 to 5: the token is there, the bot exists, the token may use it, the bot is published."""
+    """Steps 2 to 5: the token is there, the bot exists, the token may use it, the bot is
+    published.
+    """
     if not bearer():
         raise Refused(4101)
     bot_id = body.get("bot_id") or "0"
@@ -113,14 +115,19 @@ def check_caller(body: dict[str, Any]) -> CozeToken:
 
 
 def unknown_bot(bot_id: str) -> Refused:
-    text = f"Requested resource bot_id={bot_id} does not exist. Ensure you are the correct resource identifier."
+    text = (
+        f"Requested resource bot_id={bot_id} does not exist. Ensure you are the "
+        f"correct resource identifier."
+    )
     return Refused(4200, text)
 
 
 def not_published(bot_id: str) -> Refused:
     text = (
-        f"The bot_id {bot_id} has not been published to the channel Agent As API. Please refer to the "
-        "'Publish' section of the documentation at https://www.coze.cn/docs/guides to publish your Bot to "
+        f"The bot_id {bot_id} has not been published to the channel Agent As API. "
+        f"Please refer to the "
+        "'Publish' section of the documentation at https://www.coze.cn/docs/guides to "
+        "publish your Bot to "
         "the corresponding channel."
     )
     return Refused(4015, text)
@@ -160,11 +167,15 @@ def check_meta_data(pairs: dict[str, str]) -> None:
 
 
 def check_conversation(body: dict[str, Any], token: CozeToken) -> Conversation | None:
-    """Steps 10 and 11: the conversation of the query is the caller's, and there is something to answer."""
+    """Steps 10 and 11: the conversation of the query is the caller's, and there is something to
+    answer.
+    """
     if "conversation_id" in body:
         violation("conversation_id_in_body", "Coze reads conversation_id from the query only")
-    wanted = request.args.get("conversation_id")
-    conversation = store().conversation(wanted, token.owner) if wanted else None
+    conversation_id = request.args.get("conversation_id")
+    conversation = None
+    if conversation_id:
+        conversation = store().conversation(conversation_id, token.owner)
     stored = conversation.context() if conversation else []
     last = (body.get("additional_messages") or stored or [{}])[-1]
     if "shortcut_command" not in body and (last.get("role") != "user" or not last.get("content")):

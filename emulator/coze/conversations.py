@@ -23,18 +23,13 @@ def create() -> ResponseReturnValue:
     with here().lock:
         token = caller("createConversation")
         body = json_body(is_optional=True)
-        bot_id, name, meta_data = (
-            body.get("bot_id", ""),
-            body.get("name", ""),
-            body.get("meta_data", {}),
-        )
+        bot_id = body.get("bot_id", "")
+        name = body.get("name", "")
+        meta_data = body.get("meta_data", {})
         messages = body.get("messages", [])
-        if (
-            not isinstance(name, str)
-            or len(name) > 100
-            or not isinstance(messages, list)
-            or len(messages) > 16
-        ):
+        if not isinstance(name, str) or len(name) > 100:
+            raise bad_request()
+        if not isinstance(messages, list) or len(messages) > 16:
             raise bad_request()
         if not is_map_of_strings(meta_data) or not all(
             isinstance(message, dict) for message in messages
@@ -47,7 +42,7 @@ def create() -> ResponseReturnValue:
         conversation = store().new_conversation(token.owner, bot_id)
         conversation.name, conversation.meta_data = name, meta_data
         conversation.connector_id = str(body.get("connector_id", "1024"))
-        conversation.messages = [_added(message, conversation) for message in messages]
+        conversation.messages = [_new_message(message, conversation) for message in messages]
         note(conversation_id=conversation.id)
         return answer(conversation.as_json())
 
@@ -55,7 +50,7 @@ def create() -> ResponseReturnValue:
 @bp.get("/v1/conversation/retrieve")
 def retrieve() -> ResponseReturnValue:
     with here().lock:
-        return answer(_asked_for("retrieveConversation").as_json())
+        return answer(_conversation_of_query("retrieveConversation").as_json())
 
 
 @bp.get("/v1/conversations")
@@ -65,16 +60,17 @@ def list_conversations() -> ResponseReturnValue:
         (bot_id,) = require_strings(request.args, "bot_id")
         page, size = _number("page_num", 1, 1_000_000), _number("page_size", 50, 50)
         connector_id = request.args.get("connector_id", "1024")
-        found = [
+        matches = [
             conversation.as_json()
             for conversation in store().conversations.values()
             if (conversation.owner, conversation.bot_id, conversation.connector_id)
             == (token.owner, bot_id, connector_id)
         ]
         if request.args.get("sort_order", "DESC").upper() != "ASC":
-            found.reverse()
-        shown = found[(page - 1) * size : page * size]
-        return answer({"has_more": len(found) > page * size, "conversations": shown})
+            matches.reverse()
+        selection = matches[(page - 1) * size : page * size]
+        has_more = len(matches) > page * size
+        return answer({"has_more": has_more, "conversations": selection})
 
 
 @bp.put("/v1/conversations/<conversation_id>")
@@ -107,49 +103,45 @@ def clear(conversation_id: str) -> ResponseReturnValue:
 @bp.post("/v1/conversation/message/create")
 def create_message() -> ResponseReturnValue:
     with here().lock:
-        conversation = _asked_for("createMessage")
+        conversation = _conversation_of_query("createMessage")
         body = json_body()
         require_strings(body, "role", "content", "content_type")
         kind = "question" if body["role"] == "user" else "answer"
         check_messages([{**body, "type": kind}], True, conversation.owner.split("/")[0])
-        message = _added({**body, "type": kind}, conversation)
+        message = _new_message({**body, "type": kind}, conversation)
         conversation.messages.append(message)
-        return answer(_shown(message))
+        return answer(_as_json(message))
 
 
 @bp.post("/v1/conversation/message/list")
 def list_messages() -> ResponseReturnValue:
     with here().lock:
-        conversation = _asked_for("chat", "listMessage")
+        conversation = _conversation_of_query("chat", "listMessage")
         body = json_body(is_optional=True)
         limit = body.get("limit", 50)
-        if (
-            not isinstance(limit, int)
-            or not 1 <= limit <= 50
-            or body.get("order", "desc") not in ("asc", "desc")
-        ):
+        if not isinstance(limit, int) or not 1 <= limit <= 50:
             raise bad_request()
-        found, has_more = _page(_wanted(conversation, body), body, limit)
-        ends = (
-            {"first_id": found[0]["id"], "last_id": found[-1]["id"]}
-            if found
-            else {"first_id": "", "last_id": ""}
-        )
-        return answer([_shown(message) for message in found], **ends, has_more=has_more)
+        if body.get("order", "desc") not in ("asc", "desc"):
+            raise bad_request()
+        messages, has_more = _page(_select(conversation, body), body, limit)
+        first_id = messages[0]["id"] if messages else ""
+        last_id = messages[-1]["id"] if messages else ""
+        data = [_as_json(message) for message in messages]
+        return answer(data, first_id=first_id, last_id=last_id, has_more=has_more)
 
 
 @bp.get("/v1/conversation/message/retrieve")
 def retrieve_message() -> ResponseReturnValue:
     with here().lock:
-        conversation = _asked_for("retrieveMessage")
+        conversation = _conversation_of_query("retrieveMessage")
         (message_id,) = require_strings(request.args, "message_id")
         for message in conversation.messages:
             if message["id"] == message_id:
-                return answer(_shown(message))
+                return answer(_as_json(message))
         raise Refused(4005, "The requested message does not exist.")
 
 
-def _asked_for(*scopes: str) -> Conversation:
+def _conversation_of_query(*scopes: str) -> Conversation:
     token = caller(*scopes)
     (conversation_id,) = require_strings(request.args, "conversation_id")
     note(conversation_id=conversation_id)
@@ -169,7 +161,7 @@ def _number(name: str, default: int, at_most: int) -> int:
     return int(value)
 
 
-def _added(message: Message, conversation: Conversation) -> Message:
+def _new_message(message: Message, conversation: Conversation) -> Message:
     """A message put into a conversation from outside: no chat has made it."""
     now = int(time.time())
     return {
@@ -188,7 +180,7 @@ def _added(message: Message, conversation: Conversation) -> Message:
     }
 
 
-def _wanted(conversation: Conversation, body: dict[str, Any]) -> list[Message]:
+def _select(conversation: Conversation, body: dict[str, Any]) -> list[Message]:
     chat_id = body.get("chat_id")
     return [
         message
@@ -209,7 +201,7 @@ def _page(messages: list[Message], body: dict[str, Any], limit: int) -> tuple[li
     return ordered[start : start + limit], len(ordered) > start + limit
 
 
-def _shown(message: Message) -> Message:
+def _as_json(message: Message) -> Message:
     if not here().settings.coze_loose_times:
         return message
     return {

@@ -38,7 +38,7 @@ def upload() -> ResponseReturnValue:
     with here().lock:
         file = File(store().new_id(), token.account, name, size, int(time.time()))
         store().files[file.id] = file
-    return answer(_shown(file))
+    return answer(_as_json(file))
 
 
 @bp.get("/retrieve")
@@ -48,10 +48,10 @@ def retrieve() -> ResponseReturnValue:
     file = store().files.get(file_id)
     if file is None or file.account != token.account:
         raise Refused(4200, f"Requested resource file_id={file_id} does not exist.")
-    return answer(_shown(file))
+    return answer(_as_json(file))
 
 
-def _shown(file: File) -> dict[str, object]:
+def _as_json(file: File) -> dict[str, object]:
     return {
         "id": file.id,
         "bytes": file.bytes,

@@ -12,7 +12,8 @@ from emulator.state import here
 
 HELP = "https://www.coze.cn/docs/developer_guides"
 TEXTS = {
-    4000: "The field http body provided is not a valid json or chat request. Please check your input.",
+    4000: "The field http body provided is not a valid json or chat request. Please "
+    "check your input.",
     4001: "The requested chat does not exist. Please check the chat_id.",
     4002: "The requested conversation does not exist. Please check the conversation_id.",
     4003: "The field meta_data exceeds the limit of 16 pairs, 64 and 512 characters.",
@@ -21,12 +22,16 @@ TEXTS = {
     4008: "The number of uses of this agent today has been exceeded.",
     4009: "The platform is busy. Please try again later.",
     4011: "The Coze Token balance of the account is insufficient.",
-    4013: "Model's request rate limit exceeded. Please reduce your request frequency or try again later.",
+    4013: "Model's request rate limit exceeded. Please reduce your request frequency or "
+    "try again later.",
     4014: "The agent cannot answer this question.",
-    4016: "Conversation occupied: Another chat is currently active. Please wait for the ongoing chat to "
-    "complete or create a new conversation to start a separate chat. Ensure only one chat runs at a time "
+    4016: "Conversation occupied: Another chat is currently active. Please wait for the "
+    "ongoing chat to "
+    "complete or create a new conversation to start a separate chat. Ensure only one "
+    "chat runs at a time "
     "within the same conversation.",
-    4020: "You have exceeded the model RPM limit. Please try again later or contact Coze for an upgrade.",
+    4020: "You have exceeded the model RPM limit. Please try again later or contact "
+    "Coze for an upgrade.",
     4027: "Your account has an overdue payment, please recharge immediately.",
     4028: "Your free quota has been used up. Please upgrade to a paid plan to continue: "
     "https://console.volcengine.com/coze-pro",
@@ -38,7 +43,8 @@ TEXTS = {
     4301: "Only one file can be uploaded at a time.",
     4302: "The file is too large.",
     4303: "The file type is not supported.",
-    5000: "We're currently experiencing server issues. Please try your request again after a short delay. "
+    5000: "We're currently experiencing server issues. Please try your request again "
+    "after a short delay. "
     "If the problem persists, contact our support team.",
     700012006: "access token invalid",
     710005002: "API request frequency exceeded.",

@@ -13,7 +13,9 @@ class Forged(Exception):
 
 
 def claims_of(encoded: str, host: str) -> dict[str, Any]:
-    """The claims of a JWT signed by the demo service app; its audience may be the host it was sent to."""
+    """The claims of a JWT signed by the demo service app; its audience may be the host it was
+    sent to.
+    """
     # Few need it, and it brings the cryptography library along.
     import jwt
 

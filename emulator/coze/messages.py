@@ -53,17 +53,17 @@ def items_of(message: Message) -> list[dict[str, Any]]:
 
 
 def _check(message: Message, types: set[str]) -> None:
-    given = {name: message[name] for name in _STRINGS if message.get(name) is not None}
-    if not all(isinstance(value, str) for value in given.values()):
+    strings = {name: message[name] for name in _STRINGS if message.get(name) is not None}
+    if not all(isinstance(value, str) for value in strings.values()):
         raise bad_request()
     if not is_map_of_strings(message.get("meta_data") or {}):
         raise bad_request()
-    role, kind = given.get("role"), given.get("type") or "question"
+    role, kind = strings.get("role"), strings.get("type") or "question"
     if role not in ("user", "assistant") or kind not in types:
         raise bad_request(f"A message of role {role} and type {kind} is not allowed.")
     if (kind == "question") != (role == "user"):
         raise bad_request("A question is the user's; what is the assistant's has another type.")
-    if "content" not in given or given.get("content_type") not in ("text", "object_string"):
+    if "content" not in strings or strings.get("content_type") not in ("text", "object_string"):
         raise bad_request("A message needs content and content_type text or object_string.")
 
 

@@ -1,4 +1,6 @@
-"""Coze's OAuth: the consent page and the token endpoint with its three grants (platforms/coze.md §6)."""
+"""Coze's OAuth: the consent page and the token endpoint with its three grants (platforms/coze.md
+§6).
+"""
 
 import base64
 import hashlib
@@ -16,7 +18,7 @@ from emulator.accounts import DEMO, CozeToken
 from emulator.coze.checks import bearer
 from emulator.coze.jwt import Forged, claims_of
 from emulator.coze.store import store
-from emulator.state import here, known_as
+from emulator.state import here, resolve_alias
 
 bp = Blueprint("coze_oauth", __name__)
 
@@ -24,7 +26,8 @@ ACCOUNT = "1000000001"
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CONSENT = """<!DOCTYPE html>
 <html lang="zh"><head><meta charset="utf-8"><title>授权</title></head><body>
-<h1>扣子（模拟器）</h1><p>允许 {{ client }} 使用你的智能体吗？这是内置模拟器的页面，没有真实账号参与。</p>
+<h1>扣子（模拟器）</h1><p>允许 {{ client }} 使用你的智能体吗？
+这是内置模拟器的页面，没有真实账号参与。</p>
 <form method="post"><button name="decision" value="allow">允许</button>
 <button name="decision" value="deny">拒绝</button></form></body></html>
 """
@@ -40,9 +43,9 @@ class OAuthRefused(Exception):
 
 @dataclass
 class Grants:
-    """What has been asked for and granted, each usable once."""
+    """Consents in progress, codes and refresh tokens; each is usable once."""
 
-    asked: dict[str, dict[str, str]] = field(default_factory=dict)
+    consents: dict[str, dict[str, str]] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     refresh_tokens: dict[str, str] = field(default_factory=dict)
     used_jwts: set[str] = field(default_factory=set)
@@ -55,40 +58,40 @@ def refuse(error: OAuthRefused) -> ResponseReturnValue:
 
 @bp.get("/api/permission/oauth2/authorize")
 def authorize() -> ResponseReturnValue:
-    asked = request.args.to_dict()
+    query = request.args.to_dict()
     for name in ("response_type", "client_id", "redirect_uri", "state"):
-        if not asked.get(name):
+        if not query.get(name):
             raise OAuthRefused("invalid_request", f"invalid request: {name}")
-    if asked["response_type"] != "code":
+    if query["response_type"] != "code":
         raise OAuthRefused("invalid_request", "invalid request: response_type")
-    if asked["client_id"] != DEMO["COZE_OAUTH_CLIENT_ID"]:
+    if query["client_id"] != DEMO["COZE_OAUTH_CLIENT_ID"]:
         raise OAuthRefused("invalid_client", "invalid client: client_id")
     key = secrets.token_urlsafe(16)
-    _grants().asked[key] = asked
+    _grants().consents[key] = query
     return redirect(f"/oauth/consent?{urlencode({'authorize_key': key})}")
 
 
 @bp.get("/oauth/consent")
 def consent() -> ResponseReturnValue:
     if here().settings.coze_consent == "page":
-        return render_template_string(CONSENT, client=_asked()["client_id"])
+        return render_template_string(CONSENT, client=_consent_query()["client_id"])
     return decide()
 
 
 @bp.post("/oauth/consent")
 def decide() -> ResponseReturnValue:
     """Sends the browser back with a code, or with the refusal."""
-    asked = _asked()
-    del _grants().asked[request.args["authorize_key"]]
-    back = {"state": asked["state"]}
+    query = _consent_query()
+    del _grants().consents[request.args["authorize_key"]]
+    back = {"state": query["state"]}
     if request.form.get("decision", here().settings.coze_consent) == "allow":
         code = f"code_{secrets.token_urlsafe(24)}"
-        _grants().codes[code] = asked
+        _grants().codes[code] = query
         back = {"code": code, **back}
     else:
         back = {"error": "access_denied", **back}
-    separator = "&" if "?" in asked["redirect_uri"] else "?"
-    return redirect(f"{asked['redirect_uri']}{separator}{urlencode(back)}")
+    separator = "&" if "?" in query["redirect_uri"] else "?"
+    return redirect(f"{query['redirect_uri']}{separator}{urlencode(back)}")
 
 
 @bp.post("/api/permission/oauth2/token")
@@ -97,11 +100,11 @@ def token() -> ResponseReturnValue:
     with here().lock:
         match body.get("grant_type"):
             case "authorization_code":
-                return _granted(_redeemed(body))
+                return _grant(_redeem(body))
             case "refresh_token":
-                return _granted(_refreshed(body))
+                return _grant(_refresh(body))
             case grant if grant == JWT_GRANT:
-                return _granted_to_service(body)
+                return _grant_to_service(body)
             case grant:
                 raise OAuthRefused("unsupported_grant_type", f"not supported grant type: {grant}")
 
@@ -110,11 +113,11 @@ def _grants() -> Grants:
     return here().store(Grants)
 
 
-def _asked() -> dict[str, str]:
-    asked = _grants().asked.get(request.args.get("authorize_key", ""))
-    if asked is None:
+def _consent_query() -> dict[str, str]:
+    query = _grants().consents.get(request.args.get("authorize_key", ""))
+    if query is None:
         raise OAuthRefused("invalid_request", "invalid request: authorize_key")
-    return asked
+    return query
 
 
 def _body() -> dict[str, Any]:
@@ -128,26 +131,26 @@ def _body() -> dict[str, Any]:
     return body
 
 
-def _redeemed(body: dict[str, Any]) -> str:
+def _redeem(body: dict[str, Any]) -> str:
     """The client of a good code; a code dies at its first use, good or bad."""
-    asked = _grants().codes.pop(str(body.get("code")), None)
-    if asked is None:
+    query = _grants().codes.pop(str(body.get("code")), None)
+    if query is None:
         raise OAuthRefused("invalid_request", "invalid request: code")
-    challenge = asked.get("code_challenge")
+    challenge = query.get("code_challenge")
     if challenge is None:
         _check_secret()
     elif (
-        _challenge(str(body.get("code_verifier")), asked.get("code_challenge_method", "plain"))
+        _challenge(str(body.get("code_verifier")), query.get("code_challenge_method", "plain"))
         != challenge
     ):
         raise OAuthRefused("invalid_request", "invalid request: code_verifier")
     for name in ("client_id", "redirect_uri"):
-        if body.get(name) != asked[name]:
+        if body.get(name) != query[name]:
             raise OAuthRefused("invalid_request", f"invalid request: {name}")
     return "public" if challenge else "secret"
 
 
-def _refreshed(body: dict[str, Any]) -> str:
+def _refresh(body: dict[str, Any]) -> str:
     """The kind of client whose refresh token this was."""
     if body.get("client_id") != DEMO["COZE_OAUTH_CLIENT_ID"]:
         raise OAuthRefused("invalid_client", "invalid client: client_id")
@@ -161,7 +164,7 @@ def _refreshed(body: dict[str, Any]) -> str:
 
 
 def _check_secret() -> None:
-    if known_as(bearer()) != DEMO["COZE_OAUTH_CLIENT_SECRET"]:
+    if resolve_alias(bearer()) != DEMO["COZE_OAUTH_CLIENT_SECRET"]:
         raise OAuthRefused("invalid_client", "invalid client: client_secret", 401)
 
 
@@ -173,7 +176,7 @@ def _challenge(verifier: str, method: str) -> str:
     )
 
 
-def _granted(kind: str) -> ResponseReturnValue:
+def _grant(kind: str) -> ResponseReturnValue:
     refresh_token = secrets.token_urlsafe(32)
     _grants().refresh_tokens[refresh_token] = kind
     life_s = here().settings.coze_token_life_s
@@ -181,7 +184,7 @@ def _granted(kind: str) -> ResponseReturnValue:
     return jsonify(access_token=access_token, expires_in=until, refresh_token=refresh_token)
 
 
-def _granted_to_service(body: dict[str, Any]) -> ResponseReturnValue:
+def _grant_to_service(body: dict[str, Any]) -> ResponseReturnValue:
     try:
         claims = claims_of(bearer(), request.host)
     except Forged as error:

@@ -2,15 +2,23 @@
 
 Words of Coze's own, besides those all platforms share (platforms/coze.md §12.5):
 
-    !order N             message/list: 1 verbose first (the default), 2 tools, answer, verbose, 3 two answers
-    !knowledge           a message of the old type knowledge        !cite      a verbose knowledge_recall
-    !card                the answer is one card                     !no-followup   no suggestions
-    !stuck               never ends, but streams                    !no-data   message/list without `data`
-    !failed CODE         accepted, then failed with last_error CODE (4028 unless told)
-    !sse-error           an `error` event after some pieces         !late-error, !late-code X   chat.failed
-    !requires-action N   wants tool outputs, N times                !requires-reply   wants a reply instead
-    !done-bare           [DONE] without quotes                      !no-done   the stream lacks `done`
-    !done-after-failed   `done` follows chat.failed                 !expired-later   a poll is refused once
+    !order N             message/list: 1 verbose first (the default), 2 tools, answer, verbose, 3
+                         two answers
+    !knowledge           a message of the old type knowledge
+    !cite                a verbose knowledge_recall
+    !card                the answer is one card
+    !no-followup         no suggestions
+    !stuck               never ends, but streams
+    !no-data             message/list without `data`
+    !failed CODE         accepted, then failed with last_error CODE (default 4028)
+    !sse-error           an `error` event after some pieces
+    !late-error, !late-code X  chat.failed
+    !requires-action N   wants tool outputs, N times
+    !requires-reply      wants a reply instead
+    !done-bare           [DONE] without quotes
+    !no-done             the stream lacks `done`
+    !done-after-failed   `done` follows chat.failed
+    !expired-later       a poll is refused once
     !retrieve-http N     polls answer status N
 """
 
@@ -75,11 +83,11 @@ class Planner:
             [] if silent else [self.message("follow_up", text) for text in speech.suggestions]
         )
         plan = Plan(usage=_usage(speech))
-        plan.messages = self._listed(before, answers, finish, follow_ups)
-        plan.opening = [*self._started(plan, is_resumed), *map(_completed, before)]
+        plan.messages = self._in_list_order(before, answers, finish, follow_ups)
+        plan.opening = [*self._opening(plan, is_resumed), *map(_completed, before)]
         plan.pieces = [frame for answer in answers for frame in self._deltas(answer)]
         ending = [_completed(message) for message in (finish, *follow_ups)]
-        plan.closing = [*ending, self.chat("completed", plan), *self._done()]
+        plan.closing = [*ending, self.chat("completed", plan), *self._end_marker()]
         self._misbehave(plan)
         return plan
 
@@ -95,20 +103,20 @@ class Planner:
             "submit_tool_outputs": {"tool_calls": [tool_call]},
         }
         plan.messages = [self.message("function_call", as_text({**call, "plugin_type": 1}))]
-        plan.opening = self._started(plan)
+        plan.opening = self._opening(plan)
         plan.closing = [self.chat("requires_action", plan)]
         if self.settings.coze_done_after_requires_action:
-            plan.closing += self._done()
+            plan.closing += self._end_marker()
         return plan
 
     def tools(self) -> list[Message]:
         """What comes before the answer: knowledge and tool steps."""
-        found = []
+        steps = []
         if self.words.has("cite"):
             slices = as_text({"chunks": [{"slice": "开放时间 9:00-17:00", "score": 0.83}]})
-            found.append(self.message("verbose", _verbose("knowledge_recall", slices)))
+            steps.append(self.message("verbose", _verbose("knowledge_recall", slices)))
         if self.words.has("knowledge"):
-            found.append(self.message("knowledge", "---\nrecall slice 1:\n开放时间 9:00-17:00"))
+            steps.append(self.message("knowledge", "---\nrecall slice 1:\n开放时间 9:00-17:00"))
         if self.words.has("tool") or self.order == 2:
             call = {
                 "name": "weather-today",
@@ -117,10 +125,10 @@ class Planner:
                 "api_id": 8001,
             }
             names = {"plugin_name": "天气", "api_name": "today", "plugin_type": 1}
-            found.append(self.message("function_call", as_text({**call, **names})))
-            got = {"content_type": 1, "response_for_model": "晴，21 °C", "type_for_model": 1}
-            found.append(self.message("tool_response", as_text(got)))
-        return found
+            steps.append(self.message("function_call", as_text({**call, **names})))
+            response = {"content_type": 1, "response_for_model": "晴，21 °C", "type_for_model": 1}
+            steps.append(self.message("tool_response", as_text(response)))
+        return steps
 
     def message(self, kind: str, content: str) -> Message:
         return {
@@ -148,7 +156,7 @@ class Planner:
             chat |= {"failed_at": ended, "last_error": plan.error}
         return event(f"conversation.chat.{status}", chat)
 
-    def _started(self, plan: Plan, is_resumed: bool = False) -> list[bytes]:
+    def _opening(self, plan: Plan, is_resumed: bool = False) -> list[bytes]:
         created = [] if is_resumed else [self.chat("created", plan)]
         return [*created, self.chat("in_progress", plan)]
 
@@ -170,14 +178,16 @@ class Planner:
             _completed(answer),
         ]
 
-    def _listed(
+    def _in_list_order(
         self,
         before: list[Message],
         answers: list[Message],
         finish: Message,
         follow_ups: list[Message],
     ) -> list[Message]:
-        """The list's order, which is not the stream's: nobody may rely on the first being the answer."""
+        """The list's order, which is not the stream's: nobody may rely on the first being the
+        answer.
+        """
         if self.order == 1:
             ordered = [finish, *before, *answers, *follow_ups]
         else:
@@ -189,7 +199,7 @@ class Planner:
     def _times(self) -> dict[str, int]:
         return {"created_at": self.ids["created_at"], "updated_at": self.ids["created_at"]}
 
-    def _done(self) -> list[bytes]:
+    def _end_marker(self) -> list[bytes]:
         if self.words.has("no-done"):
             return []
         is_bare = self.settings.coze_done_bare or self.words.has("done-bare")
@@ -211,14 +221,16 @@ class Planner:
             "msg": "event interval error" if code == 5000 else TEXTS.get(code, "error"),
         }
         plan.instead = (
-            [event("error", plan.error)] if self.words.has("sse-error") else self._failed(plan)
+            [event("error", plan.error)]
+            if self.words.has("sse-error")
+            else self._failure_frames(plan)
         )
         if self.words.has("failed"):
             plan.pieces = []
 
-    def _failed(self, plan: Plan) -> list[bytes]:
+    def _failure_frames(self, plan: Plan) -> list[bytes]:
         has_done = self.settings.coze_done_after_failed or self.words.has("done-after-failed")
-        return [self.chat("failed", plan), *(self._done() if has_done else [])]
+        return [self.chat("failed", plan), *(self._end_marker() if has_done else [])]
 
     def _failure(self) -> int | None:
         codes = {

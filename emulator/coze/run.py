@@ -1,4 +1,6 @@
-"""One chat of the emulated Coze: it goes on by the clock, whoever reads (platforms/coze.md §12.4)."""
+"""One chat of the emulated Coze: it goes on by the clock, whoever reads (platforms/coze.md
+§12.4).
+"""
 
 import math
 import time
@@ -27,7 +29,7 @@ class Run:
     work_s: float = math.inf
     is_canceled: bool = False
     actions_left: int = 0
-    is_refused_once: bool = False
+    has_refused_poll: bool = False
     _started: float = field(default_factory=time.monotonic)
 
     def start(self, plan: Plan, work_s: float) -> None:

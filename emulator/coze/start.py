@@ -1,4 +1,6 @@
-"""How a chat of the emulated Coze begins, or is refused by its words (platforms/coze.md §12.4, §12.5)."""
+"""How a chat of the emulated Coze begins, or is refused by its words (platforms/coze.md §12.4,
+§12.5).
+"""
 
 import math
 from dataclasses import replace
@@ -14,7 +16,7 @@ from emulator.coze.messages import Message, items_of, text_of
 from emulator.coze.plan import Planner
 from emulator.coze.run import Run
 from emulator.coze.store import Conversation, store
-from emulator.faults import ordered
+from emulator.faults import transport_fault
 from emulator.speech import Speech, compose, gap_s
 from emulator.state import here
 from emulator.words import Words, read
@@ -24,14 +26,14 @@ _BUSY_FORMS = {1: "429", 2: "4008", 3: "710005002"}
 
 
 def question_of(body: dict[str, Any], conversation: Conversation | None) -> str:
-    """The last message, of the request or of the conversation; a shortcut command asks by itself."""
+    """The last message, of the request or the conversation; a shortcut command asks by itself."""
     if "shortcut_command" in body:
         return f"快捷指令 {body['shortcut_command']['command_id']}"
     stored = conversation.context() if conversation else []
     return text_of((body.get("additional_messages") or stored)[-1])
 
 
-def refused_by_words(words: Words, key: tuple[str, str], bot_id: str) -> ResponseReturnValue | None:
+def refuse_by_words(words: Words, key: tuple[str, str], bot_id: str) -> ResponseReturnValue | None:
     """Raises or returns the refusal the words ask for; `key` is what !expired refuses only once."""
     if words.has("busy"):
         form = _BUSY_FORMS.get(int(words.number("busy", 0)))
@@ -48,7 +50,7 @@ def refused_by_words(words: Words, key: tuple[str, str], bot_id: str) -> Respons
             raise Refused(code)
     if words.has("code"):
         raise Refused(int(words.number("code", 5000)))
-    return ordered(words, error_for_status)
+    return transport_fault(words, error_for_status)
 
 
 def begin(body: dict[str, Any], token: CozeToken, conversation: Conversation, question: str) -> Run:
@@ -67,7 +69,7 @@ def begin(body: dict[str, Any], token: CozeToken, conversation: Conversation, qu
         int(run.words.number("requires-action", 1)) if run.words.has("requires-action") else 0
     )
     messages = body.get("additional_messages", [])
-    run.questions = [kept(message, run) for message in messages]
+    run.questions = [as_stored(message, run) for message in messages]
     visible = [*conversation.context(), *messages]
     earlier = [text_of(message) for message in visible[:-1] if message["role"] == "user"]
     speech = compose(question, run.words, earlier, f"{request.host_url}_emulator/picture.png")
@@ -84,7 +86,7 @@ def resume(run: Run, outputs: list[str], stream: bool) -> None:
     _plan(run, replace(speech, replies=(f"工具返回：{'；'.join(outputs)}",)), stream, outputs)
 
 
-def kept(message: Message, run: Run) -> Message:
+def as_stored(message: Message, run: Run) -> Message:
     """A message of the caller as the conversation keeps it."""
     return {
         "id": store().new_id(),
@@ -128,9 +130,11 @@ def _work_s(words: Words, pieces: int, stream: bool) -> float:
     return waits + (gap_s(pieces, words, settings) * pieces if stream else settings.coze_work_s)
 
 
-def _with_attachments(speech: Speech, asked: list[Message]) -> Speech:
+def _with_attachments(speech: Speech, messages: list[Message]) -> Speech:
     """An agent that got files says so."""
-    items = items_of(asked[0]) if asked and asked[0].get("content_type") == "object_string" else []
+    items = []
+    if messages and messages[0].get("content_type") == "object_string":
+        items = items_of(messages[0])
     names = [_name_of(item) for item in items if item.get("type") != "text"]
     if not names or not speech.replies:
         return speech

@@ -1,4 +1,4 @@
-"""What the emulated Coze keeps (platforms/coze.md §3): conversations, runs, files, issued tokens."""
+"""The store of the emulated Coze (platforms/coze.md §3): conversations, runs, files, tokens."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from emulator.accounts import COZE_TOKENS, CozeToken
 from emulator.coze.format import Refused
 from emulator.coze.run import Run
 from emulator.faults import OncePerQuestion
-from emulator.state import here, known_as
+from emulator.state import here, resolve_alias
 
 Message = dict[str, Any]
 
@@ -85,7 +85,7 @@ class CozeStore:
         if value in self.issued:
             token, until = self.issued[value]
             return token if time.time() < until else None
-        token_of_demo = COZE_TOKENS.get(known_as(value))
+        token_of_demo = COZE_TOKENS.get(resolve_alias(value))
         return token_of_demo if token_of_demo and not token_of_demo.is_expired else None
 
     def new_conversation(self, owner: str, bot_id: str = "") -> Conversation:
@@ -95,11 +95,11 @@ class CozeStore:
 
     def conversation(self, conversation_id: str, owner: str) -> Conversation:
         """The caller's conversation with its books in order, or 4002."""
-        found = self.conversations.get(conversation_id)
-        if found is None or found.owner != owner:
+        conversation = self.conversations.get(conversation_id)
+        if conversation is None or conversation.owner != owner:
             raise Refused(4002)
-        found.settle()
-        return found
+        conversation.settle()
+        return conversation
 
 
 def store() -> CozeStore:

@@ -1,4 +1,6 @@
-"""One answer of Huawei's engine as JSON objects, in any shape it may have (platforms/huawei.md §4)."""
+"""One answer of Huawei's engine as JSON objects, in any shape it may have (platforms/huawei.md
+§4).
+"""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ STEP_WORDS = ("tool", "workflow", "knowledge", "step-failed")
 
 @dataclass(frozen=True)
 class Shape:
-    """What the documents do not tell: the framing, the names of types, how empty fields look."""
+    """What the documents leave open: the framing, the names of types, how empty fields look."""
 
     framing: str
     content_type: str
@@ -86,11 +88,11 @@ class Answer:
         """The steps before the answer."""
         if self._words.has("empty"):
             return []
-        found: list[bytes] = []
+        frames: list[bytes] = []
         for word in STEP_WORDS:
             if self._words.has(word) or (word == "knowledge" and self._words.has("cite")):
-                found += self._step(f"t-{len(found)}", self._shape.kinds.get(word, "tool"))
-        return found
+                frames += self._step(f"t-{len(frames)}", self._shape.kinds.get(word, "tool"))
+        return frames
 
     def pieces(self) -> list[bytes]:
         replies = self._replies()
@@ -101,15 +103,15 @@ class Answer:
         ]
 
     def closing(self) -> list[bytes]:
-        found = []
+        frames = []
         replies = self._replies()
         if self._words.has("repeat") and replies:
             more = "以上就是全部。" if self._words.number("repeat", 1) == 2 else ""
-            found.append(self._message(f"m-{len(replies)}", replies[-1] + more))
+            frames.append(self._message(f"m-{len(replies)}", replies[-1] + more))
         for word in ("image", "image-only"):
             if self._words.has(word):
-                found.append(self._picture(int(self._words.number(word, 0))))
-        return [*found, *self._shape.end()]
+                frames.append(self._picture(int(self._words.number(word, 0))))
+        return [*frames, *self._shape.end()]
 
     def failure(self) -> list[bytes] | None:
         """What comes after half of the pieces, when that is not the other half."""
@@ -124,8 +126,8 @@ class Answer:
             return None
         error = HuaweiRefused(code, "failed while it answered").body()
         is_inner = self._words.number("late-error", 1) == 2
-        told = {"type": self._shape.message, "data": error} if is_inner else error
-        return [self._shape.frame({**self._ids, **told})]
+        payload = {"type": self._shape.message, "data": error} if is_inner else error
+        return [self._shape.frame({**self._ids, **payload})]
 
     def strange(self) -> list[bytes]:
         return [

@@ -2,20 +2,23 @@
 
 Words of the engine's own, besides those all platforms share:
 
-    !workflow  !knowledge   a step of this kind before the answer (!cite: as !knowledge, there are no sources)
+    !workflow  !knowledge   a step of this kind before the answer (!cite: as !knowledge, there are
+               no sources)
     !step-failed            a step that fails, then an answer that is sorry about it
     !repeat [2]             the last piece repeats the whole text; with 2 it adds some words
     !image [N]              a piece with a `url` and no content, in layout N of four
     !image-only [N]         the same, and no text at all
     !raw                    no content, the text is in `raw`, the model's own output
-    !apology                what an agent says whose model provider has no credentials: an error as an answer
-    !late-error [2]         an object with error_code after some pieces; with 2 the code is within `data`
+    !apology                what an agent says whose model provider has no credentials: an error
+                            as an answer
+    !late-error [2]         an object with error_code after some pieces; with 2 the code is within
+                            `data`
     !apigw N [STATUS]       refused by the gateway with APIGW.N
 
-!code N and !late-code N mean AIAE.N, !blocked is refused with AIAE.31001601, !empty is a stream without any
-object. The engine documents no code for too many requests: !busy and !quota are the gateway's APIGW.0308. It
-has no end marker, so that !short is an answer like another, and no suggestions. Settings choose the framing,
-the names of types, the ids and how empty fields look.
+!code N and !late-code N mean AIAE.N, !blocked is refused with AIAE.31001601, !empty is a stream
+without any object. The engine documents no code for too many requests: !busy and !quota are the
+gateway's APIGW.0308. It has no end marker, so that !short is an answer like another, and no
+suggestions. Settings choose the framing, the names of types, the ids and how empty fields look.
 """
 
 from typing import Any
@@ -23,7 +26,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from emulator.faults import OncePerQuestion, ordered
+from emulator.faults import OncePerQuestion, transport_fault
 from emulator.huawei.answer import Answer, Shape
 from emulator.huawei.checks import (
     HuaweiRefused,
@@ -33,10 +36,10 @@ from emulator.huawei.checks import (
     unauthorized,
     unknown_agent,
 )
-from emulator.playing import respond
+from emulator.responding import respond
 from emulator.speech import Speech, compose, gap_s
 from emulator.state import here, note
-from emulator.stream import framed, told
+from emulator.stream import answer_steps, reframe
 from emulator.words import Words, read
 
 PREFIX = "/v1/routes/open"
@@ -62,8 +65,8 @@ def unknown_endpoint() -> ResponseReturnValue:
 
 
 @bp.errorhandler(HuaweiRefused)
-def refuse(refused: HuaweiRefused) -> ResponseReturnValue:
-    return jsonify(refused.body()), refused.http_status
+def refuse(error: HuaweiRefused) -> ResponseReturnValue:
+    return jsonify(error.body()), error.http_status
 
 
 @bp.delete("/<agent_id>/memory")
@@ -85,11 +88,11 @@ def forget(agent_id: str) -> ResponseReturnValue:
 def execute(agent_id: str) -> ResponseReturnValue:
     body = checked_body(agent_of(agent_id))
     words = read(body["query"])
-    refused = _refused_by_words(words, (agent_id, body["query"]))
-    return _answered(agent_id, body, words) if refused is None else refused
+    refusal = _refuse_by_words(words, (agent_id, body["query"]))
+    return _answer(agent_id, body, words) if refusal is None else refusal
 
 
-def _refused_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue | None:
+def _refuse_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue | None:
     if words.has("unauthorized") or (
         words.has("expired") and here().store(HuaweiStore).expired.refuses(key)
     ):
@@ -107,10 +110,10 @@ def _refused_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue
     if words.has("apigw"):
         code = f"APIGW.{int(words.number('apigw', 201)):04d}"
         raise HuaweiRefused(code, "refused as ordered", int(words.number("apigw", 0, 1)) or None)
-    return ordered(words, error_for_status)
+    return transport_fault(words, error_for_status)
 
 
-def _answered(agent_id: str, body: dict[str, Any], words: Words) -> Response:
+def _answer(agent_id: str, body: dict[str, Any], words: Words) -> Response:
     state, settings = here(), here().settings
     key = _conversation(agent_id, body)
     shape = Shape.of(settings)
@@ -119,7 +122,7 @@ def _answered(agent_id: str, body: dict[str, Any], words: Words) -> Response:
     )
     note(request_id=answer.request_id, conversation_id=body.get("conversation_id", ""))
     frames = answer.pieces()
-    steps = told(
+    steps = answer_steps(
         words,
         answer.opening(),
         frames,
@@ -136,7 +139,7 @@ def _answered(agent_id: str, body: dict[str, Any], words: Words) -> Response:
                 state.store(HuaweiStore).questions.setdefault(key, []).append(body["query"])
 
     return respond(
-        framed(steps, words, is_sse=shape.is_sse), mimetype=shape.content_type, finished=finished
+        reframe(steps, words, is_sse=shape.is_sse), mimetype=shape.content_type, finished=finished
     )
 
 
@@ -160,5 +163,5 @@ def _earlier(body: dict[str, Any], key: Conversation | None) -> list[str]:
 
 def _speech(body: dict[str, Any], words: Words, earlier: list[str]) -> Speech:
     """What it says; its pictures travel beside the text."""
-    spoken = Words({word: values for word, values in words.found.items() if word not in IMAGES})
-    return compose(body["query"], spoken, earlier)
+    plain = Words({word: values for word, values in words.numbers.items() if word not in IMAGES})
+    return compose(body["query"], plain, earlier)

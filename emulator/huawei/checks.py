@@ -1,4 +1,6 @@
-"""What Huawei's engine demands of a call (platforms/huawei.md §9), in its order, and how it refuses."""
+"""What Huawei's engine demands of a call (platforms/huawei.md §9), in its order, and how it
+refuses.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +9,7 @@ from uuid import uuid4
 from flask import request
 
 from emulator.accounts import HUAWEI_AGENTS, HUAWEI_KEYS, HuaweiAgent
-from emulator.state import here, known_as, violation
+from emulator.state import here, resolve_alias, violation
 
 ROLES = ("user", "assistant", "tool")
 VARIABLE_KINDS = ("common_variables", "sensitive_variables")
@@ -77,7 +79,11 @@ def unknown_agent() -> HuaweiRefused:
 def agent_of(agent_id: str) -> HuaweiAgent:
     """The agent of this address, when the caller's key may call it."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    owner = HUAWEI_KEYS.get(known_as(key)) if scheme == "Bearer" and key.startswith("sk-") else None
+    owner = (
+        HUAWEI_KEYS.get(resolve_alias(key))
+        if scheme == "Bearer" and key.startswith("sk-")
+        else None
+    )
     if owner is None:
         raise unauthorized()
     agent = HUAWEI_AGENTS.get(agent_id)

@@ -12,28 +12,46 @@ from flask.typing import ResponseReturnValue
 
 from emulator.accounts import QINGYAN_AGENTS, QINGYAN_KEYS, QingyanKey
 from emulator.control import OWN
-from emulator.faults import ordered
-from emulator.playing import respond
+from emulator.faults import transport_fault
 from emulator.qingyan.plan import Plan
 from emulator.qingyan.store import Conversation, QingyanStore, Turn, new_id
+from emulator.responding import respond
 from emulator.speech import compose, gap_s
-from emulator.state import here, known_as, note, violation
-from emulator.stream import Cut, Step, Wait, framed, seconds_of, told
+from emulator.state import here, note, resolve_alias, violation
+from emulator.stream import Cut, Step, Wait, answer_steps, reframe, seconds_of
 from emulator.words import Words, read
 
 ROOT = "/chatglm/assistant-api/v1"
-CODES = {  # the HTTP status each code comes with
-    1: 400, 1001: 403, 1002: 401,
-    10003: 400, 10004: 403, 10005: 400, 10006: 403, 10007: 403, 10008: 403, 10010: 403, 10018: 403,
-    11003: 500, 11004: 500, 11005: 400, 11006: 400, 11009: 500, 12001: 400, 12002: 401,
-}  # fmt: skip
+# The HTTP status each code comes with.
+CODES = {
+    1: 400,
+    1001: 403,
+    1002: 401,
+    10003: 400,
+    10004: 403,
+    10005: 400,
+    10006: 403,
+    10007: 403,
+    10008: 403,
+    10010: 403,
+    10018: 403,
+    11003: 500,
+    11004: 500,
+    11005: 400,
+    11006: 400,
+    11009: 500,
+    12001: 400,
+    12002: 401,
+}
 CHAT_FIELDS = {"assistant_id", "prompt", "conversation_id", "file_list", "meta_data"}
 
 bp = Blueprint("qingyan", __name__, url_prefix=ROOT)
 
 
 class Refused(Exception):
-    """Raised where the platform says no: its code, its words, and the HTTP status if the code has none."""
+    """Raised where the platform says no: its code, its words, and the HTTP status if the code has
+    none.
+    """
 
     def __init__(self, code: int, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -47,13 +65,17 @@ def refuse(error: Refused) -> ResponseReturnValue:
 
 
 def unknown_endpoint() -> ResponseReturnValue:
-    known = request.path.removeprefix(ROOT) in (
-        "/get_token", "/stream", "/stream_sync", "/file_upload", "/suggest/prompts",
-    )  # fmt: skip
-    return jsonify(status=1, message="no such call"), 405 if known else 404
+    is_call = request.path.removeprefix(ROOT) in (
+        "/get_token",
+        "/stream",
+        "/stream_sync",
+        "/file_upload",
+        "/suggest/prompts",
+    )
+    return jsonify(status=1, message="no such call"), 405 if is_call else 404
 
 
-def _signed(call: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
+def _requires_token(call: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseReturnValue]:
     """Lets a call through with a good token of an active key; `g.qingyan_key` is that key."""
 
     @wraps(call)
@@ -67,7 +89,7 @@ def _signed(call: Callable[[], ResponseReturnValue]) -> Callable[[], ResponseRet
 @bp.post("/get_token")
 def get_token() -> ResponseReturnValue:
     body = _body()
-    api_key, secret = known_as(body.get("api_key")), known_as(body.get("api_secret"))
+    api_key, secret = resolve_alias(body.get("api_key")), resolve_alias(body.get("api_secret"))
     key = QINGYAN_KEYS.get(api_key) if isinstance(api_key, str) else None
     if key is None or secret != key.secret or key.state == "deleted":
         raise Refused(1002, "api_key or api_secret error")
@@ -82,19 +104,19 @@ def get_token() -> ResponseReturnValue:
 
 
 @bp.post("/stream")
-@_signed
+@_requires_token
 def stream() -> ResponseReturnValue:
-    return _answer(_told_stream)
+    return _answer(_respond_stream)
 
 
 @bp.post("/stream_sync")
-@_signed
+@_requires_token
 def stream_sync() -> ResponseReturnValue:
-    return _answer(_told_whole)
+    return _answer(_respond_whole)
 
 
 @bp.post("/file_upload")
-@_signed
+@_requires_token
 def file_upload() -> ResponseReturnValue:
     files = list(request.files.items(multi=True))
     if len(files) != 1 or files[0][0] != "file" or request.form:
@@ -102,7 +124,7 @@ def file_upload() -> ResponseReturnValue:
         raise Refused(1, "one file, in a field named file")
     name, data = files[0][1].filename or "", files[0][1].read()
     words = read(name)
-    _refuse_as_told(words, busy=10006)
+    _refuse_by_words(words, busy=10006)
     if len(data) > here().settings.qingyan_upload_limit:
         raise Refused(11006, "file too large")
     release = _enter(10006)
@@ -118,14 +140,14 @@ def file_upload() -> ResponseReturnValue:
 
 
 @bp.post("/suggest/prompts")
-@_signed
+@_requires_token
 def suggest() -> ResponseReturnValue:
     body, state = _body(), here()
     with state.lock:
         conversation = _conversation(body.get("conversation_id"))
         if body.get("log_id"):
-            asked_for = [turn for turn in conversation.turns if turn.history_id == body["log_id"]]
-            return _suggestions((asked_for and asked_for[0].suggestions) or [])
+            turns = [turn for turn in conversation.turns if turn.history_id == body["log_id"]]
+            return _suggestions((turns and turns[0].suggestions) or [])
         if conversation.turns and not conversation.turns[-1].is_finished:
             violation("early_suggest", "follow-up questions asked for before the answer had ended")
         finished = [turn for turn in conversation.turns if turn.is_finished]
@@ -156,10 +178,10 @@ class Question:
     release: Callable[[], None]
 
 
-def _answer(tell: Callable[[Question], Response]) -> ResponseReturnValue:
+def _answer(respond_with: Callable[[Question], Response]) -> ResponseReturnValue:
     body = _chat_body()
     words = read(body["prompt"])
-    fault = ordered(words, lambda status: {"status": 1, "message": f"error {status}"})
+    fault = transport_fault(words, lambda status: {"status": 1, "message": f"error {status}"})
     if fault is not None:
         return fault
     if words.has("json-error"):
@@ -171,50 +193,55 @@ def _answer(tell: Callable[[Question], Response]) -> ResponseReturnValue:
             _conversation(body["conversation_id"]) if body.get("conversation_id") else None
         )
         _check_files(body.get("file_list") or [], owner)
-    _refuse_as_told(words, busy=10007)
+    _refuse_by_words(words, busy=10007)
     _check_day(owner)
     release = _enter(10007)
     question = _begin(body, words, conversation, release)
-    response = tell(question)
+    response = respond_with(question)
     response.call_on_close(release)
     return response
 
 
-def _told_stream(question: Question) -> Response:
+def _respond_stream(question: Question) -> Response:
     plan, settings, words = question.plan, here().settings, question.words
-    instead, said = plan.instead, plan.pieces
-    steps = told(
+    frames = plan.pieces
+    steps = answer_steps(
         words,
         plan.opening,
-        [] if plan.fails_at_once else said,
+        [] if plan.fails_at_once else frames,
         plan.closing,
-        gap_s=gap_s(len(said), words, settings),
+        gap_s=gap_s(len(frames), words, settings),
         silence_s=settings.silence_s,
         middle=plan.middle,
-        instead=instead,
+        instead=plan.instead,
     )
-    return respond(framed(steps, words), finished=lambda: _finish(question))
+    return respond(reframe(steps, words), finished=lambda: _finish(question))
 
 
-def _told_whole(question: Question) -> Response:
+def _respond_whole(question: Question) -> Response:
     """The same answer, after the time that its stream would have taken."""
     plan, settings, words = question.plan, here().settings, question.words
-    said = plan.pieces
+    frames = plan.pieces
     whole = Words(
-        {word: values for word, values in words.found.items() if word not in ("endless", "short")}
+        {word: values for word, values in words.numbers.items() if word not in ("endless", "short")}
     )
-    steps = told(
-        whole, [], said, [], gap_s=gap_s(len(said), words, settings), silence_s=settings.silence_s
+    steps = answer_steps(
+        whole,
+        [],
+        frames,
+        [],
+        gap_s=gap_s(len(frames), words, settings),
+        silence_s=settings.silence_s,
     )
     wait = Wait(settings.silence_s if words.has("endless") else seconds_of(steps))
     return respond(
-        framed([wait, *_sent(plan.whole(), words)], words, is_sse=False),
+        reframe([wait, *_body_steps(plan.whole(), words)], words, is_sse=False),
         mimetype="application/json",
         finished=lambda: _finish(question),
     )
 
 
-def _sent(body: bytes, words: Words) -> list[Step]:
+def _body_steps(body: bytes, words: Words) -> list[Step]:
     half = len(body) // 2
     if words.has("cut"):
         at = next((index for index in range(half, len(body)) if body[index] >= 0xC0), half)
@@ -242,7 +269,7 @@ def _begin(
         turn = Turn(prompt, new_id())
         conversation.turns.append(turn)
     note(conversation_id=conversation.id, history_id=turn.history_id)
-    plain = Words({word: values for word, values in words.found.items() if word != "image"})
+    plain = Words({word: values for word, values in words.numbers.items() if word != "image"})
     picture = f"{request.host_url.rstrip('/')}{OWN}/picture.png"
     speech = compose(prompt, plain, earlier)
     plan = Plan(conversation.id, turn.history_id, speech, words, state.settings, picture)
@@ -271,8 +298,8 @@ def _chat_body() -> dict[str, Any]:
         * (
             not isinstance(files, list)
             or any(
-                not isinstance(one, dict) or not isinstance(one.get("file_id"), str)
-                for one in files
+                not isinstance(file, dict) or not isinstance(file.get("file_id"), str)
+                for file in files
             )
         )
     )
@@ -283,16 +310,16 @@ def _chat_body() -> dict[str, Any]:
 
 
 def _key_of_token() -> QingyanKey:
-    found = re.fullmatch(r"Bearer (\S+)", request.headers.get("Authorization", ""))
+    match = re.fullmatch(r"Bearer (\S+)", request.headers.get("Authorization", ""))
     state = here()
     with state.lock:
         store = state.store(QingyanStore)
-        grant = store.grants.get(found[1]) if found else None
-        if found and grant and _question_refuses_token(store):
-            del store.grants[found[1]]
+        grant = store.grants.get(match[1]) if match else None
+        if match and grant and _question_refuses_token(store):
+            del store.grants[match[1]]
             grant = None
     if grant is None or grant.ends_at <= time.monotonic():
-        raise _token_refused()
+        raise _token_refusal()
     key = QINGYAN_KEYS[grant.api_key]
     code = {"deleted": 10003, "disabled": 10004}.get(here().settings.qingyan_key_state)
     if code:
@@ -309,7 +336,7 @@ def _question_refuses_token(store: QingyanStore) -> bool:
     )
 
 
-def _token_refused() -> Refused:
+def _token_refusal() -> Refused:
     if here().settings.qingyan_token_refusal == "10018":
         return Refused(10018, "no permission")
     return Refused(401, "token expired", 401)
@@ -324,15 +351,15 @@ def _check_agent(assistant_id: str, owner: str, words: Words) -> None:
 
 
 def _check_files(files: list[dict[str, Any]], owner: str) -> None:
-    known = here().store(QingyanStore).files
-    if any(known.get(one["file_id"]) != owner for one in files):
+    owners = here().store(QingyanStore).files
+    if any(owners.get(file["file_id"]) != owner for file in files):
         raise Refused(10005, "file not found")
 
 
 def _conversation(conversation_id: object) -> Conversation:
     """Refuses unknown and foreign ids, stricter than what is known of reality."""
-    known = here().store(QingyanStore).conversations
-    conversation = known.get(conversation_id) if isinstance(conversation_id, str) else None
+    conversations = here().store(QingyanStore).conversations
+    conversation = conversations.get(conversation_id) if isinstance(conversation_id, str) else None
     if conversation is None:
         raise Refused(12001, "conversation not found")
     if conversation.owner != g.qingyan_key.owner:
@@ -340,19 +367,20 @@ def _conversation(conversation_id: object) -> Conversation:
     return conversation
 
 
-def _refuse_as_told(words: Words, busy: int) -> None:
+def _refuse_by_words(words: Words, busy: int) -> None:
     for word, code in (("busy", busy), ("quota", 10008)):
         if words.has(word):
-            raise Refused(code, "refused as told")
+            raise Refused(code, "refused as ordered")
     if words.has("code"):
-        raise Refused(int(words.number("code", 10007)), "refused as told")
+        raise Refused(int(words.number("code", 10007)), "refused as ordered")
 
 
 def _check_day(owner: str) -> None:
     state = here()
     today = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 8 * 3600))
-    asked, daily = state.limits.use(("qingyan", "day", owner, today)), state.settings.qingyan_daily
-    if daily and asked > daily:
+    count_today = state.limits.use(("qingyan", "day", owner, today))
+    daily = state.settings.qingyan_daily
+    if daily and count_today > daily:
         violation("quota", f"more than {daily} questions in a day")
         raise Refused(10008, "daily quota used up")
 

@@ -1,16 +1,22 @@
-"""What the emulated Qingyan answers: messages one after another, told as a stream or as a whole.
+"""What the emulated Qingyan answers: messages one after another, as a stream or as a whole.
 
 Words of Qingyan's own, besides those all platforms share (platforms/qingyan.md §10):
 
-    !tool       a search before the answer            !cite      a search, pages opened, marks 【0†source】
-    !python     code and what it printed              !failing   a tool that fails; the answer goes on
-    !rag        passages of the agent's knowledge     !plugin    a custom API is called
+    !tool       a search before the answer
+    !cite       a search, pages opened, marks 【0†source】
+    !python     code and what it printed
+    !failing    a tool that fails; the answer goes on
+    !rag        passages of the agent's knowledge
+    !plugin     a custom API is called
     !image      a picture of its own (image content), its event sent twice
-    !two        text, a search, and text that starts again       !again   the same without the search
+    !two        text, a search, and text that starts again
+    !again      the same without the search
     !null       the first events hold null where others hold {}
-    !array      content is a list on the stream too   !intervene   blocked, with a text for the visitor
+    !array      content is a list on the stream too
+    !intervene  blocked, with a text for the visitor
     !mute       nothing on the stream, all of it by stream_sync
-    !suggest-http N   the follow-up questions answer status N    !suggest-slow N   or take N seconds
+    !suggest-http N   the follow-up questions answer status N
+    !suggest-slow N   or take N seconds
     !think      a message of a type nobody documented, which holds the thought
 
 `!late-code X` is the stream's last_error with error_code X (10024 for !late-error).
@@ -29,13 +35,15 @@ from emulator.words import Words
 
 Fields = dict[str, Any]
 
-_MOST_PIECES = (
-    40  # every piece repeats all before it: a long answer in short pieces would be gigabytes
-)
+# Every piece repeats all before it: a long answer in short pieces would be gigabytes.
+_MOST_PIECES = 40
 _PAGE: Fields = {
-    "type": "webpage", "title": "示例天气", "url": "https://weather.example/a",
-    "text": "小雨", "pub_date": "",
-}  # fmt: skip
+    "type": "webpage",
+    "title": "示例天气",
+    "url": "https://weather.example/a",
+    "text": "小雨",
+    "pub_date": "",
+}
 _BLOCKED: Fields = {"error_code": "10031", "error_msg": "blocked"}
 _INTERVENED: Fields = {
     "error_code": "10031",
@@ -83,14 +91,16 @@ class Plan:
 
     @property
     def pieces(self) -> list[bytes]:
-        """Each message as its events; the very last of them, which ends the answer, is `closing`."""
-        return [frame for message in self._told_messages for frame in self._events(message)][:-1]
+        """Each message as its events; the last of them, which ends the answer, is `closing`."""
+        return [frame for message in self._streamed_messages for frame in self._events(message)][
+            :-1
+        ]
 
     @property
     def closing(self) -> list[bytes]:
-        if not self._told_messages:
+        if not self._streamed_messages:
             return [self._frame({"message": {}, "status": "finish"})]
-        last = self._told_messages[-1]
+        last = self._streamed_messages[-1]
         return [
             self._frame(
                 {"message": self._message(last, last.content, "finish"), "status": "finish"}
@@ -109,7 +119,7 @@ class Plan:
 
     @property
     def instead(self) -> list[bytes] | None:
-        """What the stream says in place of its second half, when it fails."""
+        """What the stream sends in place of its second half, when it fails."""
         failure = self._failure()
         if failure is None:
             return None
@@ -123,14 +133,14 @@ class Plan:
     def whole(self) -> bytes:
         """The envelope of stream_sync."""
         result: Fields = {**self._ids, "status": "finish"}
-        result["output"] = [self._whole_part(one) for one in self._messages]
+        result["output"] = [self._whole_part(message) for message in self._messages]
         failure = self._failure()
         if failure is not None:
             result.update(output=[], status="error", last_error=failure)
         return self._json({"message": "success", "result": result, "status": 0})
 
     @property
-    def _told_messages(self) -> list[Message]:
+    def _streamed_messages(self) -> list[Message]:
         return [] if self._words.has("mute") else self._messages
 
     def _failure(self) -> Fields | None:
@@ -153,7 +163,7 @@ class Plan:
             if number and not words.has("again"):
                 yield from _search()
             yield Message(
-                "assistant", {"type": "text", "text": self._marked(reply)}, self._usage(reply)
+                "assistant", {"type": "text", "text": self._with_marks(reply)}, self._usage(reply)
             )
         if words.has("again"):
             yield Message(
@@ -184,16 +194,16 @@ class Plan:
             yield Message("tool", {"type": "rag_slices", "content": []}, {})
             yield Message("tool", {"type": "rag_slices", "content": passages}, {})
         if words.has("plugin"):
-            told = json.dumps(
+            result = json.dumps(
                 {"status": 0, "message": "success", "result": {"open": True}, "rid": "r-1"}
             )
             yield _call("function", '{"day": "Sunday"}')
-            yield Message("tool", {"type": "function_result", "content": told}, {})
+            yield Message("tool", {"type": "function_result", "content": result}, {})
         if words.has("image"):
             yield _call("generate", "a blue square")
             yield Message("tool", {"type": "image", "image": [{"image_url": self._picture}]}, {})
 
-    def _marked(self, reply: str) -> str:
+    def _with_marks(self, reply: str) -> str:
         half = len(reply) // 2
         return (
             f"{reply[:half]}【0†source】{reply[half:]}【12†来源】"
@@ -214,18 +224,18 @@ class Plan:
     def _events(self, message: Message) -> Iterator[bytes]:
         kind = message.content["type"]
         if kind == "text":
-            said = ""
+            text = ""
             for piece in self._pieces(message.content["text"]):
-                said += piece
-                yield self._processing(message, {"type": "text", "text": said}, "processing")
+                text += piece
+                yield self._processing(message, {"type": "text", "text": text}, "processing")
         elif kind == "image":
             yield self._processing(message, message.content, "processing")
         yield self._processing(message, message.content, "finish")
 
     def _pieces(self, reply: str) -> list[str]:
-        told = pieces(reply, self._words, self._settings)
-        if self._words.has("pieces") or len(told) <= _MOST_PIECES:
-            return told
+        parts = pieces(reply, self._words, self._settings)
+        if self._words.has("pieces") or len(parts) <= _MOST_PIECES:
+            return parts
         size = -(-len(reply) // _MOST_PIECES)
         return [reply[start : start + size] for start in range(0, len(reply), size)]
 

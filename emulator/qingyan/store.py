@@ -56,11 +56,18 @@ class QingyanStore:
         """A new token for a key, and when it ends as the world's clock counts."""
         now = int(time.time())
         claims = {
-            "fresh": False, "iat": now, "nbf": now, "exp": now + life_s, "jti": str(uuid4()),
-            "type": "access", "upplatform": "", "api_role": "developer", "roles": ["authed_user"],
-        }  # fmt: skip
-        head = _encoded({"alg": "HS256", "typ": "JWT"})
-        token = f"{head}.{_encoded(claims)}.{secrets.token_urlsafe(24)}"
+            "fresh": False,
+            "iat": now,
+            "nbf": now,
+            "exp": now + life_s,
+            "jti": str(uuid4()),
+            "type": "access",
+            "upplatform": "",
+            "api_role": "developer",
+            "roles": ["authed_user"],
+        }
+        head = _encode({"alg": "HS256", "typ": "JWT"})
+        token = f"{head}.{_encode(claims)}.{secrets.token_urlsafe(24)}"
         self.grants[token] = Grant(api_key, time.monotonic() + life_s)
         return token, now + life_s
 
@@ -70,5 +77,5 @@ class QingyanStore:
         return conversation
 
 
-def _encoded(claims: dict[str, object]) -> str:
+def _encode(claims: dict[str, object]) -> str:
     return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")

@@ -1,4 +1,6 @@
-"""Baidu Wenxin's agent API (platforms/wenxin.md): tokens nobody needs, answers as packets or as a whole."""
+"""Baidu Wenxin's agent API (platforms/wenxin.md): tokens nobody needs, answers as packets or as a
+whole.
+"""
 
 import json
 import re
@@ -14,22 +16,33 @@ from flask.typing import ResponseReturnValue
 
 from emulator.accounts import WENXIN_AGENTS
 from emulator.control import OWN
-from emulator.faults import ordered
-from emulator.playing import respond
+from emulator.faults import transport_fault
+from emulator.responding import respond
 from emulator.speech import compose
-from emulator.state import here, known_as, note, violation
-from emulator.stream import Cut, Step, Wait, framed
+from emulator.state import here, note, resolve_alias, violation
+from emulator.stream import Cut, Step, Wait, reframe
 from emulator.wenxin.plan import Plan
 from emulator.words import Words, read
 
 LABELS = {
-    1000: "invalid input", 1001: "system error", 1002: "rate limit exceeded", 1003: "generate failed",
-    1005: "hit kunlun", 1006: "agent is offline", 1113: "hit 3s words", 1115: "agent usage limit exceeded",
+    1000: "invalid input",
+    1001: "system error",
+    1002: "rate limit exceeded",
+    1003: "generate failed",
+    1005: "hit kunlun",
+    1006: "agent is offline",
+    1113: "hit 3s words",
+    1115: "agent usage limit exceeded",
     1116: "api access deny",
-}  # fmt: skip
+}
 REFUSALS = {
-    "unauthorized": 1116, "unknown": 1116, "unpublished": 1006, "blocked": 1113, "busy": 1002, "quota": 1115,
-}  # fmt: skip
+    "unauthorized": 1116,
+    "unknown": 1116,
+    "unpublished": 1006,
+    "blocked": 1113,
+    "busy": 1002,
+    "quota": 1115,
+}
 CONTENT_TYPES = ("text", "image", "file", "multimodal")
 FIELDS = {"message", "source", "from", "openId", "threadId"}
 
@@ -56,7 +69,9 @@ class Thread:
 
 @dataclass
 class WenxinStore:
-    """The threads, and the number of the last call; State.lock is held while it is read or changed."""
+    """The threads, and the number of the last call; State.lock is held while it is read or
+    changed.
+    """
 
     threads: dict[str, Thread] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: count(3_000_000_001))
@@ -69,29 +84,31 @@ class WenxinStore:
 
 @bp.errorhandler(Refused)
 def refuse(error: Refused) -> ResponseReturnValue:
-    told = {"status": error.code, "message": str(error), "logid": _logid(), "data": None}
+    payload = {"status": error.code, "message": str(error), "logid": _logid(), "data": None}
     state = here()
     if state.settings.wenxin_errors_as_events and request.path.endswith("/conversation"):
-        return Response(f"event:message\ndata:{json.dumps(told)}\n\n", mimetype="text/event-stream")
-    return jsonify(told)
+        return Response(
+            f"event:message\ndata:{json.dumps(payload)}\n\n", mimetype="text/event-stream"
+        )
+    return jsonify(payload)
 
 
 def unknown_endpoint() -> ResponseReturnValue:
-    known = ("/assistant/getAnswer", "/assistant/conversation", "/oauth/2.0/token")
-    return jsonify(error="no such call"), 405 if request.path in known else 404
+    paths = ("/assistant/getAnswer", "/assistant/conversation", "/oauth/2.0/token")
+    return jsonify(error="no such call"), 405 if request.path in paths else 404
 
 
 @bp.route("/oauth/2.0/token", methods=["GET", "POST"])
 def token() -> ResponseReturnValue:
     if request.values.get("grant_type") != "client_credentials":
-        return _client_refused(
+        return _refuse_client(
             "unsupported_grant_type", "The authorization grant type is not supported"
         )
     agent = WENXIN_AGENTS.get(request.values.get("client_id", ""))
     if agent is None:
-        return _client_refused("invalid_client", "unknown client id")
-    if agent.secret != known_as(request.values.get("client_secret")):
-        return _client_refused("invalid_client", "Client authentication failed")
+        return _refuse_client("invalid_client", "unknown client id")
+    if agent.secret != resolve_alias(request.values.get("client_secret")):
+        return _refuse_client("invalid_client", "Client authentication failed")
     life_s, ends = 2_592_000, int(time.time()) + 2_592_000
     return jsonify(
         access_token=f"24.{secrets.token_hex(16)}.{life_s}.{ends}.282335-10000001",
@@ -103,26 +120,26 @@ def token() -> ResponseReturnValue:
     )
 
 
-def _client_refused(error: str, description: str) -> ResponseReturnValue:
+def _refuse_client(error: str, description: str) -> ResponseReturnValue:
     return jsonify(error=error, error_description=description), here().settings.wenxin_token_status
 
 
 @bp.post("/assistant/conversation")
 def conversation() -> ResponseReturnValue:
-    return _answer(lambda plan, words: respond(framed(plan.steps(), words)))
+    return _answer(lambda plan, words: respond(reframe(plan.steps(), words)))
 
 
 @bp.post("/assistant/getAnswer")
 def get_answer() -> ResponseReturnValue:
-    return _answer(_told_whole)
+    return _answer(_respond_whole)
 
 
-def _told_whole(plan: Plan, words: Words) -> Response:
-    steps: list[Step] = [Wait(plan.wait_s()), *_sent(plan.whole(), words)]
-    return respond(framed(steps, words, is_sse=False), mimetype="application/json")
+def _respond_whole(plan: Plan, words: Words) -> Response:
+    steps: list[Step] = [Wait(plan.wait_s()), *_body_steps(plan.whole(), words)]
+    return respond(reframe(steps, words, is_sse=False), mimetype="application/json")
 
 
-def _sent(body: bytes, words: Words) -> list[Step]:
+def _body_steps(body: bytes, words: Words) -> list[Step]:
     half = len(body) // 2
     if words.has("cut"):
         at = next((index for index in range(half, len(body)) if body[index] >= 0xC0), half)
@@ -130,12 +147,12 @@ def _sent(body: bytes, words: Words) -> list[Step]:
     return [body[:half]] if words.has("short") else [body]
 
 
-def _answer(tell: Callable[[Plan, Words], Response]) -> ResponseReturnValue:
+def _answer(respond_with: Callable[[Plan, Words], Response]) -> ResponseReturnValue:
     app_id = _app_id()
     body = _body(app_id)
     question = _question(body)
     words = read(question)
-    fault = ordered(words, _error_body)
+    fault = transport_fault(words, _error_body)
     if fault is not None:
         return fault
     if words.has("json-error"):
@@ -143,7 +160,7 @@ def _answer(tell: Callable[[Plan, Words], Response]) -> ResponseReturnValue:
     state = here()
     with state.lock:
         thread = _thread(body, app_id)
-    _refuse_as_told(words)
+    _refuse_by_words(words)
     _count(app_id)
     with state.lock:
         thread = thread or state.store(WenxinStore).begin(app_id, body["openId"])
@@ -151,11 +168,11 @@ def _answer(tell: Callable[[Plan, Words], Response]) -> ResponseReturnValue:
         thread.questions.append(question)
     ids = {"threadId": thread.id, "msgId": secrets.token_hex(16)}
     note(thread_id=thread.id, msg_id=ids["msgId"], open_id=body["openId"])
-    is_deaf = body["source"] != app_id
-    plain = Words({word: values for word, values in words.found.items() if word != "image"})
-    speech = compose(question, Words({"empty": ()}) if is_deaf else plain, earlier)
+    has_other_source = body["source"] != app_id
+    plain = Words({word: values for word, values in words.numbers.items() if word != "image"})
+    speech = compose(question, Words({"empty": ()}) if has_other_source else plain, earlier)
     picture = f"{request.host_url.rstrip('/')}{OWN}/picture.png"
-    return tell(Plan(ids, _logid(), speech, words, state.settings, picture), words)
+    return respond_with(Plan(ids, _logid(), speech, words, state.settings, picture), words)
 
 
 def _error_body(status: int) -> dict[str, Any]:
@@ -168,7 +185,7 @@ def _app_id() -> str:
     """Whoever calls, by the two keys in the query and by nothing else."""
     app_id = request.args.get("appId", "")
     agent = WENXIN_AGENTS.get(app_id)
-    if agent is None or known_as(request.args.get("secretKey")) != agent.secret:
+    if agent is None or resolve_alias(request.args.get("secretKey")) != agent.secret:
         raise Refused(1116)
     if not agent.is_online:
         raise Refused(1006)
@@ -197,15 +214,15 @@ def _breach(body: dict[str, Any], app_id: str) -> str | None:
         return "openId must be 1 to 100 letters, digits and underscores"
     if not isinstance(body.get("threadId", ""), str):
         return "threadId must be a text"
-    return (
-        None
-        if _question(body).strip()
-        else "message.content must be of a known type and hold a text"
-    )
+    if not _question(body).strip():
+        return "message.content must be of a known type and hold a text"
+    return None
 
 
 def _question(body: dict[str, Any]) -> str:
-    """The text of the question; empty when there is none. A picture or a file is named, not understood."""
+    """The text of the question; empty when there is none. A picture or a file is named, not
+    understood.
+    """
     message = body.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, dict) or content.get("type") not in CONTENT_TYPES:
@@ -213,7 +230,9 @@ def _question(body: dict[str, Any]) -> str:
     value = content.get("value")
     if content["type"] == "multimodal":
         texts = (
-            [one for one in value if one.get("type") == "text"] if isinstance(value, list) else []
+            [part for part in value if part.get("type") == "text"]
+            if isinstance(value, list)
+            else []
         )
         value = texts[0].get("value") if texts else None
     if content["type"] in ("image", "file"):
@@ -235,7 +254,7 @@ def _thread(body: dict[str, Any], app_id: str) -> Thread | None:
     return thread
 
 
-def _refuse_as_told(words: Words) -> None:
+def _refuse_by_words(words: Words) -> None:
     for word, code in REFUSALS.items():
         if words.has(word):
             raise Refused(code)
@@ -248,18 +267,16 @@ def _count(app_id: str) -> None:
     if not state.limits.allows(("wenxin", app_id), state.settings.wenxin_rate):
         violation("rate", f"more than {state.settings.wenxin_rate} questions a second")
         raise Refused(1002)
-    today, daily = (
-        time.strftime("%Y-%m-%d", time.gmtime(time.time() + 8 * 3600)),
-        state.settings.wenxin_daily,
-    )
-    asked = state.limits.use(("wenxin", "day", app_id, today))
-    if daily and asked > daily:
+    today = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 8 * 3600))
+    daily = state.settings.wenxin_daily
+    count_today = state.limits.use(("wenxin", "day", app_id, today))
+    if daily and count_today > daily:
         violation("quota", f"more than {daily} questions in a day")
         raise Refused(1115)
 
 
 def _logid() -> str:
-    """One number for a call, however often it is told."""
+    """One number for a call, however often it is sent."""
     if "wenxin_logid" not in g:
         with here().lock:
             g.wenxin_logid = str(next(here().store(WenxinStore).numbers))

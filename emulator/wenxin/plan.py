@@ -1,17 +1,24 @@
-"""What the emulated Wenxin answers: sections of text, pictures, sources, told as packets or as a whole.
+"""What the emulated Wenxin answers: sections of text, pictures, sources, told as packets or as a
+whole.
 
 Words of Wenxin's own, besides those all platforms share (platforms/wenxin.md §10):
 
-    !tool       progress before the answer              !image     uiData: one picture, then a list, repeated
-    !two        two sections, both isFinished           !replace   a section that is replaced by its real text
-    !intervene  replaced by moderation (isIntervene)    !cite      a referenceList
-    !no-end     the stream lacks endTurn                !mute      nothing on the stream, all by getAnswer
-    !pings N    N seconds of pings and nothing else     !stock     "I do not know", said as a success
-    !fence      JSON in a Markdown fence                !no-ids    packets without a threadId but the first
+    !tool       progress before the answer
+    !image      uiData: one picture, then a list, repeated
+    !two        two sections, both isFinished
+    !replace    a section that is replaced by its real text
+    !intervene  replaced by moderation (isIntervene)
+    !cite       a referenceList
+    !no-end     the stream lacks endTurn
+    !mute       nothing on the stream, all by getAnswer
+    !pings N    N seconds of pings and nothing else
+    !stock      "I do not know" as a success
+    !fence      JSON in a Markdown fence
+    !no-ids     packets without a threadId but the first
 
-`!late-code X` is status X after some pieces (1003 for !late-error), !blocked is 1113. There are no tokens to
-ask with, no reasoning and no suggestions: !expired, !think and !suggest change nothing.
-"""
+`!late-code X` is status X after some pieces (1003 for !late-error), !blocked is 1113. There are
+no tokens to ask with, no reasoning and no suggestions: !expired, !think and !suggest change
+nothing."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,7 +26,7 @@ from typing import Any
 
 from emulator.settings import EmulatorSettings
 from emulator.speech import Speech, gap_s, pieces
-from emulator.stream import Step, Wait, told
+from emulator.stream import Step, Wait, answer_steps
 from emulator.words import Words
 
 Fields = dict[str, Any]
@@ -53,15 +60,15 @@ class Plan:
         if words.has("mute"):
             yield PING
             return
-        said = self._pieces()
+        frames = self._pieces()
         if words.has("pings"):
             yield from _pings(words.number("pings", 3.0))
-        yield from told(
+        yield from answer_steps(
             words,
             self._opening(),
-            said,
+            frames,
             self._closing(),
-            gap_s=gap_s(len(said), words, settings),
+            gap_s=gap_s(len(frames), words, settings),
             silence_s=settings.silence_s,
             middle=[PING, *self._strange()],
             instead=self._failure(),
@@ -71,7 +78,7 @@ class Plan:
         """How long getAnswer takes: as long as the stream would."""
         words = {
             word: values
-            for word, values in self._words.found.items()
+            for word, values in self._words.numbers.items()
             if word not in ("endless", "mute")
         }
         if self._words.has("endless"):
@@ -94,10 +101,10 @@ class Plan:
             data["referenceList"] = _SOURCES
         return self.json({"status": 0, "message": "succ", "data": data})
 
-    def json(self, told: Fields) -> bytes:
-        found = {**told, "logid": self._logid}
+    def json(self, payload: Fields) -> bytes:
+        fields = {**payload, "logid": self._logid}
         return json.dumps(
-            found, ensure_ascii=self._settings.wenxin_escaped_json, separators=(",", ":")
+            fields, ensure_ascii=self._settings.wenxin_escaped_json, separators=(",", ":")
         ).encode()
 
     def _opening(self) -> list[bytes]:

@@ -43,16 +43,16 @@ class Answer:
         return "tool_fail" if self.words.has("tool-fail") else "stop"
 
     def opening(self) -> list[bytes]:
-        found = []
+        frames = []
         if self._speech.thought:
             half = len(self._speech.thought) // 2
             for thought in (self._speech.thought[:half], self._speech.thought[half:]):
-                found.append(self._delta({"content": "", "reasoning_content": thought}))
+                frames.append(self._delta({"content": "", "reasoning_content": thought}))
         if self.words.has("tool") or self.words.has("tool-fail"):
-            found.append(self._delta({"content": "", "tool_calls": [CALL]}, time_cost=410))
+            frames.append(self._delta({"content": "", "tool_calls": [CALL]}, time_cost=410))
         if self.words.has("tool"):
-            found.append(self._frame({"delta": RESULT}))
-        return found
+            frames.append(self._frame({"delta": RESULT}))
+        return frames
 
     def pieces(self) -> list[bytes]:
         if self.words.has("blocked"):
@@ -67,14 +67,14 @@ class Answer:
     def failure(self) -> list[bytes] | None:
         """What comes after half of the pieces, when that is not the other half."""
         if self.words.has("late-error") or self.words.has("late-code"):
-            return [_framed(self._error())]
+            return [_frame_of(self._error())]
         if self.words.has("blocked-late") or self.words.has("tool-fail"):
             return [self._end(self.finish_reason), DONE]
         return None
 
     def strange(self) -> list[bytes]:
         return [
-            _framed({"undocumented": [1, {"深": None}]}),
+            _frame_of({"undocumented": [1, {"深": None}]}),
             self._delta({"role": "narrator", "content": "not part of the answer"}),
             self._delta({"content": None, "shimmer": {"deep": []}}),
         ]
@@ -83,7 +83,7 @@ class Answer:
         """The same without a stream."""
         if self.words.has("late-error") or self.words.has("late-code"):
             return _json(self._error())
-        content = self._said()
+        content = self._content()
         steps: list[dict[str, Any]] = []
         if self.words.has("tool") or self.words.has("tool-fail"):
             steps.append(
@@ -100,7 +100,7 @@ class Answer:
         choice = {"finish_reason": self.finish_reason, "message": message, **self._moderation()}
         return _json({**self._ids, "choices": [choice], **self._last(self.usage)})
 
-    def _said(self) -> str:
+    def _content(self) -> str:
         if self.words.has("blocked"):
             return ""
         is_half = self.failure() is not None
@@ -125,7 +125,7 @@ class Answer:
         )
 
     def _frame(self, choice: dict[str, Any], usage: dict[str, int] = ZEROS) -> bytes:
-        return _framed({**self._ids, "choices": [choice], **self._last(usage)})
+        return _frame_of({**self._ids, "choices": [choice], **self._last(usage)})
 
     def _last(self, usage: dict[str, int]) -> dict[str, Any]:
         return {"assistant_id": self._assistant_id, "usage": usage}
@@ -135,5 +135,5 @@ def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _framed(value: dict[str, Any]) -> bytes:
+def _frame_of(value: dict[str, Any]) -> bytes:
     return b"data: " + _json(value) + b"\n\n"

@@ -9,21 +9,20 @@ Words of Yuanqi's own, besides those all platforms share:
     !no-done        the stream closes after its finish_reason, without [DONE]
     !unasked        a stream where JSON was asked for, JSON where a stream was
 
-!blocked is a 200 with the finish_reason sensitive, !code X an error.code with HTTP 400; !late-error without a
-stream is a 200 with an error and no choices. There are no sources and no suggestions: !cite and !suggest
-change nothing.
-"""
+!blocked is a 200 with the finish_reason sensitive, !code X an error.code with HTTP 400;
+!late-error without a stream is a 200 with an error and no choices. There are no sources and no
+suggestions: !cite and !suggest change nothing."""
 
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from emulator.faults import OncePerQuestion, ordered
-from emulator.playing import respond
+from emulator.faults import OncePerQuestion, transport_fault
+from emulator.responding import respond
 from emulator.speech import Speech, compose, gap_s, pieces
 from emulator.state import here, note
-from emulator.stream import Step, Wait, framed, told
+from emulator.stream import Step, Wait, answer_steps, reframe
 from emulator.words import Words, read
 from emulator.yuanqi.answer import Answer
 from emulator.yuanqi.checks import YuanqiBooks, YuanqiRefused, checked, enter, files_of, text_of
@@ -54,10 +53,10 @@ def unknown_endpoint() -> ResponseReturnValue:
 
 
 @bp.errorhandler(YuanqiRefused)
-def refuse(refused: YuanqiRefused) -> ResponseReturnValue:
+def refuse(error: YuanqiRefused) -> ResponseReturnValue:
     body = request.get_json(silent=True)
     is_numeric = "!numeric" in str(body)
-    return jsonify(refused.body(is_numeric)), refused.status
+    return jsonify(error.body(is_numeric)), error.status
 
 
 @bp.post(PATH)
@@ -65,33 +64,33 @@ def complete() -> ResponseReturnValue:
     account, body = checked()
     question = text_of(body["messages"][-1])
     words = read(question)
-    refused = _refused_by_words(words, (account, question))
-    if refused is not None:
-        return refused
+    refusal = _refuse_by_words(words, (account, question))
+    if refusal is not None:
+        return refusal
     enter(account)
     try:
-        return _answered(account, body, question, words)
+        return _answer(account, body, question, words)
     except BaseException:
         here().limits.leave(("yuanqi", account))
         raise
 
 
-def _refused_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue | None:
-    for word, refused in REFUSALS.items():
+def _refuse_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue | None:
+    for word, refusal in REFUSALS.items():
         if words.has(word):
-            raise YuanqiRefused(*refused)
+            raise YuanqiRefused(*refusal)
     if words.has("expired") and here().store(YuanqiStore).expired.refuses(key):
         raise YuanqiRefused(*REFUSALS["unauthorized"])
     if words.has("code"):
         raise YuanqiRefused(400, "refused as ordered", str(int(words.number("code", 400))))
     if words.has("json-error"):
         return jsonify(YuanqiRefused(500, "the assistant failed").body(words.has("numeric")))
-    return ordered(
+    return transport_fault(
         words, lambda status: YuanqiRefused(status, f"refused as ordered: {status}").body()
     )
 
 
-def _answered(account: str, body: dict[str, Any], question: str, words: Words) -> Response:
+def _answer(account: str, body: dict[str, Any], question: str, words: Words) -> Response:
     speech = _speech(body, question, words)
     answer = Answer(
         body["assistant_id"], words, speech, pieces(speech.text, words, here().settings)
@@ -106,26 +105,26 @@ def _answered(account: str, body: dict[str, Any], question: str, words: Words) -
             used[account] = used.get(account, 0) + answer.usage["total_tokens"]
 
     if bool(body.get("stream")) != words.has("unasked"):
-        return respond(_streamed(answer, words), finished=finished, ended=leave)
+        return respond(_stream(answer, words), finished=finished, closed=leave)
     return respond(
-        _at_once(answer, words), mimetype="application/json", finished=finished, ended=leave
+        _at_once(answer, words), mimetype="application/json", finished=finished, closed=leave
     )
 
 
 def _speech(body: dict[str, Any], question: str, words: Words) -> Speech:
-    *before, asked = body["messages"]
+    *before, last = body["messages"]
     earlier = [text_of(message) for message in before if message["role"] == "user"]
     speech = compose(question, words, earlier, f"{request.host_url}_emulator/picture.png")
-    files = files_of(asked)
+    files = files_of(last)
     if not files or not speech.replies:
         return speech
-    named = f"\n\n收到附件：{'、'.join(files)}"
-    return Speech((*speech.replies, named), speech.thought, speech.suggestions)
+    names = f"\n\n收到附件：{'、'.join(files)}"
+    return Speech((*speech.replies, names), speech.thought, speech.suggestions)
 
 
-def _streamed(answer: Answer, words: Words) -> Any:
+def _stream(answer: Answer, words: Words) -> Any:
     settings = here().settings
-    steps = told(
+    steps = answer_steps(
         words,
         answer.opening(),
         answer.pieces(),
@@ -135,7 +134,7 @@ def _streamed(answer: Answer, words: Words) -> Any:
         middle=answer.strange() if words.has("strange") else (),
         instead=answer.failure(),
     )
-    return framed(steps, words)
+    return reframe(steps, words)
 
 
 def _at_once(answer: Answer, words: Words) -> list[Step]:
@@ -147,4 +146,4 @@ def _at_once(answer: Answer, words: Words) -> list[Step]:
     if words.has("short"):
         return [body[: len(body) // 2]]
     work_s = gap_s(len(answer.parts), words, settings) * len(answer.parts)
-    return [Wait(work_s), *told(words, (), (), [body])]
+    return [Wait(work_s), *answer_steps(words, (), (), [body])]

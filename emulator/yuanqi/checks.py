@@ -1,4 +1,6 @@
-"""What Tencent Yuanqi demands of a request (platforms/yuanqi.md §9), in its order, and how it refuses."""
+"""What Tencent Yuanqi demands of a request (platforms/yuanqi.md §9), in its order, and how it
+refuses.
+"""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,7 +9,7 @@ from typing import Any
 from flask import request
 
 from emulator.accounts import YUANQI_AGENTS, YUANQI_TOKENS
-from emulator.state import here, known_as, violation
+from emulator.state import here, resolve_alias, violation
 
 AT_ONCE = 10
 MOST_MESSAGES = 40
@@ -16,7 +18,9 @@ KINDS = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_l
 
 @dataclass(eq=False)
 class YuanqiRefused(Exception):
-    """An answer other than success; the codes of the real platform are unknown, these are plausible."""
+    """An answer other than success; the codes of the real platform are unknown, these are
+    plausible.
+    """
 
     status: int
     message: str
@@ -24,11 +28,11 @@ class YuanqiRefused(Exception):
 
     def body(self, is_numeric: bool = False) -> dict[str, Any]:
         code = self.code or str(self.status)
-        told = int(code) if is_numeric and code.isdigit() else code
+        value = int(code) if is_numeric and code.isdigit() else code
         kind = KINDS.get(
             self.status, "server_error" if self.status >= 500 else "invalid_request_error"
         )
-        return {"error": {"message": self.message, "type": kind, "param": None, "code": told}}
+        return {"error": {"message": self.message, "type": kind, "param": None, "code": value}}
 
 
 class YuanqiBooks:
@@ -41,7 +45,7 @@ class YuanqiBooks:
 def checked() -> tuple[str, dict[str, Any]]:
     """The account and the body of the current request, when nothing is wrong with them."""
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    account = YUANQI_TOKENS.get(known_as(token))
+    account = YUANQI_TOKENS.get(resolve_alias(token))
     if account is None or not request.headers["Authorization"].startswith("Bearer "):
         raise YuanqiRefused(401, "token is missing or invalid")
     if here().settings.yuanqi_x_source and request.headers.get("X-Source") != "openapi":
@@ -75,13 +79,13 @@ def text_of(message: dict[str, Any]) -> str:
 
 def files_of(message: dict[str, Any]) -> list[str]:
     """The files of a message, each as its kind and its address."""
-    found = []
+    files = []
     for part in message["content"]:
         if "file_url" in part:
-            found.append(f"{part['file_url']['type']} {part['file_url']['url']}")
+            files.append(f"{part['file_url']['type']} {part['file_url']['url']}")
         elif "image_url" in part:
-            found.append(f"image {part['image_url']['url']}")
-    return found
+            files.append(f"image {part['image_url']['url']}")
+    return files
 
 
 def _check_fields(body: dict[str, Any]) -> None:
@@ -109,7 +113,7 @@ def _check_order(messages: list[Any]) -> None:
     if (
         roles[0] != "user"
         or roles[-1] != "user"
-        or any(one == other for one, other in pairwise(roles))
+        or any(role == next_role for role, next_role in pairwise(roles))
     ):
         raise YuanqiRefused(400, "messages must alternate between user and assistant")
 
@@ -128,9 +132,9 @@ def _is_part(part: dict[str, Any]) -> bool:
     )
     if kind == "text":
         return _is_text(part.get("text"))
-    wanted = ("type", "url") if kind == "file_url" else ("url",)
+    names = ("type", "url") if kind == "file_url" else ("url",)
     inner = part.get(kind) if kind in ("file_url", "image_url") else None
-    return isinstance(inner, dict) and all(_is_text(inner.get(name)) for name in wanted)
+    return isinstance(inner, dict) and all(_is_text(inner.get(name)) for name in names)
 
 
 def _is_text(value: Any) -> bool:

@@ -18,9 +18,9 @@ import requests
 import trustme
 
 from emulator import EmulatorSettings, create_emulator, speech
-from emulator.journal import scrubbed
+from emulator.request_log import without_credentials
 from emulator.serving import serve
-from emulator.stream import Cut, Wait, framed, seconds_of, told
+from emulator.stream import Cut, Wait, answer_steps, reframe, seconds_of
 from emulator.words import read
 from tests.kit.company import eventually, soon
 
@@ -41,7 +41,7 @@ def asked(question: str, stream: bool = True) -> dict:
 
 def steps(question: str, **more) -> list:
     words = read(question)
-    return list(framed(told(words, OPENING, PIECES, CLOSING, **more), words))
+    return list(reframe(answer_steps(words, OPENING, PIECES, CLOSING, **more), words))
 
 
 def raw(url: str, question: str) -> bytes:
@@ -79,7 +79,7 @@ def chunks(answer: bytes) -> list[bytes]:
     ],
 )
 def test_words(question, found):
-    assert read(question).found == found
+    assert read(question).numbers == found
 
 
 def test_an_ordinary_answer_is_its_frames_and_gaps():
@@ -101,7 +101,7 @@ def test_answers_that_end_badly():
 
 
 def test_an_endless_answer_goes_on():
-    endless = framed(told(read("!endless"), OPENING, PIECES, CLOSING), read("!endless"))
+    endless = reframe(answer_steps(read("!endless"), OPENING, PIECES, CLOSING), read("!endless"))
     assert sum(isinstance(next(endless), bytes) for _ in range(200)) > 90
 
 
@@ -113,8 +113,8 @@ def test_framings():
     assert b"".join(steps("!crlf")) == whole.replace(b"\n", b"\r\n")
     assert steps("!space")[0] == b"event: a\ndata: {}\n\n"
     assert steps("!comment")[0].startswith(b": ")
-    assert list(framed([b"data: {}\n\n"], read("!space"))) == [b"data:{}\n\n"]
-    assert list(framed([b'{"a":1}\n'], read("!space !comment"), is_sse=False)) == [b'{"a":1}\n']
+    assert list(reframe([b"data: {}\n\n"], read("!space"))) == [b"data:{}\n\n"]
+    assert list(reframe([b'{"a":1}\n'], read("!space !comment"), is_sse=False)) == [b'{"a":1}\n']
 
 
 @pytest.mark.parametrize("question", ["图书馆几点开门？", "When does the library open?"])
@@ -140,7 +140,7 @@ def test_the_journal_hides_credentials():
         "usage": {"token_count": 1},
         "text": "my sk-abc and pat_abc",
     }
-    shown = scrubbed(sent)
+    shown = without_credentials(sent)
     assert shown == {
         "client_secret": "***",
         "api_key": "***",

@@ -1,1 +1,3 @@
-"""What breaks on a platform, and what the site makes of it: one table, asked of the running site once."""
+"""What breaks on a platform, and what the site makes of it: one table, asked of the running site
+once.
+"""

@@ -1,4 +1,6 @@
-"""python -m tests.faults: asks every fault of the running site and writes docs/reliability.md anew."""
+"""python -m tests.faults: asks every fault of the running site and writes docs/reliability.md
+anew.
+"""
 
 import tempfile
 from pathlib import Path

@@ -28,8 +28,9 @@ SHORT_S = 2.0 * COMPANY
 # What a busy machine may add to a deadline.
 LATE_S = 5.0 * COMPANY
 END_S = 30.0 * COMPANY
-# The patience of each site; every site has an emulator of its own. On "alone" tokens are refused, on "paused"
-# an account is left alone after each "too many requests": these two are asked one question after another.
+# The patience of each site; every site has an emulator of its own. On "alone" tokens are refused,
+# on "paused" an account is left alone after each "too many requests": these two are asked one
+# question after another.
 PATIENCE_S = {"usual": ANSWER_S, "short": SHORT_S, "alone": ANSWER_S, "paused": ANSWER_S}
 AT_ONCE = {"usual": 8, "short": 16, "alone": 1, "paused": 1}
 HTML = {"Accept": "text/html"}
@@ -39,10 +40,10 @@ HTML = {"Accept": "text/html"}
 class Outcome:
     """What one visitor got of one fault in one way, and what the database holds of it.
 
-    `status` is the response's own; `code` is None when the answer came; `retry_after` is in seconds.
-    `ends` are the first and last events of a stream, or the states of the page's exchanges. `tools` are the
-    last states of the tool steps of a stream. `rows` are the stored answers.
-    """
+    `status` is the response's own; `code` is None when the answer came; `retry_after` is in
+    seconds. `ends` are the first and last events of a stream, or the states of the page's
+    exchanges. `tools` are the last states of the tool steps of a stream. `rows` are the stored
+    answers. """
 
     question: str
     status: int = 0
@@ -126,7 +127,8 @@ def _ask(site: Site, cell: Cell, harvest: Harvest) -> Outcome:
     """Asks as a new visitor, and looks at everything there is to see afterwards."""
     visitor = Visitor(site.url)
     visitor.session.headers["Accept-Language"] = "en"
-    # Some characters of several bytes, so that cuts go through them; the way, for what happens once.
+    # Some characters of several bytes, so that cuts go through them; the way, for what happens
+    # once.
     outcome = Outcome(f"{cell.fault.word.strip()} 今天好 {cell.platform} {cell.way}")
     began = time.monotonic()
     if cell.way == "stream":
@@ -205,7 +207,9 @@ def _read_page(visitor: Visitor, address: str, outcome: Outcome, output: Output)
 
 
 def _wait_for_rows(site: Site, question: str) -> list[dict[str, Any]]:
-    """What the database holds of a question. A form may come back before the end, which is waited for."""
+    """What the database holds of a question. A form may come back before the end, which is waited
+    for.
+    """
     until = time.monotonic() + END_S
     while True:
         rows = _select_rows(site.folder / "instance" / "chat.db", question)

@@ -1,12 +1,13 @@
 """The table of faults: each that the emulator can play, and the code it ends in on each platform.
 
-A code is a reason of the HTTP contract (docs/api.md); "done" says that the site gets the answer all the same.
-"""
+A code is a reason of the HTTP contract (docs/api.md); "done" means that the site gets the answer
+all the same. The documented error codes of each platform are asked in
+tests/providers/test_contract.py. """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from providers import PLATFORMS, load
+from providers import PLATFORMS
 
 DONE = "done"
 WAYS = ("stream", "json", "form")
@@ -14,12 +15,12 @@ WAYS = ("stream", "json", "form")
 
 @dataclass(frozen=True)
 class Fault:
-    """One row. `ends` holds for every platform in `on`, unless `but` names another code for one of them.
+    """One row. `ends` holds for every platform in `on`, unless `but` names another code for one
+    of them.
 
-    `whole`: how it ends as JSON, where that differs. `keeps`: text had come before, on these platforms.
-    `waits`: on these platforms the visitor hears when to ask again (Retry-After). `at` names the site that
-    is asked (harvest.py).
-    """
+    `whole`: how it ends as JSON, where that differs. `keeps`: text had come before, on these
+    platforms. `waits`: on these platforms the visitor hears when to ask again (Retry-After). `at`
+    names the site that is asked (harvest.py). """
 
     word: str
     what: str
@@ -31,7 +32,6 @@ class Fault:
     keeps: tuple[str, ...] = ()
     waits: tuple[str, ...] = ()
     at: str = "usual"
-    ways: tuple[str, ...] = WAYS
 
 
 @dataclass(frozen=True)
@@ -397,43 +397,4 @@ REFUSED = [
 FAULTS = [*SPEECHLESS, *HALF_SAID, *OWN, *SLOW, *TOKENS, *REFUSED]
 
 
-def _documented_codes(platform: str) -> list[Fault]:
-    """The platform's own error codes, at once and after some pieces, as its module sorts them.
-
-    A page without JavaScript reads the same log as a stream does: forms are not asked.
-    """
-    faults = []
-    for code, kind in load(platform).ERRORS.items():
-        number = str(code).removeprefix("AIAE.")
-        if not number.isdigit():
-            continue
-        # Yuanqi's status comes first, and `!code` has only one; a busy conversation is waited for.
-        if platform == "yuanqi" or kind.reason == "busy":
-            words = ["late-code"]
-        else:
-            words = ["code", "late-code"]
-        at = "paused" if kind.reason == "rate_limited" else "usual"
-        for word in words:
-            faults.append(
-                Fault(
-                    f"!{word} {number}",
-                    what="A documented error code",
-                    chinese="文档中的错误码",
-                    ends=kind.reason,
-                    on=(platform,),
-                    at=at,
-                    ways=("stream", "json"),
-                )
-            )
-    return faults
-
-
-# Not in the reliability document: they differ by a number.
-CODES = [fault for platform in PLATFORMS for fault in _documented_codes(platform)]
-
-CELLS = [
-    Cell(fault, platform, way)
-    for fault in [*FAULTS, *CODES]
-    for platform in fault.on
-    for way in fault.ways
-]
+CELLS = [Cell(fault, platform, way) for fault in FAULTS for platform in fault.on for way in WAYS]

@@ -1,5 +1,5 @@
-"""Leaks: recognisable secrets are put wherever a site keeps one, every fault of every platform happens,
-every page is fetched, and then none of them may be anywhere.
+"""Leaks: recognisable secrets are put wherever a site keeps one, every fault of every platform
+happens, every page is fetched, and then none of them may be anywhere.
 
 The faults are those of the harvest that test_outcomes.py reads as well.
 """
@@ -51,7 +51,8 @@ CONTROL = "control-word-that-is-no-secret"
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 DOCTOR = ["-m", "flask", "--app", "app", "doctor"]
 GUNICORN = ["-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
-# Answers that hold everything a platform can send, and refusals of a token (each kind of sign-in has its own).
+# Answers that hold everything a platform can send, and refusals of a token (each kind of sign-in
+# has its own).
 QUESTIONS = [
     "",
     "!think !tool !cite !image !two !suggest",
@@ -65,7 +66,9 @@ QUESTIONS = [
 
 @dataclass
 class World:
-    """Sites with canaries, what came out of them, and the emulator's app with what it has granted."""
+    """Sites with canaries, what came out of them, and the emulator's app with what it has
+    granted.
+    """
 
     emulator: Flask
     sites: dict[str, Site] = field(default_factory=dict)
@@ -346,7 +349,9 @@ def test_no_address_is_in_a_log_or_a_database(world: World) -> None:
 def test_a_wrong_secret_is_not_repeated_in_the_complaint(
     tmp_path: Path, world: World, name: str
 ) -> None:
-    """One with a gap in it ends the start with a line that names the setting and nothing of its value."""
+    """One with a gap in it ends the start with a line that names the setting and nothing of its
+    value.
+    """
     site = next(site for site in world.sites.values() if name in site.settings)
     wrong = TOKENS[name].replace("&", " ")
     for command in (DOCTOR, GUNICORN) if name == "COZE_API_TOKEN" else (DOCTOR,):

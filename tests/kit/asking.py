@@ -65,7 +65,9 @@ def ask(
 def saying(
     answer: bytes, status: str = "200 OK", kind: str = "text/event-stream", *, lingers: bool = False
 ) -> Iterator[str]:
-    """A server that answers every request with these bytes; then it closes, or keeps silent until you do."""
+    """A server that answers every request with these bytes; then it closes, or keeps silent until
+    you do.
+    """
     head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

@@ -1,4 +1,6 @@
-"""Canaries: secrets that nothing else looks like, put wherever a site keeps one, and looked for later."""
+"""Canaries: secrets that nothing else looks like, put wherever a site keeps one, and looked for
+later.
+"""
 
 import base64
 import json
@@ -20,8 +22,8 @@ from emulator.coze.store import CozeStore
 from emulator.qingyan.store import QingyanStore
 from tests.kit.site import Visitor
 
-# Each holds what addresses, JSON and HTML spell otherwise; a token is one word of ASCII. Those that the
-# emulator has to take for a demo account's are named as emulator/accounts.py names them.
+# Each holds what addresses, JSON and HTML spell otherwise; a token is one word of ASCII. Those
+# that the emulator has to take for a demo account's are named as emulator/accounts.py names them.
 TOKENS = {
     "COZE_API_TOKEN": "pat_canary/coze&token+4711=%41",
     "COZE_OAUTH_CLIENT_SECRET": "canary/oauth&secret+4712=%42",
@@ -60,7 +62,9 @@ def sign_in(url: str) -> Visitor:
 
 
 def secret_settings() -> dict[str, str]:
-    """A canary for each setting that is a secret, also for those that come after this was written."""
+    """A canary for each setting that is a secret, also for those that come after this was
+    written.
+    """
     names = [
         name.upper()
         for name, field in Settings.model_fields.items()
@@ -119,7 +123,9 @@ def granted_tokens(emulator: Flask) -> list[str]:
 
 
 def parts_of(secret: str) -> list[str]:
-    """What to look for: the secret; of a key of many lines each of them, of an address its password."""
+    """What to look for: the secret; of a key of many lines each of them, of an address its
+    password.
+    """
     if secret == OURS["ACCESS_CODES"]:
         return [CODE]
     if secret.startswith("redis://"):
@@ -140,7 +146,8 @@ def spellings(word: str) -> dict[bytes, str]:
         quote(word, safe="").encode(): "in an address",
         raw: "plain",
     }
-    # Base64 depends on where the word begins in what is encoded; at its edges there is something else.
+    # Base64 depends on where the word begins in what is encoded; at its edges there is something
+    # else.
     for before in range(3):
         for encode in (base64.urlsafe_b64encode, base64.b64encode):
             encoded = encode(b"x" * before + raw)

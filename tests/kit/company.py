@@ -1,11 +1,14 @@
-"""How much longer "at once" takes while other tests use the same processors; waiting for what comes soon."""
+"""How much longer "at once" takes while other tests use the same processors; waiting for what
+comes soon.
+"""
 
 import os
 import time
 from collections.abc import Callable
 from typing import Any
 
-# What is bounded by it would otherwise wait for many seconds, or for ever. Alone, bounds are what they say.
+# What is bounded by it would otherwise wait for many seconds, or for ever. Alone, bounds are what
+# they say.
 IS_ALONE = "PYTEST_XDIST_WORKER" not in os.environ
 COMPANY = 1 if IS_ALONE else 3
 STALL_S = (

@@ -1,4 +1,6 @@
-"""What the contract asks of every platform: the questions, how each has to end, and what came of them."""
+"""What the contract asks of every platform: the questions, how each has to end, and what came of
+them.
+"""
 
 import time
 from collections.abc import Mapping
@@ -89,7 +91,8 @@ FAILED = [
     Scenario("!redirect", "unexpected"),
 ]
 SCENARIOS = [*ANSWERED, *FAILED]
-# These make a platform refuse a token for everybody who shares it: asked one after another, elsewhere.
+# These make a platform refuse a token for everybody who shares it: asked one after another,
+# elsewhere.
 TOKENS = [
     Scenario("!unauthorized", "misconfigured"),
     Scenario("!http 401", "misconfigured"),
@@ -99,7 +102,9 @@ TOKENS = [
 
 
 def codes(platform: str) -> list[Scenario]:
-    """The platform's own documented codes, at once and after some pieces, as its module sorts them."""
+    """The platform's own documented codes, at once and after some pieces, as its module sorts
+    them.
+    """
     found = []
     for code, kind in load(platform).ERRORS.items():
         number = str(code).removeprefix("AIAE.")
@@ -179,7 +184,8 @@ def _ask_one(url: str, platform: str, scenarios: list[Scenario]) -> Asked:
 
     def one_of(which: tuple[Scenario, str]) -> tuple[tuple[str, str, str], Told]:
         scenario, way = which
-        # A few characters of several bytes, so that cuts go through them; the way, for what happens once.
+        # A few characters of several bytes, so that cuts go through them; the way, for what
+        # happens once.
         question = f"{scenario.words} 今天好 {way}".strip()
         heard = told(provider, question, scenario.within, streaming=WAYS[way])
         return (platform, way, scenario.words), heard

@@ -1,4 +1,6 @@
-"""A history for one visitor, written in bulk: for tests and benches that need a lot to have been said."""
+"""A history for one visitor, written in bulk: for tests and benches that need a lot to have been
+said.
+"""
 
 import random
 import secrets
@@ -33,9 +35,8 @@ def fill(
 ) -> list[str]:
     """Stores so many conversations of so many ended answers each; their ids, oldest first.
 
-    An answer is about twice as many characters as `words`. The last one ended a minute ago, the others lie
-    `apart_s` apart; the same seed says the same things.
-    """
+    An answer is about twice as many characters as `words`. The last one ended a minute ago, the
+    others lie `apart_s` apart; the same seed says the same things. """
     chance = random.Random(seed)
     at = time.time() - 60 - apart_s * conversations * answers
     ids: list[str] = []

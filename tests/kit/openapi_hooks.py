@@ -1,4 +1,5 @@
-"""What schemathesis cannot guess: agents, conversations, answers that exist. Half of its guesses give way.
+"""What schemathesis cannot guess: agents, conversations, answers that exist. Half of its guesses
+give way.
 
 Loaded by its command line (tests/web/test_openapi.py), which hands over what there is as JSON.
 """

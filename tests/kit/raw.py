@@ -10,7 +10,8 @@ Answer = Callable[[socket.socket, bytes], object]
 
 
 class Server:
-    """A server of raw sockets: notes each request, and lets `answer` do what it likes to the connection.
+    """A server of raw sockets: notes each request, and lets `answer` do what it likes to the
+    connection.
 
     `answer` returns True to keep the connection for a next request.
     """

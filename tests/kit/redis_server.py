@@ -71,7 +71,9 @@ class RedisServer:
 
 
 def redis_server(folder: Path) -> RedisServer:
-    """One that has not been started. Skips the test where there is no Redis, except where it must run."""
+    """One that has not been started. Skips the test where there is no Redis, except where it must
+    run.
+    """
     if shutil.which("redis-server") is None and not os.environ.get("CI"):
         pytest.skip("needs redis-server: apt-get install redis-server")
     return RedisServer(folder, hold_port())

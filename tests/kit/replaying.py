@@ -43,14 +43,18 @@ class Record:
         self.told.setdefault(call, []).append(told)
 
     def take(self, call: str, times: int) -> Told | None:
-        """What the call was told the time before this; its last answer again when it is called more often."""
+        """What the call was told the time before this; its last answer again when it is called
+        more often.
+        """
         known = self.told.get(call)
         return known[min(times, len(known) - 1)] if known else None
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of one value, somewhere: `place` counts the values of all bodies, around and around."""
+    """One change of one value, somewhere: `place` counts the values of all bodies, around and
+    around.
+    """
 
     place: int
     kind: str
@@ -159,7 +163,9 @@ def altered_by(record: Record, changes: tuple[Change, ...]) -> Record:
 
 @dataclass(frozen=True)
 class Frame:
-    """A part of a body: JSON with what stands before and after it; what is no JSON is all `before`."""
+    """A part of a body: JSON with what stands before and after it; what is no JSON is all
+    `before`.
+    """
 
     before: bytes
     value: Any
@@ -223,7 +229,9 @@ def _put(container: Any, key: Any, change: Change) -> None:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each place that holds a value, as its container and key: breadth first is not needed, all are there."""
+    """Each place that holds a value, as its container and key: breadth first is not needed, all
+    are there.
+    """
     keys = (
         list(value)
         if isinstance(value, dict)
@@ -249,7 +257,9 @@ class Outcome:
 
 
 def outcome(provider: Provider, question: str, within: float, streaming: bool) -> Outcome:
-    """Reads a provider to its end. Anything but an end that the contract knows is raised as it is."""
+    """Reads a provider to its end. Anything but an end that the contract knows is raised as it
+    is.
+    """
     began, count, last = time.monotonic(), 0, None
     turn = Turn(question, USER, Stop(), began + within, streaming=streaming)
     ended = "nothing"

@@ -124,7 +124,9 @@ class ServerEvent:
 
 @dataclass
 class Visitor:
-    """A person with a browser's cookies. `conversation` and `message` are those of the last question."""
+    """A person with a browser's cookies. `conversation` and `message` are those of the last
+    question.
+    """
 
     url: str
     session: requests.Session = field(default_factory=requests.Session)
@@ -195,11 +197,12 @@ def text(events: list[ServerEvent]) -> str:
 
 
 def hold_port(port: int = 0) -> socket.socket:
-    """A port that is ours until the socket is closed; until somebody listens there, connections are refused.
+    """A port that is ours until the socket is closed; until somebody listens there, connections
+    are refused.
 
-    Linux gives a port that is bound to nobody who takes any, and to no connection on its way out; yet whoever
-    names it, and sets SO_REUSEADDR as servers do, may listen there as long as we do not.
-    """
+    Linux gives a port that is bound to nobody who takes any, and to no connection on its way out;
+    yet whoever names it, and sets SO_REUSEADDR as servers do, may listen there as long as we do
+    not. """
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", port))

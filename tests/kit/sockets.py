@@ -44,7 +44,9 @@ def send(port: int, request: bytes, *, is_whole: bool = True) -> Heard | None:
 
 
 def everything(port: int, request: bytes) -> bytes:
-    """All bytes that come for these, until the server closes the line or has been silent for a second."""
+    """All bytes that come for these, until the server closes the line or has been silent for a
+    second.
+    """
     whole = b""
     with socket.create_connection(("127.0.0.1", port), timeout=SOON_S) as line, suppress(OSError):
         line.sendall(request)

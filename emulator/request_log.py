@@ -1,4 +1,4 @@
-"""What the emulator was asked: every request without its credentials, every breach of a rule."""
+"""The log of requests, without their credentials, and of every rule that a caller broke."""
 
 import re
 import time
@@ -9,13 +9,16 @@ from threading import Lock
 from typing import Any
 
 HIDDEN = "***"
-KEPT = 20_000
+CAPACITY = 20_000
 
 _SECRET_NAME = re.compile(
-    r"secret|password|api_?key|authorization|signature|assertion|verifier|^(access_|refresh_)?token$|^code$",
-    re.I,
+    r"secret|password|api_?key|authorization|signature|assertion|verifier"
+    r"|^(access_|refresh_)?token$|^code$",
+    re.IGNORECASE,
 )
-_SECRET_VALUE = re.compile(r"\b(pat|sat|czu|czs|czr|code)_\w+|\bsk-[\w-]+|\bBearer\s+\S+", re.I)
+_SECRET_VALUE = re.compile(
+    r"\b(pat|sat|czu|czs|czr|code)_\w+|\bsk-[\w-]+|\bBearer\s+\S+", re.IGNORECASE
+)
 
 
 @dataclass
@@ -35,15 +38,15 @@ class Entry:
     disconnected: bool = False
 
 
-class Journal:
+class RequestLog:
     """The entries and violations of one emulator; `at` counts seconds from its start."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._lock = Lock()
         self._numbers = count(1)
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
-        self._violations: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._entries: deque[Entry] = deque(maxlen=CAPACITY)
+        self._violations: deque[dict[str, Any]] = deque(maxlen=CAPACITY)
 
     def open(
         self, method: str, path: str, query: dict[str, str], platform: str, body: Any
@@ -55,18 +58,20 @@ class Journal:
             time.time(),
             method,
             path,
-            scrubbed(query),
+            without_credentials(query),
             platform,
-            scrubbed(body),
+            without_credentials(body),
         )
         with self._lock:
             self._entries.append(entry)
         return entry
 
-    def violation(self, entry: Entry, kind: str, detail: str) -> None:
-        """Records that the caller broke a rule, whether or not the platform would have refused it."""
+    def add_violation(self, entry: Entry, kind: str, detail: str) -> None:
+        """Records that the caller broke a rule, whether or not the platform would have refused
+        it.
+        """
         at = round(time.monotonic() - self._started, 4)
-        found = {
+        violation = {
             "at": at,
             "request": entry.number,
             "platform": entry.platform,
@@ -74,15 +79,15 @@ class Journal:
             "detail": detail,
         }
         with self._lock:
-            self._violations.append(found)
+            self._violations.append(violation)
 
     def as_json(self, since: int = 0) -> dict[str, Any]:
-        """All that is kept, or the requests after the one of this number."""
+        """Everything, or only the requests after the one of this number."""
         with self._lock:
             requests = [vars(entry).copy() for entry in self._entries if entry.number > since]
             violations = list(self._violations)
-        gone = [entry["number"] for entry in requests if entry["disconnected"]]
-        return {"requests": requests, "violations": violations, "disconnected": gone}
+        disconnected = [entry["number"] for entry in requests if entry["disconnected"]]
+        return {"requests": requests, "violations": violations, "disconnected": disconnected}
 
     def clear(self) -> None:
         with self._lock:
@@ -90,12 +95,12 @@ class Journal:
             self._violations.clear()
 
 
-def scrubbed(value: Any, name: str = "") -> Any:
-    """A copy of a JSON value in which every credential, known by its name or its look, is hidden."""
+def without_credentials(value: Any, name: str = "") -> Any:
+    """A copy of a JSON value without the credentials, known by their names or their look."""
     if isinstance(value, dict):
-        return {key: scrubbed(inner, key) for key, inner in value.items()}
+        return {key: without_credentials(inner, key) for key, inner in value.items()}
     if isinstance(value, list):
-        return [scrubbed(inner, name) for inner in value]
+        return [without_credentials(inner, name) for inner in value]
     if isinstance(value, str):
         return HIDDEN if _SECRET_NAME.search(name) else _SECRET_VALUE.sub(HIDDEN, value)
     return value

@@ -1,4 +1,4 @@
-"""Sending a stream's steps to the one who asked, and noticing when that one has gone."""
+"""Sends the steps of an answer to the caller, and notices when the caller has gone."""
 
 import select
 import socket
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from flask import Response, request
 
-from emulator.journal import Entry
+from emulator.request_log import Entry
 from emulator.state import entry
 from emulator.stream import Cut, Step
 
@@ -23,48 +23,52 @@ def respond(
     mimetype: str = "text/event-stream",
     headers: Mapping[str, str] | None = None,
     finished: Callable[[], None] = lambda: None,
-    ended: Callable[[], None] = lambda: None,
+    closed: Callable[[], None] = lambda: None,
 ) -> Response:
-    """A response that sends the steps; `finished` is called before the last byte, `ended` however it ends."""
+    """A response that sends the steps.
+
+    `finished` is called before the last byte, `closed` however the response ends.
+    """
     connection = request.environ.get("werkzeug.socket")
-    body = _played(steps, connection, entry(), finished, ended)
+    body = _send(steps, connection, entry(), finished, closed)
     # One answer a connection, as the platforms do: some clients read until the connection closes.
     return Response(body, mimetype=mimetype, headers={"Connection": "close", **(headers or {})})
 
 
-def _played(
+def _send(
     steps: Iterable[Step],
     connection: socket.socket | None,
-    journal_entry: Entry,
+    log_entry: Entry,
     finished: Callable[[], None],
-    ended: Callable[[], None],
+    closed: Callable[[], None],
 ) -> Iterator[bytes]:
     is_over = False
-    held = b""
+    pending = b""
     try:
         for step in steps:
-            # One frame is held back, so that the platform's books are closed before the reader sees the end.
-            if held:
-                yield held
-                held = b""
+            # One frame waits, so that the platform counts the answer before the reader sees its
+            # end.
+            if pending:
+                yield pending
+                pending = b""
             if isinstance(step, bytes):
-                held = step
+                pending = step
             elif isinstance(step, Cut):
                 is_over = True
                 raise ConnectionCut
-            elif not _is_still_there(connection, step.seconds):
+            elif not _waits_with_caller(connection, step.seconds):
                 return
         finished()
-        if held:
-            yield held
+        if pending:
+            yield pending
         is_over = True
     finally:
-        journal_entry.disconnected = not is_over
-        ended()
+        log_entry.disconnected = not is_over
+        closed()
 
 
-def _is_still_there(connection: socket.socket | None, seconds: float) -> bool:
-    """Waits, but not longer than the one who asked."""
+def _waits_with_caller(connection: socket.socket | None, seconds: float) -> bool:
+    """Waits these seconds. False as soon as the caller has gone."""
     if connection is None:
         time.sleep(seconds)
         return True
@@ -83,7 +87,8 @@ def _is_still_there(connection: socket.socket | None, seconds: float) -> bool:
 
 def _has_left(connection: socket.socket) -> bool:
     if isinstance(connection, ssl.SSLSocket):
-        # Nobody sends a second request before the answer to the first has ended: it is the farewell.
+        # Nobody sends a second request before the answer to the first has ended: this is
+        # close_notify.
         return True
     try:
         return connection.recv(1, socket.MSG_PEEK) == b""
