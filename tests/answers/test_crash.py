@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Emulator, coze
-from tests.kit.site import Site, ServerEvent, Visitor, text
+from tests.kit.site import ServerEvent, Site, Visitor, text
 
 
 @pytest.fixture

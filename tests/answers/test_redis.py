@@ -26,7 +26,7 @@ from providers.events import Delta
 from tests.conftest import Emulator, coze
 from tests.kit.company import eventually, soon
 from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
-from tests.kit.site import Site, ServerEvent, Visitor, environment, text
+from tests.kit.site import ServerEvent, Site, Visitor, environment, text
 from tests.owner.test_doctor import both
 from tests.owner.test_doctor import settings as qingyan
 

@@ -43,7 +43,7 @@ class Outcome:
     `status` is the response's own; `code` is None when the answer came; `retry_after` is in
     seconds. `ends` are the first and last events of a stream, or the states of the page's
     exchanges. `tools` are the last states of the tool steps of a stream. `rows` are the stored
-    answers. """
+    answers."""
 
     question: str
     status: int = 0

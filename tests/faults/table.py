@@ -2,7 +2,7 @@
 
 A code is a reason of the HTTP contract (docs/api.md); "done" means that the site gets the answer
 all the same. The documented error codes of each platform are asked in
-tests/providers/test_contract.py. """
+tests/providers/test_contract.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Fault:
 
     `whole`: how it ends as JSON, where that differs. `keeps`: text had come before, on these
     platforms. `waits`: on these platforms the visitor hears when to ask again (Retry-After). `at`
-    names the site that is asked (harvest.py). """
+    names the site that is asked (harvest.py)."""
 
     word: str
     what: str

@@ -36,7 +36,7 @@ def fill(
     """Stores so many conversations of so many ended answers each; their ids, oldest first.
 
     An answer is about twice as many characters as `words`. The last one ended a minute ago, the
-    others lie `apart_s` apart; the same seed says the same things. """
+    others lie `apart_s` apart; the same seed says the same things."""
     chance = random.Random(seed)
     at = time.time() - 60 - apart_s * conversations * answers
     ids: list[str] = []

@@ -202,7 +202,7 @@ def hold_port(port: int = 0) -> socket.socket:
 
     Linux gives a port that is bound to nobody who takes any, and to no connection on its way out;
     yet whoever names it, and sets SO_REUSEADDR as servers do, may listen there as long as we do
-    not. """
+    not."""
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", port))
