@@ -65,10 +65,10 @@ node_modules/lighthouse: package-lock.json
 	@touch $@
 
 browser: # Debian's Chromium, for the tests that look at the page
-	@if ! command -v chromium >/dev/null; then \
+	@if ! command -v chromium-headless-shell >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-cjk; \
-	  else echo "Chromium is missing, browser tests will be skipped: apt-get install chromium fonts-noto-cjk"; fi; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium-headless-shell fonts-noto-cjk; \
+	  else echo "Chromium is missing, browser tests will be skipped: apt-get install chromium-headless-shell fonts-noto-cjk"; fi; \
 	fi
 
 redis: # Debian's Redis, for the tests of several processes on one database

@@ -161,7 +161,7 @@ def bob(site: Site) -> Visitor:
 def browser() -> Iterator[Browser]:
     """Chromium, one for the whole run; without it these tests are skipped, except where they must run."""
     if not Path(CHROMIUM).exists() and not os.environ.get("CI"):
-        pytest.skip(f"needs {CHROMIUM}: apt-get install chromium fonts-noto-cjk")
+        pytest.skip(f"needs {CHROMIUM}: apt-get install chromium-headless-shell fonts-noto-cjk")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,

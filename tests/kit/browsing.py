@@ -8,7 +8,8 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.kit.site import Site
 
-CHROMIUM = "/usr/bin/chromium"
+# Debian's Chromium without its own windows: a context opens three times as fast as with them.
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 TABLET = {"viewport": {"width": 768, "height": 1024}}
 DESK = {"viewport": {"width": 1440, "height": 900}}
