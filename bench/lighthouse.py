@@ -84,7 +84,10 @@ def _places(audit: dict[str, Any]) -> list[str]:
 
 
 def main() -> int:
-    for needed, cure in ((COMMAND, "npm ci"), (Path(CHROMIUM), "apt-get install chromium-headless-shell")):
+    for needed, cure in (
+        (COMMAND, "npm ci"),
+        (Path(CHROMIUM), "apt-get install chromium-headless-shell"),
+    ):
         if not needed.exists() or not shutil.which("node"):
             print(f"Needs Node.js and {needed.name}: {cure}", file=sys.stderr)
             return 1

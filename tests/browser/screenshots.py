@@ -87,7 +87,10 @@ def contact_sheet(taken: list[Shot]) -> str:
 
 def main() -> int:
     if not Path(CHROMIUM).exists():
-        print(f"Needs {CHROMIUM}: apt-get install chromium-headless-shell fonts-noto-cjk", file=sys.stderr)
+        print(
+            f"Needs {CHROMIUM}: apt-get install chromium-headless-shell fonts-noto-cjk",
+            file=sys.stderr,
+        )
         return 1
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.png"):
