@@ -49,15 +49,13 @@ from chat.web import (
     oauth,
     ops,
     pages,
+    permissions,
     pictures,
     security,
     sharing,
     signing_in,
     static,
     visitors,
-)
-from chat.web import (
-    permissions as admission,
 )
 
 ROOT = Path(__file__).resolve().parent
@@ -120,7 +118,7 @@ def create_app(given: Settings | None = None) -> Flask:
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
-    admission.init_app(app)
+    permissions.init_app(app)
     signing_in.init_app(app)
     for blueprint in (
         pages.bp,

@@ -15,9 +15,8 @@ from chat.answers.turns import Inquiry
 from chat.refusals import Refusal, SignInNeeded
 from chat.storage import Answer, StoredQuestion
 from chat.storage.sqlite import StorageError, is_trouble
-from chat.web import chat_request as questions
-from chat.web import errors, files, services
-from chat.web import permissions as admission
+from chat.web import errors, files, permissions, services
+from chat.web.chat_request import ChatRequest, read_chat_request
 from chat.web.events import HEARTBEAT, QUIET_S, Wire
 from chat.web.pages import page
 from chat.web.visitors import address, visitor
@@ -35,7 +34,7 @@ def ask() -> AnyResponse:
     is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
     if is_form:
         return _ask_by_form()
-    asked = questions.read(request, services().agents, services().settings.max_message_chars)
+    asked = read_chat_request(request, services().agents, services().settings.max_message_chars)
     wants_events = asked.wants_events or request.accept_mimetypes.best == "text/event-stream"
     if not wants_events:
         with _waiting():
@@ -50,7 +49,7 @@ def ask() -> AnyResponse:
 
 def _ask_by_form() -> AnyResponse:
     try:
-        asked = questions.read(request, services().agents, services().settings.max_message_chars)
+        asked = read_chat_request(request, services().agents, services().settings.max_message_chars)
         sent = [one for one in request.files.getlist("files") if one.filename]
         with _waiting():
             _, stored, live = _start(asked, streaming=True, sent=sent)
@@ -106,10 +105,10 @@ def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
 
 
 def _start(
-    asked: questions.Asked, streaming: bool, sent: Sequence[FileStorage] = ()
+    asked: ChatRequest, streaming: bool, sent: Sequence[FileStorage] = ()
 ) -> tuple[Agent, StoredQuestion, LiveAnswer]:
     """Begins the turn, with the files it names and those `sent` along."""
-    agent = admission.checked(asked.agent or _agent_of(asked.conversation_id))
+    agent = permissions.require_agent(asked.agent or _agent_of(asked.conversation_id))
     # Before its files are stored: a question that is refused leaves none behind.
     services().limits.check_question(visitor(), address())
     ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
@@ -124,7 +123,7 @@ def _start(
         asked.after,
         asked.instead,
         address(),
-        admission.budget(),
+        permissions.day_budget(),
     )
     stored, live = services().turns.start(inquiry)
     return agent, stored, live
@@ -133,7 +132,7 @@ def _start(
 def _agent_of(conversation_id: str | None) -> Agent:
     """In a conversation its own agent answers, else the site's default."""
     if not conversation_id:
-        return admission.agent(None)
+        return permissions.choose_agent(None)
     return services().agents.named(
         services().storage.conversations.get(visitor(), conversation_id).agent
     )

@@ -1,4 +1,4 @@
-"""What a POST to /chat says, in any of its three forms: ours, Coze's own body, an HTML form."""
+"""The request POST /chat in its three forms: this site's JSON, Coze's own body, an HTML form."""
 
 import json
 import unicodedata
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from chat.agents.offered import Agent, Agents
 from chat.refusals import Refusal
-from chat.web.json_body import document
+from chat.web.json_body import json_object
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question that may be put to an agent. `conversation_id` None begins a new conversation.
+class ChatRequest:
+    """A question for an agent. Without a `conversation_id` it begins a new conversation.
 
-    It may say `after` which answer it goes on, or `instead` of which answer's question it is asked.
+    `after` is the answer it follows; `instead` is the answer whose question it replaces.
     """
 
     message: str
@@ -64,32 +64,32 @@ class _CozeBody(BaseModel):
     conversation_id: Id | None = None
 
 
-def read(request: Request, agents: Agents, max_chars: int) -> Asked:
-    """The question of a request. Raises Refusal: bad_input, too_long, not_found (the agent),
-    and UnsupportedMediaType.
+def read_chat_request(request: Request, agents: Agents, max_chars: int) -> ChatRequest:
+    """The question of a request.
+
+    Raises Refusal: bad_input, too_long, not_found (the agent); and UnsupportedMediaType.
     """
     if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        asked = _from_form(request, agents)
+        chat_request = _from_form(request, agents)
     else:
-        told = document(request, max_chars)
-        asked = _from_coze(told, agents) if "additional_messages" in told else _ours(told, agents)
-    if (asked.after or asked.instead) and not asked.conversation_id:
-        raise Refusal(
-            "bad_input", "an answer without its conversation"
-        )  # else it would begin a new one
+        payload = json_object(request, max_chars)
+        read = _from_coze if "additional_messages" in payload else _from_json
+        chat_request = read(payload, agents)
+    # Without its conversation such a question would begin a new one.
+    if (chat_request.after or chat_request.instead) and not chat_request.conversation_id:
+        raise Refusal("bad_input", "an answer without its conversation")
     return replace(
-        asked,
-        message=_legible(asked.message, max_chars),
-        conversation_id=asked.conversation_id or None,
+        chat_request,
+        message=_plain_text(chat_request.message, max_chars),
+        conversation_id=chat_request.conversation_id or None,
     )
 
 
-def _ours(told: dict[str, Any], agents: Agents) -> Asked:
-    body = _checked(_Body, told)
-    agent = agents.named(body.agent) if body.agent is not None else None
-    return Asked(
+def _from_json(payload: dict[str, Any], agents: Agents) -> ChatRequest:
+    body = _validate(_Body, payload)
+    return ChatRequest(
         body.message,
-        agent,
+        agents.named(body.agent) if body.agent is not None else None,
         body.conversation_id,
         bool(body.stream),
         body.files,
@@ -98,20 +98,20 @@ def _ours(told: dict[str, Any], agents: Agents) -> Asked:
     )
 
 
-def _from_coze(told: dict[str, Any], agents: Agents) -> Asked:
-    body = _checked(_CozeBody, told)
+def _from_coze(payload: dict[str, Any], agents: Agents) -> ChatRequest:
+    body = _validate(_CozeBody, payload)
     agent = agents.by_handle(body.bot_id)
     if agent is None:
         raise Refusal("not_found", "an agent that is not of this site")
-    users = [message for message in body.additional_messages if message.role == "user"]
-    if not users:
+    questions = [message for message in body.additional_messages if message.role == "user"]
+    if not questions:
         raise Refusal("bad_input", "no message of the user")
-    return Asked(_words(users[-1]), agent, body.conversation_id, bool(body.stream))
+    return ChatRequest(_text(questions[-1]), agent, body.conversation_id, bool(body.stream))
 
 
-def _from_form(request: Request, agents: Agents) -> Asked:
+def _from_form(request: Request, agents: Agents) -> ChatRequest:
     name = request.form.get("agent")
-    return Asked(
+    return ChatRequest(
         request.form.get("message", ""),
         agents.named(name) if name else None,
         request.form.get("conversation_id"),
@@ -121,15 +121,15 @@ def _from_form(request: Request, agents: Agents) -> Asked:
     )
 
 
-def _checked(model: type[Model], told: dict[str, Any]) -> Model:
+def _validate(model: type[Model], payload: dict[str, Any]) -> Model:
     try:
-        return model.model_validate(told)
+        return model.model_validate(payload)
     except ValidationError as error:
         raise Refusal("bad_input", str(error.errors()[0]["loc"])) from None
 
 
-def _words(message: _CozeMessage) -> str:
-    """The text of a message; an object_string holds it in a list of its own."""
+def _text(message: _CozeMessage) -> str:
+    """The text of a message; an object_string is a JSON list that contains it."""
     if message.content_type != "object_string":
         return message.content
     try:
@@ -139,9 +139,11 @@ def _words(message: _CozeMessage) -> str:
         raise Refusal("bad_input", "an object_string that is none") from None
 
 
-def _legible(message: str, max_chars: int) -> str:
-    """The question with plain line ends. Control characters and half characters are refused, not dropped:
-    who sends them did not mean the text we would be left with.
+def _plain_text(message: str, max_chars: int) -> str:
+    """The question with plain line ends.
+
+    Control characters and half characters are refused and not dropped: the text without them is not
+    what the sender meant.
     """
     text = message.replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > max_chars:

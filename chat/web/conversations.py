@@ -12,7 +12,7 @@ from chat.answers.live import Lost
 from chat.refusals import Refusal
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
-from chat.web.json_body import document
+from chat.web.json_body import json_object
 from chat.web.visitors import become, emptied, visitor
 from providers.base import Clears
 
@@ -38,7 +38,7 @@ def clear(conversation_id: str) -> AnyResponse:
 @bp.post("/c/<conversation_id>/title")
 def rename(conversation_id: str) -> AnyResponse:
     """Gives it the title `title`, a form field or a field of JSON."""
-    title = (document(request) if request.is_json else request.form).get("title")
+    title = (json_object(request) if request.is_json else request.form).get("title")
     if not isinstance(title, str):
         raise Refusal("bad_input", "no title")
     _shelf().rename(visitor(), conversation_id, title)

@@ -7,8 +7,7 @@ from werkzeug.datastructures import FileStorage
 
 from chat.agents.offered import Agent
 from chat.refusals import Refusal
-from chat.web import permissions as admission
-from chat.web import services
+from chat.web import permissions, services
 from chat.web.export import safe_filename
 from chat.web.visitors import address, visitor
 
@@ -22,7 +21,7 @@ def upload() -> Response:
     sent = request.files.getlist("file")
     if len(sent) != 1:
         raise Refusal("bad_input", f"{len(sent)} files")
-    response = jsonify(keep(admission.agent(request.form.get("agent") or None), sent[0]))
+    response = jsonify(keep(permissions.choose_agent(request.form.get("agent") or None), sent[0]))
     response.status_code = 201
     return response
 

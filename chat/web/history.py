@@ -6,9 +6,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 
 from chat.storage import Answer, Conversation
-from chat.web import export, services
-from chat.web import permissions as admission
-from chat.web import presenting as showing
+from chat.web import export, permissions, presenting, services
 from chat.web.pages import rendered
 from chat.web.visitors import visitor
 
@@ -22,7 +20,7 @@ def search() -> Response:
     """The visitor's conversations that hold all words of `?q=`."""
     words = request.args.get("q", "").strip()[:LONGEST]
     found = services().storage.search.find(visitor(), words) if words else []
-    if (agents := admission.listed()) is not None:
+    if (agents := permissions.visible_agent_ids()) is not None:
         shown = services().storage.conversations.among(
             [one.conversation_id for one in found], agents
         )
@@ -37,11 +35,13 @@ def conversations() -> Response:
     before = request.args.get("before")
     last = site.storage.conversations.get(visitor(), before) if before else None
     since = (last.updated_at, last.id) if last else None
-    found = site.storage.conversations.of(visitor(), PAGE + 1, since, admission.listed())
+    found = site.storage.conversations.of(
+        visitor(), PAGE + 1, since, permissions.visible_agent_ids()
+    )
     return rendered(
         "conversations.html",
         agent=None,
-        found=showing.by_day(found[:PAGE]),
+        found=presenting.by_day(found[:PAGE]),
         older=found[PAGE - 1].id if len(found) > PAGE else None,
         is_first=last is None,
         has_forgotten="forgotten" in request.args,

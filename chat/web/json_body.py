@@ -1,4 +1,4 @@
-"""The JSON of a request: read up to a size that nobody else has to wait for, and whatever it holds."""
+"""The JSON body of a request, bounded in size."""
 
 import json
 from typing import Any
@@ -12,26 +12,25 @@ from chat.refusals import Refusal
 LARGEST_JSON = 1024 * 1024
 
 
-def document(request: Request, longest_text: int = 0) -> dict[str, Any]:
-    """The object that a request's body is; a `longest_text` of so many characters fits, however written.
+def json_object(request: Request, longest_text: int = 0) -> dict[str, Any]:
+    """The JSON object in a request's body; there is room for a text of `longest_text` characters.
 
-    Raises UnsupportedMediaType, RequestEntityTooLarge (also for a body that does not say its length), and
+    Raises UnsupportedMediaType, RequestEntityTooLarge (also for a body without a Content-Length), and
     Refusal bad_input.
     """
     if not request.is_json:
         raise UnsupportedMediaType
-    request.max_content_length = most = max(
-        LARGEST_JSON, 12 * longest_text
-    )  # an emoji: two escapes of six
+    # One character may take twelve bytes: an emoji is two escapes of six.
+    largest = max(LARGEST_JSON, 12 * longest_text)
+    request.max_content_length = largest
     body = request.get_data(cache=False)
-    if (
-        len(body) >= most
-    ):  # of a body that does not say its length no more is read, and nothing said
+    # Without a Content-Length werkzeug reads up to the largest size and is silent about the rest.
+    if len(body) >= largest:
         raise RequestEntityTooLarge
     try:
-        told = json.loads(body)
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         raise Refusal("bad_input", "no JSON") from None
-    if not isinstance(told, dict):
+    if not isinstance(payload, dict):
         raise Refusal("bad_input", "no JSON object")
-    return told
+    return payload

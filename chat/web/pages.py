@@ -7,9 +7,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from chat.files.uploads import PER_QUESTION
 from chat.storage import Conversation
 from chat.storage.models import Share
-from chat.web import permissions as admission
-from chat.web import presenting as showing
-from chat.web import services
+from chat.web import permissions, presenting, services
 from chat.web.visitors import visitor
 
 bp = Blueprint("pages", __name__)
@@ -20,9 +18,9 @@ def home() -> Response:
     """A new conversation with the agent of `?agent=`; `?deleted=` offers to take a deleted one back."""
     deleted = request.args.get("deleted")
     gone = services().storage.conversations.deleted(visitor(), deleted) if deleted else None
-    if gone and not admission.may_see(gone.agent):
+    if gone and not permissions.may_see(gone.agent):
         gone = None
-    return page(None, admission.agent(request.args.get("agent") or None).id, gone=gone)
+    return page(None, permissions.choose_agent(request.args.get("agent") or None).id, gone=gone)
 
 
 @bp.get("/c/<conversation_id>")
@@ -46,15 +44,15 @@ def page(
     site = services()
     talk = site.storage.conversations.get(visitor(), conversation_id) if conversation_id else None
     if talk:
-        admission.check_talk(talk.agent)
-    agents = admission.agents()
+        permissions.require_visible(talk.agent)
+    agents = permissions.allowed_agents()
     agent = site.agents.get(talk.agent if talk else agent_id or "") or agents[0]
-    admission.checked(agent)
-    shown = showing.Shown([])
+    permissions.require_agent(agent)
+    shown = presenting.BranchPage([])
     if talk:
         tree = site.storage.conversations.tree(talk.id)
         branch = tree.branch(request.args.get("at") or None)
-        shown = showing.part(talk, tree, branch, request.args.get("before"))
+        shown = presenting.branch_page(talk, tree, branch, request.args.get("before"))
     edited = next((one for one in shown.exchanges if one.id == request.args.get("edit")), None)
     return rendered(
         "page.html",
@@ -79,7 +77,7 @@ def page(
 
 def rendered(template: str, status: int = 200, **content: Any) -> Response:
     """A page with the sidebar. It is the visitor's own, so nobody may keep a copy."""
-    response = make_response(render_template(template, **showing.sidebar(), **content), status)
+    response = make_response(render_template(template, **presenting.sidebar(), **content), status)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Cookie"
     return response

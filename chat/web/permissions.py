@@ -1,4 +1,4 @@
-"""Who is let in: without a code or key only where this file says so; a new route is closed to them."""
+"""Who is let in. Without a code or key only the routes of this file are open; a new route is closed."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from chat.refusals import SignInNeeded
 from chat.web import services
 from chat.web.visitors import asker
 
-# For everybody. Some have locks of their own: a link, a signed address, a password.
+# Open to everybody. Some check a link, a signed address or a password themselves.
 OPEN = {
     "signing_in.sign_in",
     "signing_in.enter",
@@ -27,7 +27,7 @@ OPEN = {
     "ops.metrics",
     "ops.openapi",
 }
-# For visitors without a code too, as far as an agent is concerned that is for all.
+# Open to visitors without a code too, for agents that need none.
 WITH_OPEN_AGENTS = {
     "pages.home",
     "pages.conversation",
@@ -50,7 +50,7 @@ WITH_OPEN_AGENTS = {
 
 
 def init_app(app: Flask) -> None:
-    """Asks of every request whether it may come in, before anything looks at it."""
+    """Refuses each request that may not come in, before any route sees it."""
 
     @app.before_request
     def admit() -> None:
@@ -58,63 +58,65 @@ def init_app(app: Flask) -> None:
             return
         if not is_restricted():
             return
-        if request.endpoint not in WITH_OPEN_AGENTS or not agents():
+        if request.endpoint not in WITH_OPEN_AGENTS or not allowed_agents():
             raise SignInNeeded(f"{request.endpoint} without a code")
         for id in (request.view_args or {}).values():
-            _check_conversation(str(id))
+            _require_conversation(str(id))
 
 
 def is_restricted() -> bool:
-    """Whether the site has codes and this visitor has given none. Raises SignInNeeded for a wrong key."""
-    is_known = asker().code is not None
-    return services().access.is_closed and not is_known
+    """Whether the site has codes and this visitor gave none. Raises SignInNeeded for a wrong key."""
+    has_code = asker().code is not None
+    return services().access.is_closed and not has_code
 
 
-def agents() -> Sequence[Agent]:
+def allowed_agents() -> Sequence[Agent]:
     """The agents that this visitor may ask."""
-    every = services().agents.all
-    return [one for one in every if one.is_open] if is_restricted() else every
+    agents = services().agents.all
+    return [agent for agent in agents if agent.is_open] if is_restricted() else agents
 
 
-def agent(agent_id: str | None) -> Agent:
+def choose_agent(agent_id: str | None) -> Agent:
     """The agent of this id; without one, the first that this visitor may ask.
 
     Raises Refusal not_found, SignInNeeded.
     """
-    return checked(services().agents.named(agent_id) if agent_id is not None else agents()[0])
+    if agent_id is None:
+        return require_agent(allowed_agents()[0])
+    return require_agent(services().agents.named(agent_id))
 
 
-def checked(one: Agent) -> Agent:
+def require_agent(agent: Agent) -> Agent:
     """The same agent. Raises SignInNeeded when this visitor may not ask it."""
-    if one not in agents():
-        raise SignInNeeded(f"the agent {one.id} without a code")
-    return one
+    if agent not in allowed_agents():
+        raise SignInNeeded(f"the agent {agent.id} without a code")
+    return agent
 
 
-def listed() -> list[str] | None:
-    """The agents whose conversations this visitor may see; None for all, those long gone too."""
-    return [one.id for one in agents()] if is_restricted() else None
+def visible_agent_ids() -> list[str] | None:
+    """The agents whose conversations this visitor may see; None for all, former agents too."""
+    return [agent.id for agent in allowed_agents()] if is_restricted() else None
 
 
 def may_see(agent_id: str) -> bool:
-    """Whether this visitor may see what was said with this agent, which may be gone."""
-    ids = listed()
-    return ids is None or agent_id in ids
+    """Whether this visitor may see conversations with this agent, which may be a former one."""
+    agent_ids = visible_agent_ids()
+    return agent_ids is None or agent_id in agent_ids
 
 
-def check_talk(agent_id: str) -> None:
-    """Raises SignInNeeded when this visitor may not see what was said with this agent."""
+def require_visible(agent_id: str) -> None:
+    """Raises SignInNeeded when this visitor may not see conversations with this agent."""
     if not may_see(agent_id):
         raise SignInNeeded(f"a conversation with {agent_id} without a code")
 
 
-def budget() -> Callable[[], Callable[[], None]]:
-    """Counts a question against the day of the visitor's code when it is called: see Access.spend."""
+def day_budget() -> Callable[[], Callable[[], None]]:
+    """A function that counts a question against the day of the visitor's code: see Access.spend."""
     return partial(services().access.spend, asker())
 
 
-def _check_conversation(id: str) -> None:
-    """Of the visitor's own, by its agent; what is another's the route itself does not find."""
-    found = services().storage.conversations.agent_of(asker().visitor, id)
-    if found is not None:
-        check_talk(found)
+def _require_conversation(id: str) -> None:
+    """Checks the agent of the visitor's own conversation; the routes refuse those of others."""
+    agent_id = services().storage.conversations.agent_of(asker().visitor, id)
+    if agent_id is not None:
+        require_visible(agent_id)

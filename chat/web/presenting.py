@@ -1,4 +1,4 @@
-"""What the templates are given: a visitor's sidebar, and one branch of a conversation, a part at a time."""
+"""What the templates show: a visitor's sidebar, and one branch of a conversation, a part at a time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,7 @@ from chat.refusals import Refusal
 from chat.storage import Answer, Conversation
 from chat.storage.conversations import Tree
 from chat.storage.models import now
-from chat.web import errors, services
-from chat.web import permissions as admission
+from chat.web import errors, permissions, services
 from chat.web.dates import day
 from chat.web.events import shown
 from chat.web.visitors import visitor
@@ -52,10 +51,10 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A part of a branch that ends with `leaf`. What is `earlier` comes before that id.
+class BranchPage:
+    """A part of the branch that ends with `leaf`. Exchanges before the id `earlier` are left out.
 
-    `after` is where a question goes on when the branch is not the newest.
+    `after` is the answer that a question follows when the branch is not the newest.
     """
 
     exchanges: list[Exchange]
@@ -68,42 +67,49 @@ class Shown:
 def sidebar() -> dict[str, Any]:
     """What every page with a sidebar needs: the visitor's latest conversations by day, and the site."""
     site = services()
-    found = site.storage.conversations.of(visitor(), LISTED + 1, agents=admission.listed())
+    conversations = site.storage.conversations.of(
+        visitor(), LISTED + 1, agents=permissions.visible_agent_ids()
+    )
     return {
-        "days": _from_today(by_day(found[:LISTED])),
-        "has_more_conversations": len(found) > LISTED,
+        "days": _from_today(by_day(conversations[:LISTED])),
+        "has_more_conversations": len(conversations) > LISTED,
     }
 
 
 def by_day(conversations: Sequence[Conversation]) -> list[tuple[str, list[Conversation]]]:
     """Conversations, latest first, under the names of their days."""
     return [
-        (name, list(some))
-        for name, some in groupby(conversations, key=lambda one: day(one.updated_at))
+        (name, list(group))
+        for name, group in groupby(
+            conversations, key=lambda conversation: day(conversation.updated_at)
+        )
     ]
 
 
 def _from_today(days: list[tuple[str, list[Conversation]]]) -> list[tuple[str, list[Conversation]]]:
-    """With a place for what begins today, empty until the script puts something there."""
+    """The days with today first: the script puts new conversations there."""
     today = day(now())
     return days if days and days[0][0] == today else [(today, []), *days]
 
 
-def part(talk: Conversation, tree: Tree, ids: Sequence[str], before: str | None) -> Shown:
-    """The last exchanges of a branch, or those before the exchange `before`. Raises Refusal not_found."""
+def branch_page(
+    conversation: Conversation, tree: Tree, ids: Sequence[str], before: str | None
+) -> BranchPage:
+    """The last exchanges of a branch, or those before the exchange `before`.
+
+    Raises Refusal not_found.
+    """
     if before and before not in ids:
         raise Refusal("not_found", "an answer")
     end = ids.index(before) if before else len(ids)
     begin = max(0, end - EXCHANGES)
     newest = next(reversed(tree.parents), None)
-    found = services().storage.conversations.answers(talk.id, ids[begin:end])
-    agent = services().agents.get(talk.agent)
+    answers = services().storage.conversations.answers(conversation.id, ids[begin:end])
+    agent = services().agents.get(conversation.agent)
     picture = services().pictures.addresses(agent) if agent else _no_picture
-    return Shown(
-        [
-            _exchange(answer, tree.versions(answer.id), talk.cleared_after, picture)
-            for answer in found
-        ],
+    cleared_after = conversation.cleared_after
+    return BranchPage(
+        [_exchange(answer, tree.versions(answer.id), cleared_after, picture) for answer in answers],
         earlier=ids[begin] if begin else None,
         is_end=end == len(ids),
         after=ids[-1] if ids and ids[-1] != newest else None,
@@ -112,7 +118,7 @@ def part(talk: Conversation, tree: Tree, ids: Sequence[str], before: str | None)
 
 
 def _no_picture(url: str) -> None:
-    """Of an agent that this site no longer has nothing is fetched."""
+    """Pictures of a former agent are not fetched."""
 
 
 def _exchange(

@@ -12,8 +12,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
-from chat.web import errors, services
-from chat.web import presenting as showing
+from chat.web import errors, presenting, services
 from chat.web.visitors import visitor
 
 bp = Blueprint("sharing", __name__)
@@ -51,7 +50,7 @@ def shared(token: str) -> Response:
             "shared.html",
             agent=site.introductions.of(agent),
             conversation=talk,
-            shown=showing.part(talk, tree, ids, request.args.get("before")),
+            shown=presenting.branch_page(talk, tree, ids, request.args.get("before")),
             token=token,
         )
     )

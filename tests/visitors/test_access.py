@@ -12,7 +12,7 @@ from flask import Flask
 from chat.owner.doctor import access as doctor_access
 from chat.settings import hashes
 from chat.settings.model import Settings
-from chat.web import permissions as admission
+from chat.web import permissions
 from tests.conftest import Emulator, coze
 from tests.kit.members import (
     ANN,
@@ -88,7 +88,7 @@ def routes() -> dict[str, tuple[str, str]]:
 
 def test_every_route_is_closed_but_those_that_are_named(site: Site) -> None:
     found = routes()
-    assert set(found) >= admission.OPEN | admission.WITH_OPEN_AGENTS, (
+    assert set(found) >= permissions.OPEN | permissions.WITH_OPEN_AGENTS, (
         "names of routes that are gone"
     )
     for endpoint, (method, path) in found.items():
@@ -96,7 +96,7 @@ def test_every_route_is_closed_but_those_that_are_named(site: Site) -> None:
         response = visitor.session.request(
             method, site.url + path, timeout=10, allow_redirects=False
         )
-        is_open = endpoint in admission.OPEN - {
+        is_open = endpoint in permissions.OPEN - {
             "signing_in.enter"
         }  # which refuses, as no code was given
         assert (response.status_code == 401) != is_open, endpoint
