@@ -27,10 +27,10 @@ from chat.page import look
 from chat.page.assets import Assets
 from chat.services import Services
 from chat.settings import model as settings
-from chat.settings.model import Settings, SettingsError
+from chat.settings.errors import SettingsError
+from chat.settings.model import Settings
 from chat.settings.rate_text import is_off
 from chat.settings.secret_key import secret_key
-from chat.settings.wrong import in_both
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
@@ -191,5 +191,5 @@ def __getattr__(name: str) -> Flask:
     try:
         globals()["app"] = create_app()
     except SettingsError as error:
-        sys.exit(in_both(f"{error}"))
+        sys.exit(error.say_in_both())
     return globals()["app"]  # type: ignore[no-any-return]

@@ -26,7 +26,7 @@ from chat.agents import demo
 from chat.agents.offered import is_demo
 from chat.logs import logging as logs
 from chat.settings import model as settings_model
-from chat.settings.wrong import in_both
+from chat.settings.errors import SettingsError
 from chat.slow_clients import TimedSocket
 
 # Each live answer takes two or three files. macOS allows no more than the second number.
@@ -39,8 +39,8 @@ try:
     if is_demo(settings) and not settings.demo_url:
         # Here rather than in a worker: it outlives workers, and ends with this process.
         os.environ["DEMO_URL"], _emulator = demo.start()
-except settings_model.SettingsError as error:
-    sys.exit(in_both(str(error)))
+except SettingsError as error:
+    sys.exit(error.say_in_both())
 
 
 def allow_open_files() -> None:

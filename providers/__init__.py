@@ -1,12 +1,14 @@
 """One row a platform: what it is called, where its provider is, and what it can do.
 
-Adding a platform is adding a row here and the module it names; pages, documents, the doctor and the
+Adding a platform is adding a row here and the folder it names; pages, documents, the doctor and the
 tests read these rows.
 """
 
 import importlib
 from dataclasses import dataclass
 from typing import Any
+
+from providers.options import AgentOptions
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Row:
-    """A platform. `module` holds `Options`, a pydantic model of what an agent needs, and
-    `PROVIDER`.
+    """A platform. `folder` has `options` with `Options`, a pydantic model of what an agent needs,
+    and `provider` with `PROVIDER`, the class.
 
     `account` names the options that tell one account from another: agents of the same account share
     its limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history,
@@ -41,7 +43,7 @@ class Row:
 
     title: str
     english: str
-    module: str
+    folder: str
     account: tuple[str, ...]
     limits: Limits = Limits()
     streams: bool = True
@@ -64,7 +66,7 @@ PLATFORMS: dict[str, Row] = {
     "coze": Row(
         "扣子",
         "Coze",
-        "providers.coze.provider",
+        "providers.coze",
         account=("api_base", "api_token", "jwt_app_id", "oauth_client_id"),
         limits=Limits(qps=20),
         files=tuple(
@@ -86,7 +88,7 @@ PLATFORMS: dict[str, Row] = {
     "qingyan": Row(
         "智谱清言",
         "Qingyan",
-        "providers.qingyan.provider",
+        "providers.qingyan",
         account=("api_base", "api_key"),
         limits=Limits(concurrency=2, daily=500),
         branches=False,
@@ -99,7 +101,7 @@ PLATFORMS: dict[str, Row] = {
     "wenxin": Row(
         "文心智能体",
         "Wenxin",
-        "providers.wenxin.provider",
+        "providers.wenxin",
         account=("api_base", "app_id"),
         limits=Limits(daily=500),
         branches=False,
@@ -107,7 +109,7 @@ PLATFORMS: dict[str, Row] = {
     "yuanqi": Row(
         "腾讯元器",
         "Yuanqi",
-        "providers.yuanqi.provider",
+        "providers.yuanqi",
         account=("api_token",),
         limits=Limits(concurrency=10),
         remembers=False,
@@ -119,12 +121,19 @@ PLATFORMS: dict[str, Row] = {
     "huawei": Row(
         "华为云 AI 原生应用引擎",
         "Huawei Cloud",
-        "providers.huawei.provider",
+        "providers.huawei",
         account=("api_key",),
     ),
 }
 
 
 def load(platform: str) -> Any:
-    """The module of a platform, imported when it is first needed."""
-    return importlib.import_module(PLATFORMS[platform].module)
+    """The module of a platform's provider, imported when it is first needed."""
+    return importlib.import_module(f"{PLATFORMS[platform].folder}.provider")
+
+
+def options(platform: str) -> type[AgentOptions]:
+    """The options of a platform. To know them costs little: the provider is not imported."""
+    module = importlib.import_module(f"{PLATFORMS[platform].folder}.options")
+    model: type[AgentOptions] = module.Options
+    return model

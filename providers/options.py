@@ -1,17 +1,43 @@
 """What an agent of any platform is given: checked at the start, frozen, its secrets hidden."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 QUOTES = " \t\r\n\"'`“”‘’"
+BILINGUAL = "in_both_languages"
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def bilingual_error(zh: str, en: str) -> PydanticCustomError:
+    """The error of a validator, in Chinese and English.
+
+    The sentences never repeat the value, which may be a secret. An option's name stands in braces:
+    the owner reads it as it is written in .env or in agents.toml.
+    """
+    return PydanticCustomError(BILINGUAL, "{en}", {"zh": zh, "en": en})
+
+
+def setting(default: Any = ..., *, en: str, zh: str, **rules: Any) -> Any:
+    """An option that is also a setting, `{PLATFORM}_{OPTION}`: its default and its help, twice.
+
+    A limit without a default has the platform's own (providers/__init__.py).
+    """
+    return Field(default, description=en, json_schema_extra={"chinese": zh}, **rules)
+
+
+def chinese_help(field: FieldInfo) -> str | None:
+    """What a setting does, in Chinese; None for an option that is no setting."""
+    extra = field.json_schema_extra
+    return str(extra["chinese"]) if isinstance(extra, dict) and "chinese" in extra else None
 
 
 def _base_address(value: str) -> str:
     if not value.startswith(("https://", "http://")):
-        raise ValueError("an address begins with https://")
+        raise bilingual_error("网址要以 https:// 开头", "an address begins with https://")
     return value.rstrip("/")
 
 
@@ -22,7 +48,10 @@ def _token(value: SecretStr) -> SecretStr:
         QUOTES
     )
     if not secret or not secret.isascii() or any(char.isspace() for char in secret):
-        raise ValueError("a token is one word of letters, digits and signs: copy it again")
+        raise bilingual_error(
+            "令牌不含空格和汉字，请重新复制",
+            "a token is one word of letters, digits and signs: copy it again",
+        )
     return SecretStr(secret)
 
 

@@ -15,7 +15,8 @@ from pydantic_core import PydanticUndefined
 from chat.agents import cures
 from chat.settings import help as settings_help
 from chat.settings.model import Settings
-from providers import PLATFORMS, Row, load
+from chat.settings.platforms import ordered_options
+from providers import PLATFORMS, Row
 from providers.options import AgentOptions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,7 +111,7 @@ def platforms() -> str:
 
 
 def _options(name: str, row: Row) -> Iterator[str]:
-    yield f'`platform = "{name}"`, read by `{row.module.replace(".", "/")}.py`.'
+    yield f'`platform = "{name}"`, read by `{row.folder.replace(".", "/")}/provider.py`.'
     if endings := (*row.files, *row.images):
         yield f"Takes files that end in {', '.join(endings)}."
     if row.pictures:
@@ -118,11 +119,7 @@ def _options(name: str, row: Row) -> Iterator[str]:
     yield ""
     yield _row("In agents.toml", "In .env", "Default", "What it is")
     yield "|---|---|---|---|"
-    options: type[BaseModel] = load(name).Options
-    own_first = sorted(
-        options.model_fields.items(), key=lambda item: item[0] in AgentOptions.model_fields
-    )
-    for key, field in own_first:
+    for key, field in ordered_options(name):
         setting = _setting(name, key)
         in_env = f"`{setting.upper()}`" if setting else ""
         default = _default(field) if key not in AgentOptions.model_fields else _limit(row, key)

@@ -8,19 +8,23 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from chat.agents import demo
 from chat.agents.pacing import Account, Spend
 from chat.agents.vault import Vault
 from chat.refusals import Refusal
-from chat.settings.model import Settings, SettingsError, named_secret
-from providers import PLATFORMS, Row, load
+from chat.settings import errors
+from chat.settings.environment import named_secret
+from chat.settings.errors import SettingsError, problem
+from chat.settings.model import Settings
+from chat.settings.words import Sentence, Words, sentence
+from providers import PLATFORMS, Row, load, options
 from providers.base import Provider
 from providers.http import Http, Network, no_secret
-from providers.options import AgentOptions
+from providers.options import AgentOptions, bilingual_error
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Agent:
     handle: str | None
     provider: Provider
     account: Account
-    is_open: bool = False  # to those without an access code, on a site that has codes
+    # To those without an access code, on a site that has codes.
+    is_open: bool = False
 
     @property
     def row(self) -> Row:
@@ -74,12 +79,22 @@ class Agents:
         return next((agent for agent in self.all if agent.handle == handle), None)
 
 
+def _check_id(id: str) -> str:
+    if not re.fullmatch("[a-z0-9][a-z0-9_-]{0,39}", id):
+        raise bilingual_error(
+            "最多 40 个小写字母、数字、- 和 _，以字母或数字开头",
+            "it should be at most 40 small letters, digits, - and _, and begin with a letter "
+            "or a digit",
+        )
+    return id
+
+
 class _Card(BaseModel):
     """What agents.toml says of any agent, whatever its platform."""
 
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    id: Annotated[str, AfterValidator(_check_id)]
     platform: str
     name: str = Field("", max_length=60)
     description: str = Field("", max_length=300)
@@ -94,8 +109,8 @@ def load_agents(
 ) -> Agents:
     """The agents of this site. Raises SettingsError naming the setting, or the file, table and key.
 
-    `spend` counts a question against an account's day (Storage.spend); `vault` keeps what accounts grant.
-    `learn` is told each token that a platform grants later.
+    `spend` counts a question against an account's day; `vault` keeps what accounts grant. `learn`
+    is told each token that a platform grants later.
     """
     maker = _Maker(settings, spend, vault, learn)
     declared = maker.declared(settings.agents_file) if settings.agents_file else []
@@ -111,7 +126,7 @@ def load_agents(
 def is_demo(settings: Settings) -> bool:
     """Whether no platform is set at all, so that the emulator answers."""
     return not settings.agents_file and not any(
-        _given(settings, platform) for platform in PLATFORMS
+        _account_settings(settings, platform) for platform in PLATFORMS
     )
 
 
@@ -130,111 +145,101 @@ class _Maker:
 
     def is_offered(self, platform: str, covered: set[str]) -> bool:
         """Whether the settings alone make an agent. Raises SettingsError when they make half of one."""
-        given = _given(self._settings, platform)
-        required = [name for name, field in _options(platform).items() if field.is_required()]
-        missing = [
-            f"{platform}_{name}".upper() for name in required if f"{platform}_{name}" not in given
-        ]
-        if not missing or not given:
-            return bool(given)
-        if platform in covered:  # agents.toml builds on the account's token
+        names = _account_settings(self._settings, platform)
+        fields = options(platform).model_fields
+        required = [f"{platform}_{name}" for name in fields if fields[name].is_required()]
+        missing = [name for name in required if name not in names]
+        if not missing or not names:
+            return bool(names)
+        # agents.toml builds on the account's token.
+        if platform in covered:
             return False
-        raise _half(platform, f"{' and '.join(missing)} is empty", given)
+        empty = sentence(errors.EMPTY, names=_listing(missing))
+        raise _half(platform, empty, names, missing)
 
     def single(self, platform: str) -> Agent:
         """The one agent that the settings make."""
         try:
             return self._agent(_Card(id=platform, platform=platform), self._defaults(platform))
         except ValidationError as error:
-            key, message = _first(error)
-            if not key:  # what is wrong is in no one option
-                raise _half(
-                    platform, _as_settings(platform, message), _given(self._settings, platform)
-                ) from None
-            name = (_setting_of(platform, key) or f"{platform}_{key}").upper()
-            raise SettingsError(f"{name}: {message}. See config.example.env.") from None
+            first = error.errors()[0]
+            reason = problem(first, platform)
+            if not first["loc"]:
+                # What is wrong is in no one option.
+                names = _account_settings(self._settings, platform)
+                raise _half(platform, reason, names) from None
+            option = str(first["loc"][0])
+            name = (_setting_of(platform, option) or f"{platform}_{option}").upper()
+            raise SettingsError("needed_value", name=name, problem=reason) from None
 
     def declared(self, path: Path) -> list[Agent]:
         """The agents of a TOML file."""
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(
-                f"AGENTS_FILE: {path}: {error}. Mend it, or unset AGENTS_FILE."
-            ) from None
-        tables = document.get("agents")
-        if (
-            not isinstance(tables, list)
-            or not tables
-            or not all(isinstance(one, dict) for one in tables)
-        ):
-            raise SettingsError(
-                f"{path}: no [[agents]] table. Add one for each agent, or unset AGENTS_FILE."
-            )
+        tables = _read_tables(path)
         return [self._from_table(path, number, table) for number, table in enumerate(tables, 1)]
 
     def demo(self) -> Iterable[Agent]:
         """One agent on each platform of the emulator."""
-        for platform, options in demo.accounts(self._settings).items():
-            yield self._agent(_Card(id=platform, platform=platform), options)
+        for platform, account in demo.accounts(self._settings).items():
+            yield self._agent(_Card(id=platform, platform=platform), account)
 
     def _from_table(self, path: Path, number: int, table: dict[str, Any]) -> Agent:
-        name = json.dumps(str(table.get("id", "?")), ensure_ascii=False)
-        place = f"{path}: [[agents]] number {number} ({name})"
+        id = json.dumps(str(table.get("id", "?")), ensure_ascii=False)
+        place = sentence(errors.PLACE, path=path, number=number, id=id)
         try:
             card = _Card.model_validate(table)
-            if card.platform not in PLATFORMS:
-                raise SettingsError(f"{place}: platform: none of {', '.join(PLATFORMS)}.")
-            if card.access == "code" and not self._settings.access_codes:
-                raise SettingsError(f"{place}: access: there is no code. Set ACCESS_CODES.")
+            self._check_card(card, place)
             own = {key: value for key, value in table.items() if key not in _Card.model_fields}
-            secrets = {key: _resolved(value, f"{place}: {key}") for key, value in own.items()}
-            return self._agent(card, {**self._defaults(card.platform), **secrets})
+            own = {key: _resolve(value, place, key) for key, value in own.items()}
+            return self._agent(card, {**self._defaults(card.platform), **own})
         except ValidationError as error:
-            name, message = _first(error)
-            raise SettingsError(f"{place}: {name}: {message}.") from None
+            first = error.errors()[0]
+            raise _error_at(place, ".".join(map(str, first["loc"])), problem(first)) from None
 
-    def _agent(self, card: _Card, options: Mapping[str, Any]) -> Agent:
-        module = load(card.platform)
-        checked = module.Options(**options)
-        self.secrets |= {one.get_secret_value() for _, one in checked if isinstance(one, SecretStr)}
-        kept = (self._vault,) if PLATFORMS[card.platform].grants else ()
+    def _check_card(self, card: _Card, place: Sentence) -> None:
+        if card.platform not in PLATFORMS:
+            choices = sentence(errors.NO_PLATFORM, names=", ".join(PLATFORMS))
+            raise _error_at(place, "platform", choices)
+        if card.access == "code" and not self._settings.access_codes:
+            raise _error_at(place, "access", sentence(errors.NO_CODES))
+
+    def _agent(self, card: _Card, values: Mapping[str, Any]) -> Agent:
+        row = PLATFORMS[card.platform]
+        own = options(card.platform)(**values)
+        self.secrets |= {
+            value.get_secret_value() for _, value in own if isinstance(value, SecretStr)
+        }
+        vault = (self._vault,) if row.grants else ()
+        provider = load(card.platform).PROVIDER(own, self._doors[card.platform], *vault)
         return Agent(
             id=card.id,
             platform=card.platform,
-            name=card.name or PLATFORMS[card.platform].title,
+            name=card.name or row.title,
             description=card.description,
             icon=card.icon,
             welcome=card.welcome,
             suggestions=tuple(card.suggestions),
-            handle=getattr(checked, "bot_id", None) or getattr(checked, "assistant_id", None),
-            provider=module.PROVIDER(checked, self._doors[card.platform], *kept),
-            account=self._account(card.platform, checked),
+            handle=getattr(own, "bot_id", None) or getattr(own, "assistant_id", None),
+            provider=provider,
+            account=self._account(card.platform, own),
             is_open=card.access == "open",
         )
 
-    def _account(self, platform: str, options: AgentOptions) -> Account:
+    def _account(self, platform: str, own: AgentOptions) -> Account:
         row = PLATFORMS[platform]
-        marks = "\n".join(_revealed(getattr(options, name)) for name in row.account)
+        marks = "\n".join(_reveal(getattr(own, name)) for name in row.account)
         name = f"{platform}:{hashlib.sha256(marks.encode()).hexdigest()[:16]}"
         if name not in self._accounts:
-            own = {
-                key: value
-                for key in asdict(row.limits)
-                if (value := getattr(options, key)) is not None
-            }
-            self._accounts[name] = Account(name, platform, replace(row.limits, **own), self._spend)
+            limits = {key: getattr(own, key) for key in asdict(row.limits)}
+            changes = {key: limit for key, limit in limits.items() if limit is not None}
+            account_limits = replace(row.limits, **changes)
+            self._accounts[name] = Account(name, platform, account_limits, self._spend)
         return self._accounts[name]
 
     def _defaults(self, platform: str) -> dict[str, Any]:
         """What the settings say about each option of a platform."""
-        found = {}
-        for name in _options(platform):
-            setting = _setting_of(platform, name)
-            value = getattr(self._settings, setting) if setting else None
-            if value is not None:
-                found[name] = value
-        return found
+        names = {option: _setting_of(platform, option) for option in options(platform).model_fields}
+        values = {option: getattr(self._settings, name) for option, name in names.items() if name}
+        return {option: value for option, value in values.items() if value is not None}
 
 
 def door(settings: Settings, name: str, connections: int = 100) -> Http:
@@ -254,83 +259,97 @@ def _doors(
     try:
         return {name: Http(name, network, learn) for name in names}
     except ssl.SSLError:
-        raise SettingsError(f"CA_BUNDLE: {bundle} holds no certificate. Name a PEM file.") from None
-
-
-def _options(platform: str) -> dict[str, Any]:
-    fields: dict[str, Any] = load(platform).Options.model_fields
-    return fields
+        raise SettingsError("empty_ca_bundle", path=bundle) from None
 
 
 def _setting_of(platform: str, option: str) -> str | None:
-    """The setting an option has its default from: the platform's own, else one that all platforms share.
+    """The setting an option has its default from: the platform's own, else one that all share.
 
-    Where a platform has its own, no other may stand in: Wenxin's secret_key is not the key of this site.
+    Where a platform has its own, no other may stand in: Wenxin's secret_key is not the site's key.
     """
-    own = f"{platform}_{option}"
-    return next((name for name in (own, option) if name in Settings.model_fields), None)
+    names = (f"{platform}_{option}", option)
+    return next((name for name in names if name in Settings.model_fields), None)
 
 
-def _given(settings: Settings, platform: str) -> list[str]:
-    """The settings of a platform that only somebody who has an account there would set."""
+def _account_settings(settings: Settings, platform: str) -> list[str]:
+    """The settings of a platform that are set and that only somebody with an account would set."""
+    fields = Settings.model_fields
+    own = [name for name in fields if name.startswith(f"{platform}_")]
     return [
-        name
-        for name, field in Settings.model_fields.items()
-        if name.startswith(f"{platform}_")
-        and field.default is None
-        and getattr(settings, name) is not None
+        name for name in own if fields[name].default is None and getattr(settings, name) is not None
     ]
 
 
-def _half(platform: str, what: str, given: list[str]) -> SettingsError:
+def _read_tables(path: Path) -> list[dict[str, Any]]:
+    """The [[agents]] tables of a file. Raises SettingsError."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("agents_file", path=path, reason=error) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError("agents_file", path=path, reason=_toml_reason(error)) from None
+    tables = document.get("agents")
+    is_list = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
+    if not tables or not is_list:
+        raise SettingsError("no_agents", path=path, name="AGENTS_FILE")
+    return list(tables)
+
+
+def _toml_reason(error: tomllib.TOMLDecodeError) -> Sentence:
+    """Where a file is no TOML. Before Python 3.14 the place is only in the error's text."""
+    place = re.search(r"at line (\d+), column (\d+)", str(error))
+    if place is None:
+        return sentence(errors.TOML_END)
+    return sentence(errors.TOML_LINE, line=place[1], column=place[2])
+
+
+def _error_at(place: Sentence, key: str, reason: Words | Sentence) -> SettingsError:
+    if not key:
+        return SettingsError("agent_in_whole", place=place, problem=reason)
+    return SettingsError("agent", place=place, key=key, problem=reason)
+
+
+def _half(
+    platform: str, reason: Words | Sentence, names: list[str], missing: Iterable[str] = ()
+) -> SettingsError:
+    row = PLATFORMS[platform]
     return SettingsError(
-        f"{PLATFORMS[platform].english} is not set up: {what}. Set it in .env (see config.example.env), or "
-        f"unset {' and '.join(given).upper()} as well: a site with no platform starts in demo mode and needs "
-        "no account."
+        "platform_half",
+        platform=Words(row.title, row.english),
+        problem=reason,
+        names=_listing(names),
+        settings=[name.upper() for name in (*missing, *names)],
     )
 
 
-def _as_settings(platform: str, message: str) -> str:
-    """A sentence about a platform's options, with the names they have in .env."""
-    for name in sorted(_options(platform), key=len, reverse=True):
-        message = re.sub(rf"\b{name}\b", f"{platform}_{name}".upper(), message)
-    return message
+def _listing(names: Iterable[str]) -> Words:
+    """The names of settings, as a sentence lists them."""
+    upper = [name.upper() for name in names]
+    return Words("、".join(upper), " and ".join(upper))
 
 
-def _resolved(value: Any, place: str) -> Any:
+def _resolve(value: Any, place: Sentence, key: str) -> Any:
     """`{ env = "NAME" }`, at any depth, as the secret it names; anything else as it is."""
     if not isinstance(value, dict):
         return value
     if set(value) != {"env"} or not isinstance(value["env"], str):
-        return {key: _resolved(one, f"{place}.{key}") for key, one in value.items()}
+        return {name: _resolve(part, place, f"{key}.{name}") for name, part in value.items()}
     try:
         secret = named_secret(value["env"])
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{place}: {error}.") from None
+        raise _error_at(place, key, sentence(errors.UNREADABLE, reason=error)) from None
     if not secret:
-        raise SettingsError(
-            f"{place}: {value['env']} is empty. Set it in .env or in the environment."
-        )
+        raise _error_at(place, key, sentence(errors.UNSET_SECRET, name=value["env"]))
     return secret
 
 
-def _revealed(value: Any) -> str:
+def _reveal(value: Any) -> str:
     return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
 def _refuse_twins(agents: list[Agent]) -> None:
-    seen: set[str] = set()
+    ids: set[str] = set()
     for agent in agents:
-        if agent.id in seen:
-            raise SettingsError(
-                f'The agent id "{agent.id}" is used twice. Give each agent an id of its own.'
-            )
-        seen.add(agent.id)
-
-
-def _first(error: ValidationError) -> tuple[str, str]:
-    first = error.errors()[0]
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "there is no such option on this platform"
-    return ".".join(str(part) for part in first["loc"]), message
+        if agent.id in ids:
+            raise SettingsError("same_id", id=agent.id)
+        ids.add(agent.id)

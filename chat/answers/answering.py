@@ -54,7 +54,9 @@ class Answering:
         except Stopped:
             entry, state = Finished("stopped", self.draft.replies), "stopped"
         except ProviderError as error:
-            log.warning("answer %s: %s", self.stored.answer_id, cures.told(error, self.language))
+            log.warning(
+                "answer %s: %s", self.stored.answer_id, cures.with_cure(error, self.language)
+            )
             self.draft.trace = error.trace or self.draft.trace
             self.health.note(self.agent.id, error)
             entry, state = Failed(error.reason, error.retry_after, self.request), self._failed_state

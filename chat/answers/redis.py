@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, Lost
 from chat.answers.redis_copies import AT_ONCE, LONGEST_S, SHORTEST_S, Copier, decode, key
-from chat.settings.model import SettingsError
+from chat.settings.errors import SettingsError
 
 CALL_S = 1.0  # for a connection, and for any call that does not wait by intention
 BLOCK_S = 3.0  # a reader waits so long at a time, and the listener until it asks for a sign of life
@@ -188,6 +188,5 @@ def _client(pool: Any, url: str, seconds: float, **bounds: float) -> "redis.Redi
             **made.connection_kwargs
         )  # or a wrong option would show when it is too late
     except (ValueError, TypeError):
-        cure = "Write it as redis://:password@host:6379/0."
-        raise SettingsError(f"REDIS_URL: no address of a Redis. {cure}") from None
+        raise SettingsError("redis_address") from None
     return redis.Redis(connection_pool=made)

@@ -12,16 +12,16 @@ from flask import Flask
 from chat import storage
 from chat.logs.redaction import Redaction
 from chat.owner.doctor import examination as doctor
-from chat.owner.doctor.findings import LANGUAGES, Finding
+from chat.owner.doctor.findings import Finding, wrong_setting
 from chat.owner.words import counts, say
 from chat.settings import hashes
 from chat.settings import model as settings
-from chat.settings.model import SettingsError
-from chat.settings.wrong import wrong_setting
+from chat.settings.code_lists import SHORTEST_CODE
+from chat.settings.errors import SettingsError
+from chat.settings.words import LANGUAGES
 from chat.storage import backup
 from chat.storage.backup import BackupError
 from chat.storage.sqlite import StorageError
-from chat.visitors import codes
 
 TRACES_S = 60.0
 EXIT = {"ok": 0, "warn": 1, "fail": 2}
@@ -34,10 +34,11 @@ def init_app(app: Flask) -> None:
 
 
 def is_looked_up() -> bool:
-    """Whether Flask's command line looks for one of these commands, rather than for a site to serve.
+    """Whether Flask's command line looks for one of these commands, not for a site to serve.
 
-    It takes them from an app, and the doctor is there for sites that do not start: it gets `commands`. The
-    outermost click context is the search for a command, `flask run` has one of its own within.
+    It takes them from an app, and the doctor is there for sites that do not start: then it gets
+    `commands`. The outermost click context is the search for a command, `flask run` has one of its
+    own within.
     """
     context = click.get_current_context(silent=True)
     return context is not None and context.parent is None
@@ -50,11 +51,11 @@ def commands() -> Flask:
     return app
 
 
-def _language(context: click.Context, option: click.Parameter, wish: str | None) -> str:
-    """The wished language: also out of LANG, such as zh_CN.UTF-8; else the site's own."""
-    found = (wish or "")[:2].lower()
-    if found in LANGUAGES:
-        return found
+def _language(context: click.Context, option: click.Parameter, choice: str | None) -> str:
+    """The language of the option or of LANG, such as zh_CN.UTF-8; else the site's own."""
+    language = (choice or "")[:2].lower()
+    if language in LANGUAGES:
+        return language
     try:
         return settings.load().default_language
     except SettingsError:
@@ -75,12 +76,16 @@ _in_language = click.option(
 @click.option("--json", "is_json", is_flag=True, help="Print the findings as JSON.")
 @_in_language
 def examine(ask: bool, is_json: bool, lang: str) -> None:
-    """Look at the set-up and say what to do about it. Exits with 0 (all well), 1 (warnings), 2 (failures)."""
+    """Look at the set-up and say what to do about it.
+
+    Exits with 0 (all well), 1 (warnings), 2 (failures).
+    """
     redaction = Redaction()
-    found = doctor.examine(ask, redaction)
-    told = _as_json(found, lang) if is_json else "\n".join(_line(one, lang) for one in found)
-    click.echo(redaction.blank_known(told))
-    raise SystemExit(max(EXIT[one.level] for one in found))
+    findings = doctor.examine(ask, redaction)
+    lines = [_line(finding, lang) for finding in findings]
+    report = _as_json(findings, lang) if is_json else "\n".join(lines)
+    click.echo(redaction.blank_known(report))
+    raise SystemExit(max(EXIT[finding.level] for finding in findings))
 
 
 @click.command("backup")
@@ -88,9 +93,12 @@ def examine(ask: bool, is_json: bool, lang: str) -> None:
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @_in_language
 def back_up(file: Path, force: bool, lang: str) -> None:
-    """Copy the database into FILE, also while the site runs. Exits with 0, or 2 when it could not."""
+    """Copy the database into FILE, also while the site runs.
+
+    Exits with 0, or 2 when it could not.
+    """
     with _failing_in(lang):
-        _tell_copied("backed_up", backup.backup(_database(), file, force), lang)
+        _report_copy("backed_up", backup.backup(_database(), file, force), lang)
 
 
 @click.command("restore")
@@ -100,7 +108,7 @@ def back_up(file: Path, force: bool, lang: str) -> None:
 def restore(file: Path, force: bool, lang: str) -> None:
     """Put the backup FILE in the database's place. Exits with 0, or 2 when it could not."""
     with _failing_in(lang):
-        _tell_copied("restored", backup.restore(file, _database(), force), lang)
+        _report_copy("restored", backup.restore(file, _database(), force), lang)
 
 
 @click.command("forget")
@@ -116,11 +124,11 @@ def forget(visitor: str, lang: str) -> None:
         if not database.is_file():
             raise BackupError("no_database", path=database)
         store = storage.connect(settings.load())
-        mine = store.deletion.visitor_of(visitor)
-        if mine is None:
+        id = store.deletion.visitor_of(visitor)
+        if id is None:
             raise BackupError("nobody", named=visitor)
-        gone = store.deletion.forget(mine)
-        click.echo(say("forgotten", lang, visitor=mine, counts=counts(gone, lang)))
+        deleted = store.deletion.forget(id)
+        click.echo(say("forgotten", lang, visitor=id, counts=counts(deleted)))
         click.echo(say("copies", lang))
         if not store.deletion.finish(TRACES_S):
             click.echo(say("traces", lang, path=database))
@@ -134,11 +142,11 @@ def _database() -> Path:
     return path
 
 
-def _tell_copied(kind: str, done: backup.Copied, language: str) -> None:
-    facts = {"path": done.path, "size": done.size, "conversations": done.conversations}
-    click.echo(say(kind, language, **facts))
-    if done.before:
-        click.echo(say("kept_beside", language, before=done.before))
+def _report_copy(id: str, copy: backup.Copied, language: str) -> None:
+    facts = {"path": copy.path, "size": copy.size, "conversations": copy.conversations}
+    click.echo(say(id, language, **facts))
+    if copy.before:
+        click.echo(say("kept_beside", language, before=copy.before))
 
 
 @contextmanager
@@ -148,51 +156,55 @@ def _failing_in(language: str) -> Iterator[None]:
         yield
         return
     except BackupError as error:
-        said = say(error.kind, language, **error.facts)
+        message = say(error.kind, language, **error.facts)
     except SettingsError as error:
-        said = wrong_setting(str(error)).seen(language)
+        message = wrong_setting(error).seen(language)
     except StorageError as error:
-        said = say("locked", language, reason=getattr(error, "orig", None) or error)
-    click.echo(said, err=True)
+        message = say("locked", language, reason=getattr(error, "orig", None) or error)
+    click.echo(message, err=True)
     raise SystemExit(EXIT["fail"])
 
 
 @click.command("hash")
 def hash_codes() -> None:
-    """Hash codes or passwords, for ACCESS_CODES, API_KEYS and ADMIN_PASSWORD: one a line, or asked for."""
-    if sys.stdin.isatty():
-        asked, again = "访问码或密码 / Code or password", "再输一次 / Again"
-        given = [click.prompt(asked, hide_input=True, confirmation_prompt=again)]
-    else:
-        given = [line.strip() for line in sys.stdin]
-    recipe = (
-        hashes.new_recipe()
-    )  # one for all: with the same salt a try costs the site the same as for one
-    given = [text for text in given if text]
-    if not given or any(len(text) < codes.SHORTEST_CODE for text in given):
-        least = codes.SHORTEST_CODE
-        click.echo(
-            f"每行一个，至少 {least} 个字符 / One a line, of at least {least} characters", err=True
-        )
+    """Hash codes or passwords, for ACCESS_CODES, API_KEYS and ADMIN_PASSWORD.
+
+    They come one a line, or are asked for.
+    """
+    texts = [text for text in _texts_to_hash() if text]
+    if not texts or any(len(text) < SHORTEST_CODE for text in texts):
+        sentences = [say("no_codes", language, least=SHORTEST_CODE) for language in LANGUAGES]
+        click.echo(" / ".join(sentences), err=True)
         raise SystemExit(EXIT["fail"])
-    for text in given:
-        click.echo(hashes.made(text, recipe))
+    # One recipe for all: with the same salt a try costs the site the same as for one.
+    recipe = hashes.new_recipe()
+    for text in texts:
+        click.echo(hashes.make_hash(text, recipe))
 
 
-def _line(one: Finding, language: str) -> str:
-    line = f"{one.level:<4}  {one.title(language)}: {one.seen(language)}"
-    return f"{line}\n      → {to_do}" if (to_do := one.to_do(language)) else line
+def _texts_to_hash() -> list[str]:
+    if not sys.stdin.isatty():
+        return [line.strip() for line in sys.stdin]
+    prompt = "访问码或密码 / Code or password"
+    repeat = "再输一次 / Again"
+    return [click.prompt(prompt, hide_input=True, confirmation_prompt=repeat)]
 
 
-def _as_json(found: Sequence[Finding], language: str) -> str:
-    told = [
+def _line(finding: Finding, language: str) -> str:
+    seen = f"{finding.level:<4}  {finding.title(language)}: {finding.seen(language)}"
+    to_do = finding.to_do(language)
+    return f"{seen}\n      → {to_do}" if to_do else seen
+
+
+def _as_json(findings: Sequence[Finding], language: str) -> str:
+    objects = [
         {
-            "id": one.id,
-            "level": one.level,
-            "about": one.about,
-            "seen": one.seen(language),
-            "to_do": one.to_do(language),
+            "id": finding.id,
+            "level": finding.level,
+            "about": finding.about,
+            "seen": finding.seen(language),
+            "to_do": finding.to_do(language),
         }
-        for one in found
+        for finding in findings
     ]
-    return json.dumps(told, ensure_ascii=False, indent=2)
+    return json.dumps(objects, ensure_ascii=False, indent=2)

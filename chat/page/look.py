@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chat import file_types
-from chat.settings.model import Settings, SettingsError
+from chat.settings.errors import SettingsError
+from chat.settings.model import Settings
 
 # WCAG 2.2, 1.4.3
 READABLE = 4.5
@@ -121,12 +122,10 @@ def _logo(path: Path) -> Logo:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"SITE_LOGO: {error}. Name a picture file, or unset it.") from None
+        raise SettingsError("logo_unreadable", path=path, reason=error) from None
     if len(data) > LARGEST_LOGO:
-        raise SettingsError(
-            f"SITE_LOGO: {path} has {len(data) // 1024} kB. Use one of at most 200 kB."
-        )
+        raise SettingsError("logo_large", path=path, size=len(data) // 1024)
     content_type = file_types.recognize(data, LOGOS)
     if content_type is None:
-        raise SettingsError(f"SITE_LOGO: {path} is no PNG, JPEG, WebP or SVG. Use one of these.")
+        raise SettingsError("logo_kind", path=path)
     return Logo(data, content_type)

@@ -1,44 +1,54 @@
-"""Codes and passwords as salted hashes (scrypt): made, read, compared in constant time."""
+"""Codes and passwords as salted hashes (scrypt): made, and read from the settings."""
 
 import base64
 import binascii
 import hashlib
-import hmac
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
+from pydantic_core import PydanticCustomError
 
-from chat.offload import beside_others
+from providers.options import bilingual_error
 
 KIND = "scrypt"
-KEPT = 14  # what `flask hash` makes, to lie in a file: 16 MB and some 50 ms for each guess
-QUICK = 12  # for what stands in the settings as it is, and leaves this process for nowhere
+# What `flask hash` makes, to lie in a file: 16 MB and some 50 ms for each guess.
+WORK_IN_FILES = 14
+# For what stands in the settings as it is: its hash never leaves this process.
+WORK_IN_MEMORY = 12
 SHORTEST_PASSWORD = 12
-DAMAGED = "a damaged hash: make it again with flask hash"
+DAMAGED = (
+    "散列值不完整，请用 flask hash 重新生成",
+    "a damaged hash: make it again with flask hash",
+)
 _BLOCK = 8
-_SALT, _DIGEST = 16, 32
+_SALT = 16
+_DIGEST = 32
 _PATTERN = re.compile(r"scrypt\$(\d{1,2})\$(\d{1,2})\$(\d)\$([\w-]{11,86})\$([\w-]{43})", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a hash is made: the salt, and scrypt's work (as a power of two), block size and parallelism."""
+    """How a hash is made: its salt, and scrypt's work (a power of two), block size, parallelism."""
 
     salt: bytes
-    work: int = KEPT
+    work: int = WORK_IN_FILES
     block: int = _BLOCK
     lanes: int = 1
+
+    @property
+    def is_bearable(self) -> bool:
+        """Whether a try costs neither nothing nor more than the site can spare."""
+        is_in_range = 10 <= self.work <= 17 and 1 <= self.block <= 16 and 1 <= self.lanes <= 4
+        return is_in_range and (2**self.work) * self.block <= 2**20
 
     def digest(self, text: str) -> bytes:
         """32 bytes; takes as long as the recipe says, during which nothing else happens."""
         return hashlib.scrypt(
-            legible(text).encode("utf-8", "surrogatepass"),
+            normalize(text).encode("utf-8", "surrogatepass"),
             salt=self.salt,
             n=2**self.work,
             r=self.block,
@@ -56,16 +66,17 @@ class Hash:
     digest: bytes
 
     def __str__(self) -> str:
-        one = self.recipe
-        return f"{KIND}${one.work}${one.block}${one.lanes}${_encoded(one.salt)}${_encoded(self.digest)}"
+        recipe = self.recipe
+        numbers = f"{recipe.work}${recipe.block}${recipe.lanes}"
+        return f"{KIND}${numbers}${_encoded(recipe.salt)}${_encoded(self.digest)}"
 
 
-def new_recipe(work: int = KEPT) -> Recipe:
+def new_recipe(work: int = WORK_IN_FILES) -> Recipe:
     """A recipe with a salt of chance."""
     return Recipe(secrets.token_bytes(_SALT), work)
 
 
-def made(text: str, recipe: Recipe) -> Hash:
+def make_hash(text: str, recipe: Recipe) -> Hash:
     """The hash of a text."""
     return Hash(recipe, recipe.digest(text))
 
@@ -75,49 +86,40 @@ def is_hash(text: str) -> bool:
     return text.startswith(KIND + "$")
 
 
-def read(text: str) -> Hash:
-    """A hash as `flask hash` writes it. Raises ValueError for a damaged one, or one that costs too much."""
-    found = _PATTERN.fullmatch(text)
-    if found is None:
-        raise ValueError(DAMAGED)
-    work, block, lanes = (int(number) for number in found.groups()[:3])
-    if not (
-        10 <= work <= 17 and 1 <= block <= 16 and 1 <= lanes <= 4 and (2**work) * block <= 2**20
-    ):
-        raise ValueError(DAMAGED)
-    return Hash(Recipe(_decoded(found[4]), work, block, lanes), _decoded(found[5]))
+def parse_hash(text: str) -> Hash:
+    """A hash as `flask hash` writes it. Raises ValueError for a damaged or too costly one."""
+    match = _PATTERN.fullmatch(text)
+    if match is None:
+        raise bilingual_error(*DAMAGED)
+    work, block, lanes = (int(number) for number in match.groups()[:3])
+    recipe = Recipe(_decoded(match[4]), work, block, lanes)
+    if not recipe.is_bearable:
+        raise bilingual_error(*DAMAGED)
+    return Hash(recipe, _decoded(match[5]))
 
 
-def _checked(given: SecretStr) -> SecretStr:
-    text = given.get_secret_value()
-    if is_hash(text):
-        read(text)
-    elif len(text) < SHORTEST_PASSWORD:
-        raise ValueError(f"too short: it takes at least {SHORTEST_PASSWORD} characters")
-    return given
-
-
-Password = Annotated[SecretStr, AfterValidator(_checked)]
-
-
-def matching(text: str, hashes: Sequence[Hash]) -> list[bool]:
-    """For each hash, whether the text is what it was made of.
-
-    Every recipe is followed once and every digest compared, so that the time it takes says nothing.
-    """
-    digests = {}
-    for recipe in _each(one.recipe for one in hashes):
-        digests[recipe] = beside_others(partial(recipe.digest, text))
-    return [hmac.compare_digest(digests[one.recipe], one.digest) for one in hashes]
-
-
-def legible(text: str) -> str:
+def normalize(text: str) -> str:
     """A code as it was meant, however it was typed: full-width letters are what they look like."""
     return unicodedata.normalize("NFKC", text).strip()
 
 
-def _each(recipes: Iterable[Recipe]) -> Iterable[Recipe]:
-    return dict.fromkeys(recipes)
+def too_short(least: int) -> PydanticCustomError:
+    """The error of a secret with fewer characters than `least`."""
+    return bilingual_error(
+        f"太短，至少要 {least} 个字符", f"too short: it takes at least {least} characters"
+    )
+
+
+def _check_password(setting: SecretStr) -> SecretStr:
+    text = setting.get_secret_value()
+    if is_hash(text):
+        parse_hash(text)
+    elif len(text) < SHORTEST_PASSWORD:
+        raise too_short(SHORTEST_PASSWORD)
+    return setting
+
+
+Password = Annotated[SecretStr, AfterValidator(_check_password)]
 
 
 def _encoded(data: bytes) -> str:
@@ -128,4 +130,4 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error:
-        raise ValueError(DAMAGED) from None
+        raise bilingual_error(*DAMAGED) from None

@@ -3,7 +3,10 @@
 from pydantic.fields import FieldInfo
 
 from chat.settings.model import Settings
+from providers import PLATFORMS
+from providers.options import chinese_help
 
+# In English and in Chinese, in the order of config.example.env.
 GROUPS = {
     "site": ("Site", "站点"),
     "look": ("Look", "外观"),
@@ -12,21 +15,19 @@ GROUPS = {
     "access": ("Access", "访问"),
     "limits": ("Limits", "限制"),
     "agents": ("Agents beyond one per platform", "更多智能体"),
-    "coze": ("Coze", "扣子 Coze"),
-    "qingyan": ("Qingyan", "智谱清言"),
-    "wenxin": ("Wenxin agents", "文心智能体"),
-    "yuanqi": ("Yuanqi", "腾讯元器"),
-    "huawei": ("Huawei Cloud's AI-native application engine", "华为云 AI 原生应用引擎"),
+    **{platform: (row.english, row.title) for platform, row in PLATFORMS.items()},
 }
 
 
 def published() -> list[tuple[str, str, FieldInfo]]:
-    """(group, NAME, field) of each setting that people may set, in order."""
-    return [
-        (extra["group"], name.upper(), field)
+    """(group, NAME, field) of each setting that people may set, in the order of GROUPS."""
+    settings = [
+        (str(extra["group"]), name.upper(), field)
         for name, field in Settings.model_fields.items()
-        if isinstance(extra := field.json_schema_extra, dict) and isinstance(extra["group"], str)
+        if isinstance(extra := field.json_schema_extra, dict)
     ]
+    groups = list(GROUPS)
+    return sorted(settings, key=lambda setting: groups.index(setting[0]))
 
 
 def example() -> str:
@@ -61,13 +62,6 @@ def table(chinese: bool) -> str:
             f"| `{name}` | {default} | {chinese_help(field) if chinese else field.description} |"
         )
     return "\n".join(rows) + "\n"
-
-
-def chinese_help(field: FieldInfo) -> str:
-    """What a setting does, in Chinese."""
-    extra = field.json_schema_extra
-    assert isinstance(extra, dict)
-    return str(extra["chinese"])
 
 
 def _default(field: FieldInfo) -> str:

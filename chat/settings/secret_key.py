@@ -4,7 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
-from chat.settings.model import INSTANCE, Settings, SettingsError
+from chat.settings.errors import SettingsError
+from chat.settings.model import INSTANCE, Settings
 
 
 def secret_key(settings: Settings, folder: Path = INSTANCE) -> str:
@@ -19,15 +20,13 @@ def secret_key(settings: Settings, folder: Path = INSTANCE) -> str:
         except FileNotFoundError:
             return _make(path)
     except OSError as error:
-        raise SettingsError(
-            f"SECRET_KEY: cannot keep one in {path}: {error}. Set SECRET_KEY, or make the folder writable."
-        ) from error
+        raise SettingsError("key_unkept", path=path, reason=error) from error
 
 
 def _read(path: Path) -> str:
     key = path.read_text(encoding="ascii").strip()
     if len(key) < 16:
-        raise SettingsError(f"SECRET_KEY: {path} is damaged. Remove it and a new one is made.")
+        raise SettingsError("key_damaged", path=path)
     return key
 
 

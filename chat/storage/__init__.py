@@ -7,7 +7,8 @@ from sqlalchemy import URL, Engine, create_engine, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from chat.settings.model import Settings, SettingsError
+from chat.settings.errors import SettingsError
+from chat.settings.model import Settings
 from chat.storage.answers import Answers, StoredQuestion
 from chat.storage.conversations import Conversations
 from chat.storage.days import Days
@@ -91,7 +92,7 @@ def connect(settings: Settings) -> Storage:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"DATABASE_URL: {error}. Name a folder that can be written.") from None
+        raise SettingsError("database_folder", path=path.parent, reason=error) from None
     engine = open_engine(url)
     # Alembic is large: it is imported only when there is work for it.
     from chat.storage import migrations
@@ -122,14 +123,11 @@ def file_of(settings: Settings) -> Path | None:
 def _url(settings: Settings) -> URL:
     try:
         url = make_url(settings.database_url)
-    except ArgumentError as error:
-        raise SettingsError(
-            f"DATABASE_URL: {error}. Unset it to use SQLite in instance/."
-        ) from None
+    except ArgumentError:
+        # Its message repeats the address, which may hold a password.
+        raise SettingsError("database_address") from None
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise SettingsError(
-            "DATABASE_URL: only sqlite:///path is supported. Unset it to use instance/chat.db."
-        )
+        raise SettingsError("database_kind")
     return url
 
 

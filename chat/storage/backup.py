@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from chat.settings.model import SettingsError
+from chat.settings.errors import SettingsError
 from chat.storage.migrations import NEWEST, bring_up_to_date
 from chat.storage.models import Worker, now
 from chat.storage.sqlite import open_engine

@@ -14,11 +14,12 @@ from pydantic import SecretStr
 from chat.china import CHINA, until_tomorrow
 from chat.refusals import Refusal
 from chat.settings import hashes
+from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, entries
 from chat.settings.hashes import Hash
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import now
-from chat.visitors.codes import SHORTEST_CODE, SHORTEST_KEY, Code, Codes, Remembered, entries
+from chat.visitors.codes import Code, Codes, Remembered, hash_of, matches
 from chat.visitors.guessing import Guessing
 from chat.visitors.sessions import Session, Sessions
 
@@ -62,7 +63,7 @@ class Owner:
     """Knows the site's owner by a password, of which it keeps a hash, and does not let anybody try many."""
 
     def __init__(self, password: SecretStr | None, guessing: Guessing) -> None:
-        self._hash = _hash_of(password.get_secret_value()) if password else None
+        self._hash = _password_hash(password) if password else None
         self._guessing = guessing
 
     @property
@@ -75,9 +76,7 @@ class Owner:
         if self._hash is None or password is None:
             return False
         known = [self._hash]
-        return self._guessing.attempt(
-            "owner", address, lambda: all(hashes.matching(password, known))
-        )
+        return self._guessing.attempt("owner", address, lambda: all(matches(password, known)))
 
 
 @dataclass(frozen=True)
@@ -184,8 +183,6 @@ def _good(code: Code | None) -> Code | None:
     return code if code and code.is_good(now()) else None
 
 
-def _hash_of(password: str) -> Hash:
-    is_hash = hashes.is_hash(password)
-    return (
-        hashes.read(password) if is_hash else hashes.made(password, hashes.new_recipe(hashes.QUICK))
-    )
+def _password_hash(password: SecretStr) -> Hash:
+    recipe = hashes.new_recipe(hashes.WORK_IN_MEMORY)
+    return hash_of(password.get_secret_value(), recipe)

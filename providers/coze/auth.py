@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from providers.coze.options import Options
 from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
 from providers.http import Http, parse_json
 from providers.payloads import seconds
@@ -213,3 +214,18 @@ def _refusal(payload: dict[str, Any], status: int, provider: str) -> ProviderErr
     kind = AuthRejected if status < 500 or str(code) in OWNER_ERRORS else Unavailable
     text = str(payload.get("error_message") or payload.get("msg") or "")
     return kind(text[:TEXT_LIMIT], provider=provider, code=code)
+
+
+def credentials(options: Options, http: Http, vault: Vault | None) -> Credentials:
+    """How calls are signed. `vault` keeps what the owner of a web app has granted."""
+    base = options.api_base
+    if options.api_token is not None:
+        return FixedToken(options.api_token.get_secret_value())
+    if options.jwt_private_key is not None:
+        key = options.jwt_private_key.get_secret_value()
+        return ServiceApp(base, options.jwt_app_id or "", options.jwt_key_id or "", key, http)
+    assert options.oauth_client_id and options.oauth_client_secret
+    if vault is None:
+        raise ValueError("a web app needs a place to keep its tokens")
+    secret = options.oauth_client_secret.get_secret_value()
+    return WebApp(base, options.web_base, options.oauth_client_id, secret, http, vault)

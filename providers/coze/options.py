@@ -15,9 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from providers.coze.auth import Credentials, FixedToken, ServiceApp, Vault, WebApp
-from providers.http import Http
-from providers.options import Address, AgentOptions, Text, Token
+from providers.options import Address, AgentOptions, Text, Token, bilingual_error, setting
 
 
 def _bot_id(value: Any) -> Any:
@@ -28,7 +26,10 @@ def _bot_id(value: Any) -> Any:
     found = re.search(r"/bot/([0-9]+)", text)
     digits = found[1] if found else text
     if not re.fullmatch(r"[0-9]+", digits):
-        raise ValueError("a bot id is the digits after /bot/ in the address of the agent's page")
+        raise bilingual_error(
+            "应是智能体网址里 /bot/ 后面的数字",
+            "a bot id is the digits after /bot/ in the address of the agent's page",
+        )
     return digits
 
 
@@ -36,15 +37,19 @@ def _json_map(value: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        raise ValueError(
-            "parameters hold only what JSON can say: texts, numbers, lists and tables"
+        raise bilingual_error(
+            "只能用 JSON 能表示的值：文字、数字、列表和表",
+            "parameters hold only what JSON can say: texts, numbers, lists and tables",
         ) from None
     return value
 
 
 def _prompt_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]+", name):
-        raise ValueError("names of custom variables are made of ASCII letters and underscores")
+        raise bilingual_error(
+            "变量名只能用英文字母和下划线",
+            "names of custom variables are made of ASCII letters and underscores",
+        )
     return name
 
 
@@ -57,10 +62,6 @@ WAYS = (
     ("jwt_app_id", "jwt_key_id", "jwt_private_key"),
     ("oauth_client_id", "oauth_client_secret"),
 )
-_NONE = (
-    "api_token is empty, and so are jwt_app_id and oauth_client_id, of which one may stand instead"
-)
-_HALF = "there is more than one of api_token, jwt_app_id and oauth_client_id"
 
 
 class ShortcutCommand(BaseModel):
@@ -80,15 +81,54 @@ class Options(AgentOptions):
     authorises (§6).
     """
 
-    api_token: Token | None = None
-    jwt_app_id: Text | None = None
-    jwt_key_id: Text | None = None
-    jwt_private_key: SecretStr | None = None
-    oauth_client_id: Text | None = None
-    oauth_client_secret: Token | None = None
-    web_base: Address = "https://www.coze.cn"
-    bot_id: Annotated[str, BeforeValidator(_bot_id)]
-    api_base: Address = "https://api.coze.cn"
+    api_token: Token | None = setting(
+        None,
+        en="Token, made at www.coze.cn/open/oauth/pats (or a service token)",
+        zh="令牌，在 www.coze.cn/open/oauth/pats 创建（或使用服务访问令牌）",
+    )
+    bot_id: Annotated[str, BeforeValidator(_bot_id)] = setting(
+        en="The agent: the digits after /bot/ in the editor's address, or that address",
+        zh="智能体 ID：编辑页网址里 /bot/ 后面的数字，也可以粘贴整个网址",
+    )
+    api_base: Address = setting(
+        "https://api.coze.cn",
+        en="https://api.coze.com for agents made on coze.com",
+        zh="在 coze.com 创建的智能体用 https://api.coze.com",
+    )
+    jwt_app_id: Text | None = setting(
+        None,
+        en="A service app instead of a token: the app's id",
+        zh="用服务类应用（JWT）代替令牌：应用 ID",
+    )
+    jwt_key_id: Text | None = setting(
+        None, en="The fingerprint of its public key", zh="该应用公钥的指纹"
+    )
+    jwt_private_key: SecretStr | None = setting(
+        None,
+        en="Its private key, PEM; best given as COZE_JWT_PRIVATE_KEY_FILE",
+        zh="该应用的私钥（PEM），建议用 COZE_JWT_PRIVATE_KEY_FILE 指定文件",
+    )
+    oauth_client_id: Text | None = setting(
+        None,
+        en="A web OAuth app instead of a token: its client id",
+        zh="用网页 OAuth 应用代替令牌：客户端 ID",
+    )
+    oauth_client_secret: Token | None = setting(
+        None,
+        en="Its client secret; then open /oauth/coze/start as the owner",
+        zh="客户端密钥；填好后由站长打开 /oauth/coze/start 授权",
+    )
+    web_base: Address = setting(
+        "https://www.coze.cn",
+        en="Where a web app is authorised; https://www.coze.com for coze.com",
+        zh="授权网页应用的网址；coze.com 用 https://www.coze.com",
+    )
+    qps: float | None = setting(
+        None,
+        en="Calls a second the account may make, polls included; 0: no limit",
+        zh="账号每秒最多调用次数（含轮询）；0 为不限",
+        ge=0,
+    )
     poll_interval_s: float = Field(1.0, ge=1.0, allow_inf_nan=False)
     custom_variables: dict[Annotated[str, AfterValidator(_prompt_name)], str] | None = Field(
         None, description="Values for the {{names}} in the agent's prompt"
@@ -108,25 +148,18 @@ class Options(AgentOptions):
 
     @model_validator(mode="after")
     def _signs_in_by_one_way(self) -> "Options":
-        given = [names for names in WAYS if any(getattr(self, name) is not None for name in names)]
-        if len(given) != 1:
-            raise ValueError(_HALF if given else _NONE)
-        missing = [name for name in given[0] if getattr(self, name) is None]
-        if missing:
-            raise ValueError(f"{' and '.join(missing)} is empty")
+        ways = [way for way in WAYS if any(getattr(self, name) is not None for name in way)]
+        if not ways:
+            raise bilingual_error(
+                "{api_token} 为空，{jwt_app_id}、{oauth_client_id} 也为空（填其中之一即可）",
+                "{api_token} is empty, and so are {jwt_app_id} and {oauth_client_id}, "
+                "of which one may stand instead",
+            )
+        if len(ways) > 1:
+            raise bilingual_error(
+                "{api_token}、{jwt_app_id}、{oauth_client_id} 只能填其中之一",
+                "there is more than one of {api_token}, {jwt_app_id} and {oauth_client_id}",
+            )
+        if missing := [f"{{{name}}}" for name in ways[0] if getattr(self, name) is None]:
+            raise bilingual_error(f"{'、'.join(missing)} 为空", f"{' and '.join(missing)} is empty")
         return self
-
-
-def credentials(options: Options, http: Http, vault: Vault | None) -> Credentials:
-    """How calls are signed. `vault` keeps what the owner of a web app has granted."""
-    base = options.api_base
-    if options.api_token is not None:
-        return FixedToken(options.api_token.get_secret_value())
-    if options.jwt_private_key is not None:
-        key = options.jwt_private_key.get_secret_value()
-        return ServiceApp(base, options.jwt_app_id or "", options.jwt_key_id or "", key, http)
-    assert options.oauth_client_id and options.oauth_client_secret
-    if vault is None:
-        raise ValueError("a web app needs a place to keep its tokens")
-    secret = options.oauth_client_secret.get_secret_value()
-    return WebApp(base, options.web_base, options.oauth_client_id, secret, http, vault)

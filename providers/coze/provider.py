@@ -7,8 +7,8 @@ from providers.base import About, Observation, Provider, Turn
 from providers.coze import check as coze_check
 from providers.coze.answer import about
 from providers.coze.api import ERRORS, Api
-from providers.coze.auth import Vault, WebApp
-from providers.coze.options import Options, credentials
+from providers.coze.auth import Vault, WebApp, credentials
+from providers.coze.options import Options
 from providers.coze.run import Run
 from providers.events import Event
 from providers.http import Http

@@ -3,10 +3,8 @@ streams."""
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
-
-from pydantic import AfterValidator, BaseModel, Field, JsonValue, SecretStr
 
 from providers.base import Exchange, Observation, Provider, Turn
 from providers.errors import (
@@ -21,7 +19,7 @@ from providers.errors import (
 from providers.events import Event
 from providers.http import Http, Response, refusal
 from providers.huawei.answer import NAME, HuaweiReader, failed_part, objects
-from providers.options import AgentOptions, Token
+from providers.huawei.options import Options
 from providers.payloads import fields, text
 from providers.stop import Stopped
 
@@ -64,34 +62,6 @@ ERRORS: dict[
     "APIGW.0302": AuthRejected,
     "APIGW.0303": AuthRejected,
 }
-
-
-def _published_address(value: str) -> str:
-    if not value.startswith(("https://", "http://")) or any(char.isspace() for char in value):
-        raise ValueError("copy the whole 发布地址 of the agent: it begins with https://")
-    return value
-
-
-class Variables(BaseModel):
-    """Values for the agent's variables. Those it calls sensitive have to go with every question."""
-
-    model_config = AgentOptions.model_config
-
-    common_variables: dict[str, JsonValue] = Field({})
-    sensitive_variables: dict[str, SecretStr] = Field({})
-
-
-class Options(AgentOptions):
-    """What an agent of the engine needs."""
-
-    api_key: Token = Field(description="平台API Key, under 凭证管理 › 我的凭证; it begins with sk-")
-    agent_url: Annotated[str, AfterValidator(_published_address)] = Field(
-        description="The whole 发布地址 of the agent, from Agent编排中心 › 我的Agent › 我创建的"
-    )
-    variables: Variables = Field(Variables(), description="Values for the agent's variables")
-    memory: bool = Field(
-        False, description="Send the history ourselves; else the platform remembers a few rounds"
-    )
 
 
 class Huawei(Provider):

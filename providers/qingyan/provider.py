@@ -3,14 +3,11 @@ conversation."""
 
 import logging
 import math
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, Field
+from typing import Any
 
 from providers import tokens
 from providers.base import Observation, Provider, Turn
@@ -28,9 +25,9 @@ from providers.errors import (
 )
 from providers.events import Done, Event, Suggestion
 from providers.http import Http, Response, refusal
-from providers.options import Address, AgentOptions, Text, Token
 from providers.payloads import Body, Fields, farewell, fields, items, seconds, text, whole
 from providers.qingyan.answer import QingyanReader
+from providers.qingyan.options import Options
 from providers.stop import Stop, Stopped
 
 NAME = "qingyan"
@@ -68,35 +65,6 @@ ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
 }
 
 log = logging.getLogger(__name__)
-
-
-def _agent_id(value: str) -> str:
-    """The id, also out of the address of the agent's chat page."""
-    if "/" not in value:
-        return value
-    match = re.search(r"(?<![0-9a-zA-Z])[0-9a-f]{24}(?![0-9a-zA-Z])", value)
-    if not match:
-        raise ValueError("no agent id in this address: copy it from the agent's chat page")
-    return match[0]
-
-
-class Options(AgentOptions):
-    """What a Qingyan agent needs.
-
-    Newer accounts may be allowed more than the older terms' limits.
-    """
-
-    api_key: Token = Field(description="Key, made at chatglm.cn/developersPanel/apiSet")
-    api_secret: Token = Field(description="The key's secret")
-    assistant_id: Annotated[Text, AfterValidator(_agent_id)] = Field(
-        description="The agent: the 24 characters in its chat page's address, or that address"
-    )
-    api_base: Address = Field(
-        "https://chatglm.cn/chatglm/assistant-api/v1", description="The API's address"
-    )
-    follow_ups: bool = Field(
-        True, description="Whether to ask for follow-up questions after each answer"
-    )
 
 
 class _TokenRefused(AuthRejected):

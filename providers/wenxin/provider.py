@@ -2,13 +2,10 @@
 remember."""
 
 import math
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, Field
+from typing import Any
 
 from providers.base import Observation, Provider, Turn
 from providers.errors import (
@@ -24,10 +21,10 @@ from providers.errors import (
 )
 from providers.events import Done, Event
 from providers.http import Http, Response, refusal
-from providers.options import Address, AgentOptions, Text, Token
 from providers.payloads import Body, Fields, farewell, text, whole
 from providers.stop import Stop
 from providers.wenxin.answer import WenxinReader
+from providers.wenxin.options import Options
 
 NAME = "wenxin"
 CHECK_S = 30.0
@@ -50,29 +47,6 @@ ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
     1115: QuotaExhausted,  # the day's 500 questions
     1116: AuthRejected,  # id and key do not belong together
 }
-
-
-def _app_id(value: str) -> str:
-    """The id, also out of the address of the agent's page."""
-    if "/" not in value:
-        return value
-    match = re.search(r"(?<![0-9A-Za-z])[0-9A-Za-z]{32}(?![0-9A-Za-z])", value)
-    if not match:
-        raise ValueError("no agent id in this address: copy it from 部署 › API 调用")
-    return match[0]
-
-
-class Options(AgentOptions):
-    """What a Wenxin agent needs."""
-
-    app_id: Annotated[Text, AfterValidator(_app_id)] = Field(
-        description="The agent's id (appId, client_id), under 部署 › API 调用, or the address of its page"
-    )
-    secret_key: Token = Field(description="The agent's Secret Key, from the same place")
-    api_base: Address = Field("https://agentapi.baidu.com", description="Where questions go")
-    token_base: Address = Field(
-        "https://openapi.baidu.com", description="Where the keys can be checked"
-    )
 
 
 class Wenxin(Provider):

@@ -2,13 +2,10 @@
 question."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, ConfigDict, Field
+from typing import Any
 
 from providers.base import Exchange, Observation, Provider, Turn
 from providers.errors import (
@@ -21,10 +18,10 @@ from providers.errors import (
 )
 from providers.events import Event
 from providers.http import STATUS, Http, Response, retry_after
-from providers.options import Address, AgentOptions, Text, Token
 from providers.payloads import farewell, fields, text
 from providers.stop import Stop
 from providers.yuanqi.answer import ERRORS, NAME, YuanqiReader, frames
+from providers.yuanqi.options import Options
 
 PATH = "/agent/chat/completions"
 # 40 messages are allowed, but a list that begins and ends with the user has an odd length: 39.
@@ -50,38 +47,6 @@ FILE_TYPES = {
     **dict.fromkeys(("doc", "docx"), "doc"),
     **dict.fromkeys(("txt", "md"), "txt"),
 }
-
-
-def _agent_id(value: str) -> str:
-    """The id, also out of the address to try the agent at, which holds it as `appid`."""
-    if "/" not in value:
-        return value
-    match = re.search(r"(?:[?&#]appid=|/agent/)([0-9A-Za-z]{12,})(?![0-9A-Za-z])", value)
-    if not match:
-        raise ValueError("no agent id in this address: copy the 体验链接 under 应用发布 › 服务状态")
-    return match[1]
-
-
-class Options(AgentOptions):
-    """What a Yuanqi agent needs.
-
-    Its id may be a number of 19 digits: TOML allows it without quotes.
-    """
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-
-    api_token: Token = Field(description="Token (newer consoles: appkey), under 应用发布 › API管理")
-    assistant_id: Annotated[Text, AfterValidator(_agent_id)] = Field(
-        description="The agent's id (newer consoles: appid), or the address of its 体验链接"
-    )
-    api_base: Address = Field(
-        "https://yuanqi.tencent.com/openapi/v1",
-        description="https://open.hunyuan.tencent.com/openapi/v1, the older host, works the same",
-    )
-    custom_variables: dict[str, str] = Field({}, description="Variables of the agent's workflow")
-    image_part: Literal["image_url", "file_url"] = Field(
-        "image_url", description="How a picture is sent; file_url for agents of the older platform"
-    )
 
 
 class Yuanqi(Provider):

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from chat.settings.wrong import wrong_setting
 from click.testing import CliRunner
 
 from chat.logs.redaction import Redaction
@@ -14,7 +15,6 @@ from chat.owner.commands import examine, hash_codes
 from chat.settings import hashes
 from chat.settings import model as settings
 from chat.settings.model import SettingsError
-from chat.settings.wrong import wrong_setting
 from chat.visitors import codes
 from chat.visitors.codes import Codes, Remembered
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import requests
+from chat.settings.wrong import wrong_setting
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from chat.settings.wrong import wrong_setting
 from chat.visitors.guessing import LOCKED_FROM
 from chat.web import security
 from chat.web.errors import STATUS

@@ -1,4 +1,4 @@
-"""The doctor's look at who may ask: how many codes and keys, which have expired, whether all the world."""
+"""The doctor's look at who may ask: codes, keys, which have expired, whether everybody may."""
 
 import logging
 from collections.abc import Iterator
@@ -8,42 +8,48 @@ from zoneinfo import ZoneInfo
 
 from chat.agents.offered import Agents
 from chat.owner.doctor.findings import Finding
+from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, Entry, entries
 from chat.settings.model import Settings
 from chat.visitors.addresses import is_loopback
-from chat.visitors.codes import SHORTEST_CODE, SHORTEST_KEY, Entry, entries
 
 
 def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
     """What rule is in force, and what is wrong with it."""
     codes = entries(settings.access_codes, SHORTEST_CODE)
     keys = entries(settings.api_keys, SHORTEST_KEY)
-    counts: dict[str, object] = {"codes": len(codes), "keys": len(keys), "host": settings.host}
-    if codes:
-        free = [one.id for one in agents.all if one.is_open] if agents else []
-        counts |= {"agents": ", ".join(free)}
-        yield Finding("access_mixed" if free else "access_codes", "access", counts)
-    else:
-        yield exposed(settings) or Finding("access_open", "access", counts)
+    yield _rule(settings, agents, codes, keys)
     if _is_unseen_behind_tls(settings):
         yield Finding("access_proxy", "access", {"url": settings.public_url})
     today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
-    if gone := [*_expired(codes, today), *_expired(keys, today)]:
-        yield Finding("access_expired", "access", {"names": ", ".join(gone)})
+    if expired := [*_expired(codes, today), *_expired(keys, today)]:
+        yield Finding("access_expired", "access", {"names": ", ".join(expired)})
 
 
 def exposed(settings: Settings) -> Finding | None:
-    """The finding that others than this machine reach a site without codes; None when that is not so."""
+    """The finding that others than this machine reach a site without codes; None when not so."""
     if settings.access_codes is not None or is_loopback(settings.host):
         return None
     return Finding("access_exposed", "access", {"host": settings.host or "0.0.0.0"})
 
 
 def warn(settings: Settings) -> None:
-    """Says so in the log, once a start, in the site's language."""
-    if found := exposed(settings):
+    """Warns in the log of an exposed site, once a start, in the site's language."""
+    if finding := exposed(settings):
         language = settings.default_language
-        said = f"{found.seen(language)} → {found.to_do(language)}"
-        logging.getLogger("chat.access").warning("%s", said)
+        warning = f"{finding.seen(language)} → {finding.to_do(language)}"
+        logging.getLogger("chat.access").warning("%s", warning)
+
+
+def _rule(
+    settings: Settings, agents: Agents | None, codes: list[Entry], keys: list[Entry]
+) -> Finding:
+    facts = {"codes": len(codes), "keys": len(keys), "host": settings.host}
+    if not codes:
+        return exposed(settings) or Finding("access_open", "access", facts)
+    free = [agent.id for agent in agents.all if agent.is_open] if agents else []
+    if not free:
+        return Finding("access_codes", "access", facts)
+    return Finding("access_mixed", "access", {**facts, "agents": ", ".join(free)})
 
 
 def _is_unseen_behind_tls(settings: Settings) -> bool:
@@ -54,4 +60,5 @@ def _is_unseen_behind_tls(settings: Settings) -> bool:
 
 
 def _expired(entries: list[Entry], today: date) -> list[str]:
-    return [one.name or f"#{one.number}" for one in entries if one.until and one.until < today]
+    expired = [entry for entry in entries if entry.until and entry.until < today]
+    return [entry.name or f"#{entry.number}" for entry in expired]

@@ -1,4 +1,4 @@
-"""The doctor: looks at settings, key, database, disk, hosts and agents, and says what to do about each."""
+"""The doctor: looks at settings, key, database, disk, hosts and agents, and advises on each."""
 
 import os
 import shutil
@@ -13,10 +13,9 @@ from chat.agents.vault import Vault
 from chat.logs.redaction import Redaction
 from chat.owner.doctor import access as doctor_access
 from chat.owner.doctor import agents as doctor_agents
-from chat.owner.doctor.findings import Finding
-from chat.settings import model as settings
-from chat.settings.model import INSTANCE, Settings, SettingsError
-from chat.settings.wrong import wrong_setting
+from chat.owner.doctor.findings import Finding, wrong_setting
+from chat.settings.errors import SettingsError
+from chat.settings.model import INSTANCE, Settings, load, secrets
 from chat.storage import file_of, open_existing
 from chat.storage.migrations import NEWEST
 
@@ -50,67 +49,73 @@ def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Find
     """
     redaction = redaction or Redaction()
     try:
-        ours = settings.load()
+        settings = load()
     except SettingsError as error:
-        return [wrong_setting(str(error))]
-    redaction.know(settings.secrets(ours))
-    try:
-        agents = (
-            None if is_demo(ours) else load_agents(ours, _unlimited, _vault(ours), redaction.learn)
-        )
-        redaction.know(agents.secrets if agents else ())
-        found = [Finding("settings_ok" if agents else "demo", "settings")]
-    except SettingsError as error:
-        agents, found = None, [wrong_setting(str(error))]
-    site = Site(ours, agents, asks)
-    return found + [finding for check in CHECKS for finding in check.run(site)]
+        return [wrong_setting(error)]
+    redaction.know(secrets(settings))
+    agents, finding = _load_agents(settings, redaction)
+    site = Site(settings, agents, asks)
+    return [finding, *(finding for check in CHECKS for finding in check.run(site))]
 
 
-def local(ours: Settings) -> list[Finding]:
+def local(settings: Settings) -> list[Finding]:
     """What is wrong on this machine, for /readyz: quick, and nobody outside is asked."""
-    site = Site(ours, None, False)
-    found = [finding for check in LOCAL for finding in check.run(site)]
-    return [finding for finding in found if finding.level == "fail"]
+    site = Site(settings, None, False)
+    findings = [finding for check in LOCAL for finding in check.run(site)]
+    return [finding for finding in findings if finding.level == "fail"]
+
+
+def _load_agents(settings: Settings, redaction: Redaction) -> tuple[Agents | None, Finding]:
+    """The agents, when the settings make sense and some are set, and what is to be said of that."""
+    if is_demo(settings):
+        return None, Finding("demo", "settings")
+    try:
+        agents = load_agents(settings, _unlimited, _vault(settings), redaction.learn)
+    except SettingsError as error:
+        return None, wrong_setting(error)
+    redaction.know(agents.secrets)
+    return agents, Finding("settings_ok", "settings")
 
 
 def _unlimited(account: str, day: str, limit: int) -> bool:
     return True
 
 
-def _vault(ours: Settings) -> Vault:
+def _vault(settings: Settings) -> Vault:
     """Where granted tokens are stored, in a database that is not made for it."""
-    kept = ours.secret_key
+    own_key = settings.secret_key
     try:
-        key = kept.get_secret_value() if kept else KEY.read_text(encoding="ascii").strip()
+        key = own_key.get_secret_value() if own_key else KEY.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         key = ""
-    return Vault(open_existing(ours).secrets, key, INSTANCE)
+    return Vault(open_existing(settings).secrets, key, INSTANCE)
 
 
 def _secret_key(site: Site) -> Iterator[Finding]:
     if site.settings.secret_key is not None:
         yield Finding("key_set", "secret key")
         return
-    path = KEY
     try:
-        key, mode = path.read_text(encoding="ascii").strip(), path.stat().st_mode
+        key = KEY.read_text(encoding="ascii").strip()
+        mode = KEY.stat().st_mode
     except FileNotFoundError:
-        yield Finding("key_new", "secret key", {"path": path})
+        yield Finding("key_new", "secret key", {"path": KEY})
+        return
     except (OSError, UnicodeDecodeError) as error:
-        yield Finding("key_unreadable", "secret key", {"path": path, "reason": _reason(error)})
+        yield Finding("key_unreadable", "secret key", {"path": KEY, "reason": error})
+        return
+    if len(key) < SHORTEST_KEY:
+        yield Finding("key_damaged", "secret key", {"path": KEY})
+    elif mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding("key_open", "secret key", {"path": KEY})
     else:
-        is_damaged, is_open = len(key) < SHORTEST_KEY, mode & (stat.S_IRWXG | stat.S_IRWXO)
-        kind = "key_damaged" if is_damaged else "key_open" if is_open else "key_kept"
-        yield Finding(kind, "secret key", {"path": path})
+        yield Finding("key_kept", "secret key", {"path": KEY})
 
 
 def _database(site: Site) -> Iterator[Finding]:
     path = file_of(site.settings)
     if path is None:
-        message = (
-            "DATABASE_URL: only sqlite:///path is supported. Unset it to use instance/chat.db."
-        )
-        yield wrong_setting(message)
+        yield wrong_setting(SettingsError("database_kind"))
         return
     folder = _existing(path.parent)
     if not folder.is_dir():
@@ -130,9 +135,8 @@ def _tables(path: Path) -> Finding:
     try:
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
         try:
-            (version,) = database.execute("SELECT version_num FROM alembic_version").fetchone() or (
-                "",
-            )
+            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            version = row[0] if row else ""
         finally:
             database.close()
     except sqlite3.Error as error:
@@ -140,14 +144,9 @@ def _tables(path: Path) -> Finding:
             return Finding("database_broken", "database", {"path": path, "reason": error})
         version = ""
     facts = {"path": path, "version": version or "0", "newest": NEWEST}
-    kind = (
-        "database_ok"
-        if version == NEWEST
-        else "database_old"
-        if version < NEWEST
-        else "database_newer"
-    )
-    return Finding(kind, "database", facts)
+    if version == NEWEST:
+        return Finding("database_ok", "database", facts)
+    return Finding("database_old" if version < NEWEST else "database_newer", "database", facts)
 
 
 def _redis(site: Site) -> Iterator[Finding]:
@@ -160,14 +159,15 @@ def _redis(site: Site) -> Iterator[Finding]:
         kind, reason = RedisBridge(url.get_secret_value(), 0).look()
         yield Finding(kind, "Redis", {"reason": reason})
     except SettingsError as error:
-        yield wrong_setting(str(error))
+        yield wrong_setting(error)
 
 
 def _disk(site: Site) -> Iterator[Finding]:
     path = file_of(site.settings) or INSTANCE
     folder = _existing(path.parent)
     if not folder.is_dir():
-        return  # as the database has said
+        # The look at the database has a finding for that.
+        return
     free = shutil.disk_usage(folder).free // MEGABYTE
     kind = "disk_full" if free < FULL_MB else "disk_low" if free < LOW_MB else "disk_ok"
     yield Finding(kind, "disk", {"free": free, "path": path.parent})
@@ -189,15 +189,12 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-
-
 LOCAL = (Check("database", _database), Check("disk", _disk))
 CHECKS = (
     Check("secret key", _secret_key),
     *LOCAL,
-    Check("redis", _redis),  # not of LOCAL: without it the site is ready all the same
+    # Not in LOCAL: without Redis the site is ready all the same.
+    Check("redis", _redis),
     Check("access", _access),
     Check("agents", _agents),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from chat.settings.model import SettingsError
+from chat.settings.errors import SettingsError
 
 FOLDER = Path(__file__).parent
 NEWEST = "0007"  # a test compares it with the newest file in versions/
@@ -22,9 +22,7 @@ def bring_up_to_date(engine: Engine, database: Path) -> None:
                 _upgrade(engine)
     except (OSError, SQLAlchemyError) as error:
         reason = getattr(error, "orig", None) or error
-        raise SettingsError(
-            f"DATABASE_URL: {database}: {reason}. Check the file and its folder."
-        ) from None
+        raise SettingsError("database", path=database, reason=reason) from None
 
 
 def _version(engine: Engine) -> str | None:

@@ -1,0 +1,228 @@
+"""What can be wrong with the settings and with agents.toml: an error names its sentence and its facts."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from chat.settings.words import Sentence, Words
+from providers.options import BILINGUAL
+
+WRONG: dict[str, Words] = {
+    "value": Words(
+        "{name}：{problem}。写法见 config.example.env，也可以不填",
+        "{name}: {problem}. See config.example.env for what it takes, or unset it.",
+    ),
+    # Without its codes a site is open to all: nobody should be talked into unsetting them.
+    "needed_value": Words(
+        "{name}：{problem}。写法见 config.example.env",
+        "{name}: {problem}. See config.example.env for what it takes.",
+    ),
+    "secret_file": Words(
+        "{name}：无法读取 {path}：{reason}。写出一个可读文件的路径",
+        "{name}: cannot read {path}: {reason}. Name a readable file.",
+    ),
+    "dotenv": Words(
+        ".env：不是 UTF-8 编码。请另存为 UTF-8", ".env: not UTF-8. Save it as UTF-8 text."
+    ),
+    "key_short": Words(
+        "SECRET_KEY：太短，至少要 16 个字符，也可以不填",
+        "SECRET_KEY: too short. Use at least 16 characters, or leave it unset.",
+    ),
+    "key_unkept": Words(
+        "SECRET_KEY：密钥无法保存在 {path}：{reason}。填写 SECRET_KEY，或让这个文件夹可写",
+        "SECRET_KEY: cannot keep one in {path}: {reason}. "
+        "Set SECRET_KEY, or make the folder writable.",
+    ),
+    "key_damaged": Words(
+        "SECRET_KEY：{path} 已损坏。删掉它，启动时会重新生成",
+        "SECRET_KEY: {path} is damaged. Remove it and a new one is made.",
+    ),
+    "time_zone": Words(
+        "TIME_ZONE：没有时区 {value}，写作 Asia/Shanghai 这样的名字",
+        "TIME_ZONE: {value} is none. Use a name such as Asia/Shanghai.",
+    ),
+    "rate": Words(
+        "VISITOR_RATE：{value} 不是频率，写作 20/minute;300/day，0 为不限",
+        "VISITOR_RATE: {value} is no rate. Write it as 20/minute;300/day, or 0 for no limit.",
+    ),
+    "no_ca_bundle": Words(
+        "CA_BUNDLE：没有这个文件：{path}。写出 PEM 文件的路径，也可以不填",
+        "CA_BUNDLE: there is no file {path}. Name a PEM file, or unset it.",
+    ),
+    "empty_ca_bundle": Words(
+        "CA_BUNDLE：{path} 里没有证书。写出 PEM 文件的路径",
+        "CA_BUNDLE: {path} holds no certificate. Name a PEM file.",
+    ),
+    "database_address": Words(
+        "DATABASE_URL：不是数据库的地址。不填则用 instance/ 里的 SQLite",
+        "DATABASE_URL: no address of a database. Unset it to use SQLite in instance/.",
+    ),
+    "database_kind": Words(
+        "DATABASE_URL：只支持 sqlite:///路径。不填则用 instance/chat.db",
+        "DATABASE_URL: only sqlite:///path is supported. Unset it to use instance/chat.db.",
+    ),
+    "database_folder": Words(
+        "DATABASE_URL：{path}：{reason}。写一个可写的文件夹",
+        "DATABASE_URL: {path}: {reason}. Name a folder that can be written.",
+    ),
+    "database": Words(
+        "DATABASE_URL：{path}：{reason}。检查这个文件和它的文件夹",
+        "DATABASE_URL: {path}: {reason}. Check the file and its folder.",
+    ),
+    "redis_address": Words(
+        "REDIS_URL：不是 Redis 的地址，写作 redis://:password@host:6379/0",
+        "REDIS_URL: no address of a Redis. Write it as redis://:password@host:6379/0.",
+    ),
+    "logo_unreadable": Words(
+        "SITE_LOGO：{path}：{reason}。写出图片文件的路径，也可以不填",
+        "SITE_LOGO: {path}: {reason}. Name a picture file, or unset it.",
+    ),
+    "logo_large": Words(
+        "SITE_LOGO：{path} 有 {size} kB，最多 200 kB",
+        "SITE_LOGO: {path} has {size} kB. Use one of at most 200 kB.",
+    ),
+    "logo_kind": Words(
+        "SITE_LOGO：{path} 不是 PNG、JPEG、WebP 或 SVG 图片",
+        "SITE_LOGO: {path} is no PNG, JPEG, WebP or SVG. Use one of these.",
+    ),
+    "platform_half": Words(
+        "{platform} 没有配置完整：{problem}。在 .env 里补全（见 config.example.env），"
+        "或把 {names} 也去掉：一个平台都没有设置时，站点以演示方式启动，不需要账号",
+        "{platform} is not set up: {problem}. Set it in .env (see config.example.env), or "
+        "unset {names} as well: a site with no platform starts in demo mode and needs no account.",
+    ),
+    "agents_file": Words(
+        "AGENTS_FILE：{path}：{reason}。改好它，或去掉 AGENTS_FILE",
+        "AGENTS_FILE: {path}: {reason}. Mend it, or unset AGENTS_FILE.",
+    ),
+    "no_agents": Words(
+        "{path}：没有 [[agents]] 表。每个智能体写一个，或去掉 AGENTS_FILE",
+        "{path}: no [[agents]] table. Add one for each agent, or unset AGENTS_FILE.",
+    ),
+    "agent": Words("{place}：{key}：{problem}", "{place}: {key}: {problem}."),
+    "agent_in_whole": Words("{place}：{problem}", "{place}: {problem}."),
+    "same_id": Words(
+        "智能体 id “{id}” 重复。每个智能体用自己的 id",
+        'The agent id "{id}" is used twice. Give each agent an id of its own.',
+    ),
+}
+
+PLACE = Words(
+    "{path}：第 {number} 个 [[agents]]（{id}）", "{path}: [[agents]] number {number} ({id})"
+)
+EMPTY = Words("{names} 为空", "{names} is empty")
+UNSET_SECRET = Words(
+    "{name} 为空，在 .env 或环境变量里填写",
+    "{name} is empty. Set it in .env or in the environment",
+)
+UNREADABLE = Words("无法读取：{reason}", "cannot be read: {reason}")
+NO_PLATFORM = Words("只能是 {names} 之一", "none of {names}")
+NO_CODES = Words("没有访问码，请设 ACCESS_CODES", "there is no code. Set ACCESS_CODES")
+TOML_LINE = Words(
+    "第 {line} 行第 {column} 列不是 TOML 的写法", "no TOML at line {line}, column {column}"
+)
+TOML_END = Words("不是 TOML 的写法：末尾缺了什么", "no TOML: something is missing at its end")
+
+_WHOLE_NUMBER = Words("应是整数", "it should be a whole number")
+_NUMBER = Words("应是数字", "it should be a number")
+_TEXT = Words("应是加引号的文字", "it should be a text in quotes")
+_YES_OR_NO = Words("应是 true 或 false", "it should be true or false")
+_TABLE = Words(
+    '应是表，如 {{ name = "value" }}', 'it should be a table such as {{ name = "value" }}'
+)
+_NOT_UNDERSTOOD = Words("看不懂这个值", "this value is not understood")
+
+# pydantic's kinds of errors (docs.pydantic.dev/latest/errors/validation_errors).
+PROBLEMS: dict[str, Words] = {
+    "missing": Words("必须填写", "it has to be set"),
+    "extra_forbidden": Words("这个平台没有这个选项", "there is no such option on this platform"),
+    "string_type": _TEXT,
+    "string_sub_type": _TEXT,
+    "string_too_short": Words(
+        "至少要 {min_length} 个字", "it should have at least {min_length} characters"
+    ),
+    "string_too_long": Words(
+        "最多 {max_length} 个字", "it should have at most {max_length} characters"
+    ),
+    "int_type": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_parsing_size": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "finite_number": _NUMBER,
+    "bool_type": _YES_OR_NO,
+    "bool_parsing": _YES_OR_NO,
+    "greater_than": Words("要大于 {gt}", "it should be greater than {gt}"),
+    "greater_than_equal": Words("不能小于 {ge}", "it should be {ge} or more"),
+    "less_than": Words("要小于 {lt}", "it should be less than {lt}"),
+    "less_than_equal": Words("不能大于 {le}", "it should be {le} or less"),
+    "literal_error": Words("只能是 {choices} 之一", "it should be one of {choices}"),
+    "list_type": Words('应是列表，如 ["一", "二"]', 'it should be a list such as ["one", "two"]'),
+    "too_long": Words("最多 {max_length} 项", "it should have at most {max_length} items"),
+    "dict_type": _TABLE,
+    "model_type": _TABLE,
+    "path_type": _TEXT,
+}
+
+
+class SettingsError(Exception):
+    """A wrong or half-filled setting: `id` names its words in WRONG, `facts` fill them.
+
+    The facts never hold a secret. As a string it is one line of English: what is wrong, and the
+    cure.
+    """
+
+    def __init__(self, id: str, /, **facts: Any) -> None:
+        super().__init__(id)
+        self.id = id
+        self.facts: Mapping[str, Any] = facts
+
+    def __str__(self) -> str:
+        return self.say("en")
+
+    def say(self, language: str) -> str:
+        """What is wrong, and the cure, in one line."""
+        return WRONG[self.id].say(language, self.facts)
+
+    def say_in_both(self) -> str:
+        """The same in English and in Chinese, for whoever starts the site."""
+        return f"{self.say('en')} / {self.say('zh')}。运行 make doctor 查看说明。"
+
+    @property
+    def settings(self) -> list[str]:
+        """The names of the settings that it is about; none when it is about agents.toml."""
+        if "settings" in self.facts:
+            return list(self.facts["settings"])
+        # Where the name is no fact, the words begin with it.
+        name = str(self.facts.get("name", WRONG[self.id].en.partition(":")[0]))
+        return [name.removesuffix("_FILE") if self.id == "secret_file" else name]
+
+
+def problem(error: ErrorDetails, platform: str | None = None) -> Words | Sentence:
+    """What pydantic says is wrong with a value, in words of ours; the value is not in them.
+
+    Options are named as in .env when a `platform` is given, else as in agents.toml.
+    """
+    context = error.get("ctx", {})
+    if error["type"] == BILINGUAL:
+        names = _OptionNames(platform)
+        return Words(context["zh"].format_map(names), context["en"].format_map(names))
+    words = PROBLEMS.get(error["type"], _NOT_UNDERSTOOD)
+    if error["type"] == "literal_error":
+        # pydantic joins the choices to a text such as "'debug', 'info' or 'warning'".
+        context = {"choices": ", ".join(re.findall(r"'([^']*)'", context["expected"]))}
+    return Sentence(words, context)
+
+
+class _OptionNames(dict[str, str]):
+    """The names of options in braces, as the owner writes them."""
+
+    def __init__(self, platform: str | None) -> None:
+        super().__init__()
+        self._platform = platform
+
+    def __missing__(self, option: str) -> str:
+        return f"{self._platform}_{option}".upper() if self._platform else option
