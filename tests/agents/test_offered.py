@@ -10,7 +10,7 @@ from chat import storage
 from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
 from chat.settings import model as settings
-from chat.settings.model import SettingsError
+from chat.settings.errors import SettingsError
 from tests.conftest import Emulator
 from tests.kit.site import Site, Visitor, text
 
@@ -315,7 +315,7 @@ def test_the_site_s_own_key_is_no_platform_s(offer: Offer) -> None:
     document = (
         '[[agents]]\nid = "w"\nplatform = "wenxin"\napp_id = "EmuAgentAAAAAAAAAAAAAAAAAAAAAA01"\n'
     )
-    assert "secret_key: Field required" in refusal(offer, document, SECRET_KEY=KEY)
+    assert "secret_key: it has to be set" in refusal(offer, document, SECRET_KEY=KEY)
 
 
 def test_a_wrong_secret_key_is_named_by_its_setting(offer: Offer) -> None:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.page import look
-from chat.settings.model import Settings, SettingsError, load
+from chat.settings.errors import SettingsError
+from chat.settings.model import Settings, load
 from tests.conftest import Emulator, coze
 from tests.kit.site import Site
 

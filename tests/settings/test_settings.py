@@ -10,7 +10,10 @@ from pydantic import SecretStr, ValidationError
 
 from chat.settings import help as settings_help
 from chat.settings import model as settings
-from chat.settings.model import Settings, SettingsError
+from chat.settings.environment import named_secret
+from chat.settings.errors import SettingsError
+from chat.settings.model import Settings
+from providers.options import chinese_help
 
 SECRET = "a-secret-of-the-owner-0123456789"
 SECRETS = [
@@ -188,13 +191,13 @@ def test_a_secret_by_name_is_found_where_settings_are(
 ) -> None:
     load("SHOP_TOKEN=from the file\nEMPTY=")
     (tmp_path / "secret").write_text(f"{SECRET}\n")
-    assert settings.named_secret("SHOP_TOKEN") == "from the file"
+    assert named_secret("SHOP_TOKEN") == "from the file"
     monkeypatch.setenv("SHOP_TOKEN", "from the environment")
-    assert settings.named_secret("SHOP_TOKEN") == "from the environment"
+    assert named_secret("SHOP_TOKEN") == "from the environment"
     monkeypatch.setenv("OTHER_TOKEN_FILE", "secret")
-    assert settings.named_secret("OTHER_TOKEN") == SECRET
-    assert settings.named_secret("EMPTY") is None
-    assert settings.named_secret("NOWHERE") is None
+    assert named_secret("OTHER_TOKEN") == SECRET
+    assert named_secret("EMPTY") is None
+    assert named_secret("NOWHERE") is None
 
 
 def test_the_example_names_every_setting_with_its_default(load: Load) -> None:
@@ -216,7 +219,7 @@ def test_every_setting_explains_itself_in_both_languages() -> None:
     for group, name, field in settings_help.published():
         assert group in settings_help.GROUPS, name
         assert field.description and field.description.strip(), name
-        chinese = settings_help.chinese_help(field)
+        chinese = chinese_help(field)
         assert any("\u4e00" <= char <= "\u9fff" for char in chinese), name
 
 

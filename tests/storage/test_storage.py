@@ -17,7 +17,8 @@ from sqlalchemy import create_engine, delete, func, inspect, select
 
 from chat import storage
 from chat.refusals import Refusal
-from chat.settings.model import Settings, SettingsError
+from chat.settings.errors import SettingsError
+from chat.settings.model import Settings
 from chat.storage import Storage, StoredQuestion, migrations
 from chat.storage.answers import HISTORY
 from chat.storage.models import Answer, Base, Conversation, new_id, now

@@ -192,7 +192,8 @@ def test_keys_alone_leave_the_pages_open(emulator: Emulator, start_site: Start) 
 
 def test_hashes_in_the_settings_do_as_well(emulator: Emulator, start_site: Start) -> None:
     ann, key, owner = (
-        hashes.made(text, hashes.new_recipe(12)) for text in (ANN, KEY, "correct horse battery")
+        hashes.make_hash(text, hashes.new_recipe(12))
+        for text in (ANN, KEY, "correct horse battery")
     )
     codes = {"ACCESS_CODES": f"ann:{ann}:2899-01-01:5", "API_KEYS": f"kiosk:{key}"}
     site = start_site(**coze(emulator), **codes, ADMIN_PASSWORD=owner)
