@@ -1,101 +1,205 @@
 """What one process of the site is made of, put together once and started after the fork."""
 
+import atexit
 import logging
 import os
+import resource
 import secrets
 import threading
 from dataclasses import dataclass, field
 
+from chat.agents import demo
 from chat.agents.health import Health
 from chat.agents.introductions import Introductions
-from chat.agents.offered import Agents
+from chat.agents.offered import Agents, door, is_demo, load_agents
+from chat.agents.vault import Vault
 from chat.answers.housekeeping import Housekeeper
-from chat.answers.live import LiveAnswers
+from chat.answers.live import Bridge, LiveAnswers
 from chat.answers.metrics import Metrics
 from chat.answers.saving import Saver
 from chat.answers.turns import Turns
 from chat.files.pictures import Pictures
 from chat.files.uploads import Uploads
+from chat.logs import logging as logs
+from chat.page import look
 from chat.page.assets import Assets
 from chat.page.look import Look
-from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.settings.model import INSTANCE, Settings
+from chat.settings.model import secrets as secret_settings
+from chat.settings.rate_text import is_off
+from chat.settings.secret_key import secret_key
+from chat.storage import Storage, connect
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.devices import Devices
+from chat.visitors.guessing import Guessing
 from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
-from chat.visitors.streams import Streams
+from chat.visitors.streams import PER_ADDRESS, Streams, room
+
+log = logging.getLogger("chat.services")
+
+
+@dataclass(frozen=True)
+class Process:
+    """What belongs to one process and must not be carried over a fork."""
+
+    pid: int
+    turns: Turns
+    housekeeper: Housekeeper
 
 
 @dataclass
 class Services:
-    """The parts that requests use. `turns` and the housekeeper belong to a process: `start` makes them."""
+    """The parts that requests use. `turns` belongs to a process: `start` makes it."""
 
     settings: Settings
+    secret_key: str = field(repr=False)
     storage: Storage
     live_answers: LiveAnswers
     agents: Agents
     introductions: Introductions
     visitors: Visitors
+    access: Access
+    owner: Owner
+    readers: Readers
+    devices: Devices
     limits: VisitorLimits
     streams: Streams
     uploads: Uploads
+    pictures: Pictures
     look: Look
     assets: Assets
-    devices: Devices
-    pictures: Pictures
-    owner: Owner
-    access: Access
-    metrics_readers: Readers
-    secret_key: str = field(repr=False)
+    metrics: Metrics
     health: Health = field(default_factory=Health)
-    metrics: Metrics = field(default_factory=Metrics)
-    _housekeeper: Housekeeper | None = None
-    _turns: Turns | None = None
-    _process: int | None = None
+    _process: Process | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def build(cls, settings: Settings) -> "Services":
+        """All parts of a site with these settings, before any fork.
+
+        Raises SettingsError, one line, when a setting is wrong.
+        """
+        settings = _with_emulator(settings)
+        key = secret_key(settings)
+        storage = connect(settings)
+        agents = _load_agents(settings, key, storage)
+        pictures = Pictures(key, door(settings, "pictures"))
+        guessing = Guessing()
+        theme = look.load(settings)
+        return cls(
+            settings=settings,
+            secret_key=key,
+            storage=storage,
+            live_answers=LiveAnswers(bridge=_bridge(settings)),
+            agents=agents,
+            introductions=Introductions(agents, pictures.address),
+            visitors=Visitors(key),
+            access=Access(settings, key, storage, guessing),
+            owner=Owner(settings.admin_password, guessing),
+            readers=Readers(settings.metrics_token, guessing),
+            devices=Devices(storage.moves, key, guessing),
+            limits=VisitorLimits(settings.visitor_rate, settings.upload_max_mb),
+            streams=_streams(settings),
+            uploads=Uploads(storage, key, settings.upload_max_mb, settings.public_url),
+            pictures=pictures,
+            look=theme,
+            assets=Assets(theme),
+            metrics=_metrics(agents),
+        )
 
     @property
     def turns(self) -> Turns:
-        self.start()
-        assert self._turns is not None
-        return self._turns
+        return self.start().turns
 
-    def start(self) -> None:
+    def start(self) -> Process:
         """Begins to save, to beat and to look for orphans; once per process."""
-        if self._process == os.getpid():
-            return
+        process = self._process
+        if process is not None and process.pid == os.getpid():
+            return process
         with self._lock:
-            if self._process == os.getpid():
-                return
-            self.storage.forget_connections()
-            worker = secrets.token_hex(8)
-            saver = Saver(self.storage)
-            self._turns = Turns(
-                self.settings,
-                self.storage,
-                self.live_answers,
-                saver,
-                self.visitors,
-                self.limits,
-                self.health,
-                worker,
-                self.metrics,
-            )
-            keep_days = self.settings.keep_days
-            self._housekeeper = Housekeeper(
-                self.storage, saver, self._turns, self.agents, worker, keep_days
-            )
-            self._housekeeper.start()
-            self.live_answers.connect()
-            self.introductions.refresh()
-            self._process = os.getpid()
+            if self._process is None or self._process.pid != os.getpid():
+                self.storage.forget_connections()
+                self._process = self._new_process()
+                self._process.housekeeper.start()
+                self.live_answers.connect()
+                self.introductions.refresh()
+            return self._process
 
     def end(self) -> None:
-        """Saves what is being said and leaves it to the next process."""
-        if self._housekeeper is not None and self._process == os.getpid():
-            try:
-                self._housekeeper.end()
-            except Exception:
-                logging.getLogger("chat.services").exception("could not save at the end")
-            self.live_answers.disconnect()
+        """Saves the live answers and leaves them to the next process."""
+        process = self._process
+        if process is None or process.pid != os.getpid():
+            return
+        try:
+            process.housekeeper.end()
+        except Exception:
+            log.exception("could not save at the end")
+        self.live_answers.disconnect()
+
+    def _new_process(self) -> Process:
+        worker = secrets.token_hex(8)
+        saver = Saver(self.storage)
+        turns = Turns(
+            self.settings,
+            self.storage,
+            self.live_answers,
+            saver,
+            self.visitors,
+            self.limits,
+            self.health,
+            worker,
+            self.metrics,
+        )
+        keep_days = self.settings.keep_days
+        housekeeper = Housekeeper(self.storage, saver, turns, self.agents, worker, keep_days)
+        return Process(os.getpid(), turns, housekeeper)
+
+
+def _with_emulator(settings: Settings) -> Settings:
+    """In demo mode, the settings with the address of an emulator.
+
+    It is started here unless the server has started one.
+    """
+    if settings.demo_url or not is_demo(settings):
+        return settings
+    address, process = demo.start()
+    atexit.register(process.kill)
+    return settings.model_copy(update={"demo_url": address})
+
+
+def _load_agents(settings: Settings, key: str, storage: Storage) -> Agents:
+    """The agents of the site. From here on the log blanks out their secrets and the site's."""
+    known = [key, *secret_settings(settings)]
+    redaction = logs.install(settings.log_format, settings.log_level, known)
+    vault = Vault(storage.secrets, key, INSTANCE)
+    agents = load_agents(settings, storage.days.spend, vault, redaction.learn)
+    redaction.know(agents.secrets)
+    return agents
+
+
+def _bridge(settings: Settings) -> Bridge | None:
+    if settings.redis_url is None:
+        return None
+    # Redis costs 8 MB, which most sites need not have.
+    from chat.answers.redis import RedisBridge
+
+    return RedisBridge(settings.redis_url.get_secret_value(), settings.chat_timeout_s)
+
+
+def _streams(settings: Settings) -> Streams:
+    """Places for event streams, no more than the limit of open files lets in."""
+    most = room(settings.max_streams, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    if most < settings.max_streams:
+        logging.getLogger("chat").warning(
+            "MAX_STREAMS: the system's limit of open files lets in %d (ulimit -n, LimitNOFILE)",
+            most,
+        )
+    return Streams(most, None if is_off(settings.visitor_rate) else PER_ADDRESS)
+
+
+def _metrics(agents: Agents) -> Metrics:
+    metrics = Metrics()
+    for agent in agents.all:
+        metrics.expect_agent(agent.id, agent.platform)
+    return metrics

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from babel.dates import format_skeleton
+from flask import Flask
 from flask_babel import (
     format_date,
     format_datetime,
@@ -13,6 +14,11 @@ from flask_babel import (
 )
 
 from chat.storage.models import now
+
+
+def init_app(app: Flask) -> None:
+    """Gives templates `moment` and `number`."""
+    app.jinja_env.globals.update(moment=moment, number=number)
 
 
 def day(at: datetime) -> str:

@@ -15,6 +15,7 @@ def init_app(app: Flask) -> None:
     """Chooses a language for each request, and remembers a choice made by `?lang=`."""
     app.config.setdefault("BABEL_TRANSLATION_DIRECTORIES", "chat/translations")
     app.config.setdefault("BABEL_DEFAULT_LOCALE", "en")
+    app.jinja_env.globals["in_language"] = in_language
     Babel(app, locale_selector=language, timezone_selector=lambda: services().settings.time_zone)
 
     @app.after_request

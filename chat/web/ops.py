@@ -64,7 +64,7 @@ def openapi() -> Response:
 
 
 def _has_token() -> bool:
-    readers, given = services().metrics_readers, request.authorization
+    readers, given = services().readers, request.authorization
     if not readers.may_exist:
         raise Refusal("not_found", "numbers, from elsewhere and without METRICS_TOKEN")
     return given is not None and given.type == "bearer" and readers.knows(given.token, address())
