@@ -88,12 +88,12 @@ def _long_answer(browser: Browser, site: Site) -> int:
     exchange = page.locator(".exchange")
     exchange.and_(page.locator("[data-state=done]")).wait_for(timeout=240_000)
     page.wait_for_function(  # the last of it is drawn frame by frame
-        "([least]) => document.querySelector('.words').textContent.length > least",
+        "([least]) => document.querySelector('.prose').textContent.length > least",
         arg=[LARGE_CHARS],
     )
     seconds = time.monotonic() - began
     gaps = sorted(page.evaluate("window.gaps"))
-    size = exchange.evaluate("exchange => exchange.querySelector('.words').textContent.length")
+    size = exchange.evaluate("exchange => exchange.querySelector('.prose').textContent.length")
     is_frozen = gaps[-1] > FROZEN_MS
     print(
         f"an answer of {size:,} characters in {seconds:.0f} s: the page was busy for {gaps[-1]:.0f} ms "

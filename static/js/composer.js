@@ -1,85 +1,84 @@
-// The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; nothing typed is lost.
+// The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; no typed text is lost.
 
-import { forgetDrafts, grow, isPhone, isTheirs, linkOf, stayAboveKeyboard, watchDrawer } from "./scroll.js"
+import { focusField, isEscapeTaken, isPhone, load, sentenceOf, showProblem } from "./page.js"
 import "./transcript.js"
-import { join, keyOf, sentenceOf, tell, Turn } from "./turn.js"
+import { join, keyOf, Turn } from "./turn.js"
 
-// Safari ends a composition before it tells of the Enter that ended it.
+// Safari ends a composition before it reports the Enter that ended it.
 const AFTER_COMPOSING_MS = 50
+// The counter appears beyond this share of the limit.
+const NEARLY_FULL = 0.9
 
 class ChatComposer extends HTMLElement {
   #leaving = new AbortController()
   #composedAt = -Infinity
-  #files // a promise, from the first file on
-  #drafts // likewise, from the first character on
-  turn = null // the one at hand, until its answer has ended
+  // A promise of what takes files, from the first file on.
+  #files
+  // The turn whose answer has not ended yet.
+  turn = null
 
   connectedCallback() {
-    const { signal } = this.#leaving
-    const listen = (target, ...types) => types.forEach(type => target.addEventListener(type, this, { signal }))
-    listen(document, "submit", "keydown", "click", "dragover", "dragleave", "drop")
-    listen(this, "compositionend", "input", "change", "paste")
-    stayAboveKeyboard(globalThis.visualViewport, signal)
-    watchDrawer()
+    this.#listen()
+    stayAboveKeyboard(globalThis.visualViewport, this.#leaving.signal)
     if (!isPhone()) this.#field.focus({ preventScroll: true })
     this.#measure()
-    if (hasDrafts()) import("./draft.js").then(drafts => drafts.restore(this))
+    if (hasDrafts()) load("./drafts.js").then(({ restoreDraft }) => restoreDraft(this), () => {})
     const { running } = document.querySelector("chat-transcript")
-    if (running) new Turn(this, running).resume(signal)
+    if (running) new Turn(this).resume(running, this.#leaving.signal)
   }
 
-  disconnectedCallback() { this.#leaving.abort() }
-  handleEvent(event) { (this[`on${event.type}`] ?? this.#receive).call(this, event) }
-
-  onsubmit(event) {
-    forgetDrafts(event)
-    const isTyped = event.target === this.#form
-    if (!isTyped && !("ask" in event.target.dataset)) return
-    if (isTyped && this.#picker?.value && !this.#files) return // without their module, the form takes files along
-    event.preventDefault()
-    const { message, instead } = event.target.elements
-    if (isTyped) this.#submit()
-    else this.#ask(message.value, { instead: instead?.value })
+  disconnectedCallback() {
+    this.#leaving.abort()
   }
 
-  onkeydown(event) {
-    const { key } = event
-    const isLate = event.timeStamp - this.#composedAt < AFTER_COMPOSING_MS
-    if (event.isComposing || event.keyCode === 229 || isLate || event.defaultPrevented) return
-    if (key === "Escape" && !isTheirs(event.target)) this.#escape()
-    if (event.target !== this.#field) return
-    const isIdle = !this.turn && !this.#field.value && !this.#form.elements.instead.value
-    if (key === "ArrowUp" && isIdle) this.dispatchEvent(new CustomEvent("edit-last", { bubbles: true }))
-    if (key !== "Enter" || event.shiftKey || event.altKey || isPhone()) return
-    event.preventDefault()
-    if (!this.turn) this.#send.click() // older Safari has no requestSubmit
+  #listen() {
+    const options = { signal: this.#leaving.signal }
+    document.addEventListener("submit", event => this.#catchSubmit(event), options)
+    document.addEventListener("keydown", event => this.#pressKey(event), options)
+    document.addEventListener("click", ({ target }) => this.#click(target), options)
+    for (const type of ["dragover", "dragleave", "drop"]) {
+      document.addEventListener(type, event => this.#receive(event), options)
+    }
+    this.addEventListener("paste", event => this.#receive(event), options)
+    this.addEventListener("compositionend", event => { this.#composedAt = event.timeStamp }, options)
+    this.addEventListener("input", () => this.#input(), options)
+    this.addEventListener("change", ({ target }) => {
+      if (target === this.#picker) this.#attach(target.files)
+    }, options)
   }
 
-  onclick(event) {
-    const { target } = event
-    if (target.closest(".stop")) this.turn?.stop()
-    if (target.closest("[data-cancel-edit]")) this.edit(null)
-    const ours = linkOf(event)
-    if (ours) event.preventDefault()
-    const isElsewhere = ours || target.closest("[data-theme-switch]") || document.querySelector(".menu-box[open]")
-    if (isElsewhere) import("./clicks.js").then(({ clicked }) => clicked(target, ours))
+  get #form() {
+    return this.querySelector("form")
   }
 
-  oncompositionend({ timeStamp }) { this.#composedAt = timeStamp }
-  onchange({ target }) { if (target === this.#picker) this.#attach(target.files) }
-
-  oninput() {
-    this.#measure()
-    this.keep()
+  get #field() {
+    return this.querySelector("textarea")
   }
 
-  get #form() { return this.querySelector("form") }
-  get #field() { return this.querySelector("textarea") }
-  get #picker() { return this.querySelector("[type=file]") }
-  get #send() { return this.querySelector(".send") }
+  get #picker() {
+    return this.querySelector("[type=file]")
+  }
 
-  /** Takes an earlier question, {message, answer}, into the field, to be asked anew in the answer's place; null ends that. */
-  edit(question) { return import("./draft.js").then(({ edit }) => edit(this, question)) }
+  get #sendButton() {
+    return this.querySelector(".send")
+  }
+
+  /** Takes an earlier question, {message, answer}, into the field; null ends that. */
+  edit(question) {
+    const { instead } = this.#form.elements
+    const strip = this.querySelector(".editing")
+    const key = keyOf(this.#form)
+    if (question && !instead.value) strip.dataset.before = this.#field.value
+    // What is still on its way is kept until it is accepted.
+    if (!question) this.keepDraft(key, this.turn?.pendingText(key) ?? "")
+    instead.value = question?.answer ?? ""
+    strip.hidden = !question
+    this.#field.setAttribute("aria-describedby", question ? "editing hint" : "hint")
+    this.write(question?.message ?? strip.dataset.before ?? "")
+    if (question) return this.#field.focus()
+    if (!strip.dataset.before) this.#writeDraft()
+    focusField()
+  }
 
   write(text) {
     this.#field.value = text
@@ -87,31 +86,98 @@ class ChatComposer extends HTMLElement {
   }
 
   /** Keeps what is written, and in front of it what is on its way from the same place. */
-  keep(key = keyOf(this.#form), text = join(this.turn?.pending(key), this.#field.value)) {
-    this.#drafts ??= import("./draft.js")
-    this.#drafts.then(drafts => drafts.keep(key, text)).catch(() => { this.#drafts = null })
+  keepDraft(key = keyOf(this.#form), text = this.#unsentText(key)) {
+    load("./drafts.js").then(({ keepDraft }) => keepDraft(key, text), () => {})
+  }
+
+  #unsentText(key) {
+    return join(this.turn?.pendingText(key), this.#field.value)
+  }
+
+  async #writeDraft() {
+    const key = keyOf(this.#form)
+    const drafts = await load("./drafts.js").catch(() => null)
+    if (drafts && !this.#field.value) this.write(drafts.findDraft(key))
+  }
+
+  #catchSubmit(event) {
+    const { target } = event
+    const isTyped = target === this.#form
+    if (!isTyped && !("ask" in target.dataset)) return
+    // Without their module, the form itself takes the files along.
+    if (isTyped && this.#picker?.value && !this.#files) return
+    event.preventDefault()
+    const { message, instead } = target.elements
+    if (isTyped) this.#submit()
+    else this.#ask({ text: message.value, instead: instead?.value })
+  }
+
+  #pressKey(event) {
+    const { key, target } = event
+    const isLate = event.timeStamp - this.#composedAt < AFTER_COMPOSING_MS
+    const isComposing = event.isComposing || event.keyCode === 229 || isLate
+    if (isComposing || event.defaultPrevented) return
+    if (key === "Escape" && !isEscapeTaken(target)) this.#escape()
+    if (target !== this.#field) return
+    if (key === "ArrowUp" && this.#isIdle) {
+      this.dispatchEvent(new CustomEvent("edit-last", { bubbles: true }))
+    }
+    if (key === "Enter" && !event.shiftKey && !event.altKey && !isPhone()) {
+      event.preventDefault()
+      // Older Safari has no requestSubmit.
+      if (!this.turn) this.#sendButton.click()
+    }
+  }
+
+  get #isIdle() {
+    return !this.turn && !this.#field.value && !this.#form.elements.instead.value
+  }
+
+  #escape() {
+    if (this.#form.elements.instead.value) this.edit(null)
+    // A question that waits for its files waits no longer.
+    else if (this.#sendButton.hasAttribute("aria-busy")) this.#sendButton.removeAttribute("aria-busy")
+    else this.turn?.stop()
+  }
+
+  #click(target) {
+    if (target.closest(".stop")) this.turn?.stop()
+    if (target.closest("[data-cancel-edit]")) this.edit(null)
+  }
+
+  #input() {
+    // On its way before the question is.
+    load("./stream.js").catch(() => {})
+    load("./drawing.js").catch(() => {})
+    this.#measure()
+    this.keepDraft()
   }
 
   /** Files pasted, or dragged over the page; anything else is left to the browser. */
   #receive(event) {
-    const { type, clipboardData, dataTransfer: carried = clipboardData, relatedTarget } = event
-    const has = kind => [...carried?.types ?? []].includes(kind)
-    const isText = type === "paste" && has("text/plain") && has("text/html") // office programs add a picture of it
+    const { type, relatedTarget } = event
+    const transfer = event.clipboardData ?? event.dataTransfer
+    const has = kind => [...transfer?.types ?? []].includes(kind)
+    // Office programs add a picture to the text.
+    const isText = type === "paste" && has("text/plain") && has("text/html")
     if (!this.#picker || !has("Files") || isText) return
-    if (type !== "dragleave") event.preventDefault() // else the browser would leave for the file
+    // Else the browser would leave for the file.
+    if (type !== "dragleave") event.preventDefault()
     this.querySelector(".drop-hint").hidden = type !== "dragover" && !relatedTarget
-    if (["drop", "paste"].includes(type)) this.#attach(carried.files, type === "paste")
+    if (type === "drop" || type === "paste") this.#attach(transfer.files, type === "paste")
   }
 
   async #attach(list, arePasted) {
-    const files = [...list] // the browser empties its own list
-    this.#files ??= import("./files.js").then(({ Files }) => new Files(this))
+    // The browser empties its own list.
+    const files = [...list]
+    this.#files ??= load("./files.js").then(({ Files }) => new Files(this))
     try {
-      (await this.#files).add(files, arePasted)
+      const chosen = await this.#files
+      chosen.add(files, arePasted)
       this.#picker.value = ""
     } catch (error) {
       this.#files = null
-      tell(sentenceOf(error))
+      showProblem(sentenceOf(error))
     }
   }
 
@@ -119,31 +185,57 @@ class ChatComposer extends HTMLElement {
   async #submit() {
     if (this.turn || await this.#measure(true)) return
     const files = await this.#files
-    if ((files && !await files.haveArrived()) || this.turn || !this.#field.value.trim()) return
-    this.#ask(this.#field.value, { isTyped: true, files: files?.take(), instead: this.#form.elements.instead.value })
+    if (files && !await files.haveArrived()) return
+    const instead = this.#form.elements.instead.value
+    if (this.turn || !this.#field.value.trim()) return
+    this.#ask({ text: this.#field.value, isTyped: true, files: files?.take(), instead })
   }
 
-  #ask(text, question) {
-    if (!this.turn && text.trim()) new Turn(this).ask({ text, ...question }, this.#leaving.signal)
+  #ask(question) {
+    const isAllowed = !this.turn && question.text.trim()
+    if (isAllowed) new Turn(this).ask(question, this.#leaving.signal)
   }
 
-  #escape() {
-    if (document.querySelector(".menu-box[open], #drawer:checked")) import("./clicks.js").then(({ close }) => close())
-    else if (this.#form.elements.instead.value) this.edit(null)
-    else if (this.#send.hasAttribute("aria-busy")) this.#send.removeAttribute("aria-busy") // waits for files no longer
-    else this.turn?.stop()
-  }
-
-  /** Grows with the text, and counts it near the limit; how many characters are too many. */
+  /** Grows with the text, and counts it near the limit. Returns the characters too many. */
   #measure(isSending) {
     grow(this.#field)
     const counter = this.querySelector(".counter")
-    if (this.#field.value.length <= counter.dataset.most * 0.9 && !counter.textContent) return 0
-    return import("./draft.js").then(({ show }) => show(counter, this.#field.value, isSending), () => 0)
+    const { value } = this.#field
+    const isNearlyFull = value.length > counter.dataset.most * NEARLY_FULL
+    if (!isNearlyFull && !counter.textContent) return 0
+    return load("./counter.js").then(
+      ({ showRoom }) => showRoom(counter, this.#field.value, isSending),
+      () => 0,
+    )
   }
 }
 
-// The browser may forbid it.
-const hasDrafts = () => { try { return localStorage.getItem("drafts") } catch { return null } }
+/** A field becomes as high as its text, where style sheets cannot say so. */
+function grow(field) {
+  if (globalThis.CSS?.supports?.("field-sizing", "content")) return
+  field.style.height = "auto"
+  field.style.height = `${field.scrollHeight}px`
+}
+
+/** iOS lays its keyboard over the page and pushes the page up; this keeps the page above it. */
+function stayAboveKeyboard(viewport, signal) {
+  const root = document.documentElement
+  const fit = () => {
+    const isCovered = viewport.scale === 1 && innerHeight - viewport.height > 80
+    if (isCovered) root.style.setProperty("--height", `${viewport.height}px`)
+    else root.style.removeProperty("--height")
+    if (isCovered) scrollTo(0, 0)
+  }
+  viewport?.addEventListener("resize", fit, { signal })
+}
+
+/** The browser may forbid its storage. */
+function hasDrafts() {
+  try {
+    return localStorage.getItem("drafts") !== null
+  } catch {
+    return false
+  }
+}
 
 customElements.define("chat-composer", ChatComposer)

@@ -1,9 +1,10 @@
 // The page becomes that of a conversation which has just begun.
 
 /** `title` names it in the list, unless it is there already. */
-export function enter(id, title) {
-  for (const one of document.querySelectorAll("[data-path]")) {
-    one.setAttribute(one.localName === "form" ? "action" : "href", one.dataset.path.replace("{}", id))
+export function enterConversation(id, title) {
+  for (const element of document.querySelectorAll("[data-path]")) {
+    const attribute = element.localName === "form" ? "action" : "href"
+    element.setAttribute(attribute, element.dataset.path.replace("{}", id))
   }
   if (!title) return
   document.querySelector(".menu-box").hidden = false

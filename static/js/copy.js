@@ -1,21 +1,15 @@
-// What is copied: a piece of code, an answer, the link of the menu.
+// Copying: a piece of code, an answer, the link of the menu.
 
-import { copyOf } from "./transcript.js"
+import { announce, copyOf } from "./page.js"
 
 const TICK_MS = 1500
-const ticked = new Set() // buttons that show it
-
-const COPIED = {
-  code: button => button.closest(".code").querySelector("pre").textContent,
-  answer: button => button.closest(".exchange").querySelector(".words").innerText,
-  share: () => document.getElementById("share-link").value,
-}
+// Buttons that show a tick at the moment.
+const ticked = new Set()
 
 /** Copies what belongs to the button, and says so if it is true. */
 export async function copy(button) {
-  if (!await writeToClipboard(COPIED[button.dataset.copy](button))) return
-  const status = document.querySelector("body > [role=status]")
-  status.textContent = status.dataset.copied
+  if (!await writeToClipboard(textFor(button))) return
+  announce("copied")
   if (ticked.has(button)) return
   const sign = button.firstElementChild
   sign.replaceWith(copyOf("copied"))
@@ -26,14 +20,23 @@ export async function copy(button) {
   }, TICK_MS)
 }
 
-/** On plain http there is no navigator.clipboard; the old way still works everywhere. Whether it did. */
+function textFor(button) {
+  switch (button.dataset.copy) {
+    case "code": return button.closest(".code").querySelector("pre").textContent
+    case "answer": return button.closest(".exchange").querySelector(".prose").innerText
+    default: return document.getElementById("share-link").value
+  }
+}
+
+/** Whether it worked. On plain http there is no navigator.clipboard; the old way works everywhere. */
 async function writeToClipboard(text) {
   try {
     await navigator.clipboard.writeText(text)
     return true
   } catch {
     const focused = document.activeElement
-    const field = Object.assign(document.createElement("textarea"), { value: text, readOnly: true, className: "sr-only" })
+    const field = document.createElement("textarea")
+    Object.assign(field, { value: text, readOnly: true, className: "sr-only" })
     document.body.append(field)
     field.select()
     const isCopied = document.execCommand("copy")

@@ -2,19 +2,25 @@
 
 // It comes from our server, which has cleaned it; from nowhere else.
 const policy = globalThis.trustedTypes?.createPolicy("reply-html", { createHTML: html => html })
-const PORTION = 20_000 // characters of HTML that a cheap phone draws within a frame or two
+// Characters of HTML that a cheap phone draws within a frame or two.
+const PORTION = 20_000
+const HIDDEN_MS = 250
 
 /** The only place that turns a string into HTML. */
-export const setServerHTML = (node, html) => { node.innerHTML = policy ? policy.createHTML(html) : html }
+export const setServerHTML = (node, html) => {
+  node.innerHTML = policy ? policy.createHTML(html) : html
+}
 
-/** Elements that grow; `finish` gets what is new in one before it is shown. */
+/** Elements that grow; `finish` gets the new content of one before it is shown. */
 export class Drawing {
   #waiting = new Map()
   #finish
 
-  constructor(finish) { this.#finish = finish }
+  constructor(finish) {
+    this.#finish = finish
+  }
 
-  /** Keeps what is to be drawn from a child on until the next frame; what comes within one adds up. */
+  /** Keeps the blocks from the child `from` on until the next frame; those of one frame add up. */
   draw(element, from, blocks) {
     const waiting = this.#waiting.get(element)
     if (!waiting) {
@@ -43,14 +49,16 @@ export class Drawing {
   }
 
   #drawSoon(element) {
-    if (document.hidden) setTimeout(() => this.drawNow(element), 250) // no frames while nobody looks
-    else requestAnimationFrame(() => this.drawNow(element))
+    const draw = () => this.drawNow(element)
+    // A hidden page gets no frames.
+    if (document.hidden) setTimeout(draw, HIDDEN_MS)
+    else requestAnimationFrame(draw)
   }
 }
 
 /** Takes a portion from the front, one block at least. */
 export function takePortion(blocks) {
   let size = 0
-  const most = blocks.findIndex(block => (size += block.length) > PORTION)
-  return blocks.splice(0, most < 0 ? blocks.length : Math.max(most, 1))
+  const end = blocks.findIndex(block => (size += block.length) > PORTION)
+  return blocks.splice(0, end < 0 ? blocks.length : Math.max(end, 1))
 }

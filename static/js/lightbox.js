@@ -1,6 +1,6 @@
 // A picture opened large. Esc and any click close it, and the reader is where they were.
 
-export function show(link) {
+export function showPicture(link) {
   const dialog = document.getElementById("lightbox")
   const large = dialog.querySelector("img")
   const { alt } = link.querySelector("img")
@@ -8,7 +8,8 @@ export function show(link) {
   dialog.addEventListener("click", () => dialog.close(), { once: true })
   dialog.addEventListener("close", () => {
     large.removeAttribute("src")
-    link.focus({ preventScroll: true }) // Safari does not focus a link that is clicked
+    // Safari does not focus a link that is clicked.
+    link.focus({ preventScroll: true })
   }, { once: true })
   dialog.showModal()
 }

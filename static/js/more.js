@@ -1,30 +1,43 @@
-// What a link leads to comes into the page: older messages above, older conversations below.
+// More of a list comes into the page: older messages above, older conversations below.
 
-import { setServerHTML } from "./drawing.js"
+import { load } from "./page.js"
 
-/** Fetches the page of a [data-more] link and puts its list where the link stands. */
-export async function bring(link) {
+/** Fetches the page that a [data-more] link leads to and puts its list where the link stands. */
+export async function bringMore(link) {
   if (link.ariaBusy === "true") return
   link.ariaBusy = "true"
-  const { more } = link.dataset
-  const response = await fetch(link.href, { headers: { Accept: "text/html" } }).catch(() => null)
-  if (!response?.ok) {
-    location.assign(link.href) // the browser knows best how to say what is wrong
-    return
+  try {
+    const page = await fetchPage(link.href)
+    insertList(link, page)
+  } catch {
+    // The browser knows best how to say what is wrong.
+    location.assign(link.href)
   }
+}
+
+async function fetchPage(address) {
+  const response = await fetch(address, { headers: { Accept: "text/html" } })
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  const { setServerHTML } = await load("./drawing.js")
   const page = document.createElement("template")
   setServerHTML(page, await response.text())
-  const list = document.querySelector(more)
-  const next = page.content.querySelector(`[data-more="${more}"]`)
+  return page.content
+}
+
+function insertList(link, page) {
+  const selector = link.dataset.more
+  const list = document.querySelector(selector)
+  const next = page.querySelector(`[data-more="${selector}"]`)
   const isAbove = link.compareDocumentPosition(list) & Node.DOCUMENT_POSITION_FOLLOWING
-  const older = [...page.content.querySelector(more).children]
+  const older = [...page.querySelector(selector).children]
   if (isAbove) keepPlace(list, () => list.prepend(...older))
-  else append(list, older)
+  else appendDays(list, older)
   const hadFocus = document.activeElement === link
   if (next) link.replaceWith(next)
   else link.remove()
-  if (hadFocus) (next ?? older[0].querySelector("a, button"))?.focus({ preventScroll: true })
-  if (next && isWatching) watch(next)
+  const heir = next ?? older[0].querySelector("a, button")
+  if (hadFocus) heir?.focus({ preventScroll: true })
+  if (next && isWatching) bringWhenNear(next)
 }
 
 /** What the reader sees stays where it is while something is put above it. */
@@ -35,8 +48,8 @@ function keepPlace(list, change) {
   scroller.scrollTop = scroller.scrollHeight - below
 }
 
-/** A day that has begun in the list goes on there. */
-function append(list, sections) {
+/** Adds the sections of days; a day that has begun in the list goes on there. */
+function appendDays(list, sections) {
   const last = list.lastElementChild
   if (last && last.dataset.day === sections[0]?.dataset.day) {
     last.querySelector("ol").append(...sections.shift().querySelectorAll("li"))
@@ -47,15 +60,15 @@ function append(list, sections) {
 // The list of conversations goes on by itself as the reader comes near its end.
 let isWatching = false
 
-function watch(link) {
+function bringWhenNear(link) {
   isWatching = true
-  const seen = new IntersectionObserver(entries => {
-    if (!entries.some(one => one.isIntersecting)) return
-    seen.disconnect()
-    bring(link)
+  const sight = new IntersectionObserver(entries => {
+    if (!entries.some(entry => entry.isIntersecting)) return
+    sight.disconnect()
+    bringMore(link)
   }, { rootMargin: "600px" })
-  seen.observe(link)
+  sight.observe(link)
 }
 
 const older = document.querySelector("[data-more='#all']")
-if (older && globalThis.IntersectionObserver) watch(older)
+if (older && globalThis.IntersectionObserver) bringWhenNear(older)

@@ -1,19 +1,13 @@
 // One answer as events: asked for by POST, and after a lost connection read on by GET.
 
+import { Refused } from "./page.js"
+
 // The server says something at least every ten seconds; after three such silences nobody is there.
 const SILENCE_MS = 35_000
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000, 15_000]
 
-/** The server's no, with its sentence for the person. */
-export class Refused extends Error {
-  constructor(sentence, status) {
-    super(sentence)
-    this.status = status
-  }
-}
-
 /** Asks a question and yields the events of its answer; {type: "lost"} stands for a lost connection. */
-export const ask = (question, signal) => untilTheEnd(signal, {}, () => open("/chat?html=live", {
+export const ask = (question, signal) => readToEnd(signal, {}, () => open("/chat?html=live", {
   method: "POST",
   headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
   body: JSON.stringify(question),
@@ -22,10 +16,11 @@ export const ask = (question, signal) => untilTheEnd(signal, {}, () => open("/ch
 
 /** Reads on an answer that was asked for before. */
 export const follow = (message, last, signal) =>
-  untilTheEnd(signal, { message, last }, () => resume({ message, last }, signal))
+  readToEnd(signal, { message, last }, () => reopen({ message, last }, signal))
 
-async function* untilTheEnd(signal, place, first) {
-  let connect = first
+/** `place` is {message, last}: the answer, and the id of the last event that came. */
+async function* readToEnd(signal, place, firstConnect) {
+  let connect = firstConnect
   let failures = 0
   for (;;) {
     try {
@@ -36,7 +31,7 @@ async function* untilTheEnd(signal, place, first) {
         yield event
         if (event.type === "done" || event.type === "error") return
       }
-      // Closed in good order, yet without an end: what we count from is no longer known. From the start, then.
+      // Closed in good order, yet without an end: the server no longer knows the id we count from.
       place.last = ""
     } catch (error) {
       const isFinal = error instanceof Refused && error.status < 500 && error.status !== 429
@@ -45,25 +40,28 @@ async function* untilTheEnd(signal, place, first) {
     if (!place.message) throw new Error("the answer ended before it began")
     yield { type: "lost" }
     await pause(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)], signal)
-    connect = () => resume(place, signal)
+    connect = () => reopen(place, signal)
   }
 }
 
-const resume = ({ message, last }, signal) => open(`/chat/${message}/events?html=live`, {
-  headers: { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) },
-  signal,
-})
+function reopen({ message, last }, signal) {
+  const headers = { Accept: "text/event-stream" }
+  if (last) headers["Last-Event-ID"] = last
+  return open(`/chat/${message}/events?html=live`, { headers, signal })
+}
 
 async function open(url, options) {
   const response = await fetch(url, { cache: "no-store", ...options })
   if (response.ok) return response
-  const told = await response.json().catch(() => ({}))
-  throw told.error ? new Refused(told.error, response.status) : new Error(`status ${response.status}`)
+  const payload = await response.json().catch(() => ({}))
+  if (payload.error) throw new Refused(payload.error, response.status)
+  throw new Error(`status ${response.status}`)
 }
 
 /** Yields {id, type, data} for each of our events (one data line each) in a fetch Response. */
 export async function* readEvents(response) {
-  const reader = response.body.getReader() // older Safari cannot iterate over a body
+  // Older Safari cannot iterate over a body.
+  const reader = response.body.getReader()
   const decoder = new TextDecoder()
   let buffer = ""
   try {
@@ -73,14 +71,14 @@ export async function* readEvents(response) {
       buffer += decoder.decode(value, { stream: true })
       const blocks = buffer.split("\n\n")
       buffer = blocks.pop()
-      yield* blocks.map(parse).filter(Boolean)
+      yield* blocks.map(parseEvent).filter(Boolean)
     }
   } finally {
     reader.cancel().catch(() => {})
   }
 }
 
-function parse(block) {
+function parseEvent(block) {
   const fields = {}
   for (const line of block.split("\n")) {
     const colon = line.indexOf(":")
@@ -97,12 +95,15 @@ function orSilence(reading) {
   return Promise.race([reading, silence]).finally(() => clearTimeout(timer))
 }
 
-/** Waits, but no longer than the browser is offline. */
+/** Waits; a browser that comes online again waits no longer. */
 function pause(milliseconds, signal) {
   return new Promise(resolve => {
     const timer = setTimeout(resolve, milliseconds)
-    for (const [target, type] of [[globalThis, "online"], [signal, "abort"]]) {
-      target.addEventListener?.(type, () => { clearTimeout(timer); resolve() }, { once: true })
+    const end = () => {
+      clearTimeout(timer)
+      resolve()
     }
+    globalThis.addEventListener?.("online", end, { once: true })
+    signal.addEventListener("abort", end, { once: true })
   })
 }

@@ -1,6 +1,6 @@
 // Light or dark by hand. A cookie, so that the server's first byte already has it and nothing flashes.
 
-export function change() {
+export function changeTheme() {
   const root = document.documentElement
   const isDark = root.dataset.theme
     ? root.dataset.theme === "dark"

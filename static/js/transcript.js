@@ -1,117 +1,181 @@
-// The questions and answers: made from a <template>, told what the events say.
+// The questions and answers: made from a <template>, changed by what the events of an answer say.
 
-import { Drawing } from "./drawing.js"
-import { followEnd } from "./scroll.js"
+import { followEnd } from "./follow.js"
+import { copyOf, load } from "./page.js"
 
-const BESIDE = ["thought", "tool", "media", "citation", "suggestion"] // what beside.js takes
-
-export const copyOf = id => document.getElementById(id).content.firstElementChild.cloneNode(true)
+// Without a connection the text comes all the same, when it comes.
+const ignore = () => {}
 
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
-  #drawing = new Drawing(fresh => this.#addCopyButtons(fresh))
-  #replaced = new WeakMap() // what a question stands in the place of
+  #drawing
+  // The exchanges that a new version took out of the list.
+  #replaced = new WeakMap()
   #follower
 
   connectedCallback() {
     const { signal } = this.#leaving
-    this.#follower = followEnd(this.querySelector(".scroller"), document.querySelector(".to-end"), signal)
-    if (this.#list.children.length && !location.hash) this.#follower.follow()
-    else this.#follower.release() // a welcome is read from its top
+    const scroller = this.querySelector(".scroller")
+    this.#follower = followEnd(scroller, document.querySelector(".to-end"), signal)
+    const isWelcome = !this.#list.children.length
+    // A welcome is read from its top.
+    if (isWelcome || location.hash) this.#follower.release()
+    else this.#follower.follow()
     this.#addCopyButtons(this)
-    if (this.#list.children.length) this.#beside(({ count }) => this.running && count(this.running))
-    document.addEventListener("click", this, { signal })
-    document.addEventListener("edit-last", this, { signal })
+    if (this.running) this.#countSeconds(this.running)
+    document.addEventListener("click", event => this.#click(event), { signal })
+    document.addEventListener("edit-last", () => this.#edit(this.#list.lastElementChild), { signal })
   }
 
-  disconnectedCallback() { this.#leaving.abort() }
-
-  handleEvent(event) {
-    const isClick = event.type === "click"
-    const button = isClick && event.target.closest("[data-copy]")
-    if (button) import("./copy.js").then(({ copy }) => copy(button), () => {})
-    const place = isClick ? event.target.closest("[data-edit]") : this.#list.lastElementChild
-    if (!place) return
-    event.preventDefault()
-    this.#beside(({ edit }) => edit(place.closest(".exchange")))
+  disconnectedCallback() {
+    this.#leaving.abort()
   }
 
   /** The answer that the server says is still being made, if any. */
-  get running() { return this.querySelector(".exchange[data-state=running]") }
+  get running() {
+    return this.querySelector(".exchange[data-state=running]")
+  }
 
-  /** Adds a question, with an answer that is yet to come; `instead` of that answer and all that follows it. */
-  begin(question, files = [], instead) {
+  /** Adds a question whose answer is yet to come; `instead` of that answer and what follows it. */
+  addQuestion(question, files = [], instead = "") {
     const exchange = copyOf("exchange")
     exchange.querySelector(".question-text").textContent = question
     exchange.querySelector(".again").value = question
-    this.#progress(exchange, "waiting")
-    this.#welcome(false)
-    if (!instead) exchange.querySelector(".versions").remove()
-    this.#beside(beside => {
-      beside.listFiles(exchange.querySelector(".question-files"), files)
-      beside.count(exchange)
-      if (instead) this.#replaced.set(exchange, beside.replace(this.#list, instead, exchange))
-    })
+    this.#showProgress(exchange, "waiting")
+    this.#showWelcome(false)
     this.#list.append(exchange)
+    if (instead) this.#replaceAnswer(instead, exchange)
+    else exchange.querySelector(".versions").remove()
+    if (files.length) {
+      const list = exchange.querySelector(".question-files")
+      load("./beside.js").then(({ listFiles }) => listFiles(list, files), ignore)
+    }
+    this.#countSeconds(exchange)
     this.#follower.follow()
     return exchange
   }
 
   /** Takes back a question that was refused. */
-  remove(exchange) {
+  removeQuestion(exchange) {
     exchange.replaceWith(...this.#replaced.get(exchange) ?? [])
-    this.#welcome(!this.#list.children.length)
+    this.#showWelcome(!this.#list.children.length)
   }
 
-  /** Shows what an event says. */
-  take(exchange, { id, type, data }) {
+  /** Loads what draws an answer. */
+  async prepareDrawing() {
+    const { Drawing } = await load("./drawing.js")
+    this.#drawing ??= new Drawing(fresh => this.#addCopyButtons(fresh))
+  }
+
+  /** Shows what an event says. prepareDrawing() has to be done. */
+  apply(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
-    this.#takers[type]?.(exchange, data)
-    if (BESIDE.includes(type)) this.#beside(beside => beside[type](exchange, data))
+    switch (type) {
+      case "turn": return this.#identify(exchange, data.message_id)
+      case "lost": return this.#showProgress(exchange, "lost")
+      case "status": return this.#showProgress(exchange, data.state, data.position)
+      case "html": return this.#draw(exchange, data)
+      case "done": return this.#finish(exchange, data.finish_reason)
+      case "error": return this.#fail(exchange, data.error)
+      default: load("./beside.js").then(({ showBeside }) => showBeside(exchange, { type, data }), ignore)
+    }
   }
 
-  #takers = {
-    turn: (exchange, { message_id }) => {
-      // Whoever comes anew is told everything anew.
-      const isAnew = exchange.dataset.lastEventId === "0"
-      exchange.dataset.messageId = message_id
-      this.#beside(({ identify }) => identify(exchange, isAnew))
-      this.#progress(exchange, exchange.querySelector(".words").firstChild ? "answering" : "waiting")
-    },
-    lost: exchange => this.#progress(exchange, "lost"),
-    status: (exchange, { state, position }) => this.#progress(exchange, state, position),
-    html: (exchange, { from, blocks }) => {
-      this.#progress(exchange, "answering")
-      this.#drawing.draw(exchange.querySelector(".words"), from, blocks)
-    },
-    done: (exchange, { finish_reason: why }) => this.#end(exchange, why === "stopped" ? "stopped" : "done", why === "length"),
-    error: (exchange, { error }) => {
-      exchange.querySelector(".if-failed").textContent = error
-      this.#end(exchange, "failed")
-    },
+  get #list() {
+    return document.getElementById("transcript")
   }
 
-  get #list() { return document.getElementById("transcript") }
+  #click(event) {
+    const copyButton = event.target.closest("[data-copy]")
+    if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), ignore)
+    const editLink = event.target.closest("[data-edit]")
+    if (!editLink) return
+    event.preventDefault()
+    this.#edit(editLink.closest(".exchange"))
+  }
 
-  #welcome(isShown) {
+  /** Offers the question of an exchange to be asked in other words. */
+  #edit(exchange) {
+    if (!exchange) return
+    const message = exchange.querySelector(".question-text").textContent
+    document.querySelector("chat-composer").edit({ message, answer: exchange.dataset.messageId })
+  }
+
+  /** An earlier answer and all that follows it give way to its new version. */
+  #replaceAnswer(answer, exchange) {
+    const all = [...this.#list.children]
+    const first = all.find(({ dataset }) => dataset.messageId === answer)
+    if (!first) return
+    const replaced = all.slice(all.indexOf(first), all.indexOf(exchange))
+    for (const element of replaced) element.remove()
+    this.#replaced.set(exchange, replaced)
+    const count = first.querySelector("[data-number]")?.textContent.split("/")[1] ?? 1
+    const number = Number(count) + 1
+    exchange.querySelector("[data-number]").textContent = `${number} / ${number}`
+    exchange.querySelector("[data-previous]").href = `?at=${answer}#m-${answer}`
+  }
+
+  #identify(exchange, id) {
+    // Such a stream begins anew and repeats everything.
+    const isAnew = exchange.dataset.lastEventId === "0"
+    exchange.dataset.messageId = id
+    exchange.id = `m-${id}`
+    exchange.querySelector("form [name=instead]").value = id
+    exchange.querySelector("[data-edit]").href = `?edit=${id}`
+    const time = exchange.querySelector("time")
+    const format = { dateStyle: "short", timeStyle: "short" }
+    time.textContent ||= new Date().toLocaleString(document.documentElement.lang, format)
+    if (isAnew) load("./beside.js").then(({ clearBeside }) => clearBeside(exchange), ignore)
+    const hasText = exchange.querySelector(".prose").firstChild !== null
+    this.#showProgress(exchange, hasText ? "answering" : "waiting")
+  }
+
+  #draw(exchange, { from, blocks }) {
+    this.#showProgress(exchange, "answering")
+    this.#drawing.draw(exchange.querySelector(".prose"), from, blocks)
+  }
+
+  #finish(exchange, reason) {
+    exchange.querySelector(".cut").hidden = reason !== "length"
+    this.#end(exchange, reason === "stopped" ? "stopped" : "done")
+  }
+
+  #fail(exchange, sentence) {
+    exchange.querySelector(".if-failed").textContent = sentence
+    this.#end(exchange, "failed")
+  }
+
+  #end(exchange, state) {
+    this.#drawing?.drawNow(exchange.querySelector(".prose"))
+    exchange.dataset.state = state
+    exchange.querySelector(".answer").removeAttribute("aria-busy")
+  }
+
+  #showWelcome(isShown) {
     const welcome = this.querySelector(".welcome")
     if (welcome) welcome.hidden = !isShown
   }
 
-  #progress(exchange, state, position) {
-    const place = exchange.querySelector(".progress")
-    place.dataset.state = state
-    place.textContent = position ? place.dataset.position.replace("%s", position) : place.dataset[state] ?? ""
+  #showProgress(exchange, state, position) {
+    const progress = exchange.querySelector(".progress")
+    const { dataset } = progress
+    dataset.state = state
+    progress.textContent = position
+      ? dataset.position.replace("%s", position)
+      : dataset[state] ?? ""
   }
 
-  /** Does what no first visit needs. Without a connection the words come all the same, when they come. */
-  #beside(act) { import("./beside.js").then(act, () => {}) }
-
-  #end(exchange, state, isCut = false) {
-    this.#drawing.drawNow(exchange.querySelector(".words"))
-    exchange.querySelector(".cut").hidden = !isCut
-    exchange.dataset.state = state
-    exchange.querySelector(".answer").removeAttribute("aria-busy")
+  /** Says for how many seconds the agent has been thinking, until it answers. */
+  #countSeconds(exchange) {
+    const progress = exchange.querySelector(".progress")
+    const { dataset } = progress
+    const startedAt = Date.now() - 1000 * exchange.dataset.age
+    const timer = setInterval(() => {
+      if (exchange.dataset.state !== "running") return clearInterval(timer)
+      if (dataset.state !== "waiting") return
+      const seconds = Math.round((Date.now() - startedAt) / 1000)
+      progress.textContent = `${dataset.waiting} ${dataset.seconds.replace("%s", seconds)}`
+    }, 1000)
   }
 
   #addCopyButtons(root) {

@@ -1,104 +1,73 @@
-// One turn: what the events of an answer mean for the page around it, and the button that stops it.
+// One turn: a question goes out, its answer comes in, and the page around them follows.
 
-import { settleFocus } from "./scroll.js"
+import { announce, focusField, load, sentenceOf, showProblem } from "./page.js"
+
+const MAX_TITLE = 80
+// Of a longer answer, screen readers hear only that it is there.
+const MAX_READ_OUT = 300
 
 /** Texts, one below the other. */
 export const join = (...texts) => texts.filter(Boolean).join("\n")
 
-/** Where what is written is kept: with the answer it asks anew, the conversation, the agent to begin one with. */
-export const keyOf = ({ elements: { instead, conversation_id: place, agent } }) => instead.value || place.value || agent.value
+/** The key of a form's draft: the answer it asks anew, else its conversation, else its agent. */
+export const keyOf = ({ elements: { instead, conversation_id: place, agent } }) =>
+  instead.value || place.value || agent.value
 
 export class Turn {
   #composer
   #transcript = document.querySelector("chat-transcript")
-  #typed = { key: "", text: "" } // until it is accepted
-  #isStopWished = false
+  #exchange
+  // What was typed and is not accepted yet.
+  #pending = { key: "", text: "" }
+  #isStopRequested = false
 
-  constructor(composer, exchange) {
-    this.exchange = exchange
+  constructor(composer) {
     this.#composer = composer
     composer.turn = this
   }
 
   /** What was typed under this key and is not accepted yet. */
-  pending(key) { return key === this.#typed.key ? this.#typed.text : "" }
-
-  /** Asks, and reads the answer. A question that is refused comes back to where it was written. */
-  async ask({ text, isTyped, files = [], instead }, signal) {
-    const composer = this.#composer
-    const form = composer.querySelector("form")
-    const key = keyOf(form)
-    const [agent, place] = ["agent", "conversation_id"].map(name => form.elements[name].value)
-    const question = { message: text, agent, conversation_id: place || undefined }
-    if (instead) question.instead = instead
-    else if (form.elements.after.value) question.after = form.elements.after.value
-    if (files.length) question.files = files.map(one => one.id)
-    this.exchange = this.#transcript.begin(text, files, instead)
-    tell("")
-    if (isTyped) {
-      this.#typed = { key, text }
-      composer.write("")
-      composer.keep()
-      if (instead) composer.edit(null)
-    }
-    settleFocus()
-    try {
-      const { ask } = await import("./stream.js")
-      await this.read(ask(question, signal), () => {
-        this.#typed = {}
-        composer.keep(key, "")
-        composer.keep()
-        if (isTyped) import("./draft.js").then(drafts => drafts.forget(text))
-      })
-    } catch (error) {
-      if (signal.aborted) return
-      this.#transcript.remove(this.exchange)
-      files.forEach(one => one.putBack())
-      await this.#giveBack(text, isTyped, instead)
-      // The conversation is nobody's by now: a new one begins with what was meant for it.
-      if (isTyped && [401, 404].includes(error.status)) import("./draft.js").then(drafts => drafts.add(agent, text))
-      tell(sentenceOf(error))
-    }
+  pendingText(key) {
+    return key === this.#pending.key ? this.#pending.text : ""
   }
 
-  /** Reads the answer to its end. Raises whatever kept the question from being accepted; what comes later, the answer tells. */
-  async read(events, accepted = () => {}) {
-    this.#showStop(true)
-    announce("answering")
+  /** Asks, and reads the answer. A question that is refused comes back to where it was written. */
+  async ask(question, signal) {
+    const { text, isTyped, files = [], instead } = question
+    const key = keyOf(this.#form)
+    const request = this.#requestFor(question)
+    this.#exchange = this.#transcript.addQuestion(text, files, instead)
+    showProblem("")
+    if (isTyped) this.#takeFromField(key, question)
+    focusField()
     try {
-      for await (const event of events) {
-        const isNews = !this.#id
-        this.#transcript.take(this.exchange, event)
-        if (event.type === "turn") this.#settle(event.data.conversation_id)
-        if (isNews && this.#id) accepted()
-        if (isNews && this.#isStopWished) this.stop()
-      }
+      await this.#readAnswer(async () => {
+        const { ask } = await load("./stream.js")
+        return ask(request, signal)
+      }, () => this.#accept(key, question))
     } catch (error) {
-      announce()
-      if (!this.#id) throw error
-      this.#transcript.take(this.exchange, { type: "error", data: { error: sentenceOf(error) } })
-    } finally {
-      this.#composer.turn = null
-      this.#showStop(false)
+      if (signal.aborted) return
+      this.#transcript.removeQuestion(this.#exchange)
+      this.#giveBack(question, request.agent, error)
     }
-    const { state } = this.exchange.dataset
-    const words = this.exchange.querySelector(".words")
-    const isShort = state === "done" && words.textContent.length <= 300 // of a long one, only that it is there is read out
-    announce(state === "done" ? "ready" : state, isShort && words.innerText.trim() || undefined)
   }
 
   /** Reads on an answer that was asked for before. */
-  async resume(signal) {
-    const { messageId: id, lastEventId: last } = this.exchange.dataset
-    const { follow } = await import("./stream.js")
-    return this.read(follow(id, last, signal))
+  resume(exchange, signal) {
+    this.#exchange = exchange
+    const { messageId, lastEventId } = exchange.dataset
+    return this.#readAnswer(async () => {
+      const { follow } = await load("./stream.js")
+      return follow(messageId, lastEventId, signal)
+    })
   }
 
   /** Asks the answer to end, as soon as it has begun. */
   async stop() {
     const button = this.#composer.querySelector(".stop")
-    this.#isStopWished = true
-    if (document.activeElement === button) settleFocus() // a disabled button would lose it to nobody
+    this.#isStopRequested = true
+    // A disabled button would lose the focus to nobody.
+    if (document.activeElement === button) focusField()
     button.disabled = true
     if (!this.#id) return
     const options = { method: "POST", headers: { Accept: "application/json" } }
@@ -106,45 +75,109 @@ export class Turn {
     if (!response?.ok) button.disabled = false
   }
 
-  async #giveBack(text, isTyped, instead) {
+  get #id() {
+    return this.#exchange.dataset.messageId
+  }
+
+  get #form() {
+    return this.#composer.querySelector("form")
+  }
+
+  #requestFor({ text, files = [], instead }) {
+    const { agent, conversation_id: place, after } = this.#form.elements
+    const request = { message: text, agent: agent.value, conversation_id: place.value || undefined }
+    if (instead) request.instead = instead
+    else if (after.value) request.after = after.value
+    if (files.length) request.files = files.map(({ id }) => id)
+    return request
+  }
+
+  #takeFromField(key, { text, instead }) {
+    this.#pending = { key, text }
+    this.#composer.write("")
+    this.#composer.keepDraft()
+    if (instead) this.#composer.edit(null)
+  }
+
+  // Reads the answer to its end. Throws what kept the question from being accepted; what goes wrong
+  // later is shown with the answer.
+  async #readAnswer(open, accept = () => {}) {
+    this.#showStop(true)
+    announce("answering")
+    try {
+      await this.#transcript.prepareDrawing()
+      for await (const event of await open()) this.#apply(event, accept)
+    } catch (error) {
+      announce()
+      if (!this.#id) throw error
+      this.#transcript.apply(this.#exchange, { type: "error", data: { error: sentenceOf(error) } })
+    } finally {
+      this.#composer.turn = null
+      this.#showStop(false)
+    }
+    this.#announceEnd()
+  }
+
+  #apply(event, accept) {
+    const isFirst = !this.#id
+    this.#transcript.apply(this.#exchange, event)
+    if (event.type === "turn") this.#enterConversation(event.data.conversation_id)
+    if (!isFirst || !this.#id) return
+    accept()
+    if (this.#isStopRequested) this.stop()
+  }
+
+  #accept(key, { text, isTyped }) {
+    this.#pending = { key: "", text: "" }
+    this.#composer.keepDraft(key, "")
+    this.#composer.keepDraft()
+    if (isTyped) load("./drafts.js").then(({ forgetDraft }) => forgetDraft(text), () => {})
+  }
+
+  #giveBack(question, agent, error) {
+    const { text, isTyped, files = [], instead } = question
     const { value } = document.getElementById("question")
-    const write = () => this.#composer.write(join(text, value))
-    if (isTyped && instead) await this.#composer.edit({ message: text, answer: instead }).catch(write)
-    else if (isTyped || (!instead && !value)) write()
-    this.#composer.keep()
+    for (const file of files) file.putBack()
+    if (isTyped && instead) this.#composer.edit({ message: text, answer: instead })
+    else if (isTyped || (!instead && !value)) this.#composer.write(join(text, value))
+    this.#composer.keepDraft()
+    // The conversation is nobody's by now: a new one begins with what was meant for it.
+    if (isTyped && [401, 404].includes(error.status)) {
+      load("./drafts.js").then(({ prependDraft }) => prependDraft(agent, text), () => {})
+    }
+    showProblem(sentenceOf(error))
   }
 
-  #settle(id) {
-    const place = this.#composer.querySelector("[name=conversation_id]")
-    const title = place.value ? "" : this.exchange.querySelector(".question-text").textContent
+  #enterConversation(id) {
+    const { conversation_id: place, after } = this.#form.elements
+    const question = this.#exchange.querySelector(".question-text").textContent
+    const title = place.value ? "" : question.slice(0, MAX_TITLE)
     place.value = id
-    history.replaceState(null, "", `/c/${id}`) // at once: a reload must not come before it
-    place.form.elements.after.value = "" // from here on this branch is the newest
-    import("./conversation.js").then(({ enter }) => enter(id, title.slice(0, 80)))
+    // At once: a reload must not come before it.
+    history.replaceState(null, "", `/c/${id}`)
+    // From here on this branch is the newest.
+    after.value = ""
+    load("./conversation.js").then(
+      ({ enterConversation }) => enterConversation(id, title),
+      () => {},
+    )
   }
 
-  get #id() { return this.exchange.dataset.messageId }
+  #announceEnd() {
+    const { state } = this.#exchange.dataset
+    const prose = this.#exchange.querySelector(".prose")
+    const isReadOut = state === "done" && prose.textContent.length <= MAX_READ_OUT
+    const text = isReadOut ? prose.innerText.trim() : ""
+    announce(state === "done" ? "ready" : state, text || undefined)
+  }
+
   #showStop(isRunning) {
-    const [stop, send] = [".stop", ".send"].map(one => this.#composer.querySelector(one))
+    const stop = this.#composer.querySelector(".stop")
+    const send = this.#composer.querySelector(".send")
     const hadFocus = [stop, send].includes(document.activeElement)
     stop.hidden = !isRunning
     stop.disabled = false
     send.hidden = isRunning
-    if (hadFocus) settleFocus()
+    if (hadFocus) focusField()
   }
 }
-
-export const problem = () => document.querySelector("chat-composer [role=alert]")
-
-/** What a person is told about an error. */
-export const sentenceOf = error => error.status ? error.message : problem().dataset.unreachable
-
-/** Shows what went wrong, or takes it back. */
-export const tell = sentence => Object.assign(problem(), { textContent: sentence, hidden: !sentence })
-
-/** Tells screen readers, by a sentence of the template's or in so many words. */
-export function announce(name, words) {
-  const status = document.querySelector("body > [role=status]")
-  status.textContent = words ?? status.dataset[name] ?? ""
-}
-

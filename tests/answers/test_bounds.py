@@ -29,7 +29,7 @@ from providers.events import (
 )
 from tests.answers.test_partial import EVENTS
 from tests.conftest import Emulator
-from tests.kit.browsing import Person, ask, has_ended, words
+from tests.kit.browsing import Person, ask, has_ended, prose
 from tests.kit.site import Site, Visitor, text
 
 MOST = 1000
@@ -191,11 +191,11 @@ def test_the_page_says_where_it_was_cut(short: Site, person: Callable[..., Perso
     has_ended(exchange)
     notice = "The answer was cut here: it is longer than this site shows."
     expect(exchange.get_by_text(notice)).to_be_visible()
-    expect(words(exchange)).not_to_be_empty()
+    expect(prose(exchange)).not_to_be_empty()
     page.reload()
     exchange = page.locator("#transcript > .exchange").last
     expect(exchange.get_by_text(notice)).to_be_visible()
-    expect(words(exchange)).not_to_be_empty()
+    expect(prose(exchange)).not_to_be_empty()
     whole = ask(page, "hi")
     has_ended(whole)
     expect(whole.get_by_text(notice)).to_be_hidden()

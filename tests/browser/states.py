@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.kit.browsing import has_ended, words
+from tests.kit.browsing import has_ended, prose
 
 FULL = "!markdown !think !tool !cite !image !suggest 这件展品有什么故事？"
 PDF = {"name": "展品目录 2026.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
@@ -51,7 +51,7 @@ def opened(what: str) -> Callable[[Page], None]:
 
 
 def streaming(page: Page) -> None:
-    expect(words(say(page, "!markdown !pieces 80 300")).locator("h3")).to_be_visible()
+    expect(prose(say(page, "!markdown !pieces 80 300")).locator("h3")).to_be_visible()
 
 
 def working(page: Page) -> None:
@@ -64,7 +64,7 @@ def failed(page: Page) -> None:
 
 
 def stopped(page: Page) -> None:
-    expect(words(exchange := say(page, "!endless"))).not_to_be_empty()
+    expect(prose(exchange := say(page, "!endless"))).not_to_be_empty()
     page.keyboard.press("Escape")
     has_ended(exchange, "stopped")
 
@@ -143,7 +143,7 @@ def moving(page: Page) -> None:
 
 def pictured(page: Page) -> None:
     answered(page)
-    page.locator(".words .image, .media .picture").first.click()
+    page.locator(".prose .image, .media .picture").first.click()
     expect(page.locator("#lightbox")).to_be_visible()
 
 

@@ -9,7 +9,7 @@ from babel.support import Translations
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.states import FULL, answered, queued, say, stopped
-from tests.kit.browsing import DEVICES, GAP, Person, has_ended, words
+from tests.kit.browsing import DEVICES, GAP, Person, has_ended, prose
 from tests.kit.pasting import hand, pick
 from tests.kit.site import ROOT, Site
 
@@ -79,14 +79,14 @@ def test_the_conversation(here: Page, said: Sentence) -> None:
         "math",
         "s",
     ):
-        expect(words(exchange).locator(drawn).first).to_be_attached()
-    table = words(exchange).locator("table").first
+        expect(prose(exchange).locator(drawn).first).to_be_attached()
+    table = prose(exchange).locator("table").first
     assert table.evaluate(
         "table => getComputedStyle(table.closest('.scroll') ?? table.parentElement).overflowX"
     )
-    expect(words(exchange).locator(".code").first).to_have_attribute("data-language", "python")
-    expect(words(exchange).get_by_role("button", name=said("Copy the code")).first).to_be_attached()
-    assert words(exchange).locator("script, [onerror]").count() == 0
+    expect(prose(exchange).locator(".code").first).to_have_attribute("data-language", "python")
+    expect(prose(exchange).get_by_role("button", name=said("Copy the code")).first).to_be_attached()
+    assert prose(exchange).locator("script, [onerror]").count() == 0
     expect(exchange.locator(".thought-text")).to_be_hidden()
     exchange.locator(".thought summary").click()
     expect(exchange.locator(".thought-text")).to_be_visible()
@@ -94,7 +94,7 @@ def test_the_conversation(here: Page, said: Sentence) -> None:
     expect(exchange.locator(".tool-output").first).to_be_visible()
     exchange.locator(".citations summary").click()
     expect(exchange.locator(".citations li").first).to_be_visible()
-    exchange.locator(".words .image, .media .picture").first.click()
+    exchange.locator(".prose .image, .media .picture").first.click()
     expect(here.get_by_role("dialog", name=said("Image"))).to_be_visible()
     here.get_by_role("dialog").get_by_role("button", name=said("Close")).click()
     exchange.locator(".about summary").click()
@@ -156,11 +156,11 @@ def test_versions_of_a_question(here: Page, said: Sentence) -> None:
     here.locator(".send").click()
     expect(here.locator(".exchange")).to_have_count(1)
     expect(here.locator(".versions")).to_contain_text("3 / 3")
-    expect(words(here.locator(".exchange"))).to_contain_text("in other words")
+    expect(prose(here.locator(".exchange"))).to_contain_text("in other words")
     has_ended(here.locator(".exchange"))
     here.get_by_role("link", name=said("Earlier version")).click()
     expect(here.locator(".versions")).to_contain_text("2 / 3")
-    expect(words(here.locator(".exchange")).locator("h3")).to_be_visible()
+    expect(prose(here.locator(".exchange")).locator("h3")).to_be_visible()
 
 
 def test_writing(here: Page, said: Sentence, device: str) -> None:
@@ -239,7 +239,7 @@ def test_reading(here: Page, device: str) -> None:
             .observe({type: "layout-shift"})
     }""")
     exchange = say(here, "!markdown !pieces 80 60")
-    expect(words(exchange).locator("table")).to_be_attached()
+    expect(prose(exchange).locator("table")).to_be_attached()
     at_the_end(here)
     scroller = here.locator(".scroller")
     if device == "phone":

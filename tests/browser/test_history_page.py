@@ -13,7 +13,7 @@ from chat import storage
 from chat.settings.model import Settings
 from chat.visitors.access import COOKIE, Visitors
 from tests.conftest import Emulator, coze
-from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, words
+from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, prose
 from tests.kit.company import eventually
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor
@@ -175,7 +175,7 @@ def test_all_of_the_history_works(
     page.goto(page.url.split("/c/")[0] + "/search?q=青铜")
     expect(page.locator("mark").first).to_have_text("青铜")
     page.locator(".found a").click()
-    expect(words(page.locator(".exchange"))).to_contain_text("春天的青铜器")
+    expect(prose(page.locator(".exchange"))).to_contain_text("春天的青铜器")
     page.locator(".menu-box summary").click()
     page.locator("form[action$='/share'] button").click()
     link = page.locator("#share-link").input_value()
@@ -191,7 +191,7 @@ def test_without_a_script_the_new_answer_is_in_sight(person: Callable[..., Perso
     page = person(**PHONE, java_script_enabled=False).open()
     for question in ("!markdown", "and now?"):
         say(page, question)
-        expect(words(page.locator(".exchange").last)).to_be_in_viewport()
+        expect(prose(page.locator(".exchange").last)).to_be_in_viewport()
 
 
 def test_without_a_script_a_running_answer_is_read_on_by_a_link(
@@ -207,10 +207,10 @@ def test_without_a_script_a_running_answer_is_read_on_by_a_link(
     assert page.locator("[http-equiv=refresh]").count() == 0, (
         "it would take what is being typed along"
     )
-    before = words(page.locator(".exchange")).inner_text()
+    before = prose(page.locator(".exchange")).inner_text()
     link = page.get_by_role("link", name="Show the answer so far")
     assert eventually(
-        lambda: link.click() or words(page.locator(".exchange")).inner_text() != before
+        lambda: link.click() or prose(page.locator(".exchange")).inner_text() != before
     )
     expect(page.locator(".question")).to_be_in_viewport()
     page.get_by_role("button", name="Stop").click()

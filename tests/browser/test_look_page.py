@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.kit.browsing import GAP, PHONE, Person, ask, has_ended, words
+from tests.kit.browsing import GAP, PHONE, Person, ask, has_ended, prose
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,7 @@ def test_with_colours_of_ones_own_everything_has_an_edge(
         ".suggestions .chip",
         ".avatar",
         ".writer",
-        ".words .code",
+        ".prose .code",
     ):
         assert has_border(page.locator(f".app {selector}").last), selector
     current, ground = (
@@ -72,7 +72,7 @@ def printed(person: Callable[..., Person]) -> Page:
 
 
 def test_on_paper_are_questions_and_answers_only(printed: Page) -> None:
-    for selector in (".question-text", ".answer .words"):
+    for selector in (".question-text", ".answer .prose"):
         for one in printed.locator(f"#transcript {selector}").all():
             expect(one).to_be_visible()
     for selector in (
@@ -91,18 +91,18 @@ def test_on_paper_are_questions_and_answers_only(printed: Page) -> None:
 
 def test_paper_is_white_and_tells_who_speaks(printed: Page) -> None:
     assert style(printed.locator("body"), "backgroundColor") == "rgb(255, 255, 255)"
-    assert style(printed.locator(".words p").first, "color") == "rgb(0, 0, 0)"
+    assert style(printed.locator(".prose p").first, "color") == "rgb(0, 0, 0)"
     said = "element => getComputedStyle(element, '::before').content"
     assert printed.locator(".question").first.evaluate(said) == '"You"'
     expect(printed.locator(".by").first).to_be_visible()
 
 
 def test_on_paper_nothing_is_cut_off(printed: Page) -> None:
-    link = printed.locator(".words a[href^=http]").first
+    link = printed.locator(".prose a[href^=http]").first
     assert "http" in link.evaluate("element => getComputedStyle(element, '::after').content")
     assert style(printed.locator(".code pre").last, "whiteSpaceCollapse") == "preserve"
     assert style(printed.locator(".code pre").last, "textWrapMode") == "wrap"
-    assert style(printed.locator(".words tr").first, "breakInside") == "avoid"
+    assert style(printed.locator(".prose tr").first, "breakInside") == "avoid"
     assert style(printed.locator(".scroller"), "overflowY") == "visible"
     assert printed.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -169,7 +169,7 @@ def test_a_long_conversation_opens_at_its_end_and_stays_there(
     assert scroller.evaluate(GAP) < 20
     scroller.evaluate("scroller => scroller.scrollTo(0, 0)")
     expect(page.locator(".exchange").first).to_be_in_viewport()
-    expect(words(page.locator(".exchange").first).locator("table")).to_be_visible()
+    expect(prose(page.locator(".exchange").first).locator("table")).to_be_visible()
 
 
 def test_whoever_comes_again_asks_for_the_page_only(person: Callable[..., Person]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.conftest import Emulator
-from tests.kit.browsing import PHONE, Person, ask, has_ended, words
+from tests.kit.browsing import PHONE, Person, ask, has_ended, prose
 from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ def is_drawn(picture: Locator) -> None:
 def test_a_picture_appears_in_the_answer_and_opens_large(page: Page) -> None:
     exchange = ask(page, "!image")
     has_ended(exchange)
-    picture = words(exchange).locator("a.image img")
+    picture = prose(exchange).locator("a.image img")
     is_drawn(picture)
     expect(picture).to_have_attribute("src", re.compile("^/pictures/"))
     box = picture.bounding_box() or {}
@@ -33,20 +33,20 @@ def test_a_picture_appears_in_the_answer_and_opens_large(page: Page) -> None:
     is_drawn(large.locator("img"))
     page.keyboard.press("Escape")
     expect(large).to_be_hidden()
-    expect(words(exchange).locator("a.image")).to_be_focused()
+    expect(prose(exchange).locator("a.image")).to_be_focused()
     page.keyboard.press("Enter")
     expect(large).to_be_visible()
     large.locator("button").click()
     expect(large).to_be_hidden()
     page.reload()
-    is_drawn(words(page.locator(".exchange")).locator("a.image img"))
+    is_drawn(prose(page.locator(".exchange")).locator("a.image img"))
 
 
 def test_what_closes_a_picture_or_empties_a_search_ends_no_edit(page: Page) -> None:
     exchange = ask(page, "!image")
     has_ended(exchange)
     page.locator("#question").press("ArrowUp")
-    words(exchange).locator("a.image img").click()
+    prose(exchange).locator("a.image img").click()
     expect(page.locator("#lightbox")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#lightbox")).to_be_hidden()
@@ -61,7 +61,7 @@ def test_without_a_script_a_picture_is_a_link_to_itself(person: Callable[..., Pe
     page = person(java_script_enabled=False, **PHONE).open()
     page.locator("#question").fill("!image")
     page.locator(".send").click()
-    link = page.locator(".words a.image")
+    link = page.locator(".prose a.image")
     expect(link).to_have_attribute("href", re.compile("^/pictures/"))
     expect(link).to_have_attribute("target", "_blank")
     with page.expect_popup() as opened:
@@ -95,7 +95,7 @@ def test_a_footnote_s_mark_leads_to_its_note(page: Page) -> None:
     page.locator(".send").click()
     exchange = page.locator(".exchange").first
     has_ended(exchange)
-    words(exchange).locator("p sup.mark a").first.click()
+    prose(exchange).locator("p sup.mark a").first.click()
     expect(page.locator(":target")).to_contain_text("the source")
     assert len(page.context.pages) == 1
 
@@ -103,7 +103,7 @@ def test_a_footnote_s_mark_leads_to_its_note(page: Page) -> None:
 def test_a_click_for_a_tab_of_its_own_opens_that_and_nothing_else(page: Page) -> None:
     exchange = ask(page, "!image")
     has_ended(exchange)
-    picture = words(exchange).locator("a.image img")
+    picture = prose(exchange).locator("a.image img")
     is_drawn(picture)
     with page.context.expect_page() as opened:
         picture.click(modifiers=["Control"])

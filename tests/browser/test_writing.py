@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.kit.browsing import DESK, PHONE, Person, ask, has_ended, words
+from tests.kit.browsing import DESK, PHONE, Person, ask, has_ended, prose
 
 pytestmark = pytest.mark.browser
 
@@ -158,7 +158,7 @@ def test_without_its_module_the_form_still_asks(person: Callable[..., Person]) -
     page.locator("#question").fill("by the form alone")
     page.locator(".send").click()
     page.wait_for_url("**/c/*")
-    expect(page.locator(".words")).to_contain_text("by the form alone", timeout=20_000)
+    expect(page.locator(".prose")).to_contain_text("by the form alone", timeout=20_000)
 
 
 OLD_BROWSER = """
@@ -282,7 +282,7 @@ def test_an_edited_question_says_which_answer_it_replaces(page: Page) -> None:
     assert re.fullmatch(r"\w+", body["conversation_id"])
     expect(page.locator("#question")).to_have_value("what I was writing")
     expect(page.locator(".editing")).to_be_hidden()
-    expect(words(page.locator(".exchange").last)).to_contain_text("the first question")
+    expect(prose(page.locator(".exchange").last)).to_contain_text("the first question")
 
 
 def test_a_refused_edit_is_an_edit_again(page: Page) -> None:

@@ -1,27 +1,28 @@
-// One answer, cut at every chunk size, reads the same; a lost connection is read on; a refusal is told.
+// One answer, cut at every chunk size, reads the same; a lost connection is read on; a refusal keeps its sentence.
 
 import assert from "node:assert/strict"
 import { createServer } from "node:http"
 import { afterEach, test } from "node:test"
 
-import { ask, follow, readEvents, Refused } from "../../static/js/stream.js"
+import { Refused } from "../../static/js/page.js"
+import { ask, follow, readEvents } from "../../static/js/stream.js"
 
-const event = (id, type, data) => `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+const frame = (id, type, data) => `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
 const ANSWER = ": keep-alive\n\n"
-  + event(0, "turn", { conversation_id: "c", message_id: "m", agent: "coze" })
-  + event(1, "html", { from: 0, blocks: ["<p>你好，世界 🎉: a: b</p>\n"] })
+  + frame(0, "turn", { conversation_id: "c", message_id: "m", agent: "coze" })
+  + frame(1, "html", { from: 0, blocks: ["<p>你好，世界 🎉: a: b</p>\n"] })
   + ": keep-alive\n\n: keep-alive\n\n"
-  + event(2, "done", { finish_reason: "stop", replies: ["你好"] })
+  + frame(2, "done", { finish_reason: "stop", replies: ["你好"] })
 const EXPECTED = [
   { id: "0", type: "turn", data: { conversation_id: "c", message_id: "m", agent: "coze" } },
   { id: "1", type: "html", data: { from: 0, blocks: ["<p>你好，世界 🎉: a: b</p>\n"] } },
   { id: "2", type: "done", data: { finish_reason: "stop", replies: ["你好"] } },
 ]
 
-async function all(events) {
-  const found = []
-  for await (const one of events) found.push(one)
-  return found
+async function collect(events) {
+  const collected = []
+  for await (const event of events) collected.push(event)
+  return collected
 }
 
 function inChunks(text, size) {
@@ -37,12 +38,12 @@ function inChunks(text, size) {
 test("an answer cut at every chunk size reads the same", async () => {
   const { length } = new TextEncoder().encode(ANSWER)
   for (let size = 1; size <= length; size++) {
-    assert.deepEqual(await all(readEvents(inChunks(ANSWER, size))), EXPECTED, `chunks of ${size}`)
+    assert.deepEqual(await collect(readEvents(inChunks(ANSWER, size))), EXPECTED, `chunks of ${size}`)
   }
 })
 
-test("an event that was cut off is not told", async () => {
-  assert.deepEqual(await all(readEvents(inChunks(ANSWER.slice(0, -1), 7))), EXPECTED.slice(0, -1))
+test("an event that was cut off is not yielded", async () => {
+  assert.deepEqual(await collect(readEvents(inChunks(ANSWER.slice(0, -1), 7))), EXPECTED.slice(0, -1))
 })
 
 let server
@@ -50,15 +51,15 @@ const realFetch = globalThis.fetch
 
 /** A real server on loopback; our module's addresses are relative, as on the page. */
 async function serve(handle) {
-  const asked = []
+  const requests = []
   server = createServer((request, response) => {
-    asked.push({ method: request.method, url: request.url, last: request.headers["last-event-id"] })
-    handle(request, response, asked.length)
+    requests.push({ method: request.method, url: request.url, last: request.headers["last-event-id"] })
+    handle(request, response, requests.length)
   })
   await new Promise(resolve => server.listen(0, "127.0.0.1", resolve))
   const base = `http://127.0.0.1:${server.address().port}`
   globalThis.fetch = (path, options) => realFetch(base + path, options)
-  return asked
+  return requests
 }
 
 afterEach(() => {
@@ -71,25 +72,25 @@ const signal = AbortSignal.timeout(20_000) // a test that reads on for ever fail
 
 test("a lost connection is read on from the last event", async () => {
   const [, turn, html, done] = ANSWER.split(/(?=id: )/)
-  const asked = await serve((request, response, count) => {
+  const requests = await serve((request, response, count) => {
     if (count === 1) {
       response.write(turn + html)
       setTimeout(() => response.destroy(), 50)
     } else response.end(done)
   })
-  const events = await all(ask({ message: "?" }, signal))
-  assert.deepEqual(events.map(one => one.type), ["turn", "html", "lost", "done"])
-  assert.deepEqual(asked, [
+  const events = await collect(ask({ message: "?" }, signal))
+  assert.deepEqual(events.map(event => event.type), ["turn", "html", "lost", "done"])
+  assert.deepEqual(requests, [
     { method: "POST", url: "/chat?html=live", last: undefined },
     { method: "GET", url: "/chat/m/events?html=live", last: "1" },
   ])
 })
 
 test("an answer that ends without an end is read again from its start", async () => {
-  const asked = await serve((request, response, count) => response.end(count === 1 ? ": keep-alive\n\n" : ANSWER))
-  const events = await all(follow("m", "99", signal))
-  assert.deepEqual(events.map(one => one.type), ["lost", "turn", "html", "done"])
-  assert.deepEqual(asked.map(one => one.last), ["99", undefined])
+  const requests = await serve((request, response, count) => response.end(count === 1 ? ": keep-alive\n\n" : ANSWER))
+  const events = await collect(follow("m", "99", signal))
+  assert.deepEqual(events.map(event => event.type), ["lost", "turn", "html", "done"])
+  assert.deepEqual(requests.map(request => request.last), ["99", undefined])
 })
 
 test("a server that is busy restarting is asked again", async () => {
@@ -97,26 +98,26 @@ test("a server that is busy restarting is asked again", async () => {
     if (count === 1) response.writeHead(503).end("{}")
     else response.end(ANSWER)
   })
-  const events = await all(follow("m", "", signal))
-  assert.deepEqual(events.map(one => one.type), ["lost", "turn", "html", "done"])
+  const events = await collect(follow("m", "", signal))
+  assert.deepEqual(events.map(event => event.type), ["lost", "turn", "html", "done"])
 })
 
-test("a refusal is told in the server's words", async () => {
+test("a refusal carries the server's sentence", async () => {
   await serve((request, response) => {
     response.writeHead(429, { "Content-Type": "application/json" }).end('{"error":"慢一点","code":"rate_limited"}')
   })
-  await assert.rejects(all(ask({ message: "?" }, signal)), error => error instanceof Refused && error.message === "慢一点")
+  await assert.rejects(collect(ask({ message: "?" }, signal)), error => error instanceof Refused && error.message === "慢一点")
 })
 
 test("an answer that is gone is not asked for again", async () => {
-  const asked = await serve((request, response) => {
+  const requests = await serve((request, response) => {
     response.writeHead(404, { "Content-Type": "application/json" }).end('{"error":"没有","code":"not_found"}')
   })
-  await assert.rejects(all(follow("m", "7", signal)), Refused)
-  assert.equal(asked.length, 1)
+  await assert.rejects(collect(follow("m", "7", signal)), Refused)
+  assert.equal(requests.length, 1)
 })
 
 test("a site that cannot be reached is no refusal", async () => {
   globalThis.fetch = () => Promise.reject(new TypeError("failed to fetch"))
-  await assert.rejects(all(ask({ message: "?" }, signal)), error => !(error instanceof Refused))
+  await assert.rejects(collect(ask({ message: "?" }, signal)), error => !(error instanceof Refused))
 })

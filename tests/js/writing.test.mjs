@@ -13,69 +13,71 @@ class Storage {
 const put = storage => Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true })
 
 put(new Storage())
-const { add, find, forget, keep, lengthOf, room } = await import("../../static/js/draft.js")
-const { isNameless, pictureName, refusal, tidy } = await import("../../static/js/upload.js")
+const { lengthOf, roomLeft } = await import("../../static/js/counter.js")
+const { findDraft, forgetDraft, keepDraft, prependDraft } =
+  await import("../../static/js/drafts.js")
+const { isNameless, pictureName, refusal, tidyName } = await import("../../static/js/files.js")
 
 beforeEach(() => put(new Storage()))
 
 test("a draft is kept for its conversation alone", () => {
-  keep("one", "first")
-  keep("two", "second")
-  keep("one", "first, longer")
-  assert.equal(find("one"), "first, longer")
-  assert.equal(find("two"), "second")
-  assert.equal(find("three"), "")
+  keepDraft("one", "first")
+  keepDraft("two", "second")
+  keepDraft("one", "first, longer")
+  assert.equal(findDraft("one"), "first, longer")
+  assert.equal(findDraft("two"), "second")
+  assert.equal(findDraft("three"), "")
 })
 
 test("a blank draft is forgotten, and the last one takes the storage with it", () => {
-  keep("one", "words")
-  keep("one", " \n")
-  assert.equal(find("one"), "")
+  keepDraft("one", "words")
+  keepDraft("one", " \n")
+  assert.equal(findDraft("one"), "")
   assert.equal(localStorage.getItem("drafts"), null)
 })
 
 test("of fifty-one drafts the oldest is dropped", () => {
-  for (let number = 0; number <= 50; number++) keep(`c${number}`, `text ${number}`)
-  assert.equal(find("c0"), "")
-  assert.equal(find("c1"), "text 1")
-  assert.equal(find("c50"), "text 50")
+  for (let number = 0; number <= 50; number++) keepDraft(`c${number}`, `text ${number}`)
+  assert.equal(findDraft("c0"), "")
+  assert.equal(findDraft("c1"), "text 1")
+  assert.equal(findDraft("c50"), "text 50")
 })
 
 test("drafts that are too much together lose the oldest, never the newest", () => {
-  keep("old", "x".repeat(150_000))
-  keep("new", "y".repeat(150_000))
-  assert.equal(find("old"), "")
-  assert.equal(find("new").length, 150_000)
-  keep("huge", "z".repeat(900_000))
-  assert.equal(find("huge").length, 900_000)
+  keepDraft("old", "x".repeat(150_000))
+  keepDraft("new", "y".repeat(150_000))
+  assert.equal(findDraft("old"), "")
+  assert.equal(findDraft("new").length, 150_000)
+  keepDraft("huge", "z".repeat(900_000))
+  assert.equal(findDraft("huge").length, 900_000)
 })
 
 test("a text is added in front of what is there, once", () => {
-  keep("agent", "already there")
-  add("agent", "from elsewhere")
-  add("agent", "from elsewhere")
-  assert.equal(find("agent"), "from elsewhere\nalready there")
+  keepDraft("agent", "already there")
+  prependDraft("agent", "from elsewhere")
+  prependDraft("agent", "from elsewhere")
+  assert.equal(findDraft("agent"), "from elsewhere\nalready there")
 })
 
 test("a question that was asked is a draft nowhere", () => {
-  keep("one", "asked")
-  keep("two", "asked")
-  keep("three", "not asked")
-  forget("asked")
-  assert.deepEqual([find("one"), find("two"), find("three")], ["", "", "not asked"])
+  keepDraft("one", "asked")
+  keepDraft("two", "asked")
+  keepDraft("three", "not asked")
+  forgetDraft("asked")
+  assert.deepEqual([findDraft("one"), findDraft("two"), findDraft("three")], ["", "", "not asked"])
 })
 
 test("storage that is forbidden, full or full of nonsense loses nobody a word", () => {
   const fail = () => { throw new Error("SecurityError") }
   put({ getItem: fail, setItem: fail, removeItem: fail })
-  keep("one", "text")
-  assert.equal(find("one"), "")
+  keepDraft("one", "text")
+  assert.equal(findDraft("one"), "")
   for (const nonsense of ["{", "null", "7", '{"a":1}', '["a", 3, null]']) {
     put(new Storage())
     localStorage.setItem("drafts", nonsense)
-    assert.equal(find("a"), "", nonsense)
-    keep("one", "text")
-    assert.equal(find("one"), "text", nonsense)
+    assert.equal(findDraft("a"), "", nonsense)
+    keepDraft("one", "text")
+    assert.equal(findDraft("one"), "text", nonsense)
   }
 })
 
@@ -86,11 +88,11 @@ test("characters are counted as Python counts them", () => {
   assert.equal(lengthOf("a\r\nb\rc\nd"), 7)
 })
 
-test("room is told of near the limit and beyond it", () => {
-  assert.equal(room(90, 100), null)
-  assert.deepEqual(room(91, 100), { name: "left", count: 9 })
-  assert.deepEqual(room(100, 100), { name: "left", count: 0 })
-  assert.deepEqual(room(112, 100), { name: "over", count: 12 })
+test("the room left is counted near the limit and beyond it", () => {
+  assert.equal(roomLeft(90, 100), null)
+  assert.deepEqual(roomLeft(91, 100), { name: "left", count: 9 })
+  assert.deepEqual(roomLeft(100, 100), { name: "left", count: 0 })
+  assert.deepEqual(roomLeft(112, 100), { name: "over", count: 12 })
 })
 
 const rules = { accept: ".pdf,.png", most: "2", mostBytes: "100" }
@@ -105,9 +107,9 @@ test("a file is judged by its ending, its size, and how many there are", () => {
 })
 
 test("names become such that every system takes them", () => {
-  assert.equal(tidy("Screenshot at 3.45\u202fPM.png"), "Screenshot at 3.45 PM.png")
-  assert.equal(tidy("a/b\\c:d\u0000\u200b.png"), "a-b-c-d--.png")
-  const long = tidy("字".repeat(300) + ".pdf")
+  assert.equal(tidyName("Screenshot at 3.45\u202fPM.png"), "Screenshot at 3.45 PM.png")
+  assert.equal(tidyName("a/b\\c:d\u0000\u200b.png"), "a-b-c-d--.png")
+  const long = tidyName("字".repeat(300) + ".pdf")
   assert.equal(long.length, 200)
   assert.ok(long.endsWith(".pdf"))
 })

@@ -59,5 +59,5 @@ def has_ended(exchange: Locator, state: str = "done") -> None:
     expect(exchange).to_have_attribute("data-state", state, timeout=20_000)
 
 
-def words(exchange: Locator) -> Locator:
-    return exchange.locator(".words")
+def prose(exchange: Locator) -> Locator:
+    return exchange.locator(".prose")

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from chat.page.rendering import GrowingMarkdown, render, render_blocks
 from tests.conftest import Emulator, coze
-from tests.kit.browsing import Person, ask, has_ended, words
+from tests.kit.browsing import Person, ask, has_ended, prose
 from tests.kit.site import Site
 
 # "open" is what begins something that it does not end; it would swallow whatever came behind it.
@@ -225,15 +225,15 @@ def test_nothing_of_it_runs_in_a_browser(person: Callable[..., Person], patient_
     for question in questions():
         exchange = ask(page, question)
         has_ended(exchange)
-        expect(words(exchange)).not_to_be_empty()
+        expect(prose(exchange)).not_to_be_empty()
     assert ran(page) == []
-    drawn = page.locator(".words").count()
+    drawn = page.locator(".prose").count()
     page.reload()
     while page.locator("[data-more]").count():  # a long conversation is shown a part at a time
-        count = page.locator(".words").count()
+        count = page.locator(".prose").count()
         page.locator("[data-more]").click()
-        expect(page.locator(".words")).not_to_have_count(count)
-    expect(page.locator(".words")).to_have_count(drawn)
+        expect(page.locator(".prose")).not_to_have_count(count)
+    expect(page.locator(".prose")).to_have_count(drawn)
     assert page.url.startswith(f"{patient_site.url}/c/") and mallory.context.pages == [page]
     assert ran(page) == []
 
@@ -242,7 +242,7 @@ def ran(page: Page) -> list[str]:
     """What ran or was refused, and the elements that no answer may have."""
     violations: list[str] = page.evaluate("window.ran")
     strange = page.evaluate(
-        "[...document.querySelectorAll('.words :is(script, style, iframe, form, input, svg:not(.icon),"
+        "[...document.querySelectorAll('.prose :is(script, style, iframe, form, input, svg:not(.icon),"
         " [style], [name], [srcset], [srcdoc], [onerror], [onload], [onclick])')].map(element => element.outerHTML)"
     )
     return violations + strange

@@ -28,8 +28,6 @@ READS_THE_ENVIRONMENT = {
 }  # the second only sets DEMO_URL
 OPENS_SESSIONS = {"providers/http.py"}
 PATCHING = {"mock", "unittest.mock", "mocker", "pytest_mock", "responses", "requests_mock", "vcr"}
-TOO_LONG = 400
-TOO_LONG_A_SCRIPT = 150
 STRING_TO_HTML = re.compile(
     r"\b(innerHTML|outerHTML|insertAdjacentHTML|setHTMLUnsafe|createContextualFragment|DOMParser|srcdoc)\b"
     r"|document\.write|\beval\(|new Function\b"
@@ -166,13 +164,6 @@ def test_a_module_begins_with_a_sentence(path: Path) -> None:
         assert path.name == "__init__.py"
         return
     assert 10 < len(sentence(path)) < 170
-
-
-def test_no_file_is_too_long() -> None:
-    scripts = sorted((ROOT / "static" / "js").glob("*.js"))
-    for paths, most in ((ours(), TOO_LONG), (scripts, TOO_LONG_A_SCRIPT)):
-        lengths = {name_of(path): path.read_text(encoding="utf-8").count("\n") for path in paths}
-        assert not {name: lines for name, lines in lengths.items() if lines > most}
 
 
 # tests

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { Follower } from "../../static/js/scroll.js"
+import { Follower } from "../../static/js/follow.js"
 
 /** A window of 500 onto a page that grows; positions are clamped as browsers do. */
 class Page {

@@ -1,0 +1,31 @@
+// The counter below the field: how much room is left near the limit, how much is too much beyond it.
+
+import { problem, showProblem } from "./page.js"
+
+/** Characters, not halves of them: 🎉 is one. */
+export const lengthOf = text => [...text.replace(/\r\n?/g, "\n")].length
+
+/** Which sentence is due, and its number; null while there is plenty of room. */
+export function roomLeft(length, limit) {
+  if (length > limit) return { name: "over", count: length - limit }
+  return length > limit * 0.9 ? { name: "left", count: limit - length } : null
+}
+
+let complaint = ""
+
+/** Shows the room left, and complains when too much is to be sent. Returns the characters too many. */
+export function showRoom(counter, text, isSending) {
+  const room = roomLeft(lengthOf(text), Number(counter.dataset.most))
+  const isOver = room?.name === "over"
+  const number = room && new Intl.NumberFormat(document.documentElement.lang).format(room.count)
+  counter.classList.toggle("over", isOver)
+  counter.textContent = room ? counter.dataset[room.name].replace("%s", number) : ""
+  if (isOver && isSending) {
+    complaint = problem().dataset.tooLong.replace("%s", number)
+    showProblem(complaint)
+  } else if (!isOver && complaint && problem().textContent === complaint) {
+    complaint = ""
+    showProblem("")
+  }
+  return isOver ? room.count : 0
+}

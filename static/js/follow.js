@@ -1,0 +1,82 @@
+// The end of the conversation is followed while an answer grows, unless the reader went up.
+
+// Browsers round positions; more than this would hold on to a reader who goes up slowly.
+const NEAR_PX = 8
+
+export class Follower {
+  #scroller
+  #showNews
+  #top = 0
+  isFollowing = true
+
+  /** `showNews` is called with whether there is something new below what the reader sees. */
+  constructor(scroller, showNews = () => {}) {
+    this.#scroller = scroller
+    this.#showNews = showNews
+  }
+
+  /** The conversation has become longer, or its window smaller. */
+  grew() {
+    if (this.isFollowing) this.#jump()
+    else if (!this.isAtEnd) this.#showNews(true)
+  }
+
+  /** The position has changed, by whomever. */
+  moved() {
+    const { scrollTop } = this.#scroller
+    if (scrollTop < this.#top - 1 && !this.isAtEnd) this.isFollowing = false
+    else if (scrollTop >= this.#top && this.isAtEnd) this.follow()
+    this.#top = scrollTop
+  }
+
+  /** The reader reaches for the page: a wheel turned up, a finger on the text. */
+  release() {
+    this.isFollowing = false
+  }
+
+  /** The finger is gone; if nothing moved under it, no scroll event will come. */
+  settle() {
+    if (this.isAtEnd) this.follow()
+  }
+
+  /** Goes to the end and stays there. */
+  follow() {
+    this.isFollowing = true
+    this.#showNews(false)
+    this.#jump()
+  }
+
+  get isAtEnd() {
+    return this.#below <= NEAR_PX
+  }
+
+  get #below() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#scroller
+    return scrollHeight - clientHeight - scrollTop
+  }
+
+  #jump() {
+    if (this.#below > 0) this.#scroller.scrollTop = this.#scroller.scrollHeight
+    this.#top = this.#scroller.scrollTop
+  }
+}
+
+/** Connects a Follower to what happens to an element and its content. */
+export function followEnd(scroller, button, signal) {
+  const follower = new Follower(scroller, hasNews => {
+    const isWelcome = !scroller.querySelector(".exchange")
+    button.hidden = !hasNews || isWelcome
+  })
+  const options = { signal, passive: true }
+  scroller.addEventListener("scroll", () => follower.moved(), options)
+  scroller.addEventListener("wheel", event => event.deltaY < 0 && follower.release(), options)
+  scroller.addEventListener("touchmove", () => follower.release(), options)
+  scroller.addEventListener("touchend", () => follower.settle(), options)
+  scroller.addEventListener("touchcancel", () => follower.settle(), options)
+  button.addEventListener("click", () => follower.follow(), options)
+  const sizes = globalThis.ResizeObserver && new ResizeObserver(() => follower.grew())
+  sizes?.observe(scroller)
+  sizes?.observe(scroller.firstElementChild)
+  signal.addEventListener("abort", () => sizes?.disconnect())
+  return follower
+}

@@ -1,0 +1,73 @@
+// What every module needs of the page: its templates, its sentences, its field, modules on demand.
+
+/** A copy of what a <template> holds. */
+export const copyOf = id => document.getElementById(id).content.firstElementChild.cloneNode(true)
+
+/** The server's refusal of a request, with its sentence for the person. */
+export class Refused extends Error {
+  constructor(sentence, status) {
+    super(sentence)
+    this.status = status
+  }
+}
+
+/** Where the visitor reads what went wrong; its data-* attributes hold the sentences. */
+export const problem = () => document.querySelector("chat-composer [role=alert]")
+
+/** Shows what went wrong; an empty sentence takes it back. */
+export const showProblem = sentence =>
+  Object.assign(problem(), { textContent: sentence, hidden: !sentence })
+
+/** What a person reads about an error. */
+export const sentenceOf = error => error.status ? error.message : problem().dataset.unreachable
+
+/** Tells screen readers, by a sentence of the template's or by this text. */
+export function announce(name, text) {
+  const status = document.querySelector("body > [role=status]")
+  status.textContent = text ?? status.dataset[name] ?? ""
+}
+
+const touchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)")
+
+/** Fingers and nothing else: a laptop with a touch screen is no phone. */
+export const isPhone = () => touchOnly?.matches === true
+
+/** On a desk the next question can be typed at once; on a phone the keyboard would hide the answer. */
+export function focusField() {
+  const field = document.getElementById("question")
+  if (isPhone()) field.blur()
+  else field.focus({ preventScroll: true })
+}
+
+/** Whether Esc has another meaning here: it closes a picture and empties a search. */
+export const isEscapeTaken = ({ type }) =>
+  type === "search" || document.querySelector("dialog[open]") !== null
+
+const SLOW_MS = 20_000
+const modules = new Map()
+const failures = new Map()
+
+/** A module of this folder that no first visit needs. It may import only what came with the page. */
+export function load(path) {
+  if (!modules.has(path)) modules.set(path, fetchModule(path))
+  return modules.get(path)
+}
+
+async function fetchModule(path) {
+  const count = failures.get(path) ?? 0
+  // Browsers remember a module that failed to load. With another query it is another module.
+  const address = count ? `${path}?try=${count}` : path
+  let timer
+  const slow = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${path} does not come`)), SLOW_MS)
+  })
+  try {
+    return await Promise.race([import(address), slow])
+  } catch (error) {
+    failures.set(path, count + 1)
+    modules.delete(path)
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
