@@ -12,7 +12,7 @@ from chat.agents.offered import Agent
 from chat.answers.bounds import Bounds
 from chat.answers.live import CUT, Failed, Finished, LiveAnswer
 from chat.answers.metrics import Metrics
-from chat.answers.partial import Draft, legible
+from chat.answers.partial import PartialAnswer, events_of, legible
 from chat.answers.saving import Saver
 from chat.logs import request_id
 from chat.storage import Storage, StoredQuestion
@@ -34,7 +34,7 @@ class Answering:
     stored: StoredQuestion
     turn: Turn
     live: LiveAnswer
-    draft: Draft
+    partial: PartialAnswer
     bounds: Bounds
     is_resumed: bool
     health: Health
@@ -52,12 +52,12 @@ class Answering:
         try:
             entry, state = self._read()
         except Stopped:
-            entry, state = Finished("stopped", self.draft.replies), "stopped"
+            entry, state = Finished("stopped", self.partial.replies), "stopped"
         except ProviderError as error:
             log.warning(
                 "answer %s: %s", self.stored.answer_id, cures.with_cure(error, self.language)
             )
-            self.draft.trace = error.trace or self.draft.trace
+            self.partial.trace = error.trace or self.draft.trace
             self.health.note(self.agent.id, error)
             entry, state = Failed(error.reason, error.retry_after, self.request), self._failed_state
         except Exception:
@@ -85,7 +85,7 @@ class Answering:
             self.health.note(self.agent.id, None)
         for one in self.bounds.within(event):
             self._time_thoughts(one)
-            self.draft.take(one)
+            self.partial.apply(one)
             if isinstance(one, Accepted):
                 self._note_accepted()
             else:
@@ -93,12 +93,12 @@ class Answering:
 
     def _cut(self, events: Iterator[Event]) -> tuple[Finished | Failed, str]:
         """Ends an answer that is too long, at the platform too, and keeps what came of it."""
-        log.warning("answer %s: cut after %d characters", self.stored.answer_id, self.draft.size)
+        log.warning("answer %s: cut after %d characters", self.stored.answer_id, self.partial.size)
         self.turn.stop.request()
         with suppress(Stopped, ProviderError):
             for _ in events:
                 pass
-        return Finished(CUT, self.draft.replies), "done"
+        return Finished(CUT, self.partial.replies), "done"
 
     def _time_thoughts(self, event: Event) -> None:
         """Says how long the agent has thought, when it begins to speak."""
@@ -107,21 +107,23 @@ class Answering:
         elif self.thinking_since and isinstance(event, Delta | Rewrite):
             thought = Thought("", round(time.monotonic() - self.thinking_since, 1))
             self.thinking_since = None
-            self.draft.take(thought)
+            self.partial.apply(thought)
             self.live.append(thought)
 
     def _events(self) -> Iterator[Event]:
         if not self.is_resumed:
             return self.agent.account.ask(self.turn, self.agent.provider.stream)
-        for event in self.draft.events():
+        for event in events_of(self.partial.content):
             self.live.append(event)
-        return self.agent.provider.resume(self.turn, self.draft.chat or "", self.draft.replies)
+        return self.agent.provider.resume(self.turn, self.partial.chat or "", self.partial.replies)
 
     def _note_accepted(self) -> None:
-        draft = self.draft
-        draft.thread = draft.thread or self.stored.thread
+        partial = self.partial
+        partial.thread = partial.thread or self.stored.thread
         try:
-            self.storage.answers.note_accepted(self.stored, draft.thread, draft.chat, draft.trace)
+            self.storage.answers.note_accepted(
+                self.stored, partial.thread, partial.chat, partial.trace
+            )
         except Exception:  # a database out of order must not cost the answer as well
             log.exception(
                 "answer %s: the platform's ids could not be stored", self.stored.answer_id
@@ -129,16 +131,16 @@ class Answering:
 
     def _finished(self, done: Done) -> tuple[Finished | Failed, str]:
         if done.finish_reason == "stopped":
-            return Finished("stopped", self.draft.replies), "stopped"
-        if not self.draft.says_something:
+            return Finished("stopped", self.partial.replies), "stopped"
+        if self.partial.is_empty:
             raise EmptyAnswer("finished without an answer", provider=self.agent.platform)
-        return Finished(done.finish_reason, self.draft.replies), "done"
+        return Finished(done.finish_reason, self.partial.replies), "done"
 
     def _end(self, entry: Finished | Failed, state: str) -> None:
         """Stored first, told second: whoever sees the end may ask the next question at once."""
         code = entry.code if isinstance(entry, Failed) else None
         reason = entry.finish_reason if isinstance(entry, Finished) else None
-        columns = {**self.draft.columns(), "code": code, "finish_reason": reason}
+        columns = {**self.partial.columns(), "code": code, "finish_reason": reason}
         self.saver.end(self.stored.answer_id, state, columns)
         self.ended()
         self._count(code or ("stopped" if state == "stopped" else "done"))
@@ -148,17 +150,17 @@ class Answering:
             self.stored.answer_id,
             code or state,
             self.agent.id,
-            self.draft.size,
+            self.partial.size,
             time.monotonic() - self.began,
-            self.draft.chat,
-            self.draft.trace,
+            self.partial.chat,
+            self.partial.trace,
         )
 
     def _count(self, outcome: str) -> None:
         platform = self.agent.platform
         self.metrics.count_answer(self.agent.id, platform, outcome)
         if not self.is_resumed:  # how long it took before that, another process knew
-            spoke = self.draft.spoke_at
+            spoke = self.partial.spoke_at
             self.metrics.observe_seconds(
                 platform, spoke and spoke - self.began, time.monotonic() - self.began
             )

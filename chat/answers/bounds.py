@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from chat.answers.partial import Draft
+from chat.answers.partial import PartialAnswer
 from providers.events import Citation, Delta, Event, Media, Rewrite, Suggestion, Thought, ToolStep
 
 REPLIES = 100
@@ -16,11 +16,11 @@ Beside = TypeVar("Beside", ToolStep, Citation, Suggestion)
 
 
 class Bounds:
-    """What of each event still has room in a draft. `most` is in characters, of replies and thoughts."""
+    """What of each event still has room in a growing answer. `most` is in characters, of replies and thoughts."""
 
-    def __init__(self, draft: Draft, most: int) -> None:
+    def __init__(self, partial: PartialAnswer, most: int) -> None:
         self.are_reached = False
-        self._draft = draft
+        self._partial = partial
         self._most = most
         self._events = self._told = 0
 
@@ -37,36 +37,26 @@ class Bounds:
             case Delta() | Rewrite() | Thought():
                 return self._worded(event)
             case ToolStep(id=step):
-                is_known = self._draft.has_step(step)
-                return (
-                    [_shortened(event)]
-                    if is_known or self._has_room(event, self._draft.steps)
-                    else []
-                )
+                is_known = self._partial.has_step(step)
+                return [_shortened(event)] if is_known or self._has_room(event) else []
             case Media(url=url):
-                fits = len(url) <= ADDRESS_CHARS and self._has_room(event, len(self._draft.media))
+                fits = len(url) <= ADDRESS_CHARS and self._has_room(event)
                 return [event] if fits else []
             case Citation(url=url):
-                fits = len(url or "") <= ADDRESS_CHARS and self._has_room(
-                    event, len(self._draft.citations)
-                )
+                fits = len(url or "") <= ADDRESS_CHARS and self._has_room(event)
                 return [_shortened(event)] if fits else []
             case Suggestion():
-                return (
-                    [_shortened(event)]
-                    if self._has_room(event, len(self._draft.suggestions))
-                    else []
-                )
+                return [_shortened(event)] if self._has_room(event) else []
         return [event]
 
-    def _has_room(self, event: Event, taken: int) -> bool:
-        return taken < NUMBER[type(event)]
+    def _has_room(self, event: Event) -> bool:
+        return self._partial.count(type(event)) < NUMBER[type(event)]
 
     def _worded(self, event: Delta | Rewrite | Thought) -> list[Event]:
         reply = None if isinstance(event, Thought) else event.reply
-        room = self._most - self._draft.size
+        room = self._most - self._partial.size
         if isinstance(event, Rewrite):
-            room += self._draft.length(event.reply)
+            room += self._partial.length(event.reply)
         self._told += len(event.text)
         is_too_much = self._told > TOLD_SHARE * self._most or (
             reply is not None and reply >= REPLIES

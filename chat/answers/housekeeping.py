@@ -1,4 +1,4 @@
-"""The one background thread of a process: saves drafts, says that it lives, takes over what the dead left."""
+"""The one background thread of a process: saves growing answers, says that it lives, takes over what the dead left."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from chat.storage.sqlite import is_trouble
 from chat.storage.workers import DEAD_AFTER, has_ended, is_heard
 
 SAVE_S = 0.9
-LOOK_S = 0.1  # a tenth of the drafts at a time: all at once would hold up every answer
+LOOK_S = 0.1  # a tenth of the answers at a time: all at once would hold up every answer
 BEAT_S = 2.0
 TIDY_S = 60.0
 JUMP = timedelta(

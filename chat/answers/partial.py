@@ -1,4 +1,4 @@
-"""What an answer holds so far: events go in, what is stored and shown comes out."""
+"""The answer so far: events go in, its content comes out."""
 
 import re
 import time
@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from chat.storage import Answer
+from chat.storage.content import Content
 from providers.events import (
     Accepted,
     Citation,
@@ -24,27 +25,43 @@ _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass
-class Draft:
-    """An answer in the making. Text is kept in pieces, so that adding to a long answer costs nothing."""
+class PartialAnswer:
+    """An answer in the making. Text is a list of pieces, so that adding to a long one costs nothing.
+
+    `spoke_at` is when its first words came, by time.monotonic(); `size` is in characters, of
+    replies and thoughts.
+    """
 
     thread: str | None = None
-    thought_s: float | None = None
     chat: str | None = None
     trace: str | None = None
     size: int = 0
-    spoke_at: float | None = None  # when its first words came, by time.monotonic()
+    spoke_at: float | None = None
     is_dirty: bool = False
     saved_at: float = field(default_factory=time.monotonic)
     _replies: list[list[str]] = field(default_factory=list)
     _thoughts: list[str] = field(default_factory=list)
     _tools: dict[str, dict[str, Any]] = field(default_factory=dict)
-    media: list[dict[str, Any]] = field(default_factory=list)
-    citations: list[dict[str, Any]] = field(default_factory=list)
-    suggestions: list[str] = field(default_factory=list)
-    usage: dict[str, int] | None = None
+    # Everything but what the three above hold.
+    _rest: Content = field(default_factory=Content)
 
-    def take(self, event: Event) -> None:
-        """Adds what an event says. A repeated picture, source or suggestion counts once."""
+    @classmethod
+    def of(cls, answer: Answer) -> "PartialAnswer":
+        """A stored answer, to go on with."""
+        content = Content.of(answer)
+        return cls(
+            thread=answer.thread,
+            chat=answer.chat,
+            trace=answer.trace,
+            size=len(content.thoughts) + sum(map(len, content.replies)),
+            _replies=[[text] for text in content.replies],
+            _thoughts=[content.thoughts] if content.thoughts else [],
+            _tools={step["id"]: step for step in content.tools},
+            _rest=_copy(content),
+        )
+
+    def apply(self, event: Event) -> None:
+        """Adds an event. A repeated picture, source or suggestion counts once."""
         self.is_dirty = self.is_dirty or not isinstance(event, Accepted | Status)
         match event:
             case Delta(text, reply):
@@ -56,56 +73,31 @@ class Draft:
             case Thought(text, seconds):
                 self._thoughts.append(text)
                 self.size += len(text)
-                self.thought_s = seconds or self.thought_s
+                self._rest.thought_s = seconds or self._rest.thought_s
             case ToolStep(id=step):
                 known = {name: value for name, value in asdict(event).items() if value is not None}
                 self._tools[step] = {**self._tools.get(step, {}), **known}
             case Media():
-                _add(self.media, asdict(event))
+                _add(self._rest.media, asdict(event))
             case Citation():
-                _add(self.citations, asdict(event))
+                _add(self._rest.citations, asdict(event))
             case Suggestion(text):
-                _add(self.suggestions, text)
+                _add(self._rest.suggestions, text)
             case Usage():
-                self.usage = asdict(event)
+                self._rest.usage = asdict(event)
             case Accepted(conversation, chat, trace):
                 self.thread = conversation or self.thread
                 self.chat = chat or self.chat
                 self.trace = trace or self.trace
 
-    @classmethod
-    def of(cls, answer: Answer) -> "Draft":
-        """What a stored answer holds."""
-        draft = cls(answer.thread, answer.thought_s, answer.chat, answer.trace)
-        draft._replies = [[text] for text in answer.replies]
-        draft._thoughts = [answer.thoughts] if answer.thoughts else []
-        draft._tools = {step["id"]: step for step in answer.tools}
-        draft.media = list(answer.media)
-        draft.citations = list(answer.citations)
-        draft.suggestions = list(answer.suggestions)
-        draft.usage = answer.usage
-        draft.size = len(answer.thoughts) + sum(map(len, answer.replies))
-        return draft
-
-    def events(self, anew: bool = False) -> list[Event]:
-        """The fewest events that say the same. `anew`: to somebody who has heard some of the text already."""
-        say = Rewrite if anew else Delta
-        thoughts = [Thought(self.thoughts, self.thought_s)] if self.thoughts and not anew else []
-        return [
-            *thoughts,
-            *(ToolStep(**step) for step in self.tools),
-            *(say(text, number) for number, text in enumerate(self.replies)),
-            *(Media(**one) for one in self.media),
-            *(Citation(**one) for one in self.citations),
-            *(Suggestion(text) for text in self.suggestions),
-            *([Usage(**self.usage)] if self.usage else []),
-        ]
-
     @property
-    def says_something(self) -> bool:
-        """Whether there is anything to show as an answer."""
-        return bool(self.media) or any(
-            piece.strip() for pieces in self._replies for piece in pieces
+    def content(self) -> Content:
+        """The content so far."""
+        return replace(
+            _copy(self._rest),
+            replies=list(self.replies),
+            thoughts="".join(self._thoughts),
+            tools=list(self._tools.values()),
         )
 
     @property
@@ -113,17 +105,21 @@ class Draft:
         return tuple("".join(pieces) for pieces in self._replies)
 
     @property
-    def thoughts(self) -> str:
-        return "".join(self._thoughts)
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show as an answer."""
+        has_words = any(piece.strip() for pieces in self._replies for piece in pieces)
+        return not has_words and not self._rest.media
 
-    @property
-    def tools(self) -> list[dict[str, Any]]:
-        return list(self._tools.values())
-
-    @property
-    def steps(self) -> int:
-        """How many tools have been at work."""
-        return len(self._tools)
+    def count(self, kind: type[Event]) -> int:
+        """How many steps, media, sources or suggestions there are."""
+        return len(
+            {
+                ToolStep: self._tools,
+                Media: self._rest.media,
+                Citation: self._rest.citations,
+                Suggestion: self._rest.suggestions,
+            }[kind]
+        )
 
     def has_step(self, step: str) -> bool:
         return step in self._tools
@@ -134,19 +130,8 @@ class Draft:
 
     def columns(self) -> dict[str, Any]:
         """The columns of a stored answer that come from its events."""
-        return {
-            "replies": list(self.replies),
-            "thoughts": self.thoughts,
-            "thought_s": self.thought_s,
-            "tools": self.tools,
-            "media": list(self.media),
-            "citations": list(self.citations),
-            "suggestions": list(self.suggestions),
-            "usage": self.usage,
-            "thread": self.thread,
-            "chat": self.chat,
-            "trace": self.trace,
-        }
+        ids = {"thread": self.thread, "chat": self.chat, "trace": self.trace}
+        return {**self.content.columns(), **ids}
 
     def _reply(self, number: int) -> list[str]:
         while len(self._replies) <= number:
@@ -155,16 +140,46 @@ class Draft:
         return self._replies[number]
 
 
+def events_of(content: Content, anew: bool = False) -> list[Event]:
+    """The fewest events that make this content.
+
+    `anew`: for a reader who has some of the text already. Replies come as rewrites then, and
+    thoughts, which cannot be rewritten, not at all.
+    """
+    speak = Rewrite if anew else Delta
+    has_thoughts = content.thoughts and not anew
+    thoughts = [Thought(content.thoughts, content.thought_s)] if has_thoughts else []
+    return [
+        *thoughts,
+        *(ToolStep(**step) for step in content.tools),
+        *(speak(text, number) for number, text in enumerate(content.replies)),
+        *(Media(**medium) for medium in content.media),
+        *(Citation(**citation) for citation in content.citations),
+        *(Suggestion(text) for text in content.suggestions),
+        *([Usage(**content.usage)] if content.usage else []),
+    ]
+
+
 def legible(event: Event) -> Event:
     """The event without characters that can be neither stored nor sent: NUL, and halves of a pair."""
-    broken = {
-        one.name: _UNWRITABLE.sub("\ufffd", value)
-        for one in fields(event)
-        if isinstance(value := getattr(event, one.name), str) and _UNWRITABLE.search(value)
+    mended = {
+        slot.name: _UNWRITABLE.sub("\ufffd", value)
+        for slot in fields(event)
+        if isinstance(value := getattr(event, slot.name), str) and _UNWRITABLE.search(value)
     }
-    return replace(event, **broken) if broken else event  # type: ignore[arg-type]
+    return replace(event, **mended) if mended else event  # type: ignore[arg-type]
 
 
 def _add(items: list[Any], item: Any) -> None:
     if item not in items:
         items.append(item)
+
+
+def _copy(content: Content) -> Content:
+    """The same with lists of its own."""
+    return replace(
+        content,
+        media=list(content.media),
+        citations=list(content.citations),
+        suggestions=list(content.suggestions),
+    )

@@ -1,11 +1,11 @@
 """One question becomes one answer: let in, stored, begun; chat/answers/answering.py brings it to its end."""
 
+import functools
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from chat.agents.health import Health
 from chat.agents.offered import Agent
@@ -13,7 +13,7 @@ from chat.answers.answering import Answering
 from chat.answers.bounds import Bounds
 from chat.answers.live import LiveAnswer, LiveAnswers
 from chat.answers.metrics import Metrics
-from chat.answers.partial import Draft
+from chat.answers.partial import PartialAnswer
 from chat.answers.saving import Saver
 from chat.refusals import LiveRefusal, StoppingRefusal
 from chat.settings.model import Settings
@@ -111,7 +111,7 @@ class Turns:
             inquiry = Inquiry(answer.conversation.visitor, agent, answer.question)
             with self._one_at_a_time:
                 self._live[inquiry.visitor] += 1
-            self._begin(inquiry, stored, Draft.of(answer))
+            self._begin(inquiry, stored, PartialAnswer.of(answer))
         return stored is not None
 
     def _let_in(self, inquiry: Inquiry) -> None:
@@ -145,10 +145,10 @@ class Turns:
                 raise
 
     def _begin(
-        self, inquiry: Inquiry, stored: StoredQuestion, held: Draft | None = None
+        self, inquiry: Inquiry, stored: StoredQuestion, held: PartialAnswer | None = None
     ) -> LiveAnswer:
         live, stop = self._live_answers.open(stored.answer_id, is_resumed=held is not None)
-        draft = held or Draft()
+        partial = held or PartialAnswer()
         answering = Answering(
             storage=self._storage,
             saver=self._saver,
@@ -158,13 +158,13 @@ class Turns:
             stored=stored,
             turn=self._turn(inquiry, stored, stop, self._patience_s(is_resumed=held is not None)),
             live=live,
-            draft=draft,
-            bounds=Bounds(draft, self._settings.max_answer_chars),
+            partial=partial,
+            bounds=Bounds(partial, self._settings.max_answer_chars),
             is_resumed=held is not None,
             language=self._settings.default_language,
-            ended=partial(self._ended, inquiry.visitor),
+            ended=functools.partial(self._ended, inquiry.visitor),
         )
-        self._saver.add(stored.answer_id, draft)
+        self._saver.add(stored.answer_id, partial)
         if inquiry.streaming:
             threading.Thread(
                 target=answering.work, name=f"answer {stored.answer_id}", daemon=True

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.agents.offered import Agent
 from chat.answers.live import Failed, Finished, LiveAnswer, Lost, RemoteAnswer
-from chat.answers.partial import Draft
+from chat.answers.partial import PartialAnswer
 from chat.answers.turns import Inquiry
 from chat.refusals import Refusal, SignInNeeded
 from chat.storage import Answer, StoredQuestion
@@ -221,20 +221,21 @@ def _events(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
 
 def _whole(stored: StoredQuestion, live: LiveAnswer) -> Response:
     """Waits for the end and answers in one piece."""
-    draft = Draft()
+    partial = PartialAnswer()
     for batch in live.follow():
         for _, entry in batch:
             if isinstance(entry, Failed):
                 return errors.answer(entry.code, retry_after=entry.retry_after)
             if not isinstance(entry, Finished):
-                draft.take(entry)
+                partial.apply(entry)
+    content = partial.content
     return jsonify(
         {
-            "replies": list(draft.replies),
+            "replies": content.replies,
             "conversation_id": stored.conversation_id,
             "message_id": stored.answer_id,
-            "suggestions": draft.suggestions,
-            "usage": draft.usage,
+            "suggestions": content.suggestions,
+            "usage": content.usage,
         }
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chat.answers.live import Entry, Failed, Finished, LiveAnswer, RemoteAnswer
-from chat.answers.partial import Draft
+from chat.answers.partial import events_of
 from chat.page.rendering import GrowingMarkdown
 from chat.storage import Answer
+from chat.storage.content import Content
 from providers.events import (
     Citation,
     Delta,
@@ -100,7 +101,10 @@ class Wire:
         are gone.
         """
         yield self._opened() or HEARTBEAT
-        entries: list[Entry] = [*Draft.of(answer).events(anew=self._position > 0), ending(answer)]
+        entries: list[Entry] = [
+            *events_of(Content.of(answer), anew=self._position > 0),
+            ending(answer),
+        ]
         yield self._write(list(enumerate(entries, self._position + 1)))
 
     def _opened(self) -> bytes:

@@ -11,6 +11,7 @@ from flask_babel import lazy_pgettext as pgettext
 from chat.answers.live import CUT
 from chat.china import CHINA
 from chat.storage import Answer, Conversation
+from chat.storage.content import Content
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~!&$])")
 # What goes on until it is closed.
@@ -70,6 +71,7 @@ def safe_filename(title: str, ending: str) -> str:
 
 
 def _exchange(answer: Answer) -> dict[str, Any]:
+    content = Content.of(answer)
     return {
         "question": answer.question,
         "files": _names(answer),
@@ -77,12 +79,12 @@ def _exchange(answer: Answer) -> dict[str, Any]:
         "ended_at": _iso(answer.ended_at),
         "state": answer.state,
         "code": answer.code,
-        "replies": list(answer.replies),
+        "replies": content.replies,
         "sources": [
             {key: citation.get(key) for key in ("title", "url", "text")}
-            for citation in answer.citations
+            for citation in content.citations
         ],
-        "media": [{"kind": medium["kind"], "url": medium["url"]} for medium in answer.media],
+        "media": [{"kind": medium["kind"], "url": medium["url"]} for medium in content.media],
     }
 
 
@@ -120,13 +122,14 @@ def _question(answer: Answer) -> Iterator[str]:
 
 
 def _answer(answer: Answer) -> Iterator[str]:
-    yield from map(_closed, answer.replies)
+    content = Content.of(answer)
+    yield from map(_closed, content.replies)
     ending = _ENDINGS.get(CUT if answer.finish_reason == CUT else answer.state)
     if ending:
         yield f"*{ending}*"
-    sources = [_source(citation) for citation in answer.citations]
+    sources = [_source(citation) for citation in content.citations]
     yield from _listed(str(pgettext("export", "Sources")), sources)
-    links = [_link(medium["kind"], medium["url"]) for medium in answer.media]
+    links = [_link(medium["kind"], medium["url"]) for medium in content.media]
     yield from _listed(str(pgettext("export", "Media")), links)
 
 

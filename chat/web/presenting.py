@@ -1,7 +1,7 @@
 """What the templates show: a visitor's sidebar, and one branch of a conversation, a part at a time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -12,6 +12,7 @@ from chat.answers.live import CUT
 from chat.page.rendering import render_blocks
 from chat.refusals import Refusal
 from chat.storage import Answer, Conversation
+from chat.storage.content import Content
 from chat.storage.conversations import Tree
 from chat.storage.models import now
 from chat.web import errors, permissions, services
@@ -33,13 +34,7 @@ class Exchange:
     files: list[dict[str, Any]]
     state: str
     html: Markup
-    thoughts: str
-    thought_s: float | None
-    tools: list[dict[str, Any]]
-    media: list[dict[str, Any]]
-    citations: list[dict[str, Any]]
-    suggestions: list[str]
-    usage: dict[str, int] | None
+    content: Content
     problem: str | None
     code: str | None
     is_cut: bool
@@ -127,19 +122,15 @@ def _exchange(
     cleared_after: str | None,
     picture: Callable[[str], str | None],
 ) -> Exchange:
+    content = Content.of(answer)
+    media = [{**medium, **shown(medium, picture)} for medium in content.media]
     return Exchange(
         id=answer.id,
         question=answer.question,
         files=answer.files,
         state=answer.state,
-        html=Markup("".join(render_blocks(answer.replies, picture, answer.id))),
-        thoughts=answer.thoughts,
-        thought_s=answer.thought_s,
-        tools=answer.tools,
-        media=[{**one, **shown(one, picture)} for one in answer.media],
-        citations=answer.citations,
-        suggestions=answer.suggestions,
-        usage=answer.usage,
+        html=Markup("".join(render_blocks(content.replies, picture, answer.id))),
+        content=replace(content, media=media),
         problem=errors.sentence(answer.code) if answer.code else None,
         code=answer.code,
         is_cut=answer.finish_reason == CUT,

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from chat import storage as storages
 from chat.answers.bounds import ADDRESS_CHARS, NUMBER, REPLIES, TOLD_SHARE, Bounds
-from chat.answers.partial import Draft
+from chat.answers.partial import PartialAnswer
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.answers import HISTORY_CHARS
@@ -36,31 +36,31 @@ MOST = 1000
 LONG = "!huge 50000 !pause 3"
 
 
-def filled(events: Iterable[Event], most: int = MOST) -> tuple[Draft, Bounds, list[Event]]:
+def filled(events: Iterable[Event], most: int = MOST) -> tuple[PartialAnswer, Bounds, list[Event]]:
     """What has been taken of events, up to where the answer was ended; and what readers were told."""
-    draft = Draft()
-    bounds, told = Bounds(draft, most), []
+    partial = PartialAnswer()
+    bounds, told = Bounds(partial, most), []
     for event in events:
         for one in bounds.within(event):
-            draft.take(one)
+            partial.apply(one)
             told.append(one)
         if bounds.are_reached:
             break
-    return draft, bounds, told
+    return partial, bounds, told
 
 
 # what has room
 
 
 def test_the_text_that_fits_is_kept_to_the_last_character() -> None:
-    draft, bounds, _ = filled([Delta("x" * 600), Delta("y" * 600)])
-    assert draft.replies == ("x" * 600 + "y" * 400,)
+    partial, bounds, _ = filled([Delta("x" * 600), Delta("y" * 600)])
+    assert partial.replies == ("x" * 600 + "y" * 400,)
     assert bounds.are_reached
 
 
 def test_an_answer_of_just_that_length_is_whole() -> None:
-    draft, bounds, _ = filled([Thought("t" * 400), Delta("x" * 600)])
-    assert draft.size == MOST and not bounds.are_reached
+    partial, bounds, _ = filled([Thought("t" * 400), Delta("x" * 600)])
+    assert partial.size == MOST and not bounds.are_reached
 
 
 @pytest.mark.parametrize(
@@ -99,52 +99,60 @@ def test_an_answer_of_just_that_length_is_whole() -> None:
 )
 def test_whatever_never_ends_is_ended(endless: Iterable[Event]) -> None:
     tracemalloc.start()
-    draft, bounds, told = filled(endless)
+    partial, bounds, told = filled(endless)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert bounds.are_reached
-    assert draft.size <= MOST and len(draft.replies) <= REPLIES
-    assert len(draft.tools) <= NUMBER[ToolStep] and len(draft.media) <= NUMBER[Media]
-    assert len(draft.citations) <= NUMBER[Citation] and len(draft.suggestions) <= NUMBER[Suggestion]
+    assert partial.size <= MOST and len(partial.replies) <= REPLIES
+    assert (
+        len(partial.content.tools) <= NUMBER[ToolStep]
+        and len(partial.content.media) <= NUMBER[Media]
+    )
+    assert (
+        len(partial.content.citations) <= NUMBER[Citation]
+        and len(partial.content.suggestions) <= NUMBER[Suggestion]
+    )
     assert sum(len(one.text) for one in told if isinstance(one, Rewrite)) <= TOLD_SHARE * MOST
     assert peak < 40_000_000, f"{peak} bytes"
 
 
 def test_what_stands_beside_an_answer_does_not_end_it() -> None:
     many = [Media("image", f"https://a/{number}") for number in range(1000)]
-    draft, bounds, _ = filled([*many, Delta("the answer")])
-    assert len(draft.media) == NUMBER[Media] and draft.replies == ("the answer",)
+    partial, bounds, _ = filled([*many, Delta("the answer")])
+    assert len(partial.content.media) == NUMBER[Media] and partial.replies == ("the answer",)
     assert not bounds.are_reached
 
 
 def test_a_step_that_is_known_may_still_say_how_it_went() -> None:
     steps = [ToolStep(str(number), "search", "running") for number in range(300)]
-    draft, _, _ = filled(
+    partial, _, _ = filled(
         [*steps, ToolStep("7", "search", "done"), ToolStep("299", "search", "done")]
     )
-    assert draft.tools[7]["state"] == "done" and not draft.has_step("299")
+    assert partial.content.tools[7]["state"] == "done" and not partial.has_step("299")
 
 
 def test_an_address_that_leads_nowhere_is_left_out() -> None:
     long = "https://a/" + "x" * ADDRESS_CHARS
-    draft, _, _ = filled(
+    partial, _, _ = filled(
         [Media("image", long), Citation("a page", long), Media("image", "https://a")]
     )
-    assert [one["url"] for one in draft.media] == ["https://a"] and not draft.citations
+    assert [one["url"] for one in partial.content.media] == [
+        "https://a"
+    ] and not partial.content.citations
 
 
 @given(st.lists(EVENTS, max_size=30))
 def test_an_ordinary_answer_is_left_as_it_is(events: list[Event]) -> None:
-    draft, plain = filled(events)[0], Draft()
+    partial, plain = filled(events)[0], PartialAnswer()
     for event in events:
-        plain.take(event)
-    assert draft.columns() == plain.columns() and draft.size == plain.size
+        plain.apply(event)
+    assert partial.columns() == plain.columns() and partial.size == plain.size
 
 
 @given(st.lists(EVENTS, max_size=60), st.integers(0, 60))
 def test_no_answer_is_longer_and_its_size_is_what_it_holds(events: list[Event], most: int) -> None:
-    draft, _, _ = filled(events, most)
-    assert draft.size == sum(map(len, draft.replies)) + len(draft.thoughts) <= most
+    partial, _, _ = filled(events, most)
+    assert partial.size == sum(map(len, partial.replies)) + len(partial.content.thoughts) <= most
 
 
 # on the site

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.answers.partial import Draft
+from chat.answers.partial import PartialAnswer, events_of
 from chat.storage import Answer
 from providers.events import (
     Accepted,
@@ -46,64 +46,64 @@ EVENTS = st.one_of(
 )
 
 
-def taken(events: list[Event]) -> Draft:
-    draft = Draft()
+def taken(events: list[Event]) -> PartialAnswer:
+    partial = PartialAnswer()
     for event in events:
-        draft.take(event)
-    return draft
+        partial.apply(event)
+    return partial
 
 
-def said(draft: Draft) -> dict[str, object]:
-    """All that is shown of a draft. An empty reply before the first word of a later one is none."""
-    shown = draft.columns()
+def said(partial: PartialAnswer) -> dict[str, object]:
+    """All that is shown of a partial. An empty reply before the first word of a later one is none."""
+    shown = partial.columns()
     return {**shown, "thread": None, "chat": None, "trace": None}
 
 
-def stored(draft: Draft) -> Answer:
+def stored(partial: PartialAnswer) -> Answer:
     """The answer as the database gives it back."""
-    return Answer(**draft.columns())
+    return Answer(**partial.columns())
 
 
 @given(st.lists(EVENTS, max_size=30))
 def test_its_events_say_the_same_again(events: list[Event]) -> None:
-    draft = taken(events)
-    again = taken(draft.events())
-    assert said(again) == said(draft)
-    assert again.events() == draft.events()
+    partial = taken(events)
+    again = taken(events_of(partial.content))
+    assert said(again) == said(partial)
+    assert events_of(again.content) == events_of(partial.content)
 
 
 @given(st.lists(EVENTS, max_size=30))
 def test_a_stored_answer_says_the_same_again(events: list[Event]) -> None:
-    draft = taken(events)
-    again = Draft.of(stored(draft))
-    assert again.columns() == draft.columns()
-    assert again.events() == draft.events()
-    assert again.thread == draft.thread
+    partial = taken(events)
+    again = PartialAnswer.of(stored(partial))
+    assert again.columns() == partial.columns()
+    assert events_of(again.content) == events_of(partial.content)
+    assert again.thread == partial.thread
     assert not again.is_dirty, "nothing of it has to be stored"
 
 
 @given(st.lists(EVENTS, max_size=30), st.lists(EVENTS, max_size=30))
 def test_a_resumed_answer_goes_on_where_it_was(before: list[Event], after: list[Event]) -> None:
-    resumed = Draft.of(stored(taken(before)))
+    resumed = PartialAnswer.of(stored(taken(before)))
     for event in after:
-        resumed.take(event)
+        resumed.apply(event)
     assert resumed.columns() == taken(before + after).columns()
 
 
 @given(st.lists(EVENTS, max_size=30), st.lists(EVENTS, max_size=10))
 def test_told_anew_it_replaces_what_was_heard(events: list[Event], heard: list[Event]) -> None:
-    draft = taken(events)
+    partial = taken(events)
     reader = taken(
-        [one for one in heard if isinstance(one, Delta) and one.reply < len(draft.replies)]
+        [one for one in heard if isinstance(one, Delta) and one.reply < len(partial.replies)]
     )
-    for event in draft.events(anew=True):
+    for event in events_of(partial.content, anew=True):
         assert not isinstance(event, Thought), "thoughts cannot be replaced, only repeated"
-        reader.take(event)
-    assert reader.replies == draft.replies
+        reader.apply(event)
+    assert reader.replies == partial.replies
 
 
 def test_what_comes_twice_counts_once() -> None:
-    draft = taken(
+    partial = taken(
         [
             Suggestion("why?"),
             Suggestion("why?"),
@@ -111,32 +111,32 @@ def test_what_comes_twice_counts_once() -> None:
             Media("image", "https://a"),
         ]
     )
-    assert draft.suggestions == ["why?"] and len(draft.media) == 1
+    assert partial.content.suggestions == ["why?"] and len(partial.content.media) == 1
 
 
 def test_a_tool_s_second_word_adds_to_its_first() -> None:
-    draft = taken(
+    partial = taken(
         [
             ToolStep("a", "search", "running", input="cats"),
             ToolStep("a", "search", "done", output="3"),
         ]
     )
-    assert draft.tools == [asdict(ToolStep("a", "search", "done", "cats", "3"))]
+    assert partial.content.tools == [asdict(ToolStep("a", "search", "done", "cats", "3"))]
 
 
 def test_a_later_id_adds_to_an_earlier_and_erases_none() -> None:
-    draft = taken([Accepted("thread", None, "trace"), Accepted(None, "chat", None)])
-    assert (draft.thread, draft.chat, draft.trace) == ("thread", "chat", "trace")
+    partial = taken([Accepted("thread", None, "trace"), Accepted(None, "chat", None)])
+    assert (partial.thread, partial.chat, partial.trace) == ("thread", "chat", "trace")
 
 
 def test_blank_text_says_nothing_and_a_picture_does() -> None:
-    assert not taken([Delta(" \n"), Thought("hm"), Suggestion("why?")]).says_something
-    assert taken([Delta("\n"), Delta("x", 1)]).says_something
-    assert taken([Media("image", "https://a")]).says_something
+    assert taken([Delta(" \n"), Thought("hm"), Suggestion("why?")]).is_empty
+    assert not taken([Delta("\n"), Delta("x", 1)]).is_empty
+    assert not taken([Media("image", "https://a")]).is_empty
 
 
 def test_a_long_answer_costs_no_more_than_its_length() -> None:
-    draft = Draft()
+    partial = PartialAnswer()
     for _ in range(200_000):
-        draft.take(Delta("字"))
-    assert draft.size == 200_000 and len(draft.replies[0]) == 200_000
+        partial.apply(Delta("字"))
+    assert partial.size == 200_000 and len(partial.replies[0]) == 200_000

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chat.agents import demo
-from chat.answers.partial import Draft
+from chat.answers.partial import PartialAnswer
 from chat.settings.model import Settings
 from providers import PLATFORMS, load
 from providers.base import Exchange, Provider
@@ -128,25 +128,25 @@ class Told(Heard):
         return "done" if self.error is None else getattr(self.error, "reason", "stopped")
 
     @property
-    def draft(self) -> Draft:
+    def partial(self) -> PartialAnswer:
         """What the site makes of the events."""
-        draft = Draft()
+        partial = PartialAnswer()
         for event in self.events:
-            draft.take(event)
-        return draft
+            partial.apply(event)
+        return partial
 
     @property
     def essence(self) -> dict[str, Any]:
         """All that an answer says, however it was cut up on its way."""
-        draft = self.draft
+        content = self.partial.content
         return {
-            "replies": draft.replies,
-            "thoughts": draft.thoughts,
-            "tools": [(step["name"], step["state"], step.get("output")) for step in draft.tools],
+            "replies": tuple(content.replies),
+            "thoughts": content.thoughts,
+            "tools": [(step["name"], step["state"], step.get("output")) for step in content.tools],
             "media": self.of(Media),
             "citations": [asdict(one) for one in self.of(Citation)],
             "suggestions": [one.text for one in self.of(Suggestion)],
-            "usage": draft.usage,
+            "usage": content.usage,
         }
 
 
@@ -217,7 +217,7 @@ class Visitor:
             history=self.history,
         )
         self.conversation = heard.conversation or self.conversation
-        self.history += (Exchange(question, "\n\n".join(heard.draft.replies)),)
+        self.history += (Exchange(question, "\n\n".join(heard.partial.replies)),)
         return heard
 
 

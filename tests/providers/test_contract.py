@@ -246,7 +246,7 @@ def test_framing_changes_nothing(asked: Asked, platform: str) -> None:
         "!crlf !space !comment",
         "!strange",
     ):
-        replies = asked[platform, "stream", words].draft.replies
+        replies = asked[platform, "stream", words].partial.replies
         assert replies == (f"你说：{words} 今天好 stream\n\n这是第 1 个问题。",)
 
 
@@ -275,7 +275,7 @@ def test_any_text_goes_there_and_back(
     question = f"!pieces 9 1 {ODD_TEXTS[what]}"
     heard = told(agent(platform, contract.url), question, streaming=WAYS[way])
     assert heard.error is None
-    assert question in "".join(heard.draft.replies)
+    assert question in "".join(heard.partial.replies)
 
 
 @pairs
@@ -372,7 +372,7 @@ def test_what_keeps_a_record_can_be_read_again(
     except ProviderError as error:
         again.error = error
     assert again.ended == ("done" if PLATFORMS[platform].records else "unavailable")
-    assert again.error is not None or again.draft.replies == plain.draft.replies
+    assert again.error is not None or again.partial.replies == plain.partial.replies
 
 
 @platforms

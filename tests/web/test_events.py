@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.answers.live import Entry, Failed, Finished, LiveAnswer
-from chat.answers.partial import Draft
+from chat.answers.partial import PartialAnswer
 from chat.page.rendering import render_blocks
 from chat.storage import Answer, Conversation
 from chat.web.events import HEARTBEAT, Wire
@@ -84,11 +84,11 @@ def live_of(entries: list[Entry], start: int = 0) -> LiveAnswer:
 
 
 def answer_of(entries: list[Entry], **more: Any) -> Answer:
-    draft = Draft()
+    partial = PartialAnswer()
     for entry in entries:
         if not isinstance(entry, Finished | Failed):
-            draft.take(entry)
-    columns = {**draft.columns(), "state": "done", "finish_reason": "stop", **more}
+            partial.apply(entry)
+    columns = {**partial.columns(), "state": "done", "finish_reason": "stop", **more}
     return Answer(**columns, conversation=Conversation())
 
 
