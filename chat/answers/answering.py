@@ -57,7 +57,7 @@ class Answering:
             log.warning(
                 "answer %s: %s", self.stored.answer_id, cures.with_cure(error, self.language)
             )
-            self.partial.trace = error.trace or self.draft.trace
+            self.partial.trace = error.trace or self.partial.trace
             self.health.note(self.agent.id, error)
             entry, state = Failed(error.reason, error.retry_after, self.request), self._failed_state
         except Exception:
