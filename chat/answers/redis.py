@@ -1,4 +1,4 @@
-"""Live answers through Redis: followed and stopped from every process that has the same REDIS_URL."""
+"""Live answers through Redis: followed and stopped from every process with the same REDIS_URL."""
 
 import logging
 import threading
@@ -14,17 +14,21 @@ from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, Lost
 from chat.answers.redis_copies import AT_ONCE, LONGEST_S, SHORTEST_S, Copier, decode, key
 from chat.settings.errors import SettingsError
 
-CALL_S = 1.0  # for a connection, and for any call that does not wait by intention
-BLOCK_S = 3.0  # a reader waits so long at a time, and the listener until it asks for a sign of life
-CALLERS, READERS = 16, 1000  # connections of a process; who finds none is told from the database
-TOLD_S = 60.0
-WISHES = "zhiye:stop"
+# For a connection, and for any call that does not wait by intention.
+CALL_S = 1.0
+# A reader waits so long at a time, and the listener until it asks for a sign of life.
+BLOCK_S = 3.0
+# Connections of a process. A reader who finds none free reads the stored answer instead.
+CALLERS, READERS = 16, 1000
+# Between two warnings that Redis is away.
+WARNING_S = 60.0
+STOP_CHANNEL = "zhiye:stop"
 
 log = logging.getLogger("chat.redis")
 
 
 class RedisAnswer:
-    """The log of an answer that another process makes. It can be followed like one of ours."""
+    """A live answer of another process, read from its copy in Redis."""
 
     def __init__(self, readers: "redis.Redis", name: str, start: int) -> None:
         self.start = start
@@ -34,8 +38,10 @@ class RedisAnswer:
     def follow(
         self, position: int = 0, quiet_s: float = BLOCK_S
     ) -> Iterator[list[tuple[int, Entry]]]:
-        """Yields like LiveAnswer.follow, an empty batch also sooner. Raises Lost when there is no reading on: Redis
-        is away or has lost a part, or the answer goes on in another log.
+        """Yields like LiveAnswer.follow, an empty batch also sooner.
+
+        Raises Lost when there is no reading on: Redis is away or has lost a part, or the answer goes
+        on in another process.
         """
         read = max(self.start, position)
         while True:
@@ -51,21 +57,20 @@ class RedisAnswer:
                 return
 
     def _read(self, read: int, seconds: float) -> list[tuple[int, int, list[Entry]]]:
+        milliseconds = max(1, int(seconds * 1000))
         try:
-            found: Any = self._readers.xread(
-                {self._name: f"{read}-0"}, AT_ONCE, max(1, int(seconds * 1000))
-            )
-            items = found[0][1] if found else []
+            reply: Any = self._readers.xread({self._name: f"{read}-0"}, AT_ONCE, milliseconds)
+            items = reply[0][1] if reply else []
             return [
-                (int(one[b"start"]), int(one[b"first"]), decode(one[b"entries"]))
-                for _, one in items
+                (int(item[b"start"]), int(item[b"first"]), decode(item[b"entries"]))
+                for _, item in items
             ]
         except (RedisError, ValueError, KeyError):
             raise Lost from None
 
 
 class RedisBridge:
-    """What one process has to do with Redis. Who appends to a log here, or follows it, waits for none of it.
+    """The way to other processes through Redis. Nobody in this process waits for it.
 
     `longest_s` is how long an answer may take. Raises SettingsError.
     """
@@ -81,11 +86,11 @@ class RedisBridge:
         self._copier = Copier(self._client, longest_s + KEPT_S, self._trouble, self._well)
         self._ended = threading.Event()
         self._lock = threading.Lock()
-        self._is_told = False
-        self._told_at = float("-inf")
+        self._has_warned = False
+        self._warned_at = float("-inf")
 
     def connect(self, stop: Callable[[str], object]) -> None:
-        """Begins to write, and to `stop` answers as others wish; once per process, after the fork."""
+        """Begins to write, and to stop answers when other processes wish; once, after the fork."""
         self._copier.start()
         threading.Thread(
             target=self._listen, args=(stop,), name="redis listener", daemon=True
@@ -97,30 +102,29 @@ class RedisBridge:
         self._copier.end()
 
     def open(self, message_id: str, start: int, clock: Callable[[], float]) -> LiveAnswer:
-        """A log of this process that others can follow."""
+        """A live answer of this process that others can follow."""
         return self._copier.open(message_id, start, clock)
 
     def find(self, message_id: str) -> RedisAnswer | None:
-        """The log of another process; None when there is none, or not from its beginning."""
+        """The live answer of another process; None when there is none, or its beginning is lost."""
         with suppress(RedisError, ValueError, KeyError):
-            first: Any = [] if self.is_away else self._client.xrange(key(message_id), count=1)
-            for _, item in first:
-                start, begins = int(item[b"start"]), int(item[b"first"])
-                return (
-                    RedisAnswer(self._readers, key(message_id), start)
-                    if begins == start + 1
-                    else None
-                )
+            if self.is_away:
+                return None
+            items: Any = self._client.xrange(key(message_id), count=1)
+            for _, item in items:
+                start = int(item[b"start"])
+                is_whole = int(item[b"first"]) == start + 1
+                return RedisAnswer(self._readers, key(message_id), start) if is_whole else None
         return None
 
     def stop(self, message_id: str) -> None:
         """Tells the other processes of a wish to stop."""
         with suppress(RedisError):
             if not self.is_away:
-                self._client.publish(WISHES, message_id)
+                self._client.publish(STOP_CHANNEL, message_id)
 
     def look(self) -> tuple[str, str]:
-        """For the doctor: the id of what is found, and what Redis says."""
+        """For the doctor: the id of its finding, and the text of the error."""
         try:
             self._client.xlen(key("none"))
         except (AuthenticationError, ResponseError) as error:
@@ -134,9 +138,9 @@ class RedisBridge:
         pause = SHORTEST_S
         while not self._ended.is_set():
             try:
-                with closing(client.pubsub()) as heard:
-                    heard.subscribe(WISHES)
-                    for message in self._heard(heard):
+                with closing(client.pubsub()) as subscription:
+                    subscription.subscribe(STOP_CHANNEL)
+                    for message in self._messages(subscription):
                         self._well()
                         pause = SHORTEST_S
                         if message["type"] == "message":
@@ -146,47 +150,50 @@ class RedisBridge:
             self._ended.wait(pause)
             pause = min(2 * pause, LONGEST_S)
 
-    def _heard(self, heard: Any) -> Iterator[Any]:
-        """Yields what comes, signs of life included. Raises when there is none."""
-        is_asked = True
+    def _messages(self, subscription: Any) -> Iterator[Any]:
+        """Yields messages, answers to pings included. Raises TimeoutError when a ping has none."""
+        is_pinged = True
         while not self._ended.is_set():
-            message = heard.get_message(timeout=BLOCK_S)
+            message = subscription.get_message(timeout=BLOCK_S)
             if message is not None:
                 yield message
-            elif is_asked:
+            elif is_pinged:
                 raise redis.TimeoutError("no sign of life")
             else:
-                heard.ping()
-            is_asked = message is None
+                subscription.ping()
+            is_pinged = message is None
 
     def _trouble(self, error: Exception) -> None:
         with self._lock:
             self.is_away = True
-            is_news = not self._is_told and time.monotonic() - self._told_at >= TOLD_S
+            is_news = not self._has_warned and time.monotonic() - self._warned_at >= WARNING_S
             if is_news:
-                self._is_told, self._told_at = True, time.monotonic()
+                self._has_warned, self._warned_at = True, time.monotonic()
         if is_news and not self._ended.is_set():
-            told = "Redis cannot be used (%s): answers are followed and stopped only where they are made"
-            log.warning(told, error, exc_info=not isinstance(error, RedisError))
+            log.warning(
+                "Redis cannot be used (%s): answers are followed and stopped only "
+                "where they are made",
+                error,
+                exc_info=not isinstance(error, RedisError),
+            )
 
     def _well(self) -> None:
         if not self.is_away:
             return
         with self._lock:
-            is_news, self.is_away, self._is_told = self._is_told, False, False
+            is_news, self.is_away, self._has_warned = self._has_warned, False, False
         if is_news:
             log.info("Redis can be used again")
 
 
 def _client(pool: Any, url: str, seconds: float, **bounds: float) -> "redis.Redis":
-    """No call is made twice by itself: each has a place here where it is made again."""
+    """A client without retries of its own: each call has a place here where it is made again."""
     try:
-        made = pool.from_url(
+        connections = pool.from_url(
             url, socket_connect_timeout=CALL_S, socket_timeout=seconds, protocol=2, **bounds
         )
-        made.connection_class(
-            **made.connection_kwargs
-        )  # or a wrong option would show when it is too late
+        # A wrong option in the address has to show now, not at the first call.
+        connections.connection_class(**connections.connection_kwargs)
     except (ValueError, TypeError):
         raise SettingsError("redis_address") from None
-    return redis.Redis(connection_pool=made)
+    return redis.Redis(connection_pool=connections)

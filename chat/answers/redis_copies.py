@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import redis
@@ -18,15 +19,21 @@ from redis.exceptions import RedisError
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer
 from providers.events import Event
 
-BATCH_S = 0.02  # what is appended meanwhile goes together
-BUSY_S = 1.0  # with very many answers more goes together, so that copying takes a fifth of the time at most
-ITEM, ITEM_BYTES, AT_ONCE = 500, 64_000, 64  # entries and bytes in an item, answers in a pipeline
-MOST_BYTES = 8_000_000  # of one answer; of a longer one there is no copy
-RESTARTS = 3  # Redis may forget an answer so often before its copy is given up
-SHORTEST_S, LONGEST_S = 0.25, 4.0  # between two tries while Redis is away
+# What is appended within this time goes together.
+BATCH_S = 0.02
+# With very many answers more goes together, so that copying takes at most a fifth of the time.
+BUSY_S = 1.0
+# Entries and bytes in an item, answers in a pipeline.
+ITEM, ITEM_BYTES, AT_ONCE = 500, 64_000, 64
+# A longer answer has no copy.
+MOST_BYTES = 8_000_000
+# Redis may forget an answer so often before its copy is given up.
+RESTARTS = 3
+# Between two tries while Redis is away.
+SHORTEST_S, LONGEST_S = 0.25, 4.0
 END_S = 2.0
 KINDS: dict[str, Callable[..., Entry]] = {
-    one.__name__: one for one in (*get_args(Event), Finished, Failed)
+    kind.__name__: kind for kind in (*get_args(Event), Finished, Failed)
 }
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -60,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 
 class CopiedAnswer(LiveAnswer):
-    """A log of this process that is copied. What is not about `append` belongs to the Copier's thread."""
+    """A live answer that is copied to Redis. All but `append` belongs to the Copier's thread."""
 
     def __init__(
         self,
@@ -83,24 +90,25 @@ class CopiedAnswer(LiveAnswer):
 
     @property
     def is_behind(self) -> bool:
-        """Whether something of it is not in Redis yet."""
+        """Whether Redis lacks some of its entries."""
         return self.sent < len(self._entries)
 
     def unsent(self) -> list[Entry]:
-        """What is to be written next."""
+        """The entries to be written next, as many as fit into an item."""
         entries = self._entries[self.sent : self.sent + ITEM]
         size = 0
-        for count, one in enumerate(entries):
-            size += len(getattr(one, "text", None) or "")
+        for count, entry in enumerate(entries):
+            size += len(getattr(entry, "text", None) or "")
             if size > ITEM_BYTES:
                 return entries[: count + 1]
         return entries
 
 
 class Copier:
-    """Writes what is appended, in one thread. It keeps no entries of its own: the logs hold them anyway.
+    """Writes what is appended, in one thread. It keeps no entries: the live answers hold them.
 
-    While answers run their copies stay for `running_s` seconds. `trouble` and `well` are told how it goes.
+    The copy of a running answer stays for `running_s` seconds. After each try `trouble` or `well`
+    is called.
     """
 
     def __init__(
@@ -119,7 +127,7 @@ class Copier:
         self._thread: threading.Thread | None = None
 
     def open(self, message_id: str, start: int, clock: Callable[[], float]) -> CopiedAnswer:
-        """A log that is copied from its first entry on."""
+        """A live answer that is copied from its first entry on."""
         return CopiedAnswer(key(message_id), start, clock, self._due.put)
 
     def start(self) -> None:
@@ -144,72 +152,93 @@ class Copier:
                 pause, took = SHORTEST_S, time.monotonic() - began
             except Exception as error:
                 self._trouble(error)
-                # What has ended is in the database. No more than the answers being made is kept for later.
-                due[:] = [
-                    one for one in due if one.ended_at is None and isinstance(error, RedisError)
-                ]
-                for one in due:
-                    one.is_due = True
+                # Ended answers are in the database, so only running ones are tried again.
+                may_retry = isinstance(error, RedisError)
+                due[:] = [live for live in due if live.ended_at is None and may_retry]
+                for live in due:
+                    live.is_due = True
                 if self._ended.wait(pause):
                     return
                 pause = min(2 * pause, LONGEST_S)
 
     def _gather(self, due: list[CopiedAnswer], seconds: float) -> bool:
-        """Waits until something is due, and for a moment more. False when there is nothing more to come."""
+        """Waits until something is due, and for a moment more. False when nothing more will come."""
         is_last = self._ended.is_set()
         if not due and not is_last and (first := self._due.get()) is not None:
             due.append(first)
         self._ended.wait(seconds)
         with suppress(queue.Empty):
             while True:
-                if (one := self._due.get_nowait()) is not None:
-                    due.append(one)
+                if (live := self._due.get_nowait()) is not None:
+                    due.append(live)
         return bool(due) or not is_last
 
     def _send(self, due: list[CopiedAnswer]) -> None:
-        """Writes all that is new in these; on the way, and after an error, `due` holds what is left."""
+        """Writes all new entries of these; meanwhile, and after an error, `due` holds what is left."""
         while due:
-            some = due[:AT_ONCE]
-            self._send_some(some)
-            due[:AT_ONCE] = [one for one in some if one.is_behind and not self._is_given_up(one)]
+            chunk = due[:AT_ONCE]
+            self._send_chunk(chunk)
+            due[:AT_ONCE] = [live for live in chunk if live.is_behind and not self._gives_up(live)]
 
-    def _send_some(self, some: list[CopiedAnswer]) -> None:
+    def _send_chunk(self, chunk: list[CopiedAnswer]) -> None:
+        """Writes an item of each answer, all in one pipeline."""
         pipe = self._client.pipeline(transaction=False)
-        written: list[tuple[int, CopiedAnswer, int, int]] = []
-        for one in some:
-            time.sleep(0)  # there may be much to catch up with, and answers go first
-            one.is_due = False  # before it is read: what comes from now on makes it due again
-            if not (entries := one.unsent()):
-                continue
-            is_first, is_last = one.sent == 0, isinstance(entries[-1], Finished | Failed)
-            if is_first:
-                pipe.delete(one.key)  # of an earlier process
-            end, text = one.sent + len(entries), encode(entries)
-            item: dict[Any, Any] = {
-                "start": one.start,
-                "first": one.start + one.sent + 1,
-                "entries": text,
-            }
-            written.append((len(pipe), one, end, len(text)))
-            pipe.xadd(one.key, item, f"{one.start + end}-0", nomkstream=not is_first)
-            if is_first or is_last:
-                pipe.expire(one.key, int(KEPT_S) if is_last else self._running_s)
+        writes: list[_Write] = []
+        for live in chunk:
+            # There may be much to catch up with, and answers go first.
+            time.sleep(0)
+            # Before it is read: what is appended from now on makes it due again.
+            live.is_due = False
+            if entries := live.unsent():
+                writes.append(self._add_item(pipe, live, entries))
         results = pipe.execute(raise_on_error=False)
-        for place, one, end, size in written:
-            result = results[place]
-            if result is None:  # Redis began anew, or had no room
-                one.sent, one.size, one.restarts = 0, 0, one.restarts + 1
-            elif isinstance(result, Exception) and "equal or smaller" not in str(result):
-                raise result
-            else:
-                one.sent, one.size = end, one.size + size
-        if written:
+        for write in writes:
+            write.note(results[write.place])
+        if writes:
             self._well()
 
-    def _is_given_up(self, one: CopiedAnswer) -> bool:
-        """Takes an answer that is too long out of Redis; it stays due, so that nobody takes it up again."""
-        if one.size <= MOST_BYTES and one.restarts <= RESTARTS:
+    def _add_item(self, pipe: Any, live: CopiedAnswer, entries: list[Entry]) -> "_Write":
+        is_first, is_last = live.sent == 0, isinstance(entries[-1], Finished | Failed)
+        if is_first:
+            # The copy of an earlier process.
+            pipe.delete(live.key)
+        end, text = live.sent + len(entries), encode(entries)
+        item: dict[Any, Any] = {
+            "start": live.start,
+            "first": live.start + live.sent + 1,
+            "entries": text,
+        }
+        write = _Write(live, len(pipe), end, len(text))
+        pipe.xadd(live.key, item, f"{live.start + end}-0", nomkstream=not is_first)
+        if is_first or is_last:
+            pipe.expire(live.key, int(KEPT_S) if is_last else self._running_s)
+        return write
+
+    def _gives_up(self, live: CopiedAnswer) -> bool:
+        """Takes an answer that is too long out of Redis; it stays due, so that it is never resumed."""
+        if live.size <= MOST_BYTES and live.restarts <= RESTARTS:
             return False
-        one.is_due = True
-        self._client.delete(one.key)
+        live.is_due = True
+        self._client.delete(live.key)
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """An item on its way to Redis: the answer's entries up to `end`, at a place in the pipeline."""
+
+    live: CopiedAnswer
+    place: int
+    end: int
+    size: int
+
+    def note(self, result: Any) -> None:
+        """Counts the item as sent, or starts the copy anew. Raises the error of Redis."""
+        live = self.live
+        if result is None:
+            # Redis began anew, or had no room.
+            live.sent, live.size, live.restarts = 0, 0, live.restarts + 1
+        elif isinstance(result, Exception) and "equal or smaller" not in str(result):
+            raise result
+        else:
+            live.sent, live.size = self.end, live.size + self.size
