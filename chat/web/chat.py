@@ -17,15 +17,14 @@ from chat.storage import Answer, StoredQuestion
 from chat.storage.sqlite import StorageError, is_trouble
 from chat.web import errors, files, permissions, services
 from chat.web.chat_request import ChatRequest, read_chat_request
-from chat.web.events import HEARTBEAT, QUIET_S, Wire
+from chat.web.events import HEARTBEAT, QUIET_S, EventWriter
 from chat.web.pages import page
 from chat.web.visitors import address, visitor
 
 bp = Blueprint("chat", __name__)
-FORM_WAIT_S = (
-    20.0  # a page without JavaScript waits so long for its answer before it comes back without
-)
-STOP_WAIT_S = 5.0  # and so long for the end of one that it stops
+# How long a page without JavaScript waits for its answer, and for the end of one that it stops.
+FORM_WAIT_S = 20.0
+STOP_WAIT_S = 5.0
 
 
 @bp.post("/chat")
@@ -34,39 +33,43 @@ def ask() -> AnyResponse:
     is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
     if is_form:
         return _ask_by_form()
-    asked = read_chat_request(request, services().agents, services().settings.max_message_chars)
-    wants_events = asked.wants_events or request.accept_mimetypes.best == "text/event-stream"
+    chat_request = read_chat_request(
+        request, services().agents, services().settings.max_message_chars
+    )
+    wants_events = chat_request.wants_events or request.accept_mimetypes.best == "text/event-stream"
     if not wants_events:
         with _waiting():
-            _, stored, live = _start(asked, streaming=False)
-            return _whole(stored, live)
+            _, stored, live = _start(chat_request, streaming=False)
+            return _whole_answer(stored, live)
     with _reading() as leave:
-        agent, stored, live = _start(asked, streaming=True)
-        return _events(
-            _wire(stored.conversation_id, stored.answer_id, agent.id, 0).live(live), leave
+        agent, stored, live = _start(chat_request, streaming=True)
+        return _event_stream(
+            _writer(stored.conversation_id, stored.answer_id, agent.id, 0).live(live), leave
         )
 
 
 def _ask_by_form() -> AnyResponse:
     try:
-        asked = read_chat_request(request, services().agents, services().settings.max_message_chars)
-        sent = [one for one in request.files.getlist("files") if one.filename]
+        chat_request = read_chat_request(
+            request, services().agents, services().settings.max_message_chars
+        )
+        sent_files = [file for file in request.files.getlist("files") if file.filename]
         with _waiting():
-            _, stored, live = _start(asked, streaming=True, sent=sent)
-            _wait(live, FORM_WAIT_S)
+            _, stored, live = _start(chat_request, streaming=True, sent_files=sent_files)
+            _wait_for_end(live, FORM_WAIT_S)
     except SignInNeeded:
         raise
     except Refusal as refusal:
-        errors.note(refusal.code)
+        errors.count_refusal(refusal.code)
         response = page(
             request.form.get("conversation_id") or None,
             request.form.get("agent"),
-            problem=errors.told(refusal),
+            problem=errors.sentence_for(refusal),
             draft=request.form.get("message", ""),
             status=refusal.status or errors.STATUS[refusal.code],
         )
-        return errors.with_patience(response, refusal.retry_after)
-    return _led_to(stored.conversation_id, stored.answer_id)
+        return errors.with_retry_after(response, refusal.retry_after)
+    return _redirect_to(stored.conversation_id, stored.answer_id)
 
 
 @bp.get("/chat/<message_id>/events")
@@ -75,9 +78,9 @@ def follow(message_id: str) -> AnyResponse:
     answer = services().storage.answers.get(visitor(), message_id)
     last = request.headers.get("Last-Event-ID", "0")
     position = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
-    wire = _wire(answer.conversation_id, answer.id, answer.conversation.agent, position)
+    writer = _writer(answer.conversation_id, answer.id, answer.conversation.agent, position)
     with _reading() as leave:
-        return _events(_followed(answer, wire), leave)
+        return _event_stream(_follow_events(answer, writer), leave)
 
 
 @bp.post("/chat/<message_id>/stop")
@@ -88,16 +91,17 @@ def stop(message_id: str) -> AnyResponse:
     if errors.wants_html():
         if (live := services().live_answers.find(message_id)) is not None:
             with suppress(Lost):
-                _wait(live, STOP_WAIT_S)
-        return _led_to(answer.conversation_id, answer.id)
+                _wait_for_end(live, STOP_WAIT_S)
+        return _redirect_to(answer.conversation_id, answer.id)
     response = jsonify({"message_id": message_id})
     response.status_code = 202
     return response
 
 
-def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
-    """To the exchange itself: without the script a conversation is shown from its top. A program gets the
-    conversation's plain address.
+def _redirect_to(conversation_id: str, answer_id: str) -> AnyResponse:
+    """Leads a browser to the exchange itself, and a program to the conversation.
+
+    Without the script a conversation opens at its top.
     """
     anchor = f"m-{answer_id}" if errors.wants_html() else None
     place = url_for("pages.conversation", conversation_id=conversation_id, _anchor=anchor)
@@ -105,23 +109,23 @@ def _led_to(conversation_id: str, answer_id: str) -> AnyResponse:
 
 
 def _start(
-    asked: ChatRequest, streaming: bool, sent: Sequence[FileStorage] = ()
+    chat_request: ChatRequest, streaming: bool, sent_files: Sequence[FileStorage] = ()
 ) -> tuple[Agent, StoredQuestion, LiveAnswer]:
-    """Begins the turn, with the files it names and those `sent` along."""
-    agent = permissions.require_agent(asked.agent or _agent_of(asked.conversation_id))
+    """Begins the turn, with the files it names and those `sent_files` along."""
+    agent = permissions.require_agent(chat_request.agent or _agent_of(chat_request.conversation_id))
     # Before its files are stored: a question that is refused leaves none behind.
     services().limits.check_question(visitor(), address())
-    ids = asked.files + [str(files.keep(agent, one)["id"]) for one in sent]
-    attachments = services().uploads.take(visitor(), ids, agent)
+    sent_ids = [str(files.keep(agent, file)["id"]) for file in sent_files]
+    attachments = services().uploads.take(visitor(), chat_request.files + sent_ids, agent)
     inquiry = Inquiry(
         visitor(),
         agent,
-        asked.message,
-        asked.conversation_id,
+        chat_request.message,
+        chat_request.conversation_id,
         streaming,
         attachments,
-        asked.after,
-        asked.instead,
+        chat_request.after,
+        chat_request.instead,
         address(),
         permissions.day_budget(),
     )
@@ -130,7 +134,7 @@ def _start(
 
 
 def _agent_of(conversation_id: str | None) -> Agent:
-    """In a conversation its own agent answers, else the site's default."""
+    """The agent of a conversation; without one, the first that the visitor may ask."""
     if not conversation_id:
         return permissions.choose_agent(None)
     return services().agents.named(
@@ -138,12 +142,12 @@ def _agent_of(conversation_id: str | None) -> Agent:
     )
 
 
-def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -> Wire:
+def _writer(conversation_id: str, message_id: str, agent_id: str, position: int) -> EventWriter:
     opening = {"conversation_id": conversation_id, "message_id": message_id, "agent": agent_id}
     is_page = request.args.get("html") == "live"
     agent = services().agents.get(agent_id)
     picture = services().pictures.addresses(agent) if agent else None
-    return Wire(
+    return EventWriter(
         opening,
         position,
         is_page,
@@ -152,36 +156,42 @@ def _wire(conversation_id: str, message_id: str, agent_id: str, position: int) -
     )
 
 
-def _followed(answer: Answer, wire: Wire) -> Iterator[bytes]:
+def _follow_events(answer: Answer, writer: EventWriter) -> Iterator[bytes]:
     while (
         live := services().live_answers.find(answer.id)
     ) is not None or answer.state == "running":
         try:
             if live is not None:
-                yield from _live(answer, live, wire)
+                yield from _live_events(answer, live, writer)
                 return
         except Lost:
-            wire = wire.again()
-        # Its process has died, or cannot be heard; if it died, the housekeeper of one that lives will take it over
-        # within seconds.
+            writer = writer.reopen()
+        # Its process has died or is out of reach. If it died, the housekeeper of another process takes the
+        # answer over within seconds.
         yield HEARTBEAT
         time.sleep(min(1.0, QUIET_S))
         try:
             answer = services().storage.answers.get(visitor(), answer.id)
-        except Refusal as refusal:  # deleted meanwhile, or somebody else's
-            yield wire.failed(refusal.code)
+        except Refusal as refusal:
+            # Deleted meanwhile, or another visitor's by now.
+            yield writer.failed(refusal.code)
             return
         except StorageError as error:
             if not is_trouble(error):
                 raise
         if live is not None and answer.state != "running":
             break
-    yield from wire.stored(answer)
+    yield from writer.stored(answer)
 
 
-def _live(answer: Answer, live: LiveAnswer | RemoteAnswer, wire: Wire) -> Iterator[bytes]:
-    """Follows a log. One of another process is Lost, too, when its answer has ended without a word."""
-    for chunk in wire.live(live):
+def _live_events(
+    answer: Answer, live: LiveAnswer | RemoteAnswer, writer: EventWriter
+) -> Iterator[bytes]:
+    """Follows a log.
+
+    Raises Lost, also when the answer of another process ended and its log does not say so.
+    """
+    for chunk in writer.live(live):
         yield chunk
         is_doubtful = chunk is HEARTBEAT and not isinstance(live, LiveAnswer)
         if is_doubtful and not services().storage.answers.is_running(answer.id):
@@ -190,7 +200,7 @@ def _live(answer: Answer, live: LiveAnswer | RemoteAnswer, wire: Wire) -> Iterat
 
 @contextmanager
 def _reading() -> Iterator[Callable[[], None]]:
-    """A place among those who read answers; what is yielded gives it back. Raises StreamRefusal."""
+    """A place for a reader of events; yields the function that gives it back. Raises StreamRefusal."""
     leave = services().streams.enter(address())
     try:
         yield leave
@@ -201,8 +211,9 @@ def _reading() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _waiting() -> Iterator[None]:
-    """A place among them for who waits for an answer in one piece: it holds a connection as well. Of those an
-    address may have as many as its rate lets it.
+    """A place for a caller who waits for a whole answer, which holds a connection as well.
+
+    The address has no limit of its own here: its rate of questions is one.
     """
     leave = services().streams.enter("")
     try:
@@ -211,7 +222,7 @@ def _waiting() -> Iterator[None]:
         leave()
 
 
-def _events(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
+def _event_stream(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
     response = Response(stream_with_context(chunks), mimetype="text/event-stream")
     response.call_on_close(leave)
     response.headers["Cache-Control"] = "no-store"
@@ -219,13 +230,13 @@ def _events(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
     return response
 
 
-def _whole(stored: StoredQuestion, live: LiveAnswer) -> Response:
+def _whole_answer(stored: StoredQuestion, live: LiveAnswer) -> Response:
     """Waits for the end and answers in one piece."""
     partial = PartialAnswer()
     for batch in live.follow():
         for _, entry in batch:
             if isinstance(entry, Failed):
-                return errors.answer(entry.code, retry_after=entry.retry_after)
+                return errors.error_response(entry.code, retry_after=entry.retry_after)
             if not isinstance(entry, Finished):
                 partial.apply(entry)
     content = partial.content
@@ -240,7 +251,7 @@ def _whole(stored: StoredQuestion, live: LiveAnswer) -> Response:
     )
 
 
-def _wait(live: LiveAnswer | RemoteAnswer, seconds: float) -> None:
+def _wait_for_end(live: LiveAnswer | RemoteAnswer, seconds: float) -> None:
     until = time.monotonic() + seconds
     for _ in live.follow(quiet_s=1.0):
         if time.monotonic() > until:

@@ -25,13 +25,14 @@ from chat.storage.models import now
 from chat.storage.sqlite import RETRY_S, StorageError, StorageRefusal, is_trouble
 from chat.web import services
 from chat.web.dates import moment
-from chat.web.events import problem
+from chat.web.events import error_payload
 from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")
 
 DAY_S = 24 * 3600 + 60
-LONG_S = 300  # who has to wait longer is told until when
+# For a longer wait the sentence names the time when it ends.
+LONG_S = 300
 STATUS = {
     "bad_input": 400,
     "too_long": 413,
@@ -122,7 +123,7 @@ HTTP_CODES = {
 
 
 def sentence(code: str, retry_after: float | None = None) -> str:
-    """What a person is told, in their language, about a reason of the contract."""
+    """The sentence for a reason of the contract, in the language of the request."""
     if code == "quota_exhausted" and retry_after and retry_after < DAY_S:
         at = datetime.now(CHINA) + timedelta(seconds=retry_after)
         return str(
@@ -137,18 +138,18 @@ def sentence(code: str, retry_after: float | None = None) -> str:
     return str(SENTENCES[code])
 
 
-def told(refusal: Refusal) -> str:
+def sentence_for(refusal: Refusal) -> str:
     """The sentence for a refusal; some kinds have their own."""
     if type(refusal) in OWN_SENTENCES:
         return str(OWN_SENTENCES[type(refusal)])
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
     if isinstance(refusal, GuessRefusal):
-        return _too_many(refusal.retry_after or 1)
+        return _too_many_tries(refusal.retry_after or 1)
     return sentence(refusal.code, refusal.retry_after)
 
 
-def _too_many(seconds: float) -> str:
+def _too_many_tries(seconds: float) -> str:
     if seconds <= 90:
         return str(
             _("Too many wrong tries. Wait %(count)s seconds and try again.", count=ceil(seconds))
@@ -159,7 +160,7 @@ def _too_many(seconds: float) -> str:
 
 
 def wants_html() -> bool:
-    """Whether a person's browser asks for a page, rather than a program or our own script for data."""
+    """Whether a browser asks for a page, and not a program or the page's script for data."""
     best = request.accept_mimetypes.best_match(
         ["application/json", "text/html", "text/event-stream"]
     )
@@ -167,92 +168,94 @@ def wants_html() -> bool:
 
 
 def init_app(app: Flask) -> None:
-    """Answers every refusal and every fault in that shape."""
-    app.register_error_handler(Refusal, _refused)
-    app.register_error_handler(ProviderError, _failed)
-    app.register_error_handler(HTTPException, _http)
+    """Answers every refusal and every fault in the one shape."""
+    app.register_error_handler(Refusal, _refusal)
+    app.register_error_handler(ProviderError, _provider_error)
+    app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ParseException, _malformed)
-    app.register_error_handler(StorageError, _database)
+    app.register_error_handler(StorageError, _storage_error)
     app.register_error_handler(Exception, _fault)
 
 
-def answer(
-    code: str, status: int | None = None, retry_after: float | None = None, said: str | None = None
+def error_response(
+    code: str, status: int | None = None, retry_after: float | None = None, text: str | None = None
 ) -> Response:
-    """The response for a reason of the contract; `said` where its usual sentence would be wrong."""
-    status, said = status or STATUS[code], said or sentence(code, retry_after)
+    """The response for a reason of the contract; `text` replaces its usual sentence."""
+    status = status or STATUS[code]
+    text = text or sentence(code, retry_after)
     number = request_id.current()
     if wants_html():
-        response = Response(
-            render_template("error.html", status=status, sentence=said, number=number)
-        )
+        page = render_template("error.html", status=status, sentence=text, number=number)
+        response = Response(page)
     else:
-        response = jsonify(problem(said, code, retry_after, number))
+        response = jsonify(error_payload(text, code, retry_after, number))
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
-    return with_patience(response, retry_after)
+    return with_retry_after(response, retry_after)
 
 
-def with_patience(response: Response, retry_after: float | None) -> Response:
-    """The response, saying when to come again if that is known."""
+def with_retry_after(response: Response, retry_after: float | None) -> Response:
+    """The response with a Retry-After, if that is known."""
     if retry_after is not None:
         response.headers["Retry-After"] = str(max(1, ceil(retry_after)))
     return response
 
 
-def ask_for(challenge: str) -> Response:
-    """401 to who gave no key or password, or a wrong one: `challenge` says which is wanted."""
-    note("sign_in")
-    response = answer("sign_in")
+def unauthorized(challenge: str) -> Response:
+    """401 with a `challenge` that says which key or password is missing or wrong."""
+    count_refusal("sign_in")
+    response = error_response("sign_in")
     response.headers["WWW-Authenticate"] = challenge
     return response
 
 
-def note(code: str) -> None:
+def count_refusal(code: str) -> None:
     """Counts a request that is refused for a reason of the contract."""
     services().metrics.count_refusal(code)
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refusal(refusal: Refusal) -> Response:
     log.info("refused %.100a: %.200a", request.path, str(refusal))
-    note(refusal.code)
-    return answer(refusal.code, refusal.status, refusal.retry_after, told(refusal))
+    count_refusal(refusal.code)
+    text = sentence_for(refusal)
+    return error_response(refusal.code, refusal.status, refusal.retry_after, text)
 
 
-def _failed(error: ProviderError) -> Response:
+def _provider_error(error: ProviderError) -> Response:
     log.warning("%.100a: %s", request.path, error)
-    return answer(error.reason, retry_after=error.retry_after)
+    return error_response(error.reason, retry_after=error.retry_after)
 
 
-def _http(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    if status < 400:  # a redirect of the router's own
+    # A redirect of the router's own.
+    if status < 400:
         return Response(error.get_response().response, status, error.get_headers())
     code = HTTP_CODES.get(status, "unexpected" if status >= 500 else "bad_input")
-    note(code)
-    response = answer(code, status)
+    count_refusal(code)
+    response = error_response(code, status)
     if status == 405 and "Allow" in (headers := dict(error.get_headers())):
         response.headers["Allow"] = headers["Allow"]
     return response
 
 
 def _malformed(error: ParseException) -> Response:
-    """The server reads a body when we do: a piece of no size comes to light here, and is no fault of ours."""
+    """Refuses a malformed body: the server reads it only when a route does, so its error arrives here."""
     log.info("refused %.100a: %.200a", request.path, str(error))
-    note("bad_input")
-    return answer("bad_input")
+    count_refusal("bad_input")
+    return error_response("bad_input")
 
 
-def _database(error: StorageError) -> Response:
+def _storage_error(error: StorageError) -> Response:
     if not is_trouble(error):
         return _fault(error)
     log.warning(
         "%.100a: the database cannot be used: %s", request.path, getattr(error, "orig", error)
     )
-    note("unavailable")
-    return answer("unavailable", retry_after=RETRY_S, said=str(NO_STORAGE))
+    count_refusal("unavailable")
+    return error_response("unavailable", retry_after=RETRY_S, text=str(NO_STORAGE))
 
 
 def _fault(error: Exception) -> Response:
     log.exception("a fault of ours at %.100a", request.path)
-    return answer("unexpected", 500)
+    return error_response("unexpected", 500)

@@ -25,7 +25,8 @@ from providers.events import (
 HEARTBEAT = b": keep-alive\n\n"
 QUIET_S = 10.0
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-FRAME_S = 0.05  # a page needs no more than twenty pictures a second
+# A page needs no more than twenty frames a second.
+FRAME_S = 0.05
 
 NAMES: dict[type[Any], str] = {
     Delta: "delta",
@@ -41,12 +42,12 @@ NAMES: dict[type[Any], str] = {
 }
 
 
-class Wire:
-    """Writes one answer for one reader.
+class EventWriter:
+    """Writes the events of one answer for one reader.
 
     `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0 for
-    nothing. With `is_page` the text comes as `html` events, rendered here while it grows. `sentence` says a
-    failure in the reader's language. `picture` says where a page finds a picture.
+    nothing. With `is_page` the text comes as `html` events, rendered here while it grows. `sentence` is a
+    failure in the reader's language. `picture` gives the address at which a page finds a picture.
     """
 
     def __init__(
@@ -62,21 +63,23 @@ class Wire:
         self._sentence = sentence
         self._picture = picture if is_page else None
         self._markdown = GrowingMarkdown(picture, opening["message_id"]) if is_page else None
-        self._known: set[int] | None = None  # replies begun, for a reader of an earlier log
-        self._told = position
+        # The replies that were begun, for a reader of an earlier log.
+        self._begun_replies: set[int] | None = None
+        self._sent_position = position
         self._is_opened = False
 
-    def again(self) -> "Wire":
-        """For the same reader when the log was lost: goes on after what was told, from another one."""
-        again = Wire(
-            self._opening, self._told, self._markdown is not None, self._sentence, self._picture
+    def reopen(self) -> "EventWriter":
+        """A writer for the same reader when the log was lost: it goes on from another log."""
+        is_page = self._markdown is not None
+        writer = EventWriter(
+            self._opening, self._sent_position, is_page, self._sentence, self._picture
         )
-        again._is_opened = self._is_opened
-        return again
+        writer._is_opened = self._is_opened
+        return writer
 
     def failed(self, code: str) -> bytes:
-        """The last event of an answer that cannot be followed any more."""
-        return self._opened() + self._encode(self._told + 1, Failed(code))
+        """The last event of an answer that can no longer be followed."""
+        return self._opened() + self._encode(self._sent_position + 1, Failed(code))
 
     def live(self, live: LiveAnswer | RemoteAnswer) -> Iterator[bytes]:
         """Yields the events of a running answer as they come, several at once to a slow reader.
@@ -84,15 +87,15 @@ class Wire:
         Raises Lost.
         """
         yield HEARTBEAT + self._opened()
-        drawn = 0.0
+        drawn_at = 0.0
         if 0 < self._position <= live.start:
-            self._known = set()
+            self._begun_replies = set()
         for batch in live.follow(quiet_s=QUIET_S):
-            out = self._write(batch)
-            yield out or HEARTBEAT
+            chunk = self._write(batch)
+            yield chunk or HEARTBEAT
             if self._markdown is not None:
-                time.sleep(max(0.0, drawn + FRAME_S - time.monotonic()))
-                drawn = time.monotonic()
+                time.sleep(max(0.0, drawn_at + FRAME_S - time.monotonic()))
+                drawn_at = time.monotonic()
 
     def stored(self, answer: Answer) -> Iterator[bytes]:
         """Yields an answer that has ended, in the fewest events that say it.
@@ -115,30 +118,30 @@ class Wire:
 
     def _write(self, batch: list[tuple[int, Entry]]) -> bytes:
         chunks = []
-        shown = 0
+        latest = 0
         for position, entry in batch:
             is_last = isinstance(entry, Finished | Failed)
-            shown = position
+            latest = position
             if self._markdown is not None:
                 self._feed(self._markdown, entry)
                 if is_last:
                     chunks.append(self._drawn(position - 1, last=True))
             if position > self._position:
-                chunks.append(self._encode(position, self._anew(entry)))
-        if shown and self._markdown is not None and not is_last:
-            chunks.append(self._drawn(shown, last=False))
-        self._told = max(self._told, shown)
+                chunks.append(self._encode(position, self._for_new_log(entry)))
+        if latest and self._markdown is not None and not is_last:
+            chunks.append(self._drawn(latest, last=False))
+        self._sent_position = max(self._sent_position, latest)
         return b"".join(chunks)
 
-    def _anew(self, entry: Entry) -> Entry | None:
-        """To a reader of an earlier log a reply begins with all of it so far, and thoughts are old."""
-        if self._known is None:
+    def _for_new_log(self, entry: Entry) -> Entry | None:
+        """The entry for a reader of an earlier log: replies begin anew, and thoughts are left out."""
+        if self._begun_replies is None:
             return entry
         if isinstance(entry, Thought):
             return None
-        if not isinstance(entry, Delta) or entry.reply in self._known:
+        if not isinstance(entry, Delta) or entry.reply in self._begun_replies:
             return entry
-        self._known.add(entry.reply)
+        self._begun_replies.add(entry.reply)
         return Rewrite(entry.text, entry.reply)
 
     def _feed(self, markdown: GrowingMarkdown, entry: Entry) -> None:
@@ -158,21 +161,24 @@ class Wire:
 
     def _encode(self, position: int, entry: Entry | None) -> bytes:
         if isinstance(entry, Failed):
-            told = problem(self._sentence(entry), entry.code, entry.retry_after, entry.id)
-            return _event(position, "error", told)
+            sentence = self._sentence(entry)
+            payload = error_payload(sentence, entry.code, entry.retry_after, entry.id)
+            return _event(position, "error", payload)
         name = NAMES.get(type(entry))
         if entry is None or name is None:
             return b""
         fields = ((key, getattr(entry, key)) for key in entry.__slots__)
         data = {key: value for key, value in fields if value is not None}
         if isinstance(entry, Media) and self._picture is not None:
-            data |= shown(data, self._picture)
+            data |= picture_field(data, self._picture)
         return _event(position, name, data)
 
 
-def shown(media: Mapping[str, Any], picture: Callable[[str], str | None]) -> dict[str, str]:
-    """What a page has to know of a medium besides: where it finds the picture, if it is one."""
-    address = picture(media["url"]) if media["kind"] == "image" else None
+def picture_field(
+    medium: Mapping[str, Any], picture: Callable[[str], str | None]
+) -> dict[str, str]:
+    """{"picture": address} for an image that the page may show, else {}."""
+    address = picture(medium["url"]) if medium["kind"] == "image" else None
     return {"picture": address} if address else {}
 
 
@@ -183,14 +189,15 @@ def ending(answer: Answer) -> Finished | Failed:
     return Failed(answer.code or "unavailable")
 
 
-def problem(
+def error_payload(
     sentence: str, code: str, retry_after: float | None = None, number: str | None = None
 ) -> dict[str, Any]:
-    """The one shape of an error: a sentence for the person, a reason for the program, the number of the
-    request for the owner.
+    """The one shape of an error.
+
+    It has a sentence for the person, a reason for the program, and the request's number for the owner.
     """
-    told = {"error": sentence, "code": code, "retry_after": retry_after, "id": number}
-    return {name: value for name, value in told.items() if value is not None}
+    payload = {"error": sentence, "code": code, "retry_after": retry_after, "id": number}
+    return {name: value for name, value in payload.items() if value is not None}
 
 
 def _event(position: int, name: str, data: dict[str, Any]) -> bytes:

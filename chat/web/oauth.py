@@ -25,7 +25,7 @@ PASSWORD = 'Basic realm="owner", charset="UTF-8"'
 def start() -> AnyResponse:
     """Sends the owner to Coze. `?agent=` chooses among several agents with web apps."""
     if not _is_owner():
-        return errors.ask_for(PASSWORD)
+        return errors.unauthorized(PASSWORD)
     agent, app = _web_app(request.args.get("agent"))
     nonce = secrets.token_urlsafe(16)
     response = redirect(app.address(_callback(), _state().dumps([agent.id, nonce])), 302)
@@ -45,7 +45,7 @@ def start() -> AnyResponse:
 def callback() -> AnyResponse:
     """Where Coze sends the owner back, with a code that is good once and a state that only we could make."""
     if not _is_owner():
-        return errors.ask_for(PASSWORD)
+        return errors.unauthorized(PASSWORD)
     try:
         agent_id, nonce = _state().loads(request.args.get("state", ""), max_age=STATE_LIFE_S)
     except (BadSignature, ValueError, TypeError):

@@ -47,7 +47,7 @@ def readyz() -> Response:
 def metrics() -> Response:
     """What this process has done and is doing, for Prometheus: to this machine, or for the token."""
     if not security.is_from_this_machine() and not _has_token():
-        return errors.ask_for('Bearer realm="metrics"')
+        return errors.unauthorized('Bearer realm="metrics"')
     response = Response(scraping.exposition(services()), content_type=scraping.CONTENT_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -17,7 +17,7 @@ from chat.storage.conversations import Tree
 from chat.storage.models import now
 from chat.web import errors, permissions, services
 from chat.web.dates import day
-from chat.web.events import shown
+from chat.web.events import picture_field
 from chat.web.visitors import visitor
 
 EXCHANGES = 20
@@ -123,7 +123,7 @@ def _exchange(
     picture: Callable[[str], str | None],
 ) -> Exchange:
     content = Content.of(answer)
-    media = [{**medium, **shown(medium, picture)} for medium in content.media]
+    media = [{**medium, **picture_field(medium, picture)} for medium in content.media]
     return Exchange(
         id=answer.id,
         question=answer.question,

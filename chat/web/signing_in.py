@@ -39,14 +39,16 @@ def enter() -> AnyResponse:
     except GuessRefusal as refusal:
         if not errors.wants_html():
             raise
-        errors.note(refusal.code)
-        return errors.with_patience(_page(there, errors.told(refusal), 429), refusal.retry_after)
+        errors.count_refusal(refusal.code)
+        return errors.with_retry_after(
+            _page(there, errors.sentence_for(refusal), 429), refusal.retry_after
+        )
     if begun is None:
-        errors.note("sign_in")
+        errors.count_refusal("sign_in")
         return (
             _page(there, _wrong(), 401)
             if errors.wants_html()
-            else errors.answer("sign_in", said=_wrong())
+            else errors.error_response("sign_in", text=_wrong())
         )
     visitors.enter(*begun)
     return redirect(there, 303) if errors.wants_html() else Response(status=204)
@@ -102,12 +104,12 @@ def _wrong() -> str:
 
 def _ask_to_sign_in(refusal: SignInNeeded) -> Response:
     visitors.turn_away()
-    errors.note(refusal.code)
+    errors.count_refusal(refusal.code)
     errors.log.info("refused %.100a: %.200a", request.path, str(refusal))
     if errors.wants_html() and not refusal.is_wrong:
         return _page(_place(), status=401)
-    said = _("This API key is wrong, or it has expired.") if refusal.is_wrong else _to_do()
-    response = errors.answer("sign_in", said=str(said))
+    text = _("This API key is wrong, or it has expired.") if refusal.is_wrong else _to_do()
+    response = errors.error_response("sign_in", text=str(text))
     if services().access.keys.all:
         response.headers["WWW-Authenticate"] = 'Bearer realm="agents"'
     return response

@@ -1,4 +1,4 @@
-"""Events on the wire: written plainly, read on from anywhere, and HTML that adds up to the whole."""
+"""Events on the writer: written plainly, read on from anywhere, and HTML that adds up to the whole."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from chat.answers.live import Entry, Failed, Finished, LiveAnswer
 from chat.answers.partial import PartialAnswer
 from chat.page.rendering import render_blocks
 from chat.storage import Answer, Conversation
-from chat.web.events import HEARTBEAT, Wire
+from chat.web.events import HEARTBEAT, EventWriter
 from providers.events import (
     Citation,
     Delta,
@@ -72,8 +72,8 @@ def heard(chunks: Iterable[bytes]) -> list[Told]:
     return told
 
 
-def wire(position: int = 0, is_page: bool = False) -> Wire:
-    return Wire(OPENING, position, is_page, lambda failed: f"sentence for {failed.code}")
+def writer(position: int = 0, is_page: bool = False) -> EventWriter:
+    return EventWriter(OPENING, position, is_page, lambda failed: f"sentence for {failed.code}")
 
 
 def live_of(entries: list[Entry], start: int = 0) -> LiveAnswer:
@@ -93,7 +93,7 @@ def answer_of(entries: list[Entry], **more: Any) -> Answer:
 
 
 def test_every_event_has_its_name_and_its_data() -> None:
-    told = heard(wire().live(live_of(ALL)))
+    told = heard(writer().live(live_of(ALL)))
     assert [one.name for one in told] == [
         *(
             "turn",
@@ -120,7 +120,7 @@ def test_every_event_has_its_name_and_its_data() -> None:
 
 def test_something_comes_at_once_and_in_silence() -> None:
     live = LiveAnswer()
-    chunks = wire().live(live)
+    chunks = writer().live(live)
     assert next(chunks).startswith(HEARTBEAT)
     live.append(DONE)
     assert heard(chunks)[-1].name == "done"
@@ -128,15 +128,15 @@ def test_something_comes_at_once_and_in_silence() -> None:
 
 @pytest.mark.parametrize("position", range(len(ALL) + 1))
 def test_last_event_id_gives_exactly_the_rest(position: int) -> None:
-    whole = heard(wire().live(live_of(ALL)))
-    turn, *rest = heard(wire(position).live(live_of(ALL)))
+    whole = heard(writer().live(live_of(ALL)))
+    turn, *rest = heard(writer(position).live(live_of(ALL)))
     assert (turn.id, turn.name) == (position, "turn")
     assert rest == whole[position + 1 :]
 
 
 @pytest.mark.parametrize("retry_after", [None, 7.5])
 def test_a_failure_is_told_in_a_sentence(retry_after: float | None) -> None:
-    told = heard(wire().live(live_of([Delta("half"), Failed("busy", retry_after)])))[-1]
+    told = heard(writer().live(live_of([Delta("half"), Failed("busy", retry_after)])))[-1]
     assert told.name == "error"
     expected = {"error": "sentence for busy", "code": "busy"}
     assert told.data == (expected if retry_after is None else {**expected, "retry_after": 7.5})
@@ -146,13 +146,13 @@ def test_a_failure_is_told_in_a_sentence(retry_after: float | None) -> None:
     "text", ["line\nbreak\r\n\r\n", "data: x\n\nid: 9\n\n", "\u2028\u0085\x00", "字👩‍👩‍👧", '"\\']
 )
 def test_no_text_breaks_the_frame(text: str) -> None:
-    told = heard(wire().live(live_of([Delta(text), DONE])))
+    told = heard(writer().live(live_of([Delta(text), DONE])))
     assert [one.name for one in told] == ["turn", "delta", "done"]
     assert told[1].data["text"] == text
 
 
 def test_a_stored_answer_is_told_in_the_fewest_events() -> None:
-    told = heard(wire().stored(answer_of(ALL)))
+    told = heard(writer().stored(answer_of(ALL)))
     assert [one.name for one in told] == [
         *(
             "turn",
@@ -172,7 +172,7 @@ def test_a_stored_answer_is_told_in_the_fewest_events() -> None:
 
 
 def test_a_stored_answer_replaces_what_a_reader_has_heard() -> None:
-    told = heard(wire(7).stored(answer_of(ALL)))
+    told = heard(writer(7).stored(answer_of(ALL)))
     assert "delta" not in {one.name for one in told} and "thought" not in {one.name for one in told}
     assert [one.data["text"] for one in told if one.name == "replace"] == ["one", "two"]
     assert [one.id for one in told] == list(range(7, 7 + len(told)))
@@ -189,7 +189,7 @@ def test_a_stored_answer_replaces_what_a_reader_has_heard() -> None:
 def test_a_stored_end_is_told_as_it_was(
     columns: dict[str, Any], name: str, data: dict[str, str]
 ) -> None:
-    told = heard(wire().stored(answer_of([Delta("half")], **columns)))
+    told = heard(writer().stored(answer_of([Delta("half")], **columns)))
     assert [one.name for one in told] == ["turn", "delta", name]
     assert data.items() <= told[-1].data.items()
 
@@ -197,16 +197,16 @@ def test_a_stored_end_is_told_as_it_was(
 @pytest.mark.parametrize("position", [1, 2, 50])
 def test_a_reader_from_before_a_crash_is_told_anew(position: int) -> None:
     resumed: list[Entry] = [Thought("hm"), Delta("so far"), Delta(" and on"), Delta("two", 1), DONE]
-    turn, *rest = heard(wire(position).live(live_of(resumed, start=5000)))
+    turn, *rest = heard(writer(position).live(live_of(resumed, start=5000)))
     assert turn.name == "turn"
     assert [one.name for one in rest] == ["replace", "delta", "replace", "done"]
     assert min(one.id for one in rest) > position, "so that reading on from there is reading on"
-    again = heard(wire(rest[2].id).live(live_of(resumed, start=5000)))
+    again = heard(writer(rest[2].id).live(live_of(resumed, start=5000)))
     assert again[1:] == rest[3:]
 
 
 def test_who_comes_new_to_a_resumed_answer_hears_deltas() -> None:
-    told = heard(wire().live(live_of([Thought("hm"), Delta("so far"), DONE], start=5000)))
+    told = heard(writer().live(live_of([Thought("hm"), Delta("so far"), DONE], start=5000)))
     assert [one.name for one in told] == ["turn", "thought", "delta", "done"]
 
 
@@ -260,10 +260,10 @@ LINES = st.sampled_from(
 TEXTS = st.lists(st.lists(LINES, max_size=12).map("".join), min_size=1, max_size=3)
 
 
-def live_in_batches(wire: Wire, batches: list[list[Entry]]) -> Iterator[bytes]:
+def live_in_batches(writer: EventWriter, batches: list[list[Entry]]) -> Iterator[bytes]:
     """What a reader is sent who reads after each batch."""
     live = LiveAnswer()
-    chunks = wire.live(live)
+    chunks = writer.live(live)
     yield next(chunks)
     for batch in batches:
         for entry in batch:
@@ -285,7 +285,7 @@ def test_html_adds_up_to_the_whole_however_it_was_split(
     ]
     cut = data.draw(st.integers(0, len(deltas)))
     batches: list[list[Entry]] = [[*deltas[:cut]], [*deltas[cut:], Finished("stop", tuple(texts))]]
-    told = heard(live_in_batches(wire(is_page=True), batches))
+    told = heard(live_in_batches(writer(is_page=True), batches))
     assert drawn(told) == render_blocks(texts)
     assert told[-1].name == "done", "after the last picture"
     assert "<script" not in "".join(drawn(told))
@@ -298,13 +298,13 @@ def test_a_page_that_lost_its_connection_ends_with_the_same(
 ) -> None:
     entries: list[Entry] = [Delta(text, number) for number, text in enumerate(texts)]
     live = live_of([*entries, Finished("stop", tuple(texts))])
-    whole = heard(wire(is_page=True).live(live))
+    whole = heard(writer(is_page=True).live(live))
     kept = data.draw(st.integers(0, len(whole) - 1))
     page = drawn(whole[:kept])
     last = whole[kept - 1].id if kept else 0
-    again = heard(wire(last, is_page=True).live(live))
+    again = heard(writer(last, is_page=True).live(live))
     assert drawn(again, page) == render_blocks(texts)
-    stored = heard(wire(last, is_page=True).stored(answer_of(entries)))
+    stored = heard(writer(last, is_page=True).stored(answer_of(entries)))
     assert drawn(stored, page) == render_blocks(texts)
 
 
@@ -314,12 +314,12 @@ def _split(text: str, cuts: list[int]) -> list[str]:
 
 
 def test_an_answer_that_cannot_be_followed_any_more_ends_with_its_reason() -> None:
-    told = heard([wire(7).failed("not_found")])
+    told = heard([writer(7).failed("not_found")])
     assert [one.name for one in told] == ["turn", "error"] and told[-1].data["code"] == "not_found"
-    lost, live = wire(), LiveAnswer()
+    lost, live = writer(), LiveAnswer()
     live.append(Delta("o"))
     reading = lost.live(live)
     before = heard([next(reading), next(reading)])
-    after = heard([lost.again().failed("not_found")])
+    after = heard([lost.reopen().failed("not_found")])
     assert [one.name for one in before + after] == ["turn", "delta", "error"]
     assert after[0].id > before[-1].id
