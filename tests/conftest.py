@@ -1,79 +1,36 @@
-"""What tests share: the emulated platforms and the site, on real loopback sockets and nowhere else."""
+"""Fixtures that tests share: emulated platforms, sites and browsers, on real loopback sockets."""
 
-import ipaddress
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
-import requests
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from emulator import EmulatorSettings, create_emulator
+from emulator import create_emulator
 from emulator.serving import serve
 from tests.kit.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
+from tests.kit.emulator import Emulator, coze, quick
+from tests.kit.loopback import stay_on_loopback
+from tests.kit.scheduling import FolderScheduling, sort_longest_first
 from tests.kit.site import Site, Visitor
 
-
-def _stay_on_this_machine(event: str, args: tuple[Any, ...]) -> None:
-    """Nothing in a test may look up or reach another machine; a test that tries fails there and then."""
-    if event == "socket.getaddrinfo":
-        host = args[0]
-    elif event == "socket.connect" and isinstance(args[1], tuple):
-        host = args[1][0]
-    else:
-        return
-    name = host.decode() if isinstance(host, bytes) else host
-    if name not in (None, "", "localhost") and not _is_loopback(name):
-        raise RuntimeError(f"a test tried to reach {name}")
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-sys.addaudithook(_stay_on_this_machine)
-hypothesis.settings.register_profile(
-    "patient", deadline=None
-)  # tests that run beside others wait for them
+stay_on_loopback()
+# Tests that run beside others wait for them.
+hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
-@dataclass(frozen=True)
-class Emulator:
-    """A running emulator: `url` for the code under test, the rest for the test."""
-
-    url: str
-
-    def journal(self, since: int = 0) -> dict[str, Any]:
-        """What it was asked, or only what came after the request of this number."""
-        return requests.get(f"{self.url}/_emulator/journal?since={since}", timeout=5).json()
-
-    def asked(self, since: int = 0) -> list[str]:
-        """The paths of what was sent to it; a page may look at an agent's welcome at any time."""
-        return [one["path"] for one in self.journal(since)["requests"] if one["method"] != "GET"]
-
-    def mark(self) -> int:
-        """The number of the last request."""
-        return max((one["number"] for one in self.journal()["requests"]), default=0)
-
-    def violations(self, kind: str) -> list[dict[str, Any]]:
-        return [found for found in self.journal()["violations"] if found["kind"] == kind]
-
-    def change(self, **switches: object) -> None:
-        requests.post(f"{self.url}/_emulator/settings", json=switches, timeout=5).raise_for_status()
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return FolderScheduling(config, log)
 
 
-def quick(**switches: Any) -> EmulatorSettings:
-    return EmulatorSettings(**{"pace_s": 0, "coze_work_s": 0.3, "coze_qps": 0, **switches})
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sort_longest_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +42,9 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def start_emulator() -> Iterator[Callable[..., Emulator]]:
-    """For a test that needs its own switches, or an empty journal: `start_emulator(coze_qps=2)`."""
+    """For a test that needs its own switches, or an empty request log:
+    `start_emulator(coze_qps=2)`.
+    """
     with ExitStack() as stack:
         yield lambda **switches: Emulator(
             stack.enter_context(serve(create_emulator(quick(**switches))))
@@ -112,7 +71,9 @@ def _sites(folders: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
 
 @pytest.fixture
 def start_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """`start_site(COZE_API_TOKEN=...)`: a site with these settings, stopped at the end of the test."""
+    """`start_site(COZE_API_TOKEN=...)`: a site with these settings, stopped at the end of the
+    test.
+    """
     with _sites(tmp_path_factory) as start:
         yield start
 
@@ -122,15 +83,6 @@ def keep_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """The same for a site that many tests share."""
     with _sites(tmp_path_factory) as start:
         yield start
-
-
-def coze(emulator: Emulator) -> dict[str, object]:
-    """The settings of a site whose Coze is the emulator."""
-    return {
-        "COZE_API_TOKEN": "pat_demo_only_not_a_secret",
-        "COZE_BOT_ID": "7480000000000000101",
-        "COZE_API_BASE": emulator.url,
-    }
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +111,9 @@ def bob(site: Site) -> Visitor:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium, one for the whole run; without it these tests are skipped, except where they must run."""
+    """Chromium, one for the whole run; without it these tests are skipped, except where they must
+    run.
+    """
     if not Path(CHROMIUM).exists() and not os.environ.get("CI"):
         pytest.skip(f"needs {CHROMIUM}: apt-get install chromium-headless-shell fonts-noto-cjk")
     with sync_playwright() as playwright:
@@ -177,18 +131,20 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def person(browser: Browser, site: Site) -> Iterator[Callable[..., Person]]:
-    """`person(**DESK)` sits down at a browser of their own. In the end nothing may have gone wrong."""
-    everybody: list[Person] = []
+    """`person(**DESK)` sits down at a browser of their own. In the end nothing may have gone
+    wrong.
+    """
+    persons: list[Person] = []
 
     def arrive(at: Site = site, **options: Any) -> Person:
-        everybody.append(Person(at, browser.new_context(**{"locale": "en-US", **DESK, **options})))
-        everybody[-1].context.set_default_timeout(15_000)
-        return everybody[-1]
+        persons.append(Person(at, browser.new_context(**{"locale": "en-US", **DESK, **options})))
+        persons[-1].context.set_default_timeout(15_000)
+        return persons[-1]
 
     yield arrive
-    for one in everybody:
-        one.context.close()
-        assert not one.faults
+    for person in persons:
+        person.context.close()
+        assert not person.faults
 
 
 @pytest.fixture

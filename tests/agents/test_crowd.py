@@ -12,8 +12,8 @@ import pytest
 
 from chat.agents import demo
 from chat.settings.model import Settings
-from tests.conftest import Emulator
 from tests.kit.company import COMPANY
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor, text
 
 CROWD = 200

@@ -13,7 +13,7 @@ from chat.owner.doctor.words import DIAGNOSES
 from emulator.accounts import DEMO
 from providers import PLATFORMS, load
 from providers.errors import AuthRejected, NotConfigured, RateLimited
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor
 
 HAN = re.compile(r"[\u4e00-\u9fff]")

@@ -10,7 +10,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.conftest import Emulator
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor
 
 PASSWORD = "correct horse battery"

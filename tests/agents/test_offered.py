@@ -11,7 +11,7 @@ from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
 from chat.settings import model as settings
 from chat.settings.errors import SettingsError
-from tests.conftest import Emulator
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor, text
 
 TOKEN = "pat_demo_only_not_a_secret"

@@ -28,8 +28,8 @@ from providers.events import (
     ToolStep,
 )
 from tests.answers.test_partial import EVENTS
-from tests.conftest import Emulator
 from tests.kit.browsing import Person, ask, has_ended, prose
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor, text
 
 MOST = 1000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import Emulator
+from tests.kit.emulator import Emulator
 from tests.kit.site import Visitor
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import ServerEvent, Site, Visitor, text
 
 

@@ -31,8 +31,8 @@ from chat.storage.disk import Disk
 from chat.storage.models import Upload, Worker, now
 from chat.visitors.access import Visitors
 from chat.visitors.rates import VisitorLimits
-from tests.conftest import Emulator
 from tests.kit.company import eventually
+from tests.kit.emulator import Emulator
 from tests.kit.filling import fill
 
 KEY = "a-key-of-the-tests-0123456789"

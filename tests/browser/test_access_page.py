@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import axe, violations
-from tests.conftest import Emulator, coze
 from tests.kit.browsing import DESK, PHONE, Person, has_ended
+from tests.kit.emulator import Emulator, coze
 from tests.kit.members import ANN, CODES, age_all
 from tests.kit.site import Site
 

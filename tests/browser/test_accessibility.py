@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.states import STATES, State, answered
-from tests.conftest import Emulator
 from tests.kit.browsing import DESK, PHONE, Person
+from tests.kit.emulator import Emulator
 from tests.kit.site import ROOT, Site
 
 pytestmark = pytest.mark.browser

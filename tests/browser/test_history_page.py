@@ -12,9 +12,9 @@ from playwright.sync_api import Page, expect
 from chat import storage
 from chat.settings.model import Settings
 from chat.visitors.access import COOKIE, Visitors
-from tests.conftest import Emulator, coze
 from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, prose
 from tests.kit.company import eventually
+from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor
 

@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import Emulator, coze
 from tests.kit.browsing import DESK, GAP, INSECURE_HOST, PHONE, Person, ask, has_ended, prose
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.conftest import Emulator
 from tests.kit.browsing import PHONE, Person, ask, has_ended, prose
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.conftest import Emulator
 from tests.kit.browsing import PHONE, Person, ask, has_ended
+from tests.kit.emulator import Emulator
 from tests.kit.pasting import PNG, hand, pick
 from tests.kit.site import Site
 

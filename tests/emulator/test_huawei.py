@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.conftest import Emulator
+from tests.kit.emulator import Emulator
 
 PREFIX = "/v1/routes/open/7c0e1d52-0000-4a00-9000-00000000a"
 KEY = "sk-demo-only-not-a-secret"

@@ -23,7 +23,6 @@ from emulator.accounts import DEMO
 from emulator.serving import serve
 from providers import PLATFORMS
 from tests.agents.test_oauth import authorise
-from tests.conftest import quick
 from tests.faults.harvest import Harvest
 from tests.faults.table import CELLS, WAYS
 from tests.kit.canary import (
@@ -44,6 +43,7 @@ from tests.kit.canary import (
     spellings,
 )
 from tests.kit.company import COMPANY
+from tests.kit.emulator import quick
 from tests.kit.site import ROOT, Site, Visitor, environment
 from tests.web.test_error_shape import FAILURES
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chat.file_types import KINDS, OFFICE, content_type
 from providers import PLATFORMS
-from tests.conftest import Emulator
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"0" * 64

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from chat.owner.commands import examine
 from emulator.accounts import DEMO
-from tests.conftest import Emulator
 from tests.kit.asking import saying
+from tests.kit.emulator import Emulator
 from tests.kit.site import ROOT, environment
 
 FLASK = [sys.executable, "-m", "flask"]

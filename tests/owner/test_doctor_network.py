@@ -17,7 +17,7 @@ from emulator import create_emulator
 from emulator.serving import serve
 from providers.errors import Unavailable
 from providers.http import Http, Network, translated
-from tests.conftest import quick
+from tests.kit.emulator import quick
 from tests.kit.raw import Server
 from tests.owner.test_doctor import both, settings
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from playwright.sync_api import Page, expect
 
 from chat.page.rendering import GrowingMarkdown, render, render_blocks
-from tests.conftest import Emulator, coze
 from tests.kit.browsing import Person, ask, has_ended, prose
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site
 
 # "open" is what begins something that it does not end; it would swallow whatever came behind it.

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chat.page import look
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings, load
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site
 
 PNG = base64.b64decode(

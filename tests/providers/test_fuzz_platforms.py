@@ -16,11 +16,11 @@ from providers.base import About, Seen
 from providers.coze.auth import ServiceApp
 from providers.errors import ProviderError
 from providers.http import Http, Network
-from tests.conftest import Emulator
 from tests.kit.asking import saying
 from tests.kit.canary import PEM
 from tests.kit.company import COMPANY
 from tests.kit.contract import WAYS, agent, platforms_and_ways
+from tests.kit.emulator import Emulator
 from tests.kit.replaying import Change, Record, Told, altered_by, outcome, recording, replaying
 from tests.providers.test_sse import cut_at
 

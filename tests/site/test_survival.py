@@ -22,8 +22,8 @@ from emulator import create_emulator
 from emulator.accounts import DEMO
 from emulator.serving import serve
 from providers.errors import ContentBlocked, Unavailable
-from tests.conftest import Emulator, coze, quick
 from tests.kit.company import COMPANY, eventually, soon
+from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.site import Site, Visitor, hold_port, text
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}

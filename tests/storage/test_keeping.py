@@ -24,8 +24,8 @@ from chat.storage.migrations import NEWEST
 from chat.storage.models import Base, Conversation, Searched, Upload, now
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
-from tests.conftest import Emulator, coze
 from tests.kit.company import eventually, soon
+from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment
 

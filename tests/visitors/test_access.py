@@ -13,7 +13,7 @@ from chat.owner.doctor import access as doctor_access
 from chat.settings import hashes
 from chat.settings.model import Settings
 from chat.web import permissions
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.members import (
     ANN,
     CODES,

@@ -11,7 +11,7 @@ from chat.refusals import FileRefusal, Refusal
 from chat.settings.rate_text import parse_rates
 from chat.visitors.rate_counts import BoundedMemory, RateCounts
 from chat.visitors.rates import ADDRESS_SHARE, VisitorLimits
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 
 Start = Callable[..., Site]

@@ -8,7 +8,7 @@ import pytest
 
 from chat.visitors.sessions import LIFE
 from chat.web.signing_in import local
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.members import (
     ANN,
     BEA,

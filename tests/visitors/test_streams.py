@@ -11,7 +11,7 @@ import requests
 
 from chat.refusals import StreamRefusal
 from chat.visitors.streams import PER_ADDRESS, Streams, room
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 
 Start = Callable[..., Site]

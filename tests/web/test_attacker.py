@@ -20,9 +20,9 @@ from chat.page import qr
 from chat.visitors.access import Visitors
 from chat.visitors.guessing import LOCKED_FROM
 from providers.http import Http, Network
-from tests.conftest import Emulator, coze
 from tests.kit.asking import saying
 from tests.kit.company import eventually
+from tests.kit.emulator import Emulator, coze
 from tests.kit.raw import Server
 from tests.kit.site import Site, Visitor
 from tests.kit.sockets import SOON_S, everything, send

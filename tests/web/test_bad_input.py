@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from emulator.accounts import DEMO
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor
 
 JSON = {"Content-Type": "application/json"}

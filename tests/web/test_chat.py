@@ -5,7 +5,7 @@ import time
 
 import requests
 
-from tests.conftest import Emulator
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor, text
 
 FORM = {"Accept": "text/html"}

@@ -9,7 +9,7 @@ import requests
 
 from chat import storage
 from chat.settings.model import Settings
-from tests.conftest import coze
+from tests.kit.emulator import coze
 from tests.kit.site import Site, Visitor
 
 HTML = {"Accept": "text/html"}

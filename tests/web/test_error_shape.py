@@ -22,7 +22,7 @@ from flask_babel import Babel, force_locale
 
 from chat import web
 from chat.web.errors import SENTENCES, STATUS, sentence
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import ROOT, Site, Visitor
 
 CONTRACT = {

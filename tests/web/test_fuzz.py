@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.web.errors import STATUS
-from tests.conftest import Emulator
+from tests.kit.emulator import Emulator
 from tests.kit.site import Site
 from tests.kit.sockets import Heard, send
 

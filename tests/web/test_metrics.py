@@ -16,8 +16,8 @@ from chat.web import security
 from chat.web.errors import STATUS
 from emulator.accounts import DEMO
 from providers import PLATFORMS
-from tests.conftest import Emulator, coze
 from tests.kit.company import COMPANY
+from tests.kit.emulator import Emulator, coze
 from tests.kit.members import CODES, HTML, KEY, KEYS, is_refused
 from tests.kit.site import ROOT, Site, Visitor
 from tests.site.test_start import refusal

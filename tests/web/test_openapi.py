@@ -20,8 +20,8 @@ from app import version
 from chat import web
 from chat.web.errors import STATUS
 from chat.web.events import NAMES
-from tests.conftest import Emulator
 from tests.kit.company import COMPANY
+from tests.kit.emulator import Emulator
 from tests.kit.site import ROOT, Site, Visitor, environment
 
 FILE = ROOT / "docs" / "openapi.yaml"

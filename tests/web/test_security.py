@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chat.visitors.access import Visitors
 from chat.web.security import HEADERS
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor
 
 TOKEN = "pat_demo_only_not_a_secret"

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from chat.slow_clients import QUIET_S, TimedSocket
-from tests.conftest import Emulator, coze
 from tests.kit.company import COMPANY, soon
+from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site
 
 HEAD_S = 15

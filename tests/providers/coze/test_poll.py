@@ -26,9 +26,9 @@ from providers.errors import (
 )
 from providers.events import Accepted, Delta, Done, Rewrite, Status, Suggestion
 from providers.stop import Stop, Stopped
-from tests.conftest import quick
 from tests.kit.company import COMPANY, soon
 from tests.kit.coze_agent import Told, agent, ask, listen, requests_of, turn
+from tests.kit.emulator import quick
 from tests.kit.raw import Server
 
 WORK_S = 2.1

@@ -30,9 +30,9 @@ from providers.http import Http, Network
 from providers.huawei.answer import HuaweiReader
 from providers.huawei.provider import ERRORS, Huawei, Options, memory
 from providers.stop import Stop, Stopped
-from tests.conftest import Emulator
 from tests.kit.asking import Heard, ask, saying
 from tests.kit.company import eventually, soon
+from tests.kit.emulator import Emulator
 
 KEY = "sk-demo-only-not-a-secret"
 PREFIX = "/v1/routes/open/7c0e1d52-0000-4a00-9000-00000000a"

@@ -32,9 +32,9 @@ from providers.http import Http, Network
 from providers.payloads import LINGER_S
 from providers.stop import Stop, Stopped
 from providers.wenxin.provider import ERRORS, PROVIDER, Options, Wenxin
-from tests.conftest import Emulator, quick
 from tests.kit.asking import saying
 from tests.kit.company import COMPANY, eventually, soon
+from tests.kit.emulator import Emulator, quick
 
 ALICE, BOB = "a" * 32, "b" * 32
 SECRET = DEMO["WENXIN_SECRET_KEY"]

@@ -26,9 +26,9 @@ from providers.events import Accepted, Done, Thought, ToolStep, Usage
 from providers.http import Http, Network
 from providers.stop import Stop, Stopped
 from providers.yuanqi.provider import ERRORS, Options, Yuanqi, content, file_part, messages
-from tests.conftest import Emulator
 from tests.kit.asking import Heard, ask, saying
 from tests.kit.company import eventually, soon
+from tests.kit.emulator import Emulator
 
 TOKEN = "Qk7DemoOnlyNotASecret00000000001"
 
