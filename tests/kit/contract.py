@@ -37,7 +37,6 @@ BROKEN = [
     "!tool !short",
     "!empty",
     "!http 500",
-    "!leaky",
     "!redirect",
 ]
 
