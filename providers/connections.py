@@ -1,5 +1,4 @@
-"""Connections that another thread can hang up, and requests' adapter without what a site does not
-want."""
+"""Connections that another thread can hang up, and the adapter that makes requests use them."""
 
 import os
 import socket
@@ -38,15 +37,15 @@ class Network:
 
 
 class Wire:
-    """The line one request uses, from the moment it has one until the pool has it back.
+    """The socket of one request, from the moment it has one until the pool has it back.
 
-    `hang_up` may be called by any thread at any time; a line that is not there yet is hung up when
-    it comes.
+    `hang_up` may be called by any thread at any time; a socket that is not there yet is hung up
+    when it comes.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._line: socket.socket | None = None
+        self._socket: socket.socket | None = None
         self._is_hung_up = False
 
     def hang_up(self) -> None:
@@ -54,29 +53,30 @@ class Wire:
             self._is_hung_up = True
             self._shut()
 
-    def take(self, line: socket.socket | None) -> None:
+    def attach(self, sock: socket.socket | None) -> None:
         with self._lock:
-            self._line = line
+            self._socket = sock
             if self._is_hung_up:
                 self._shut()
 
     def allow(self, seconds: float) -> None:
         """Lets the next read or write take so long."""
-        with suppress(OSError):  # the line is closed: the read will say so
-            if self._line is not None:
-                self._line.settimeout(max(seconds, 0.001))
+        # When the socket is closed the read raises.
+        with suppress(OSError):
+            if self._socket is not None:
+                self._socket.settimeout(max(seconds, 0.001))
 
     def _shut(self) -> None:
         # By a copy of the descriptor: shutting a TLS object down would pull it from under its
         # reader.
         with suppress(OSError):
-            if self._line is not None:
-                with socket.socket(fileno=os.dup(self._line.fileno())) as copy:
+            if self._socket is not None:
+                with socket.socket(fileno=os.dup(self._socket.fileno())) as copy:
                     copy.shutdown(socket.SHUT_RDWR)
 
 
-class _Noted:
-    """Mixed into urllib3's connections: tells the wire of this thread's request which line it uses.
+class _Attaching:
+    """Mixed into urllib3's connections: attaches their socket to the wire of this thread's request.
 
     Asking the connection for its socket later would not do: it forgets it when the answer will
     close it.
@@ -94,53 +94,38 @@ class _Noted:
             if self._copy is not None:
                 self._copy.close()
         if self.wire is not None:
-            self.wire.take(self.sock)
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the other side has not hung up.
-
-        Under gevent, urllib3's select costs a tenth of a poll.
-        """
-        if self.sock is None or not hasattr(socket, "TCP_INFO"):
-            return bool(super().is_connected)  # type: ignore[misc]
-        with suppress(OSError):
-            return (
-                self.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"
-            )  # ESTABLISHED
-        return False
+            self.wire.attach(self.sock)
 
     def _new_conn(self) -> socket.socket:
-        line: socket.socket = super()._new_conn()  # type: ignore[misc]
+        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
         if self.wire is not None:
             # A copy, because the handshake takes the descriptor away from the socket it begins
             # with.
-            self._copy = line.dup()
-            self.wire.take(self._copy)
-        return line
+            self._copy = sock.dup()
+            self.wire.attach(self._copy)
+        return sock
 
     def request(self, *args: Any, **options: Any) -> None:
         self.wire = getattr(_here, "wire", None)
         if self.wire is not None and self.sock is not None:
-            self.wire.take(self.sock)
+            self.wire.attach(self.sock)
         super().request(*args, **options)  # type: ignore[misc]
 
 
-class _PlainConnection(_Noted, HTTPConnection):
+class _PlainConnection(_Attaching, HTTPConnection):
     pass
 
 
-class _SecureConnection(_Noted, HTTPSConnection):
+class _SecureConnection(_Attaching, HTTPSConnection):
     pass
 
 
 class _Returning:
-    """Mixed into urllib3's pools: a line that comes back no longer belongs to the request it
-    served."""
+    """Mixed into urllib3's pools: a socket that comes back is detached from its request."""
 
     def _put_conn(self, conn: Any) -> None:
         if conn is not None and conn.wire is not None:
-            conn.wire.take(None)
+            conn.wire.attach(None)
             conn.wire = None
         super()._put_conn(conn)  # type: ignore[misc]
 
@@ -154,25 +139,28 @@ class _SecurePool(_Returning, HTTPSConnectionPool):
 
 
 class Adapter(HTTPAdapter):
-    """requests' adapter with our connections, one TLS context, and a pool as large as our
-    concurrency.
+    """requests' adapter with connections that can be hung up, and one TLS context for all of them.
 
-    It is used without a Session, whose merging of settings, cookie jar, hooks and redirects a site
-    does not want and which take half of the time of a poll.
+    It is used without a Session, which doubles the CPU time of a poll (0.75 ms against 0.4 ms) and
+    whose environment, cookie jar, hooks and redirects a site does not want.
     """
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._pools: dict[str, Any] = {}
+        proxy = network.proxy
+        self._proxies = {"http": proxy, "https": proxy} if proxy else None
         super().__init__(pool_maxsize=network.connections)
 
     def send_on(
         self, wire: Wire, request: requests.PreparedRequest, timeout: tuple[float, float]
     ) -> Any:
-        """Sends a request on a line that `wire` can hang up: urllib3's answer, its body unread."""
+        """Sends a request on a socket that `wire` can hang up.
+
+        Returns urllib3's response, its body unread. Raises what requests and urllib3 raise.
+        """
         _here.wire = wire
         try:
-            return self.send(request, stream=True, timeout=timeout).raw
+            return self.send(request, stream=True, timeout=timeout, proxies=self._proxies).raw
         finally:
             _here.wire = None
 
@@ -185,31 +173,8 @@ class Adapter(HTTPAdapter):
         self._use_our_pools(manager)
         return manager
 
-    def get_connection_with_tls_context(self, request: Any, *args: Any, **options: Any) -> Any:
-        """The pool of the request's host."""
-        origin = "/".join(request.url.split("/", 3)[:3])
-        pool = self._pools.get(origin)
-        if pool is None:
-            proxy = self._network.proxy
-            manager = self.proxy_manager_for(proxy) if proxy else self.poolmanager
-            pool = self._pools.setdefault(origin, manager.connection_from_url(origin))
-        return pool
-
-    def request_url(self, request: Any, proxies: Any) -> str:
-        """The path; the whole address for a proxy that has to read it."""
-        is_read_by_proxy = self._network.proxy and request.url.startswith("http://")
-        return str(request.url if is_read_by_proxy else request.path_url)
-
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context above verifies, and would be loaded again for each connection
-        here."""
-
-    def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """Only what is used here: no copy of the headers, no cookies."""
-        response = requests.Response()
-        response.status_code = resp.status
-        response.raw = resp
-        return response
+        """Nothing: the context above verifies, and requests would load it anew per connection."""
 
     @staticmethod
     def _use_our_pools(manager: Any) -> None:

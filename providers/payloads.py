@@ -147,12 +147,12 @@ def farewell(stop: Stop, linger_s: float = LINGER_S) -> Iterator[Farewell]:
     Were we to hang up first, it might take the reader for lost and forget the answer. What goes
     wrong after the last word is no failure any more.
     """
-    line = Farewell(linger_s)
+    ending = Farewell(linger_s)
     try:
-        with stop.interrupting(line.stop.request):
-            yield line
+        with stop.interrupting(ending.stop.request):
+            yield ending
     except (Stopped, ProviderError):
-        if not line.has_begun:
+        if not ending.has_begun:
             raise
     finally:
-        line.timer.cancel()
+        ending.timer.cancel()

@@ -1,4 +1,4 @@
-"""Coze (扣子): an agent published to its API, streamed or polled (platforms/coze.md §1, §2, §11)."""
+"""Coze (扣子): an agent in its API, streamed or polled (platforms/coze.md §1, §2, §11)."""
 
 import time
 from collections.abc import Iterator

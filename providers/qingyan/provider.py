@@ -143,15 +143,15 @@ class Qingyan(Provider):
     ) -> Iterator[Event]:
         content = _continued(question, turn, answer)
         with (
-            farewell(turn.stop) as line,
-            self._open("stream", line.stop, turn.deadline, json=content) as response,
+            farewell(turn.stop) as ending,
+            self._open("stream", ending.stop, turn.deadline, json=content) as response,
         ):
             body = Body(response)
             for event in [self._result(response, body)] if body.is_json else body.events():
-                if not line.has_begun:
+                if not ending.has_begun:
                     yield from self._taken(answer, answer.apply(event))
                 if answer.is_over:
-                    line.begin()
+                    ending.begin()
         if answer.has_yielded and not answer.is_over:
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 

@@ -130,18 +130,18 @@ class Wenxin(Provider):
 
     def _ask_for_stream(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
         with (
-            farewell(turn.stop) as line,
-            self._open("conversation", turn, answer, line.stop) as response,
+            farewell(turn.stop) as ending,
+            self._open("conversation", turn, answer, ending.stop) as response,
         ):
             body = self._open_body(response)
             for packet in [body.json()] if body.is_json else body.events():
-                if line.has_begun:
+                if ending.has_begun:
                     continue
                 if whole(packet.get("status")):
                     raise self._error(response, packet)
                 yield from answer.apply(packet)
                 if answer.is_over:
-                    line.begin()
+                    ending.begin()
         if answer.has_yielded and not (answer.is_over or answer.is_whole):
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 

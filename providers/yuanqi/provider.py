@@ -60,7 +60,7 @@ class Yuanqi(Provider):
 
     def stream(self, turn: Turn) -> Iterator[Event]:
         answer = YuanqiReader()
-        with farewell(turn.stop) as line, self._open(turn, line.stop) as response:
+        with farewell(turn.stop) as ending, self._open(turn, ending.stop) as response:
             if response.status >= 300:
                 raise self._refusal(response)
             try:
@@ -69,7 +69,7 @@ class Yuanqi(Provider):
                         raise self._failure(frame, 200, answer.trace)
                     yield from answer.apply(frame)
                     if answer.finish:
-                        line.begin()
+                        ending.begin()
             except ProviderError:
                 if not answer.finish:
                     yield from answer.settle("failed")

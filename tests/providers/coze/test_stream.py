@@ -4,7 +4,6 @@ import json
 import re
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -51,18 +50,6 @@ def test_the_conversation_goes_on_by_its_id_in_the_query(start_emulator):
     assert all("conversation_id" not in one["body"] for one in emulator.journal()["requests"])
 
 
-@pytest.mark.parametrize(
-    "framing", ["!chop", "!burst", "!crlf", "!space", "!comment", "!crlf !space !chop"]
-)
-def test_framing_changes_nothing(emulator, framing):
-    told = ask(agent(emulator.url), f"{framing} !two !think !tool 你好，世界 🌏")
-    assert told.error is None
-    assert f"{framing} !two !think !tool 你好，世界 🌏" in told.replies[0]
-    assert told.replies[1] == "第二条回复。"
-    assert told.thoughts
-    assert len(told.suggestions) == 3
-
-
 def test_only_answers_are_shown_as_answers(emulator):
     told = ask(agent(emulator.url), "!think !tool !cite !knowledge !strange !two 你好")
     assert len(told.replies) == 2
@@ -103,12 +90,6 @@ def test_a_card_is_told_in_words(emulator):
 
 def test_an_image_stays_in_the_markdown(emulator):
     assert "![图片](http://" in ask(agent(emulator.url), "!image 你好").text
-
-
-def test_two_megabytes_come_whole(emulator):
-    told = ask(agent(emulator.url), "!huge 2000000")
-    assert len(told.text.encode()) == 2_000_000
-    assert told.seconds < 8
 
 
 def test_done_may_be_bare_or_missing(emulator):
@@ -485,14 +466,6 @@ def test_the_next_question_after_a_stop_is_not_held_up(start_emulator):
     assert (told.error, told.states) == (None, ["waiting"])
 
 
-def test_a_stop_from_before_asks_nothing(start_emulator):
-    emulator = start_emulator()
-    stop = Stop()
-    stop.request()
-    assert isinstance(ask(agent(emulator.url), "你好", stop=stop).error, Stopped)
-    assert emulator.journal()["requests"] == []
-
-
 def test_a_stop_before_the_chat_has_a_name_waits_for_it_and_cancels(request):
     """The platform takes 0.6 s to name the chat; Stop comes after 0.2 s."""
 
@@ -655,19 +628,6 @@ def test_create_conversation_makes_one_for_the_agent(emulator):
     coze = agent(emulator.url)
     made = coze.create_conversation()
     assert ask(coze, "你好", conversation=made).accepted.conversation == made
-
-
-def test_many_visitors_at_once_are_not_mixed_up(emulator):
-    coze = agent(emulator.url)
-
-    def talk(name: str) -> tuple[str, str]:
-        first = ask(coze, f"我是{name}", user=name)
-        return name, ask(coze, "!recall", user=name, conversation=first.accepted.conversation).text
-
-    names = [f"visitor{number}" for number in range(24)]
-    with ThreadPoolExecutor(24) as pool:
-        for name, recalled in pool.map(talk, names):
-            assert recalled == f"我是{name}"
 
 
 # Speed

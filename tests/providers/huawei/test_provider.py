@@ -1,10 +1,8 @@
 """The provider of Huawei's engine against the emulated one, over real sockets (platforms/huawei.md)."""
 
 import json
-import time
 from collections.abc import Callable
 from itertools import accumulate
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,7 +19,6 @@ from providers.errors import (
     NotConfigured,
     ProviderError,
     RateLimited,
-    TimedOut,
     Unavailable,
     Unexpected,
 )
@@ -29,9 +26,7 @@ from providers.events import Accepted, Delta, Done, Media, ToolStep
 from providers.http import Http, Network
 from providers.huawei.answer import HuaweiReader
 from providers.huawei.provider import ERRORS, Huawei, Options, memory
-from providers.stop import Stop, Stopped
-from tests.kit.asking import Heard, ask, saying
-from tests.kit.company import eventually, soon
+from tests.kit.asking import ask, saying
 from tests.kit.emulator import Emulator
 
 KEY = "sk-demo-only-not-a-secret"
@@ -119,12 +114,6 @@ def test_what_else_the_documents_leave_open(
     assert heard.conversation is None, (
         "the ids are ours: what the platform invents is no conversation"
     )
-
-
-def test_two_megabytes(agent: Huawei) -> None:
-    heard = ask(agent, "!huge !repeat", within=30)
-    assert heard.error is None
-    assert len(heard.text.encode()) == 2_000_000
 
 
 def test_two_replies(agent: Huawei) -> None:
@@ -251,33 +240,6 @@ def test_what_the_owner_has_to_mend(
     assert type(ask(connect(emulator.url, agent, **options), "你好").error) is error
 
 
-@pytest.mark.parametrize("word", ["!silent", "!endless", "!slow 30", "!pause 30"])
-def test_the_deadline_holds(agent: Huawei, word: str) -> None:
-    began = time.monotonic()
-    assert isinstance(ask(agent, word, within=0.25).error, TimedOut)
-    assert time.monotonic() - began < soon(1.5)
-
-
-@pytest.mark.parametrize("word", ["!silent", "!endless", "!pause 30"])
-def test_stop_hangs_up_at_once(start_emulator: Callable[..., Emulator], word: str) -> None:
-    emulator, stop = start_emulator(), Stop()
-    stopped_at: list[float] = []
-
-    def stop_when_it_has_been_asked() -> None:
-        while not emulator.journal()["requests"]:
-            time.sleep(0.02)
-        time.sleep(0.1)
-        stopped_at.append(time.monotonic())
-        stop.request()
-
-    Thread(target=stop_when_it_has_been_asked, daemon=True).start()
-    assert isinstance(ask(connect(emulator.url), word, stop=stop).error, Stopped)
-    assert time.monotonic() - stopped_at[0] < soon(0.5)
-    assert eventually(lambda: emulator.journal()["disconnected"]), (
-        "it still believes that somebody listens"
-    )
-
-
 @pytest.mark.parametrize("memory", [False, True])
 def test_the_third_turn_knows_the_first_two(
     start_emulator: Callable[..., Emulator], memory: bool
@@ -291,36 +253,6 @@ def test_the_third_turn_knows_the_first_two(
     assert heard.text == "第一 | 第二"
     assert (conversation is None) == memory
     assert emulator.violations("both_contexts") == []
-
-
-@pytest.mark.parametrize("memory", [False, True])
-def test_two_visitors_at_once_are_not_mixed(
-    agent: Huawei, emulator: Emulator, memory: bool
-) -> None:
-    own = connect(emulator.url, memory=memory)
-    heard: dict[str, Heard] = {}
-
-    def talk(name: str) -> None:
-        conversation, history = None, []
-        for question in (f"我是{name}", f"{name}的第二句 !pieces 5 20"):
-            told = ask(own, question, user=name, conversation=conversation, history=tuple(history))
-            conversation = told.conversation
-            history.append(Exchange(question, told.text))
-        heard[name] = ask(
-            own,
-            "!recall !pieces 5 20",
-            user=name,
-            conversation=conversation,
-            history=tuple(history),
-        )
-
-    threads = [Thread(target=talk, args=(name,)) for name in ("alice", "bob", "olivia")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for name, told in heard.items():
-        assert told.text == f"我是{name} | {name}的第二句 !pieces 5 20"
 
 
 def test_what_is_sent(start_emulator: Callable[..., Emulator]) -> None:
@@ -371,11 +303,6 @@ def test_secrets_are_hidden() -> None:
     with saying(body) as address:
         heard = ask(connect(address, variables=variables), "你好")
     assert str(heard.error) == "huawei: HTTP 200 *** ***, code AIAE.22001004"
-
-
-def test_it_keeps_no_record(agent: Huawei) -> None:
-    with pytest.raises(Unavailable):
-        agent.resume(None, "chat", ())  # type: ignore[arg-type]
 
 
 def piece(text: str, key: str = "m", **more: Any) -> dict[str, Any]:

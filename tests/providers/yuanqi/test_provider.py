@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,16 +17,13 @@ from providers.errors import (
     ProviderError,
     QuotaExhausted,
     RateLimited,
-    TimedOut,
     Unavailable,
     Unexpected,
 )
 from providers.events import Accepted, Done, Thought, ToolStep, Usage
 from providers.http import Http, Network
-from providers.stop import Stop, Stopped
 from providers.yuanqi.provider import ERRORS, Options, Yuanqi, content, file_part, messages
-from tests.kit.asking import Heard, ask, saying
-from tests.kit.company import eventually, soon
+from tests.kit.asking import ask, saying
 from tests.kit.emulator import Emulator
 
 TOKEN = "Qk7DemoOnlyNotASecret00000000001"
@@ -64,25 +60,6 @@ def test_an_answer(agent: Yuanqi, streaming: bool) -> None:
     (usage,) = heard.of(Usage)
     assert usage.total == usage.input + usage.output
     assert heard.events[-1] == Done("stop")
-
-
-@pytest.mark.parametrize(
-    "word", ["!chop", "!burst", "!crlf", "!space", "!comment", "!strange", "!two", "!tail"]
-)
-@pytest.mark.parametrize("more", ["", " !markdown !pieces 60 0"])
-def test_exact_text_however_it_travels(agent: Yuanqi, word: str, more: str) -> None:
-    streamed = ask(agent, f"你好，{word}{more}")
-    whole = ask(agent, f"你好，{word}{more}", streaming=False)
-    assert streamed.error is None
-    assert streamed.text == whole.text
-    assert streamed.events[-2:] == whole.events[-2:]
-
-
-@pytest.mark.parametrize("streaming", [True, False])
-def test_two_megabytes(agent: Yuanqi, streaming: bool) -> None:
-    heard = ask(agent, "!huge", within=30, streaming=streaming)
-    assert heard.error is None
-    assert len(heard.text.encode()) == 2_000_000
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -188,41 +165,8 @@ def test_what_the_owner_has_to_mend(
     assert type(ask(connect(emulator.url, **options), "你好").error) is error
 
 
-@pytest.mark.parametrize("word", ["!silent", "!endless", "!slow 30", "!pause 30"])
-@pytest.mark.parametrize("streaming", [True, False])
-def test_the_deadline_holds(agent: Yuanqi, word: str, streaming: bool) -> None:
-    began = time.monotonic()
-    heard = ask(agent, word, within=0.25, streaming=streaming)
-    assert isinstance(heard.error, TimedOut)
-    assert time.monotonic() - began < soon(1.5)
-
-
-@pytest.mark.parametrize("word", ["!silent", "!endless", "!pause 30"])
-def test_stop_hangs_up_at_once(start_emulator: Callable[..., Emulator], word: str) -> None:
-    emulator, stop = start_emulator(), Stop()
-    stopped_at: list[float] = []
-
-    def stop_when_it_has_been_asked() -> None:
-        while not emulator.journal()["requests"]:
-            time.sleep(0.02)
-        time.sleep(0.1)
-        stopped_at.append(time.monotonic())
-        stop.request()
-
-    Thread(target=stop_when_it_has_been_asked, daemon=True).start()
-    assert isinstance(ask(connect(emulator.url), word, stop=stop).error, Stopped)
-    assert time.monotonic() - stopped_at[0] < soon(0.5)
-    assert eventually(lambda: emulator.journal()["disconnected"]), (
-        "it still believes that somebody listens"
-    )
-
-
 def rounds(count: int) -> tuple[Exchange, ...]:
     return tuple(Exchange(f"问题{number}", f"回答{number}") for number in range(count))
-
-
-def test_the_third_turn_knows_the_first_two(agent: Yuanqi) -> None:
-    assert ask(agent, "!recall", history=rounds(2)).text == "问题0 | 问题1"
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -245,24 +189,6 @@ def test_alternation_whatever_the_history() -> None:
     assert told[-3:] == ["最后", "好", "问"]
     assert told[0] == "问题12"
     assert not {"没有回答", "没有问题", ""} & set(told)
-
-
-def test_two_visitors_at_once_are_not_mixed(agent: Yuanqi) -> None:
-    heard: dict[str, Heard] = {}
-
-    def talk(name: str) -> None:
-        history: list[Exchange] = []
-        for question in (f"我是{name}", f"{name}的第二句 !pieces 5 20"):
-            history.append(Exchange(question, ask(agent, question, history=tuple(history)).text))
-        heard[name] = ask(agent, "!recall !pieces 5 20", user=name, history=tuple(history))
-
-    threads = [Thread(target=talk, args=(name,)) for name in ("alice", "bob", "olivia")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for name, told in heard.items():
-        assert told.text == f"我是{name} | {name}的第二句 !pieces 5 20"
 
 
 def test_what_is_sent(start_emulator: Callable[..., Emulator]) -> None:
@@ -318,11 +244,6 @@ def test_options() -> None:
     with pytest.raises(ValidationError) as refused:
         Options(api_token=TOKEN, assistant_id="a", custom_variables={"secret": ["s3cret"]})  # type: ignore
     assert "s3cret" not in str(refused.value)
-
-
-def test_it_keeps_no_record(agent: Yuanqi) -> None:
-    with pytest.raises(Unavailable):
-        agent.resume(None, "chat", ())  # type: ignore[arg-type]
 
 
 def test_every_documented_failure_has_a_row() -> None:
@@ -382,12 +303,6 @@ def test_an_echoed_token_stays_out_of_the_log() -> None:
     with saying(f'{{"error":{{"message":"bad key {TOKEN}"}}}}'.encode(), "401 Unauthorized") as url:
         heard = ask(connect(url), "你好")
     assert str(heard.error) == "yuanqi: HTTP 401 bad key ***"
-
-
-def test_nobody_is_there() -> None:
-    with saying(b"") as url:
-        pass
-    assert isinstance(ask(connect(url), "你好").error, Unavailable)
 
 
 def test_a_platform_that_never_closes_its_stream() -> None:
