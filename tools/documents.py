@@ -1,4 +1,4 @@
-"""What the documents take from the code: the example settings and the tables, written anew or compared."""
+"""What the documents take from the code: the settings and the tables, written or compared."""
 
 import argparse
 import ast

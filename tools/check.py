@@ -1,0 +1,26 @@
+"""The rules of the house that a machine can hold us to: `make check` runs them all."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tools import house, languages, layers, prose
+from tools.source import ROOT
+
+CHECKS: tuple[Callable[[Path], Iterator[str]], ...] = (
+    layers.check,
+    house.check,
+    prose.check,
+    languages.check,
+)
+
+
+def main() -> None:
+    complaints = [complaint for check in CHECKS for complaint in check(ROOT)]
+    for complaint in complaints:
+        print(complaint)
+    sys.exit(1 if complaints else 0)
+
+
+if __name__ == "__main__":
+    main()

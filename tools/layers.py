@@ -1,0 +1,116 @@
+"""Imports flow one way: which layer and room may import which, and who may use which library."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from providers import PLATFORMS
+from tools.source import dotted, imports, layer_of, modules, name_of
+
+MAY_IMPORT = {
+    "app": {"chat", "providers"},
+    "gunicorn.conf": {"chat"},
+    "chat": {"providers"},
+    "providers": set(),
+    "emulator": set(),
+    "tools": {"chat", "providers"},
+}
+# The rooms of chat/, the lowest floor first. A room imports rooms of lower floors, and itself.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("refusals", "offload", "china", "file_types", "slow_clients"),
+    ("logs",),
+    ("settings",),
+    ("storage", "page"),
+    ("agents", "visitors"),
+    ("files",),
+    ("answers",),
+    ("services", "owner"),
+    ("web",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+# Imports upwards that are still to be cut: (file, room). It only ever shrinks.
+KNOWN_VIOLATIONS: frozenset[tuple[str, str]] = frozenset()
+
+KNOWS_FLASK = ("app.py", "chat/web/", "chat/owner/commands.py", "emulator/")
+KNOWS_SQLALCHEMY = ("chat/storage/",)
+READS_THE_ENVIRONMENT = ("chat/settings/environment.py", "gunicorn.conf.py")
+OPENS_SESSIONS = ("providers/http.py",)
+VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
+ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.putenv"}
+
+
+def check(root: Path) -> Iterator[str]:
+    """Every import that goes the wrong way, and every library used outside of its place."""
+    for path in modules(root):
+        name = name_of(root, path)
+        names = set(imports(path))
+        yield from _layers(layer_of(root, path), name, names)
+        yield from _rooms(name, names)
+        yield from _libraries(name, names, names | set(dotted(path)))
+        yield from _platforms(name, names)
+    yield from _demo_address(root)
+
+
+def _layers(layer: str, name: str, names: set[str]) -> Iterator[str]:
+    for imported in sorted(names):
+        if imported.startswith("."):
+            yield f"{name}: say the whole name of what you import, not {imported}"
+    tops = {imported.partition(".")[0] for imported in names} & {*MAY_IMPORT, "tests", "bench"}
+    for top in sorted(tops - MAY_IMPORT[layer] - {layer}):
+        yield f"{name}: {layer} may not import {top}"
+
+
+def _rooms(name: str, names: set[str]) -> Iterator[str]:
+    parts = name.removesuffix(".py").split("/")
+    if parts[0] != "chat" or parts[1] == "__init__":
+        return
+    room = parts[1]
+    if room not in FLOOR:
+        yield f"{name}: {room} has no floor; give it one in tools/layers.py"
+        return
+    others = {imported.split(".")[1] for imported in names if imported.startswith("chat.")} - {room}
+    for other in sorted(others & set(FLOOR)):
+        if FLOOR[other] >= FLOOR[room] and (name, other) not in KNOWN_VIOLATIONS:
+            yield f"{name}: {room} may not import {other}"
+
+
+def _libraries(name: str, names: set[str], used: set[str]) -> Iterator[str]:
+    if any(re.match("(flask|werkzeug)", imported) for imported in names):
+        yield from _outside(name, KNOWS_FLASK, "Flask")
+    if any(imported.startswith("sqlalchemy") for imported in names):
+        yield from _outside(name, KNOWS_SQLALCHEMY, "SQLAlchemy")
+    if used & ENVIRONMENT:
+        yield from _outside(name, READS_THE_ENVIRONMENT, "the environment")
+    if name.startswith(("emulator/", "tools/")):
+        return
+    # Time-outs, certificates, redirects and redaction are decided once.
+    if used & {"requests.Session", "requests.session"}:
+        yield from _outside(name, OPENS_SESSIONS, "sessions of requests")
+    for door in sorted(used):
+        if re.match(rf"requests\.({'|'.join(VERBS)})$|httpx|http\.client|urllib\.request", door):
+            yield f"{name}: {door}; the only door to the network is providers/http.py"
+
+
+def _outside(name: str, places: tuple[str, ...], subject: str) -> Iterator[str]:
+    if not name.startswith(places):
+        yield f"{name}: uses {subject}, which belongs to {', '.join(places)}"
+
+
+def _platforms(name: str, names: set[str]) -> Iterator[str]:
+    """A platform knows no other platform."""
+    parts = name.split("/")
+    if parts[0] not in ("providers", "emulator") or parts[1] not in PLATFORMS:
+        return
+    for imported in sorted(names):
+        pieces = imported.split(".")
+        if pieces[0] == parts[0] and pieces[1] in PLATFORMS and pieces[1] != parts[1]:
+            yield f"{name}: {parts[1]} may not import {imported}"
+
+
+def _demo_address(root: Path) -> Iterator[str]:
+    """gunicorn.conf.py writes into the environment where the demo is, and reads nothing there."""
+    path = root / "gunicorn.conf.py"
+    uses = re.findall(r"os\.environ\S*", path.read_text(encoding="utf-8")) if path.is_file() else []
+    if uses not in ([], ['os.environ["DEMO_URL"],']):
+        yield f"gunicorn.conf.py: uses the environment for more than DEMO_URL: {uses}"
