@@ -21,11 +21,12 @@ test: .venv/tests browser redis check ## set up what tests need, check everythin
 	elif [ "$$CI" = true ]; then echo "tests/js needs Node.js" >&2; exit 1; \
 	else echo "SKIPPED tests/js: needs Node.js"; fi
 
-check: .venv/tests ## lint, types, format, generated files: what a commit must pass
+check: .venv/tests ## lint, types, format, generated files, rules of the house: what a commit must pass
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tools.documents --check
+	$(BIN)/python -m tools.check
 
 doctor: .venv/runs ## look at settings, disk and platforms, and say what to do about each
 	@$(BIN)/flask doctor

@@ -13,7 +13,6 @@ from chat.settings import model as settings
 from chat.settings.environment import named_secret
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
-from providers.options import chinese_help
 
 SECRET = "a-secret-of-the-owner-0123456789"
 SECRETS = [
@@ -213,14 +212,6 @@ def test_the_example_names_every_setting_with_its_default(load: Load) -> None:
     ]
     assert load("\n".join(given)) == load(), "what the example says is what holds without it"
     assert not dotenv_values(stream=io.StringIO(example)), "copied as it is, it changes nothing"
-
-
-def test_every_setting_explains_itself_in_both_languages() -> None:
-    for group, name, field in settings_help.published():
-        assert group in settings_help.GROUPS, name
-        assert field.description and field.description.strip(), name
-        chinese = chinese_help(field)
-        assert any("\u4e00" <= char <= "\u9fff" for char in chinese), name
 
 
 def test_nothing_but_the_demo_s_address_is_unpublished() -> None:

@@ -16,7 +16,6 @@ from sqlalchemy import insert, select, update
 
 from chat import storage
 from chat.owner.commands import commands
-from chat.owner.words import WORDS
 from chat.settings.model import Settings
 from chat.storage import Storage, backup
 from chat.storage import deletion as forgetting
@@ -184,13 +183,6 @@ def test_a_disk_without_room_for_the_copy_is_said(store: Storage, tmp_path: Path
     )
     assert done.returncode == 2 and "cannot be written" in done.stderr, done
     assert [path.name for path in tmp_path.iterdir()] == ["instance"], "nothing half is left"
-
-
-def test_every_sentence_is_in_both_languages() -> None:
-    for kind, (chinese, english) in WORDS.items():
-        assert re.search("[\u4e00-\u9fff]", chinese), kind
-        assert not re.search("[\u4e00-\u9fff]", english), kind
-        assert set(re.findall(r"\{\w+\}", chinese)) == set(re.findall(r"\{\w+\}", english)), kind
 
 
 # days that are enough
