@@ -67,7 +67,7 @@ def _catalogue(root: Path, language: str) -> Iterator[str]:
 def _sentences(root: Path) -> set[str]:
     """Every sentence in the code and the templates."""
     with open(root / "babel.cfg") as file:
-        methods, settings = parse_mapping_cfg(file)
+        methods, settings = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     sentences: set[str] = set()
     for folder in ("chat", "providers", "templates"):
         prefix = f"{folder}/"
