@@ -16,6 +16,7 @@ from chat.agents.vault import Vault
 from chat.answers.housekeeping import Housekeeper
 from chat.answers.live import Bridge, LiveAnswers
 from chat.answers.metrics import Metrics
+from chat.answers.records import Records
 from chat.answers.saving import Saver
 from chat.answers.turns import Turns
 from chat.files.pictures import Pictures
@@ -140,17 +141,9 @@ class Services:
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)
         saver = Saver(self.storage)
-        turns = Turns(
-            self.settings,
-            self.storage,
-            self.live_answers,
-            saver,
-            self.visitors,
-            self.limits,
-            self.health,
-            worker,
-            self.metrics,
-        )
+        language = self.settings.default_language
+        records = Records(self.storage, saver, self.health, self.metrics, worker, language)
+        turns = Turns(self.settings, self.live_answers, self.visitors, self.limits, records)
         keep_days = self.settings.keep_days
         housekeeper = Housekeeper(self.storage, saver, turns, self.agents, worker, keep_days)
         return Process(os.getpid(), turns, housekeeper)

@@ -1,10 +1,10 @@
 """The answer so far: events go in, its content comes out."""
 
-import re
 import time
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from chat.legible import legible
 from chat.storage import Answer
 from chat.storage.content import Content
 from providers.events import (
@@ -21,14 +21,12 @@ from providers.events import (
     Usage,
 )
 
-_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
-
 
 @dataclass
 class PartialAnswer:
     """An answer in the making. Text is a list of pieces, so that adding to a long one costs nothing.
 
-    `spoke_at` is when its first words came, by time.monotonic(); `size` is in characters, of
+    `is_resumed` says that an earlier process began it. `spoke_at` is when its first words came, by time.monotonic(); `size` is in characters, of
     replies and thoughts.
     """
 
@@ -37,6 +35,7 @@ class PartialAnswer:
     trace: str | None = None
     size: int = 0
     spoke_at: float | None = None
+    is_resumed: bool = False
     is_dirty: bool = False
     saved_at: float = field(default_factory=time.monotonic)
     _replies: list[list[str]] = field(default_factory=list)
@@ -53,6 +52,7 @@ class PartialAnswer:
             thread=answer.thread,
             chat=answer.chat,
             trace=answer.trace,
+            is_resumed=True,
             size=len(content.thoughts) + sum(map(len, content.replies)),
             _replies=[[text] for text in content.replies],
             _thoughts=[content.thoughts] if content.thoughts else [],
@@ -160,14 +160,14 @@ def events_of(content: Content, anew: bool = False) -> list[Event]:
     ]
 
 
-def legible(event: Event) -> Event:
-    """The event without characters that can be neither stored nor sent: NUL, and halves of a pair."""
-    mended = {
-        slot.name: _UNWRITABLE.sub("\ufffd", value)
-        for slot in fields(event)
-        if isinstance(value := getattr(event, slot.name), str) and _UNWRITABLE.search(value)
-    }
-    return replace(event, **mended) if mended else event  # type: ignore[arg-type]
+def mended(event: Event) -> Event:
+    """The event with legible texts only."""
+    changes: dict[str, Any] = {}
+    for slot in fields(event):
+        value = getattr(event, slot.name)
+        if isinstance(value, str) and (text := legible(value)) != value:
+            changes[slot.name] = text
+    return replace(event, **changes) if changes else event
 
 
 def _add(items: list[Any], item: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import nh3
 from pygments.token import STANDARD_TYPES
 
+from chat.legible import legible
 from chat.page.markdown import parser
 
 # A growing block larger than _SMALL is rendered again when it has grown by a sixteenth, one larger
@@ -17,7 +18,6 @@ _SMALL = 1_000
 _LARGE = 20_000
 _PIECE = 50_000
 
-_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLY_BREAK = '<hr class="reply">\n'
 
 _MATH_TAGS = set(
@@ -201,7 +201,7 @@ class _Reply:
         if self._ends_with_cr:
             text = text.removeprefix("\n")
         self._ends_with_cr = text.endswith("\r")
-        text = _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+        text = legible(text.replace("\r\n", "\n").replace("\r", "\n"))
         self._fresh.append(text)
         self._fresh_size += len(text)
 

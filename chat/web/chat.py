@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.agents.offered import Agent
 from chat.answers.live import Failed, Finished, LiveAnswer, Lost, RemoteAnswer
 from chat.answers.partial import PartialAnswer
-from chat.answers.turns import Inquiry
+from chat.answers.question import Question
 from chat.refusals import Refusal, SignInNeeded
 from chat.storage import Answer, StoredQuestion
 from chat.storage.sqlite import StorageError, is_trouble
@@ -117,19 +117,19 @@ def _start(
     services().limits.check_question(visitor(), address())
     sent_ids = [str(files.keep(agent, file)["id"]) for file in sent_files]
     attachments = services().uploads.take(visitor(), chat_request.files + sent_ids, agent)
-    inquiry = Inquiry(
-        visitor(),
-        agent,
-        chat_request.message,
-        chat_request.conversation_id,
-        streaming,
-        attachments,
-        chat_request.after,
-        chat_request.instead,
-        address(),
-        permissions.day_budget(),
+    question = Question(
+        visitor=visitor(),
+        agent=agent,
+        text=chat_request.message,
+        conversation_id=chat_request.conversation_id,
+        after=chat_request.after,
+        instead=chat_request.instead,
+        attachments=attachments,
+        streaming=streaming,
+        address=address(),
+        spend=permissions.day_budget(),
     )
-    stored, live = services().turns.start(inquiry)
+    stored, live = services().turns.start(question)
     return agent, stored, live
 
 

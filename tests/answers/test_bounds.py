@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import expect
 
 from chat import storage as storages
-from chat.answers.bounds import ADDRESS_CHARS, NUMBER, REPLIES, TOLD_SHARE, Bounds
+from chat.answers.bounds import ADDRESS_CHARS, NUMBER, REPLIES, REWRITES, Bounds
 from chat.answers.partial import PartialAnswer
 from chat.settings.model import Settings
 from chat.storage import Storage
@@ -112,7 +112,7 @@ def test_whatever_never_ends_is_ended(endless: Iterable[Event]) -> None:
         len(partial.content.citations) <= NUMBER[Citation]
         and len(partial.content.suggestions) <= NUMBER[Suggestion]
     )
-    assert sum(len(one.text) for one in told if isinstance(one, Rewrite)) <= TOLD_SHARE * MOST
+    assert sum(len(one.text) for one in told if isinstance(one, Rewrite)) <= REWRITES * MOST
     assert peak < 40_000_000, f"{peak} bytes"
 
 

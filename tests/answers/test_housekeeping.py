@@ -21,8 +21,10 @@ from chat.agents.vault import Vault
 from chat.answers.housekeeping import DEAD_AFTER, Housekeeper
 from chat.answers.live import LiveAnswers
 from chat.answers.metrics import Metrics
+from chat.answers.question import Question
+from chat.answers.records import Records
 from chat.answers.saving import Saver
-from chat.answers.turns import Inquiry, Turns
+from chat.answers.turns import Turns
 from chat.files.uploads import Uploads
 from chat.refusals import Refusal
 from chat.settings.model import Settings
@@ -82,9 +84,8 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         agents = load_agents(settings, store.days.spend, Vault(store.secrets, KEY, tmp_path))
         saver = Saver(store)
         limits = VisitorLimits("0", 1)
-        turns = Turns(
-            settings, store, live_answers, saver, Visitors(KEY), limits, Health(), worker, Metrics()
-        )
+        records = Records(store, saver, Health(), Metrics(), worker, "en")
+        turns = Turns(settings, live_answers, Visitors(KEY), limits, records)
         housekeeper = Housekeeper(
             store, saver, turns, agents, worker, keep_days, lambda: now() + off[0]
         )
@@ -215,7 +216,7 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
 ) -> None:
     process = begin()
     process.housekeeper.start()
-    asked, live = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    asked, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
     heard = next(
         batch for batch in live.follow() if any("text" in str(entry) for _, entry in batch)
     )
@@ -232,7 +233,7 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
 def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
     process = begin()
     process.housekeeper.start()
-    asked, live = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    asked, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
     said = ""
     for batch in live.follow():
         said += "".join(getattr(entry, "text", "") for _, entry in batch)
@@ -248,7 +249,7 @@ def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
 def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
     process = begin()
     process.housekeeper.start()
-    asked, live = process.turns.start(Inquiry("alice", process.agent, "!pieces 10 50"))
+    asked, live = process.turns.start(Question("alice", process.agent, "!pieces 10 50"))
     with table_missing(process.storage, "answers"):
         told = [entry for batch in live.follow() for _, entry in batch]
         assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
@@ -263,7 +264,7 @@ def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
     process = begin()
     with table_missing(process.storage, "conversations"):
         process.housekeeper.start()
-    asked, _ = process.turns.start(Inquiry("alice", process.agent, "!pieces 4 10 !pause 30"))
+    asked, _ = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
     assert eventually(
         lambda: (
             process.live_answers.find(asked.answer_id) is not None and process.answer(asked).chat
@@ -323,7 +324,7 @@ def test_a_question_is_on_the_disk_before_its_platform_hears_it(
         asked.append(len(emulator.asked(before)))
 
     process.storage.disk = Disk(tmp_path / "chat.db", note)
-    stored, _ = process.turns.start(Inquiry("alice", process.agent, "lest it be lost"))
+    stored, _ = process.turns.start(Question("alice", process.agent, "lest it be lost"))
     assert eventually(lambda: process.answer(stored).state == "done")
     assert asked == [0]
     assert len(emulator.asked(before)) > 0

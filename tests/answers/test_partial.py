@@ -5,12 +5,13 @@ from dataclasses import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.answers.partial import PartialAnswer, events_of
+from chat.answers.partial import PartialAnswer, events_of, mended
 from chat.storage import Answer
 from providers.events import (
     Accepted,
     Citation,
     Delta,
+    Done,
     Event,
     Media,
     Rewrite,
@@ -140,3 +141,14 @@ def test_a_long_answer_costs_no_more_than_its_length() -> None:
     for _ in range(200_000):
         partial.apply(Delta("字"))
     assert partial.size == 200_000 and len(partial.replies[0]) == 200_000
+
+
+def test_halves_of_characters_and_nuls_are_replaced() -> None:
+    assert mended(Delta("a\ud83db\x00")) == Delta("a\ufffdb\ufffd")
+    step = ToolStep("1", "search", "done", output="\udfff")
+    assert mended(step) == ToolStep("1", "search", "done", output="\ufffd")
+
+
+def test_everything_else_stays_itself() -> None:
+    for event in (Delta("😀 字\n"), Done()):
+        assert mended(event) is event

@@ -1,0 +1,93 @@
+"""What one process stores and counts of its answers, from the question to the end."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from chat.agents import cures
+from chat.agents.health import Health
+from chat.agents.offered import Agent
+from chat.answers.metrics import Metrics
+from chat.answers.partial import PartialAnswer
+from chat.answers.question import Question
+from chat.answers.saving import Saver
+from chat.storage import Answer, Storage, StoredQuestion
+from chat.storage.sqlite import only_if_stored
+from providers.errors import ProviderError
+
+log = logging.getLogger("chat.turns")
+
+
+@dataclass(frozen=True)
+class Records:
+    """`worker` is the id of this process, `language` that of the log."""
+
+    storage: Storage
+    saver: Saver
+    health: Health
+    metrics: Metrics
+    worker: str
+    language: str
+
+    def store_question(self, question: Question) -> StoredQuestion:
+        """Counts a question against its asker's day and stores it, or does neither.
+
+        Raises Refusal as `Answers.ask` and `Question.spend` do.
+        """
+        files = [
+            {"name": file.name, "content_type": file.content_type} for file in question.attachments
+        ]
+        with only_if_stored():
+            give_back = question.spend()
+            try:
+                return self.storage.answers.ask(
+                    question.visitor,
+                    question.agent.id,
+                    question.text,
+                    self.worker,
+                    conversation_id=question.conversation_id,
+                    after=question.after,
+                    instead=question.instead,
+                    can_branch=question.agent.row.branches,
+                    files=files,
+                )
+            except Exception:
+                give_back()
+                raise
+
+    def settle(self) -> None:
+        """Waits until the questions stored so far are on the disk."""
+        self.storage.disk.settle()
+
+    def claim_orphan(self, answer: Answer) -> StoredQuestion | None:
+        """Makes this process responsible for an answer. None when another process was faster."""
+        return self.storage.answers.claim_orphan(answer, self.worker)
+
+    def note_accepted(self, stored: StoredQuestion, partial: PartialAnswer) -> None:
+        """Stores the platform's ids as soon as they are known."""
+        partial.thread = partial.thread or stored.thread
+        try:
+            self.storage.answers.note_accepted(stored, partial.thread, partial.chat, partial.trace)
+        except Exception:
+            # A database out of order must not cost the answer as well.
+            log.exception("answer %s: the platform's ids could not be stored", stored.answer_id)
+
+    def note_reached(self, agent: Agent) -> None:
+        """The agent has answered something."""
+        self.health.note(agent.id, None)
+
+    def note_failure(self, stored: StoredQuestion, agent: Agent, error: ProviderError) -> None:
+        """The agent, or its platform, has failed: for the log, with what the owner can do."""
+        log.warning("answer %s: %s", stored.answer_id, cures.with_cure(error, self.language))
+        self.health.note(agent.id, error)
+
+    def count_answer(
+        self, agent: Agent, partial: PartialAnswer, outcome: str, began: float
+    ) -> None:
+        """Counts an answer that began at `began`, by time.monotonic()."""
+        self.metrics.count_answer(agent.id, agent.platform, outcome)
+        if partial.is_resumed:
+            # Only the process that died knew when it began.
+            return
+        first_s = partial.spoke_at - began if partial.spoke_at else None
+        self.metrics.observe_seconds(agent.platform, first_s, time.monotonic() - began)
