@@ -1,4 +1,4 @@
-"""What a visitor does with a conversation as a whole: a form is led to a page, a program gets 204."""
+"""A visitor's actions on a whole conversation: a form leads to a page, a program gets 204."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from chat.refusals import Refusal
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
 from chat.web.json_body import json_object
-from chat.web.visitors import become, emptied, visitor
+from chat.web.visitors import become, clear_site_data, visitor
 from providers.base import Clears
 
 bp = Blueprint("conversations", __name__)
@@ -22,16 +22,16 @@ STOP_S = 5.0
 
 @bp.post("/c/<conversation_id>/clear")
 def clear(conversation_id: str) -> AnyResponse:
-    """The agent forgets what was said; the page keeps it."""
+    """Makes the agent forget the conversation; the page keeps it."""
     site = services()
     conversation = site.storage.conversations.get(visitor(), conversation_id)
     agent = site.agents.named(conversation.agent)
     if site.storage.conversations.is_answering(conversation_id):
         raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
-    thread = _shelf().newest_thread(conversation_id) if agent.row.clears else None
+    thread = _conversations().newest_thread(conversation_id) if agent.row.clears else None
     if thread:
         cast(Clears, agent.provider).clear(thread)
-    _shelf().clear(visitor(), conversation_id, keep_thread=thread)
+    _conversations().clear(visitor(), conversation_id, keep_thread=thread)
     return _done(_page_of(conversation_id))
 
 
@@ -41,37 +41,36 @@ def rename(conversation_id: str) -> AnyResponse:
     title = (json_object(request) if request.is_json else request.form).get("title")
     if not isinstance(title, str):
         raise Refusal("bad_input", "no title")
-    _shelf().rename(visitor(), conversation_id, title)
+    _conversations().rename(visitor(), conversation_id, title)
     return _done(_page_of(conversation_id))
 
 
 @bp.post("/c/<conversation_id>/delete")
 def delete(conversation_id: str) -> AnyResponse:
-    """Deletes it; for an hour it can be taken back."""
+    """Deletes it; for an hour it can be restored."""
     agent = services().storage.conversations.get(visitor(), conversation_id).agent
-    _shelf().delete(visitor(), conversation_id)
+    _conversations().delete(visitor(), conversation_id)
     return _done(url_for("pages.home", agent=agent, deleted=conversation_id))
 
 
 @bp.post("/c/<conversation_id>/restore")
 def restore(conversation_id: str) -> AnyResponse:
-    """Takes a deleted one back."""
-    _shelf().restore(visitor(), conversation_id)
+    """Restores a deleted one."""
+    _conversations().restore(visitor(), conversation_id)
     return _done(_page_of(conversation_id))
 
 
 @bp.post("/forget")
 def forget() -> AnyResponse:
-    """Deletes everything of the visitor, who is somebody new from now on. `sure` has to be yes."""
+    """Deletes everything of the visitor, who becomes a newcomer. `sure` has to be yes."""
     if request.form.get("sure") != "yes":
         raise Refusal("bad_input", "not sure")
-    site, mine = services(), visitor()
-    _stop(site.storage.deletion.live_answers(mine))
-    become(
-        site.visitors.new()
-    )  # before: a sign-in stays with the browser, not with who is forgotten
-    site.storage.deletion.forget(mine)
-    return emptied(_done(url_for("history.conversations", forgotten="yes")))
+    site, forgotten_visitor = services(), visitor()
+    _stop(site.storage.deletion.live_answers(forgotten_visitor))
+    # Before the deletion, because the session stays with the browser and not with the forgotten visitor.
+    become(site.visitors.new())
+    site.storage.deletion.forget(forgotten_visitor)
+    return clear_site_data(_done(url_for("history.conversations", forgotten="yes")))
 
 
 def _stop(answers: Sequence[str]) -> None:
@@ -90,7 +89,7 @@ def _stop(answers: Sequence[str]) -> None:
                     return
 
 
-def _shelf() -> Conversations:
+def _conversations() -> Conversations:
     return services().storage.conversations
 
 

@@ -1,4 +1,4 @@
-"""Going on with one's conversations on another device: a code, shown here, typed or scanned there."""
+"""Moving to another device by a code that is shown on one and typed or scanned on the other."""
 
 from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import gettext as _
@@ -17,43 +17,47 @@ bp = Blueprint("devices", __name__)
 def device() -> Response:
     """Offers a code for another device, and takes one from there; `?code=` is what a QR code leads to.
 
-    Looking uses nothing up: programs that preview links look as well. A picture on somebody's page that has
-    this address is no look: it would use up the visitor's tries.
+    Opening the page uses nothing up, because programs that preview links open it as well. A picture with this
+    address on another site is ignored: it would use up the visitor's tries.
     """
     is_page = request.headers.get("Sec-Fetch-Dest", "document") == "document"
     code = request.args.get("code", "") if is_page else ""
     is_good = services().devices.peek(code, address()) if code else False
-    return _page(given=code if is_good else "", problem=_wrong() if code and not is_good else None)
+    return _page(
+        scanned=code if is_good else "", problem=_wrong() if code and not is_good else None
+    )
 
 
 @bp.post("/device")
 def begin() -> Response:
-    """A new code, as text and as a QR code; the one before it is worth nothing any more."""
+    """A new code, as text and as a QR code; an earlier one ends."""
     code = services().devices.begin(visitor())
-    # In the address it may end up in a log: it works once, and for ten minutes.
+    # The address may end up in a log, so the code works once and for ten minutes.
     return _page(code=code, drawing=qr.code(public_address("devices.device", code=code)))
 
 
 @bp.post("/device/claim")
 def claim() -> AnyResponse:
-    """Uses a code up: from now on this browser is that visitor. `bring` yes: its conversations come along."""
+    """Uses a code up and becomes its visitor; with `bring` yes the conversations here come along."""
     if asker().is_program:
-        raise Refusal("bad_input", "who has an API key is always the same visitor")
-    before = visitor()
-    after = services().devices.claim(request.form.get("code", ""), address())
-    if after is None and not errors.wants_html():
+        raise Refusal("bad_input", "a program with an API key stays the same visitor")
+    former_visitor = visitor()
+    moved_visitor = services().devices.claim(request.form.get("code", ""), address())
+    if moved_visitor is None and not errors.wants_html():
         raise Refusal("not_found", "a device's code")
-    if after is None:
+    if moved_visitor is None:
         return _page(problem=_wrong(), status=404)
     if request.form.get("bring") == "yes":
-        services().storage.merge_visitors(before, after)
-    become(after)
+        services().storage.merge_visitors(former_visitor, moved_visitor)
+    become(moved_visitor)
     return redirect(url_for("pages.home"), 303)
 
 
 def _page(status: int = 200, **content: object) -> Response:
-    has_some = bool(services().storage.conversations.of(visitor(), 1))
-    return rendered("device.html", status, agent=None, has_conversations=has_some, **content)
+    has_conversations = bool(services().storage.conversations.of(visitor(), 1))
+    return rendered(
+        "device.html", status, agent=None, has_conversations=has_conversations, **content
+    )
 
 
 def _wrong() -> str:

@@ -1,4 +1,4 @@
-"""Files that come with a question: sent here first, fetched from here by platforms that take addresses."""
+"""Files of questions: uploaded by visitors, fetched by platforms that take addresses."""
 
 from functools import partial
 
@@ -12,37 +12,39 @@ from chat.web.export import safe_filename
 from chat.web.visitors import address, visitor
 
 bp = Blueprint("files", __name__)
-NOTHING = "sandbox; default-src 'none'"
+NO_RIGHTS = "sandbox; default-src 'none'"
 
 
 @bp.post("/files")
 def upload() -> Response:
     """Takes one file, the part `file`, for the agent `agent`: {"id", "name", "content_type", "size"}."""
-    sent = request.files.getlist("file")
-    if len(sent) != 1:
-        raise Refusal("bad_input", f"{len(sent)} files")
-    response = jsonify(keep(permissions.choose_agent(request.form.get("agent") or None), sent[0]))
+    files = request.files.getlist("file")
+    if len(files) != 1:
+        raise Refusal("bad_input", f"{len(files)} files")
+    agent = permissions.choose_agent(request.form.get("agent") or None)
+    response = jsonify(keep(agent, files[0]))
     response.status_code = 201
     return response
 
 
 @bp.get("/files/<key>")
 def fetch(key: str) -> Response:
-    """A file, for the platform it was sent to; the key is known to nobody else."""
+    """A file, for the platform that has its key."""
     file = services().uploads.fetch(key)
-    # Not mimetype=, which would call a text UTF-8; never shown as a page of ours.
+    # content_type= and not mimetype=, which would add charset=utf-8 to a text in GBK. An attachment, so that no
+    # browser opens it as a page of this site.
     response = Response(file.data, content_type=file.content_type)
     stem, _, ending = file.name.rpartition(".")
     response.headers.set(
         "Content-Disposition", "attachment", filename=safe_filename(stem, ending.lower())
     )
-    response.headers["Content-Security-Policy"] = NOTHING
+    response.headers["Content-Security-Policy"] = NO_RIGHTS
     response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
-def keep(agent: Agent, sent: FileStorage) -> dict[str, object]:
-    """Stores a file of the request at hand for the visitor. Raises Refusal as Uploads.keep."""
-    data = sent.stream.read(services().uploads.most_bytes + 1)
+def keep(agent: Agent, file: FileStorage) -> dict[str, object]:
+    """Stores a file of the request for the visitor. Raises Refusal as Uploads.keep."""
+    data = file.stream.read(services().uploads.most_bytes + 1)
     count = partial(services().limits.count_file, visitor(), address())
-    return services().uploads.keep(visitor(), sent.filename or "", data, agent, count)
+    return services().uploads.keep(visitor(), file.filename or "", data, agent, count)

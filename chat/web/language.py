@@ -1,4 +1,4 @@
-"""Chinese or English: the link on the page, else the browser's wish, else the site's default."""
+"""The language: by the link on the page, else the browser's preference, else the site's default."""
 
 from urllib.parse import urlencode
 
@@ -20,11 +20,11 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def remember(response: Response) -> Response:
-        wish = request.args.get("lang")
-        if wish in LANGUAGES:
+        code = request.args.get("lang")
+        if code in LANGUAGES:
             response.set_cookie(
                 COOKIE,
-                wish,
+                code,
                 max_age=365 * 24 * 3600,
                 httponly=True,
                 samesite="Lax",
@@ -33,15 +33,15 @@ def init_app(app: Flask) -> None:
         return response
 
 
-def in_language(wish: str) -> str:
-    """Where the page at hand is in a language: the link that changes it."""
+def in_language(code: str) -> str:
+    """The address of this page in another language."""
     others = [pair for pair in request.args.items(multi=True) if pair[0] != "lang"]
-    return "?" + urlencode([*others, ("lang", wish)])
+    return "?" + urlencode([*others, ("lang", code)])
 
 
 def language() -> str:
     """ "zh" or "en" for the request at hand."""
-    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
-        if wish in LANGUAGES:
-            return wish
+    for code in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if code in LANGUAGES:
+            return code
     return request.accept_languages.best_match(LANGUAGES) or services().settings.default_language

@@ -43,13 +43,13 @@ def start() -> AnyResponse:
 
 @bp.get("/callback")
 def callback() -> AnyResponse:
-    """Where Coze sends the owner back, with a code that is good once and a state that only we could make."""
+    """Takes the owner back from Coze, with a code for one use and the state signed at the start."""
     if not _is_owner():
         return errors.unauthorized(PASSWORD)
     try:
         agent_id, nonce = _state().loads(request.args.get("state", ""), max_age=STATE_LIFE_S)
     except (BadSignature, ValueError, TypeError):
-        raise Refusal("bad_input", "a state that is not ours, or too old") from None
+        raise Refusal("bad_input", "a state with a wrong signature, or too old") from None
     if not secrets.compare_digest(str(nonce).encode(), request.cookies.get(COOKIE, "").encode()):
         raise Refusal("cross_site", "a state of another browser")
     code = request.args.get("code")
@@ -57,8 +57,8 @@ def callback() -> AnyResponse:
         raise Refusal("bad_input", f"no code: {request.args.get('error', '')[:80]}")
     agent, app = _web_app(agent_id)
     app.redeem(code, _callback())
-    told = _("%(agent)s is authorised. This page can be closed.", agent=agent.name)
-    response = Response(render_template("error.html", status=200, sentence=told))
+    sentence = _("%(agent)s is authorised. This page can be closed.", agent=agent.name)
+    response = Response(render_template("error.html", status=200, sentence=sentence))
     response.delete_cookie(COOKIE, path="/oauth/coze")
     return response
 
@@ -84,5 +84,7 @@ def _is_owner() -> bool:
     owner = services().owner
     if not owner.may_exist:
         raise Refusal("not_found", "no ADMIN_PASSWORD")
-    given = request.authorization
-    return given is not None and given.type == "basic" and owner.knows(given.password, address())
+    authorization = request.authorization
+    if authorization is None or authorization.type != "basic":
+        return False
+    return owner.knows(authorization.password, address())

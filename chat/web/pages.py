@@ -15,16 +15,19 @@ bp = Blueprint("pages", __name__)
 
 @bp.get("/")
 def home() -> Response:
-    """A new conversation with the agent of `?agent=`; `?deleted=` offers to take a deleted one back."""
-    deleted = request.args.get("deleted")
-    gone = services().storage.conversations.deleted(visitor(), deleted) if deleted else None
-    if gone and not permissions.may_see(gone.agent):
-        gone = None
-    return page(None, permissions.choose_agent(request.args.get("agent") or None).id, gone=gone)
+    """A new conversation with the agent of `?agent=`; `?deleted=` offers to restore a deleted one."""
+    deleted_id = request.args.get("deleted")
+    deleted = None
+    if deleted_id:
+        deleted = services().storage.conversations.deleted(visitor(), deleted_id)
+    if deleted and not permissions.may_see(deleted.agent):
+        deleted = None
+    agent = permissions.choose_agent(request.args.get("agent") or None)
+    return page(None, agent.id, deleted=deleted)
 
 
-@bp.get("/c/<conversation_id>")
-def conversation(conversation_id: str) -> Response:
+@bp.get("/c/<conversation_id>", endpoint="conversation")
+def show_conversation(conversation_id: str) -> Response:
     """A conversation: its newest branch or the one `?at=` an answer, its end or what is `?before=` one.
 
     `?edit=` an answer offers its question to be asked in other words.
@@ -38,33 +41,36 @@ def page(
     problem: str | None = None,
     draft: str = "",
     status: int = 200,
-    gone: Conversation | None = None,
+    deleted: Conversation | None = None,
 ) -> Response:
     """The chat page. Raises Refusal not_found for another visitor's conversation."""
     site = services()
-    talk = site.storage.conversations.get(visitor(), conversation_id) if conversation_id else None
-    if talk:
-        permissions.require_visible(talk.agent)
+    conversation = None
+    if conversation_id:
+        conversation = site.storage.conversations.get(visitor(), conversation_id)
+    if conversation:
+        permissions.require_visible(conversation.agent)
     agents = permissions.allowed_agents()
-    agent = site.agents.get(talk.agent if talk else agent_id or "") or agents[0]
+    agent = site.agents.get(conversation.agent if conversation else agent_id or "") or agents[0]
     permissions.require_agent(agent)
-    shown = presenting.BranchPage([])
-    if talk:
-        tree = site.storage.conversations.tree(talk.id)
-        branch = tree.branch(request.args.get("at") or None)
-        shown = presenting.branch_page(talk, tree, branch, request.args.get("before"))
-    edited = next((one for one in shown.exchanges if one.id == request.args.get("edit")), None)
+    branch = presenting.BranchPage([])
+    if conversation:
+        tree = site.storage.conversations.tree(conversation.id)
+        ids = tree.branch(request.args.get("at") or None)
+        branch = presenting.branch_page(conversation, tree, ids, request.args.get("before"))
+    edited_id = request.args.get("edit")
+    edited = next((item for item in branch.exchanges if item.id == edited_id), None)
     return rendered(
         "page.html",
         status,
-        agents=[site.introductions.of(one) for one in agents],
+        agents=[site.introductions.of(choice) for choice in agents],
         agent=site.introductions.of(agent),
         unreachable=site.health.unreachable(),
-        conversation=talk,
-        shown=shown,
-        exchanges=shown.exchanges,
-        share=_address_of(site.storage.shares.of(talk.id)) if talk else None,
-        gone=gone,
+        conversation=conversation,
+        branch=branch,
+        exchanges=branch.exchanges,
+        share=_address_of(site.storage.shares.of(conversation.id)) if conversation else None,
+        deleted=deleted,
         problem=problem,
         instead=edited.id if edited else request.form.get("instead"),
         draft=draft or (edited.question if edited else ""),
@@ -76,7 +82,7 @@ def page(
 
 
 def rendered(template: str, status: int = 200, **content: Any) -> Response:
-    """A page with the sidebar. It is the visitor's own, so nobody may keep a copy."""
+    """A page with the sidebar. It is private to the visitor, so no cache may store it."""
     response = make_response(render_template(template, **presenting.sidebar(), **content), status)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Cookie"
@@ -84,11 +90,11 @@ def rendered(template: str, status: int = 200, **content: Any) -> Response:
 
 
 def _address_of(share: Share | None) -> str | None:
-    """Where a link leads, as others can open it."""
+    """The whole address of a shared conversation."""
     return public_address("sharing.shared", token=share.token) if share else None
 
 
 def public_address(endpoint: str, **values: Any) -> str:
-    """The whole address of a page of ours, as others can open it."""
+    """The whole address of a page of this site, as others can open it."""
     base = services().settings.public_url or request.host_url.rstrip("/")
     return f"{base}{url_for(endpoint, **values)}"

@@ -1,4 +1,4 @@
-"""Pictures of answers and of agents, handed on from the platform under addresses that only we can make."""
+"""Pictures of answers and agents, passed on from the platforms under signed addresses."""
 
 from flask import Blueprint, Response, request
 from werkzeug.wsgi import FileWrapper
@@ -16,10 +16,11 @@ HEADERS = {
 
 @bp.get("/pictures/<signature>")
 def show(signature: str) -> Response:
-    """The picture at `?url=`, for whoever has the address: it cannot be guessed."""
+    """The picture at `?url=`, for anybody with the signed address."""
     picture = services().pictures.fetch(signature, request.args.get("url", ""))
     response = Response(
-        FileWrapper(picture.file),  # not the server's own: that reads past what Python has buffered
+        # werkzeug's wrapper, because the server's own reads past what Python has buffered.
+        FileWrapper(picture.file),
         mimetype=picture.content_type,
         headers=HEADERS,
         direct_passthrough=True,

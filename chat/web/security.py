@@ -22,11 +22,12 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# Not X-Frame-Options: frame-ancestors says it; not X-XSS-Protection: browsers have dropped it; not
-# Cross-Origin-Embedder-Policy: default-src lets in nothing that it would keep out.
+# X-Frame-Options is left out because frame-ancestors does its work, X-XSS-Protection because browsers dropped
+# it, Cross-Origin-Embedder-Policy because default-src already refuses what it would.
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
-PROBES = {"/healthz", "/readyz", "/metrics"}  # whoever asks them uses an address
+# Probes use an IP address as the host.
+PROBES = {"/healthz", "/readyz", "/metrics"}
 
 FORWARDED = (
     "Forwarded",
@@ -39,17 +40,17 @@ FORWARDED = (
 
 
 def init_app(app: Flask, public_url: str | None) -> None:
-    """Guards every request and every answer of the app."""
-    ours = {_origin(public_url)} if public_url else set()
+    """Guards every request and every response of the app."""
+    own_origins = {_origin(public_url)} if public_url else set()
 
     @app.before_request
     def refuse_other_hosts() -> None:
-        if public_url and request.path not in PROBES and not _is_for_us(public_url):
+        if public_url and request.path not in PROBES and not _is_own_host(public_url):
             raise HostRefusal("bad_input", f"the host {request.host!r}, not that of PUBLIC_URL")
 
     @app.before_request
     def refuse_cross_site() -> None:
-        if request.method not in SAFE and not _is_from_our_page(ours):
+        if request.method not in SAFE and not _is_from_own_page(own_origins):
             raise Refusal("cross_site", request.headers.get("Origin", "no Origin"))
 
     @app.after_request
@@ -62,18 +63,20 @@ def init_app(app: Flask, public_url: str | None) -> None:
 
 
 def is_from_this_machine() -> bool:
-    """Whether the request at hand was made here, to a name of this machine, and nothing says that a proxy
-    passed it on: what comes through a proxy beside us is made by somebody else, trusted or not.
+    """Whether the request was made on this machine, to a name of this machine, and not through a proxy.
+
+    What a proxy on this machine passes on, trusted or not, was made by somebody else.
     """
-    is_to_us = is_loopback(_host(f"http://{request.host}"))
-    is_passed_on = any(name in request.headers for name in FORWARDED)
-    return is_to_us and is_loopback(request.remote_addr or "") and not is_passed_on
+    is_to_loopback = is_loopback(_host(f"http://{request.host}"))
+    has_proxy = any(name in request.headers for name in FORWARDED)
+    return is_to_loopback and is_loopback(request.remote_addr or "") and not has_proxy
 
 
-def _is_for_us(public_url: str) -> bool:
-    """Whether the request names our host, whatever the port: proxies drop it. The machine's own addresses
-    are ours too: that is what a proxy beside us says when it was not told to pass the name on, and no
-    stranger's name can be made to say it.
+def _is_own_host(public_url: str) -> bool:
+    """Whether the request names this site's host, with any port, which proxies drop.
+
+    Loopback addresses count too: a proxy on this machine names them when it is not set up to pass the host
+    on, and no stranger's name can be made to.
     """
     host = _host(f"http://{request.host}")
     return host == _host(public_url) or is_loopback(host)
@@ -87,23 +90,25 @@ def _host(url: str) -> str:
         return ""
 
 
-def _is_from_our_page(ours: set[str]) -> bool:
-    """Browsers say where a request comes from; a program that says nothing is no browser, and has no cookie
-    that somebody else could use.
+def _is_from_own_page(own_origins: set[str]) -> bool:
+    """Whether a page of this site or a program made the request.
+
+    Browsers name the origin. A request without one is a program's, which has no cookie to abuse.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
         return site in ("same-origin", "none")
     # Not request.host_url: it spells 例子.中国 in Chinese, browsers in ASCII.
-    return (
-        origin is None or origin in ours or origin == _origin(f"{request.scheme}://{request.host}")
-    )
+    if origin is None or origin in own_origins:
+        return True
+    return origin == _origin(f"{request.scheme}://{request.host}")
 
 
 def _origin(url: str) -> str:
     """The origin of an address as browsers write it: in lower case and ASCII, without the usual port."""
     parts = urlsplit(url.lower())
     host = parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
-    with suppress(UnicodeError):  # what is no name of a host equals no origin
+    # What is no name of a host equals no origin.
+    with suppress(UnicodeError):
         host = host.encode("idna").decode()
     return f"{parts.scheme}://{host}"

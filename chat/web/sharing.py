@@ -40,23 +40,24 @@ def unshare(conversation_id: str) -> AnyResponse:
 
 @bp.get("/s/<token>")
 def shared(token: str) -> Response:
-    """The conversation behind a link, to be read by whoever has it. Gives nobody a cookie."""
+    """The conversation behind a link, for anybody who has it. No cookie is set."""
     site = services()
-    talk, ids = site.storage.shares.resolve(token)
-    agent = site.agents.get(talk.agent) or site.agents.default
-    tree = site.storage.conversations.tree(talk.id)
+    conversation, ids = site.storage.shares.resolve(token)
+    agent = site.agents.get(conversation.agent) or site.agents.default
+    tree = site.storage.conversations.tree(conversation.id)
     response = make_response(
         render_template(
             "shared.html",
             agent=site.introductions.of(agent),
-            conversation=talk,
-            shown=presenting.branch_page(talk, tree, ids, request.args.get("before")),
+            conversation=conversation,
+            branch=presenting.branch_page(conversation, tree, ids, request.args.get("before")),
             token=token,
         )
     )
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    response.headers["Referrer-Policy"] = "no-referrer"  # the address is the key
+    # The address is the key, so it must not reach other sites.
+    response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 

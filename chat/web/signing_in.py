@@ -1,4 +1,4 @@
-"""Signing in with an access code, and out; what a person sees who has to."""
+"""Signing in with an access code and signing out; the page that asks for a code."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -17,7 +17,7 @@ bp = Blueprint("signing_in", __name__)
 
 @bp.get("/sign-in")
 def sign_in() -> AnyResponse:
-    """The page with the field for a code; whoever is signed in goes on to `?next=`."""
+    """The page with the field for a code; a visitor who is signed in is led to `?next=`."""
     _refuse_without_codes()
     if visitors.asker().session:
         return redirect(local(request.args.get("next")), 303)
@@ -28,45 +28,48 @@ def sign_in() -> AnyResponse:
 def enter() -> AnyResponse:
     """Takes a `code`: a new session, and on to `next`."""
     _refuse_without_codes()
-    there = local(request.form.get("next"))
-    given = request.form.get("code", "")
+    next_path = local(request.form.get("next"))
     try:
-        begun = (
-            services().access.sign_in(given, visitors.address(), visitors.former())
-            if given
-            else None
-        )
+        signed_in = _try_code(request.form.get("code", ""))
     except GuessRefusal as refusal:
         if not errors.wants_html():
             raise
         errors.count_refusal(refusal.code)
-        return errors.with_retry_after(
-            _page(there, errors.sentence_for(refusal), 429), refusal.retry_after
-        )
-    if begun is None:
-        errors.count_refusal("sign_in")
-        return (
-            _page(there, _wrong(), 401)
-            if errors.wants_html()
-            else errors.error_response("sign_in", text=_wrong())
-        )
-    visitors.enter(*begun)
-    return redirect(there, 303) if errors.wants_html() else Response(status=204)
+        page = _page(next_path, errors.sentence_for(refusal), 429)
+        return errors.with_retry_after(page, refusal.retry_after)
+    if signed_in is None:
+        return _refuse_code(next_path)
+    visitors.enter(*signed_in)
+    return redirect(next_path, 303) if errors.wants_html() else Response(status=204)
+
+
+def _try_code(code: str) -> tuple[str, Session] | None:
+    """A token and its session for a good code. Raises GuessRefusal."""
+    if not code:
+        return None
+    return services().access.sign_in(code, visitors.address(), visitors.former())
+
+
+def _refuse_code(next_path: str) -> Response:
+    errors.count_refusal("sign_in")
+    if errors.wants_html():
+        return _page(next_path, _wrong(), 401)
+    return errors.error_response("sign_in", text=_wrong())
 
 
 @bp.post("/sign-out")
 def leave() -> AnyResponse:
-    """Ends the session; `everywhere` yes: on all devices that share it. Who is not signed in stays so."""
+    """Ends the session; with `everywhere` yes, on all devices that share the conversations."""
     session = _session()
     if session:
         services().access.sign_out(session, request.form.get("everywhere") == "yes")
         visitors.leave()
-    done = redirect(url_for("pages.home"), 303) if errors.wants_html() else Response(status=204)
-    return visitors.emptied(done)
+    home = redirect(url_for("pages.home"), 303)
+    return visitors.clear_site_data(home if errors.wants_html() else Response(status=204))
 
 
 def init_app(app: Flask) -> None:
-    """Asks people to sign in where they have to, and tells templates who they are."""
+    """Asks people to sign in where they have to, and gives templates the session."""
     app.register_error_handler(SignInNeeded, _ask_to_sign_in)
 
     @app.context_processor
@@ -74,15 +77,16 @@ def init_app(app: Flask) -> None:
         return {"signed_in": _session, "has_codes": services().access.is_closed, "here": _here}
 
 
-def local(wish: str | None) -> str:
-    """Where to go on: a path of this site, else the first page.
+def local(target: str | None) -> str:
+    """The target if it is a path of this site, else the first page.
 
     Browsers read a backslash as a slash and drop what cannot be seen, so neither may be in it.
     """
-    is_path = wish and wish.startswith("/") and not wish.startswith("//")
-    if not wish or not is_path or "\\" in wish or not wish.isprintable() or " " in wish:
+    if not target or not target.startswith("/") or target.startswith("//"):
         return "/"
-    return wish
+    if "\\" in target or " " in target or not target.isprintable():
+        return "/"
+    return target
 
 
 def _here() -> str:
@@ -108,14 +112,14 @@ def _ask_to_sign_in(refusal: SignInNeeded) -> Response:
     errors.log.info("refused %.100a: %.200a", request.path, str(refusal))
     if errors.wants_html() and not refusal.is_wrong:
         return _page(_place(), status=401)
-    text = _("This API key is wrong, or it has expired.") if refusal.is_wrong else _to_do()
+    text = _("This API key is wrong, or it has expired.") if refusal.is_wrong else _hint()
     response = errors.error_response("sign_in", text=str(text))
     if services().access.keys.all:
         response.headers["WWW-Authenticate"] = 'Bearer realm="agents"'
     return response
 
 
-def _to_do() -> str:
+def _hint() -> str:
     return str(
         _(
             "Please sign in: reload this page and give your access code. What you have typed is kept."
@@ -124,7 +128,7 @@ def _to_do() -> str:
 
 
 def _place() -> str:
-    """Where somebody goes on after signing in: what was asked for, or the page it was asked from."""
+    """The page after signing in: the one that was requested, or the one with the form."""
     if request.method in ("GET", "HEAD"):
         return local(request.full_path.removesuffix("?"))
     names = {**_form(), **(request.view_args or {})}
@@ -134,16 +138,16 @@ def _place() -> str:
 
 
 def _form() -> Mapping[str, str]:
-    """What a form said; nothing when it is larger than we read."""
+    """The fields of a form; none when it is too large to be read."""
     try:
         return request.form
     except HTTPException:
         return {}
 
 
-def _page(there: str, problem: str | None = None, status: int = 200) -> Response:
+def _page(next_path: str, problem: str | None = None, status: int = 200) -> Response:
     typed = _form().get("message", "") if request.endpoint == "chat.ask" else ""
-    page = render_template("sign_in.html", next=there, problem=problem, typed=typed)
+    page = render_template("sign_in.html", next=next_path, problem=problem, typed=typed)
     response = Response(page, status, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Cookie"

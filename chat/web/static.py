@@ -1,4 +1,4 @@
-"""Files of the page, under addresses that change with each release and look and so can be kept for ever."""
+"""Files of the page; their addresses change with each release and look, so browsers may keep them."""
 
 from typing import Any
 
@@ -11,9 +11,10 @@ from chat.web.language import language
 
 bp = Blueprint("static", __name__)
 YEAR_S = 365 * 24 * 3600
-ENCODINGS = ["br", "gzip", "identity"]  # the best first
+# The best first.
+ENCODINGS = ["br", "gzip", "identity"]
 PAPER = "#faf9f6"
-# A picture of the owner's may hold anything; opened by itself it must not run.
+# An SVG may contain a script, which must not run when the logo is opened by itself.
 LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
@@ -36,23 +37,20 @@ def init_app(app: Flask, version: str) -> None:
 
 
 def address(path: str) -> str:
-    """Where this release's and this look's file is."""
+    """The address of a file in this release and look."""
     edition = f"{current_app.config['EDITION']}-{services().assets.digest}"
     return url_for("static.file", version=edition, name=path)
 
 
 @bp.get("/static/<version>/<path:name>")
 def file(version: str, name: str) -> Response:
-    """A file of the page. A new version has a new address; a tab from before it may use the old one."""
+    """A file of the page, whatever the version: an open tab may use an address from before a release."""
     asset = services().assets.find(name)
     if asset is None:
         raise Refusal("not_found", "a file")
-    wished = (
-        request.accept_encodings.best_match(ENCODINGS)
-        if "Accept-Encoding" in request.headers
-        else None
-    )
-    encoding = wished if wished in asset.encoded else "identity"
+    has_wish = "Accept-Encoding" in request.headers
+    best = request.accept_encodings.best_match(ENCODINGS) if has_wish else None
+    encoding = best if best in asset.encoded else "identity"
     response = Response(asset.encoded[encoding], content_type=asset.content_type)
     if encoding != "identity":
         response.headers["Content-Encoding"] = encoding

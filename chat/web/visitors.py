@@ -1,4 +1,4 @@
-"""Who is asking: read from a key, from the cookies, or given one with the answer."""
+"""The visitor of a request: by an API key, by the cookies, or a newcomer who gets a cookie."""
 
 from dataclasses import replace
 from typing import cast
@@ -29,82 +29,74 @@ def asker() -> Asker:
 
 
 def former() -> Session | str | None:
-    """Who this browser was so far: its session, or the visitor of a cookie that is ours."""
+    """The browser's identity so far: its session, or the visitor of a valid cookie."""
     return asker().session or services().visitors.read(request.cookies.get(COOKIE))
 
 
 def address() -> str:
-    """Where the request at hand comes from, past the owner's proxies; "" when that is not known."""
+    """The place a request comes from, before the owner's proxies; "" when unknown."""
     return address_of(request.remote_addr)
 
 
-def become(other: str) -> None:
-    """From this answer on the browser is another visitor."""
-    mine = asker()
-    if mine.session:
-        services().access.sessions.move(mine.session, other)
-    g.asker, g.is_newcomer = replace(mine, visitor=other), True
+def become(visitor: str) -> None:
+    """Makes the browser another visitor, from this response on."""
+    former_asker = asker()
+    if former_asker.session:
+        services().access.sessions.move(former_asker.session, visitor)
+    g.asker, g.is_newcomer = replace(former_asker, visitor=visitor), True
 
 
 def enter(token: str, session: Session) -> None:
-    """From this answer on the browser is signed in."""
+    """Signs the browser in, from this response on."""
     g.asker, g.is_newcomer = Asker(session.visitor, session.code, session), True
     g.session_cookie = token
 
 
 def leave() -> None:
-    """From this answer on the browser is a newcomer's."""
+    """Makes the browser a newcomer's, from this response on."""
     g.asker, g.is_newcomer = Asker(services().visitors.new()), True
     g.session_cookie = ""
 
 
-def emptied(response: AnyResponse) -> AnyResponse:
-    """The same; the browser drops what was typed and not sent. Language and theme, as cookies, stay."""
+def clear_site_data(response: AnyResponse) -> AnyResponse:
+    """The response that makes the browser drop unsent drafts. Language and theme are cookies and stay."""
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
 def turn_away() -> None:
-    """Whoever is not let in gets no cookie for it."""
+    """Withholds the cookie from a newcomer who is refused."""
     g.is_newcomer = False
 
 
 def init_app(app: Flask) -> None:
-    """Sends the cookies to whoever has just become a visitor, has signed in or out."""
+    """Sends cookies to a browser that became another visitor, signed in or signed out."""
 
     @app.after_request
     def greet(response: Response) -> Response:
         if g.get("is_newcomer"):
-            cookie = services().visitors.cookie(g.asker.visitor)
-            response.set_cookie(
-                COOKIE,
-                cookie,
-                max_age=COOKIE_AGE_S,
-                httponly=True,
-                samesite="Lax",
-                secure=request.is_secure,
-            )
-        if token := g.get("session_cookie"):
-            life = int((g.asker.session.expires_at - now()).total_seconds())
-            response.set_cookie(
-                SESSION,
-                token,
-                max_age=life,
-                httponly=True,
-                samesite="Lax",
-                secure=request.is_secure,
-            )
+            _set_cookie(response, COOKIE, services().visitors.cookie(g.asker.visitor), COOKIE_AGE_S)
+        token = g.get("session_cookie")
+        if token:
+            life = g.asker.session.expires_at - now()
+            _set_cookie(response, SESSION, token, int(life.total_seconds()))
         elif token == "":
             response.delete_cookie(SESSION, httponly=True, samesite="Lax", secure=request.is_secure)
         return response
 
 
+def _set_cookie(response: Response, name: str, value: str, max_age: int) -> None:
+    response.set_cookie(
+        name, value, max_age=max_age, httponly=True, samesite="Lax", secure=request.is_secure
+    )
+
+
 def _by_key() -> Asker | None:
-    """The program whose key came with the request. Without API keys nobody reads what else is sent there."""
-    access, given = services().access, request.authorization
-    if not access.keys.all or given is None or given.type != "bearer":
+    """The program with the API key of the request; None without one, or on a site without API keys."""
+    access, authorization = services().access, request.authorization
+    if not access.keys.all or authorization is None or authorization.type != "bearer":
         return None
-    program = access.program(given.token or "", address())
+    program = access.program(authorization.token or "", address())
     if program is None:
         raise SignInNeeded("a wrong API key", is_wrong=True)
     return program
@@ -113,9 +105,9 @@ def _by_key() -> Asker | None:
 def _by_cookies() -> Asker:
     site, cookies = services(), request.cookies
     session = site.access.sessions.find(cookies.get(SESSION)) if site.access.is_closed else None
-    known = site.visitors.read(cookies.get(COOKIE))
+    visitor = site.visitors.read(cookies.get(COOKIE))
     if session:
-        g.is_newcomer = known != session.visitor
+        g.is_newcomer = visitor != session.visitor
         return Asker(session.visitor, session.code, session)
-    g.is_newcomer = known is None
-    return Asker(known or site.visitors.new())
+    g.is_newcomer = visitor is None
+    return Asker(visitor or site.visitors.new())
