@@ -27,21 +27,22 @@ log = logging.getLogger("chat")
 def install(kind: str, level: str, secrets: Iterable[str]) -> Redaction:
     """Writes the log from now on: `kind` is "text" or "json", `level` "debug", "info" or "warning".
 
-    Returns what blanks out the secrets, to be told of those that come later; installed again, as by a reload,
-    it forgets none.
+    Returns what blanks out the secrets: it learns those that come later. Installed again, as by a
+    reload, it forgets none.
     """
     before = logging.getLogRecordFactory()
     redaction = before.redaction if isinstance(before, _Records) else Redaction()
     redaction.know(secrets)
     logging.setLogRecordFactory(_Records(redaction))
     root = logging.getLogger()
-    for earlier in [one for one in root.handlers if isinstance(one, _StandardError)]:
+    for earlier in [handler for handler in root.handlers if isinstance(handler, _StandardError)]:
         root.removeHandler(earlier)
     handler = _StandardError()
     handler.setFormatter(formatter(kind))
     root.addHandler(handler)
     root.setLevel(level.upper())
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # tells each of its plugins and steps
+    # Alembic logs each of its plugins and steps.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
@@ -76,7 +77,7 @@ class _Records:
     def __call__(self, *args: Any, **more: Any) -> logging.LogRecord:
         record = logging.LogRecord(*args, **more)
         blank = self.redaction.blank
-        record.msg, record.args = blank(_said(record)), None
+        record.msg, record.args = blank(_message(record)), None
         if record.exc_info:
             record.exc_text = blank(_TRACEBACKS.formatException(record.exc_info))
             record.exc_info = None
@@ -102,8 +103,10 @@ class _Fields(dict[str, Any]):
 def _said(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception as error:  # logging itself would show the arguments, on standard error
-        return f"a message that cannot be written ({type(error).__name__}), {record.filename}:{record.lineno}"
+    except Exception as error:
+        # logging itself would show the arguments, on standard error.
+        place = f"{record.filename}:{record.lineno}"
+        return f"a message that cannot be written ({type(error).__name__}), {place}"
 
 
 def _text(value: Any) -> str:
@@ -119,12 +122,11 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         number = request_id.current()
         named = f"{record.name} [{number}]" if number else record.name
-        said = _UNSEEN.sub(_escape, record.getMessage())
-        line = f"{self.formatTime(record)} {record.levelname} {named}: {said}"
+        message = _UNSEEN.sub(_escape, record.getMessage())
+        line = f"{self.formatTime(record)} {record.levelname} {named}: {message}"
         below = "\n".join(filter(None, (record.exc_text, record.stack_info)))
-        return "\n".join(
-            [line, *(f"    {_UNSEEN.sub(_escape, one)}" for one in below.split("\n") if one)]
-        )
+        trace = [f"    {_UNSEEN.sub(_escape, text)}" for text in below.split("\n") if text]
+        return "\n".join([line, *trace])
 
 
 class _Json(logging.Formatter):
@@ -132,7 +134,7 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created).astimezone()
-        told = {
+        fields = {
             "time": at.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -141,14 +143,13 @@ class _Json(logging.Formatter):
             "exception": record.exc_text,
             "stack": record.stack_info,
         }
-        found = {name: value for name, value in told.items() if value is not None}
-        return _UNSEEN.sub(
-            lambda one: f"\\u{ord(one[0]):04x}", json.dumps(found, ensure_ascii=False)
-        )
+        present = {name: value for name, value in fields.items() if value is not None}
+        line = json.dumps(present, ensure_ascii=False)
+        return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -11,8 +11,10 @@ from urllib.parse import parse_qs, quote, quote_plus, unquote, urlsplit
 BLANK = "***"
 # A shorter one would be blanked out inside of ordinary words, and by those gaps it could be read.
 SHORTEST = 6
-LEARNED = 200  # tokens that were granted: an older one has long expired
-_CORE = 8  # so many characters of Base64 are no chance
+# Tokens that were granted: an older one has long expired.
+LEARNED = 200
+# So many characters of Base64 are no chance.
+_CORE = 8
 _WORTH_A_LINE = 16
 
 _NAMED = (
@@ -40,29 +42,30 @@ SHAPES = re.compile(
 )
 # Without any of these there is no shape: most lines are done with after a microsecond.
 HINTS = (
-    *(
-        "cookie",
-        "authorization",
-        "bearer",
-        "token",
-        "secret",
-        "key",
-        "password",
-        "passwd",
-        "verifier",
-    ),
-    *(
-        "assertion",
-        "signature",
-        "code=",
-        "state=",
-        "/s/",
-        "/files/",
-        "/pictures/",
-        "visitor=",
-        "eyj",
-    ),
-    *("pat_", "sat_", "czs_", "czu_", "czr_", "sk-"),
+    "cookie",
+    "authorization",
+    "bearer",
+    "token",
+    "secret",
+    "key",
+    "password",
+    "passwd",
+    "verifier",
+    "assertion",
+    "signature",
+    "code=",
+    "state=",
+    "/s/",
+    "/files/",
+    "/pictures/",
+    "visitor=",
+    "eyj",
+    "pat_",
+    "sat_",
+    "czs_",
+    "czu_",
+    "czr_",
+    "sk-",
 )
 
 
@@ -97,15 +100,15 @@ class Redaction:
         # What is known goes first: a shape may end in the middle of a secret that holds a comma.
         text = self.blank_known(text)
         lower = text.lower()
-        return SHAPES.sub(_kept, text) if any(hint in lower for hint in HINTS) else text
+        return SHAPES.sub(_blank_secret, text) if any(hint in lower for hint in HINTS) else text
 
     def blank_known(self, text: str) -> str:
         """The text with *** for each secret that is known: JSON stays JSON."""
         # One by one: a regular expression of hundreds takes ten times as long, and a tenth of a second to
         # compile for each new token.
-        for one in self._known:
-            if one in text:
-                text = text.replace(one, BLANK)
+        for secret in self._known:
+            if secret in text:
+                text = text.replace(secret, BLANK)
         return text
 
     def _sort(self) -> None:
@@ -125,7 +128,7 @@ def spellings(secret: str) -> Iterator[str]:
         encoded = {quote(plain, safe=""), quote(plain), quote_plus(plain)}
         yield plain
         yield from encoded
-        yield from (re.sub("%..", lambda found: found[0].lower(), one) for one in encoded)
+        yield from (re.sub("%..", lambda match: match[0].lower(), text) for text in encoded)
         yield json.dumps(plain)[1:-1]
         yield json.dumps(plain, ensure_ascii=False)[1:-1]
         yield repr(plain)[1:-1]
@@ -140,8 +143,9 @@ def passwords(address: str) -> list[str]:
         parts = urlsplit(address)
     except ValueError:
         return []
-    named = parse_qs(parts.query).get("password", []) if "://" in address else []
-    return [spelt for one in (parts.password, *named) if one for spelt in (one, unquote(one))]
+    in_query = parse_qs(parts.query).get("password", []) if "://" in address else []
+    written = [password for password in (parts.password, *in_query) if password]
+    return [spelling for password in written for spelling in (password, unquote(password))]
 
 
 def _within_base64(secret: bytes) -> Iterator[str]:
@@ -156,5 +160,6 @@ def _within_base64(secret: bytes) -> Iterator[str]:
             yield coded.translate({ord("+"): "-", ord("/"): "_"})
 
 
-def _kept(found: re.Match[str]) -> str:
-    return (found[found.lastindex] if found.lastindex else "") + BLANK
+def _blank_secret(match: re.Match[str]) -> str:
+    """What is before the secret stays: each shape has its group for that, or none."""
+    return (match[match.lastindex] if match.lastindex else "") + BLANK

@@ -7,7 +7,8 @@ from typing import Any
 
 HEADER = "X-Request-Id"
 LENGTH = 8
-ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without those that look alike: people read it out
+# Without letters and digits that look alike: people read it out.
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
