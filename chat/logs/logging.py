@@ -100,7 +100,7 @@ class _Fields(dict[str, Any]):
         super().__setitem__(name, value if is_plain else self.redaction.blank(_text(value)))
 
 
-def _said(record: logging.LogRecord) -> str:
+def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception as error:
