@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chat.web.errors import STATUS
 from providers import PLATFORMS, sse
-from providers.base import About, Seen
+from providers.base import About, Observation
 from providers.coze.auth import ServiceApp
 from providers.errors import ProviderError
 from providers.http import Http, Network
@@ -165,8 +165,8 @@ def looks(emulator: Emulator) -> dict[str, Record]:
 
 
 def look(provider: Any) -> None:
-    for seen in provider.check(time.monotonic() + WITHIN_S):
-        assert isinstance(seen, Seen)
+    for observation in provider.check(time.monotonic() + WITHIN_S):
+        assert isinstance(observation, Observation)
     if hasattr(provider, "about"):
         assert isinstance(provider.about(time.monotonic() + WITHIN_S), About)
 
