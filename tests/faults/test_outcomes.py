@@ -18,7 +18,8 @@ from tests.faults.table import CELLS, DONE, FAULTS, Cell
 
 # Behaviours of an emulator that are no fault; all its other words are in the table.
 NO_FAULTS = set(
-    "recall pieces markdown huge think tool cite image two suggest strange chop burst crlf space comment "
+    "recall pieces markdown huge think tool cite image two suggest strange "
+    "chop burst crlf space comment "
     # Faults by their numbers: tests/providers/test_contract.py asks every documented code.
     "code late-code".split()
 )

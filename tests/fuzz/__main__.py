@@ -1,8 +1,9 @@
-"""make fuzz: random bytes, led by coverage, against the reader of streams and the renderer of Markdown.
+"""make fuzz: random bytes, led by coverage, against the reader of streams and the renderer of
+Markdown.
 
-Needs atheris, which is in no list of requirements: `.venv/bin/pip install atheris`. Takes the options of
-libFuzzer, such as `-max_total_time=600`; a minute unless told. What it finds is written to a file crash-….
-"""
+Needs atheris, which is in no list of requirements: `.venv/bin/pip install atheris`. Takes the
+options of libFuzzer, such as `-max_total_time=600`; a minute by default. What it finds is written
+to a file crash-…. """
 
 import sys
 from itertools import pairwise
@@ -32,7 +33,7 @@ FORBIDDEN = (
 )
 
 
-def one(data: bytes) -> None:
+def test_input(data: bytes) -> None:
     """The first byte chooses the target; the second how the rest is cut."""
     if len(data) > 2:
         (_stream if data[0] % 2 else _markdown)(data[2:], data[1] % 16 + 1)
@@ -66,12 +67,10 @@ def _markdown(body: bytes, parts: int) -> None:
 
 
 def main() -> None:
-    given = (
-        sys.argv
-        if any(one.startswith("-max_total_time") for one in sys.argv)
-        else [*sys.argv, "-max_total_time=60"]
-    )
-    atheris.Setup(given, one)
+    arguments = list(sys.argv)
+    if not any(argument.startswith("-max_total_time") for argument in arguments):
+        arguments.append("-max_total_time=60")
+    atheris.Setup(arguments, test_input)
     atheris.Fuzz()
 
 

@@ -1,8 +1,9 @@
-"""python -m tests.soak: SOAK_S seconds (180) of two hundred visitors, kills and restarts; then the count.
+"""python -m tests.soak: SOAK_S seconds (180) of two hundred visitors, kills and restarts; then
+the count.
 
-Ends with 1 when a promise was not kept, a page failed, the log holds a fault of ours, the database is damaged
-or the worker does not come to rest. The seed it prints makes the same choices again (`--seed`).
-"""
+Ends with 1 when a promise was not kept, a page failed, the log holds a fault of ours, the
+database is damaged or the worker does not come to rest. The seed it prints makes the same choices
+again (`--seed`)."""
 
 import argparse
 import os
@@ -37,9 +38,13 @@ LIMITS = {
     "huawei": {},
 }
 SWITCHES = {
-    "pace_s": 0, "coze_work_s": 0.3, "coze_qps": 0, "qingyan_daily": 0, "qingyan_concurrency": 0,
+    "pace_s": 0,
+    "coze_work_s": 0.3,
+    "coze_qps": 0,
+    "qingyan_daily": 0,
+    "qingyan_concurrency": 0,
     "wenxin_daily": 0,
-}  # fmt: skip
+}
 
 
 def main() -> None:
@@ -51,8 +56,8 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}: {options.visitors} visitors for {options.seconds:g} s", flush=True)
     wrong = soak(options.seconds, options.visitors, options.seed, options.log)
-    for what, times in Counter(wrong).most_common(40):
-        print(f"WRONG ({times}): {what}")
+    for text, times in Counter(wrong).most_common(40):
+        print(f"WRONG ({times}): {text}")
     print(f"{len(wrong)} things are wrong" if wrong else "nothing is wrong")
     sys.exit(bool(wrong))
 
@@ -81,7 +86,7 @@ def soak(seconds: float, visitors: int, seed: int, log: Path | None = None) -> l
             *broken(ledger.promises, stored),
             *faults_in_the_log(site.log),
         ]
-        _tell(ledger, stored)
+        _print_figures(ledger, stored)
         return wrong
 
 
@@ -93,13 +98,16 @@ def _site(folder: Path) -> Iterator[Site]:
         requests.post(f"{url}/_emulator/settings", json=SWITCHES, timeout=20).raise_for_status()
         lines = []
         for name, options in demo.accounts(Settings(demo_url=url)).items():
-            given = {"id": name, "platform": name, **options, **LIMITS[name]}
-            lines += ["[[agents]]", *(f"{key} = {value!r}" for key, value in given.items())]
+            agent = {"id": name, "platform": name, **options, **LIMITS[name]}
+            lines += ["[[agents]]", *(f"{key} = {value!r}" for key, value in agent.items())]
         agents = folder / "agents.toml"
         agents.write_text("\n".join(lines))
         settings = {
-            "AGENTS_FILE": agents, "CHAT_TIMEOUT_S": CHAT_TIMEOUT_S, "GRACE_S": 2, "VISITOR_RATE": 0,
-        }  # fmt: skip
+            "AGENTS_FILE": agents,
+            "CHAT_TIMEOUT_S": CHAT_TIMEOUT_S,
+            "GRACE_S": 2,
+            "VISITOR_RATE": 0,
+        }
         site = Site(folder, settings)
         try:
             yield site.start()
@@ -113,7 +121,9 @@ def _site(folder: Path) -> Iterator[Site]:
 
 
 def _disturb(site: Site, seconds: float, chance: random.Random) -> int:
-    """Kills and restarts the site until the time is over. Returns the sockets of a worker that rests."""
+    """Kills and restarts the site until the time is over. Returns the sockets of a worker that
+    rests.
+    """
     blows = max(2, int(seconds / 25))
     until = time.monotonic() + seconds
     sockets = _worker(site).sockets
@@ -121,14 +131,14 @@ def _disturb(site: Site, seconds: float, chance: random.Random) -> int:
         left = until - time.monotonic()
         time.sleep(max(0.0, left / (blows + 1 - number) * chance.uniform(0.7, 1.2)))
         worker = _worker(site)
-        told = f"{worker.memory_mb:.0f} MB, {worker.sockets} sockets, {worker.threads} threads"
+        figures = f"{worker.memory_mb:.0f} MB, {worker.sockets} sockets, {worker.threads} threads"
         if number == blows // 2:
-            print(f"SIGTERM at {told}", flush=True)
+            print(f"SIGTERM at {figures}", flush=True)
             assert site.process is not None
             site.process.terminate()
             site.process.wait(60)
         else:
-            print(f"kill -9 at {told}", flush=True)
+            print(f"kill -9 at {figures}", flush=True)
             site.kill()
         site.start()
         sockets = _worker(site).sockets
@@ -145,10 +155,11 @@ def _does_not_rest(site: Site, database: Path, sockets: int) -> Iterator[str]:
     """Waits until nothing is going on any more; says what goes on all the same."""
     worker, until = _worker(site), time.monotonic() + REST_S
     before = worker.memory_mb
-    allowed = sockets + 40  # pooled connections to platforms are kept
+    # Pooled connections to platforms stay open.
+    allowed = sockets + 40
     while (left := running(database)) or worker.sockets > allowed:
         if time.monotonic() > until:
-            yield f"{left} answers still run, {worker.sockets} sockets are open, {sockets} at the start"
+            yield f"{left} answers still run, {worker.sockets} sockets are open, not {sockets}"
             break
         time.sleep(0.5)
     print(
@@ -159,14 +170,14 @@ def _does_not_rest(site: Site, database: Path, sockets: int) -> Iterator[str]:
         yield f"the worker holds {worker.memory_mb:.0f} MB"
 
 
-def _tell(ledger: Ledger, stored: list[dict[str, object]]) -> None:
-    known = [one for one in ledger.promises if one.message or one.conversation]
+def _print_figures(ledger: Ledger, stored: list[dict[str, object]]) -> None:
+    known = [promise for promise in ledger.promises if promise.message or promise.conversation]
     states = Counter(f"{row['state']} {row['code'] or ''}".strip() for row in stored)
     print(f"asked {len(ledger.promises)}, known to be taken {len(known)}, stored {len(stored)}")
-    print(f"told to the end {sum(one.end is not None for one in known)}")
+    print(f"heard to the end {sum(promise.end is not None for promise in known)}")
     print(f"connections that broke {ledger.broken_connections}")
-    print("  ".join(f"{what} {times}" for what, times in sorted(ledger.done.items())))
-    print("  ".join(f"{what} {times}" for what, times in states.most_common()))
+    print("  ".join(f"{action} {times}" for action, times in sorted(ledger.counts.items())))
+    print("  ".join(f"{state} {times}" for state, times in states.most_common()))
 
 
 if __name__ == "__main__":

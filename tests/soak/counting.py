@@ -14,8 +14,8 @@ from chat.web.errors import STATUS
 from tests.soak.visitors import Promise
 
 ENDS = {"done", "stopped", "failed", "interrupted"}
-# Tracebacks that are no fault of ours. Gunicorn, when it ends, ends connections that have asked nothing, and
-# may look at its closed door for one that came last.
+# Tracebacks that are no fault of ours. Gunicorn, when it ends, ends connections that have asked
+# nothing, and may look at its closed door for one that came last.
 KNOWN = (
     ("Error handling request (no URI read)", "GreenletExit"),
     ("Socket error processing request", "Bad file descriptor"),
@@ -28,10 +28,9 @@ def rows(database: Path) -> list[dict[str, Any]]:
     """Every answer that is stored."""
     columns = "id", "question", "state", "code", "replies", "ended_at"
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
-        found = db.execute(f"SELECT {', '.join(columns)} FROM answers").fetchall()
-    return [
-        {**dict(zip(columns, one, strict=True)), "replies": json.loads(one[4])} for one in found
-    ]
+        tuples = db.execute(f"SELECT {', '.join(columns)} FROM answers").fetchall()
+    answers = [dict(zip(columns, values, strict=True)) for values in tuples]
+    return [{**row, "replies": json.loads(row["replies"])} for row in answers]
 
 
 def running(database: Path) -> int:
@@ -42,9 +41,9 @@ def integrity(database: Path) -> Iterator[str]:
     """What SQLite finds wrong with its file."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
         for check in ("integrity_check", "foreign_key_check"):
-            for told, *_ in db.execute(f"PRAGMA {check}"):
-                if told != "ok":
-                    yield f"{check}: {told}"
+            for result, *_ in db.execute(f"PRAGMA {check}"):
+                if result != "ok":
+                    yield f"{check}: {result}"
 
 
 def broken(promises: list[Promise], stored: list[dict[str, Any]]) -> Iterator[str]:
@@ -57,60 +56,63 @@ def broken(promises: list[Promise], stored: list[dict[str, Any]]) -> Iterator[st
         if row["state"] in ("failed", "interrupted") and row["code"] not in STATUS:
             yield f"a failure without a code: {row}"
     for promise in promises:
-        found = by_question.get(promise.question, [])
-        if len(found) > 1:
-            yield f"stored {len(found)} times: {promise.question}"
+        matches = by_question.get(promise.question, [])
+        if len(matches) > 1:
+            yield f"stored {len(matches)} times: {promise.question}"
         is_known = bool(promise.message or promise.conversation)
-        if is_known and not found:
+        if is_known and not matches:
             yield f"lost: {promise.question} ({promise.message})"
-        if is_known and found:
-            yield from _told_otherwise(promise, found[0])
+        if is_known and matches:
+            yield from _differences(promise, matches[0])
 
 
-def _told_otherwise(promise: Promise, row: dict[str, Any]) -> Iterator[str]:
-    """Where the database says something else than the visitor was told."""
+def _differences(promise: Promise, row: dict[str, Any]) -> Iterator[str]:
+    """Where the database differs from what the visitor heard."""
     if promise.message and row["id"] != promise.message:
         yield f"another id: {promise.message} is {row}"
-    kept, heard = "".join(row["replies"]), promise.text
+    text, heard = "".join(row["replies"]), promise.text
     if promise.way == "form" or not promise.is_whole:
         return
+    where = f"{promise.question} {row['state']}"
     if promise.end:
-        said = row["code"] if row["state"] in ("failed", "interrupted") else "done"
-        if promise.end != said:
-            yield f"told {promise.end}, stored {said}: {promise.question}"
-        if kept != heard and not _lost_a_second(row, heard, kept):
-            yield f"heard {heard[:80]!r} to the end, stored {kept[:80]!r}: {promise.question} {row['state']}"
+        end = row["code"] if row["state"] in ("failed", "interrupted") else "done"
+        if promise.end != end:
+            yield f"heard {promise.end}, stored {end}: {promise.question}"
+        if text != heard and not _lost_a_second(row, heard, text):
+            yield f"heard {heard[:80]!r} to the end, stored {text[:80]!r}: {where}"
     elif not (
-        _may_be_replaced(promise) or kept.startswith(heard) or _lost_a_second(row, heard, kept)
+        _may_be_replaced(promise) or text.startswith(heard) or _lost_a_second(row, heard, text)
     ):
-        yield f"heard {heard[:80]!r}, stored {kept[:80]!r}: {promise.question} {row['state']}"
+        yield f"heard {heard[:80]!r}, stored {text[:80]!r}: {where}"
 
 
 def _may_be_replaced(promise: Promise) -> bool:
     return any(word in promise.question for word in REPLACED)
 
 
-def _lost_a_second(row: dict[str, Any], heard: str, kept: str) -> bool:
-    """What kill -9 costs where the platform keeps no record; another text than was heard is never kept."""
-    return bool(row["state"] == "interrupted" and heard.startswith(kept))
+def _lost_a_second(row: dict[str, Any], heard: str, stored: str) -> bool:
+    """What kill -9 costs where the platform keeps no record; another text than was heard is never
+    stored.
+    """
+    return bool(row["state"] == "interrupted" and heard.startswith(stored))
 
 
 def faults_in_the_log(log: str) -> Iterator[str]:
     """What a log holds that is a fault of ours; each kind once, with how often."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     lines = log.splitlines()
     for number, line in enumerate(lines):
         if line.lstrip().startswith("Traceback"):
             deeper = " " * (len(line) - len(line.lstrip()) + 1)
             ending = next(
-                (one for one in lines[number + 1 :] if one and not one.startswith(deeper)), ""
+                (text for text in lines[number + 1 :] if text and not text.startswith(deeper)), ""
             )
             before = lines[number - 1] if number else ""
             if not any(what in before and error in ending for what, error in KNOWN):
-                found[f"{before[:150]} … {ending[:250]}"] += 1
+                counts[f"{before[:150]} … {ending[:250]}"] += 1
         elif "a fault of ours" in line or "ended by a fault" in line:
-            found[line[-60:]] += 1
-    for what, times in found.items():
+            counts[line[-60:]] += 1
+    for what, times in counts.items():
         yield f"in the log, {times} times: {what}"
 
 
@@ -124,8 +126,8 @@ class Process:
     @property
     def memory_mb(self) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
-        return int(found[1]) / 1024 if found else 0.0
+        match = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+        return int(match[1]) / 1024 if match else 0.0
 
     @property
     def threads(self) -> int:
@@ -133,8 +135,8 @@ class Process:
 
     @property
     def sockets(self) -> int:
-        found = 0
+        count = 0
         for name in os.listdir(f"/proc/{self.pid}/fd"):
             with suppress(OSError):
-                found += os.readlink(f"/proc/{self.pid}/fd/{name}").startswith("socket:")
-        return found
+                count += os.readlink(f"/proc/{self.pid}/fd/{name}").startswith("socket:")
+        return count

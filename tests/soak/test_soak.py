@@ -14,7 +14,7 @@ def test_fifteen_seconds_of_a_crowd_and_kills_lose_nothing(tmp_path: Path) -> No
     # As many other tests beside it as beside us.
     company = {name: value for name, value in os.environ.items() if name == "PYTEST_XDIST_WORKER"}
     command = [sys.executable, "-m", "tests.soak", "--seconds", "15", "--visitors", "40"]
-    ran = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=ROOT,
         env=environment(TMPDIR=tmp_path, **company),
@@ -22,11 +22,13 @@ def test_fifteen_seconds_of_a_crowd_and_kills_lose_nothing(tmp_path: Path) -> No
         text=True,
         timeout=240,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    told = ran.stdout
-    assert "kill -9 at" in told and "SIGTERM at" in told and told.endswith("nothing is wrong\n")
-    known = int(told.partition("known to be taken ")[2].partition(",")[0])
-    assert known > 10, told
+    assert process.returncode == 0, process.stdout + process.stderr
+    output = process.stdout
+    assert (
+        "kill -9 at" in output and "SIGTERM at" in output and output.endswith("nothing is wrong\n")
+    )
+    known = int(output.partition("known to be taken ")[2].partition(",")[0])
+    assert known > 10, output
 
 
 # What counts has to be able to find something
@@ -38,12 +40,12 @@ def row(**more: object) -> dict[str, object]:
 
 
 def promise(**more: object) -> Promise:
-    made = Promise("q", "coze", "stream", Visitor(""))
-    made.hear(ServerEvent(0, "turn", {"message_id": "m1", "conversation_id": "c1"}))
-    made.hear(ServerEvent(1, "delta", {"text": "all", "reply": 0}))
+    promise = Promise("q", "coze", "stream", Visitor(""))
+    promise.apply(ServerEvent(0, "turn", {"message_id": "m1", "conversation_id": "c1"}))
+    promise.apply(ServerEvent(1, "delta", {"text": "all", "reply": 0}))
     for name, value in more.items():
-        setattr(made, name, value)
-    return made
+        setattr(promise, name, value)
+    return promise
 
 
 def test_a_promise_that_was_kept_is_no_fault() -> None:
@@ -57,29 +59,29 @@ def test_a_promise_that_was_kept_is_no_fault() -> None:
 
 def test_each_broken_promise_is_found() -> None:
     failed = {"state": "failed", "code": "unavailable"}
-    for said, stored in (
+    for problem, stored in (
         ("lost", []),
         ("stored 2 times", [row(), row(id="m2")]),
         ("no end", [row(state="running")]),
         ("no end", [row(ended_at=None)]),
         ("another id", [row(id="m2")]),
-        ("told done, stored unavailable", [row(**failed)]),
+        ("heard done, stored unavailable", [row(**failed)]),
         ("a failure without a code", [row(state="failed")]),
         ("to the end, stored", [row(replies=["al"])]),
     ):
-        assert any(said in what for what in broken([promise(end="done")], stored)), said
+        assert any(problem in text for text in broken([promise(end="done")], stored)), problem
     assert list(broken([promise()], [row(replies=["else"])]))
     assert list(broken([promise()], [row(**failed, replies=["al"])])), "only kill -9 may cost text"
 
 
 def test_a_traceback_is_found_as_the_site_s_log_writes_it() -> None:
-    log = "import logging; from chat import logs; logs.install('text', 'info', [])\n"
+    log = "import logging\nfrom chat.logs.logging import install\ninstall('text', 'info', [])\n"
     log += "try: [][0]\nexcept IndexError: logging.getLogger('chat').exception('what was tried')\n"
     written = subprocess.run(
         [sys.executable, "-c", log], cwd=ROOT, capture_output=True, text=True
     ).stderr
-    (found,) = faults_in_the_log(written)
-    assert "what was tried" in found and "IndexError" in found
+    (fault,) = faults_in_the_log(written)
+    assert "what was tried" in fault and "IndexError" in fault
 
 
 def test_tracebacks_are_found_but_for_known_ones() -> None:

@@ -1,4 +1,4 @@
-"""The crowd: each visitor does what people do, by chance, and remembers what was promised to him."""
+"""The crowd: each visitor acts by chance as people do, and remembers what was promised."""
 
 import random
 import threading
@@ -13,15 +13,29 @@ import requests
 
 from chat.web.errors import STATUS
 from providers import PLATFORMS
-from tests.faults.table import FAULTS
+from tests.faults.table import FAULTS, Cell
 from tests.kit.site import ServerEvent, Visitor, read_events
 
-PATIENCE_S = 60.0  # an answer that is not told to its end by then is lost
+# An answer without an end by then is lost.
+PATIENCE_S = 60.0
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
 USUAL = (
-    "", "", "!pieces 8 60", "!pieces 20 40", "!pieces 40 60", "!markdown", "!think !tool", "!two", "!cite",
-    "!image", "!huge 20000", "!chop", "!slow 0.5", "!pause 1", "!strange",
-)  # fmt: skip
+    "",
+    "",
+    "!pieces 8 60",
+    "!pieces 20 40",
+    "!pieces 40 60",
+    "!markdown",
+    "!think !tool",
+    "!two",
+    "!cite",
+    "!image",
+    "!huge 20000",
+    "!chop",
+    "!slow 0.5",
+    "!pause 1",
+    "!strange",
+)
 _GONE = requests.RequestException, ConnectionError
 _numbers = count(1)
 
@@ -30,9 +44,8 @@ _numbers = count(1)
 class Promise:
     """A question that was asked, and what its visitor knows of it.
 
-    `message` once it is known: from then on the question must not be lost. `end` is "done" or the code, once
-    it was told; `is_whole` says that `heard` is then all there is.
-    """
+    `message` once it is known: from then on the question must not be lost. `end` is "done" or the
+    code, once it was told; `is_whole` says that `texts` is then all there is."""
 
     question: str
     platform: str
@@ -44,24 +57,25 @@ class Promise:
     is_whole: bool = True
     was_refused: bool = False
     position: int = 0
-    heard: dict[int, str] = field(default_factory=dict)
+    texts: dict[int, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        return "".join(self.heard[number] for number in sorted(self.heard))
+        return "".join(self.texts[number] for number in sorted(self.texts))
 
-    def hear(self, told: ServerEvent) -> None:
-        """Takes one event as a page would."""
-        self.position = max(self.position, told.id)
-        reply = told.data.get("reply", 0)
-        if told.name == "turn":
-            self.message, self.conversation = told.data["message_id"], told.data["conversation_id"]
-        elif told.name == "delta":
-            self.heard[reply] = self.heard.get(reply, "") + told.data["text"]
-        elif told.name == "replace":
-            self.heard[reply] = told.data["text"]
-        elif told.name in ("done", "error"):
-            self.end = told.data.get("code", "done")
+    def apply(self, event: ServerEvent) -> None:
+        """Applies one event as a page would."""
+        self.position = max(self.position, event.id)
+        reply = event.data.get("reply", 0)
+        if event.name == "turn":
+            self.message = event.data["message_id"]
+            self.conversation = event.data["conversation_id"]
+        elif event.name == "delta":
+            self.texts[reply] = self.texts.get(reply, "") + event.data["text"]
+        elif event.name == "replace":
+            self.texts[reply] = event.data["text"]
+        elif event.name in ("done", "error"):
+            self.end = event.data.get("code", "done")
 
 
 @dataclass
@@ -70,26 +84,26 @@ class Ledger:
 
     promises: list[Promise] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
-    done: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     broken_connections: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def promise(self, one: Promise) -> Promise:
+    def add(self, promise: Promise) -> Promise:
         with self._lock:
-            self.promises.append(one)
-        return one
+            self.promises.append(promise)
+        return promise
 
-    def count(self, what: str) -> None:
+    def count(self, action: str) -> None:
         with self._lock:
-            self.done[what] = self.done.get(what, 0) + 1
+            self.counts[action] = self.counts.get(action, 0) + 1
 
     def lost_connection(self) -> None:
         with self._lock:
             self.broken_connections += 1
 
-    def surprise(self, what: str) -> None:
+    def surprise(self, text: str) -> None:
         with self._lock:
-            self.surprises.append(what[:400])
+            self.surprises.append(text[:400])
 
 
 class Person(threading.Thread):
@@ -106,66 +120,74 @@ class Person(threading.Thread):
         self._last: Promise | None = None
 
     def run(self) -> None:
-        doings = {
-            self._listen: 40, self._hang_up_and_read_on: 25, self._hang_up: 8, self._stop_it: 10,
-            self._whole: 12, self._form: 6, self._again: 6, self._live_page: 8, self._search: 5,
+        actions = {
+            self._listen: 40,
+            self._hang_up_and_read_on: 25,
+            self._hang_up: 8,
+            self._stop_it: 10,
+            self._whole: 12,
+            self._form: 6,
+            self._again: 6,
+            self._live_page: 8,
+            self._search: 5,
             self._reload: 8,
-        }  # fmt: skip
+        }
         while not self._over.wait(self._chance.uniform(0.05, 2.0)):
-            doing = self._chance.choices(list(doings), list(doings.values()))[0]
-            self._ledger.count(doing.__name__.strip("_"))
+            action = self._chance.choices(list(actions), list(actions.values()))[0]
+            self._ledger.count(action.__name__.strip("_"))
             try:
-                doing()
+                action()
             except _GONE:
                 self._ledger.lost_connection()
                 self._over.wait(self._chance.uniform(0.5, 2.0))
             except Exception as error:
-                self._ledger.surprise(f"{doing.__name__}: {type(error).__name__}: {error}")
+                self._ledger.surprise(f"{action.__name__}: {type(error).__name__}: {error}")
         self._visitor.session.close()
 
     # what a visitor does
 
     def _listen(self) -> None:
-        self._read_to_the_end(self._asked("stream"))
+        self._read_to_the_end(self._ask("stream"))
 
     def _hang_up_and_read_on(self) -> None:
-        promise = self._asked("stream", events_heard=self._chance.randint(1, 12))
+        promise = self._ask("stream", most_events=self._chance.randint(1, 12))
         self._over.wait(self._chance.uniform(0, 1.5))
         self._read_to_the_end(promise)
 
     def _hang_up(self) -> None:
-        self._asked("stream", events_heard=self._chance.randint(1, 8))
+        self._ask("stream", most_events=self._chance.randint(1, 8))
         self._visitor.conversation = None
 
     def _stop_it(self) -> None:
-        promise = self._asked("stream", events_heard=self._chance.randint(1, 6))
+        promise = self._ask("stream", most_events=self._chance.randint(1, 6))
         if promise.message:
-            stopped = self._visitor.post(
+            response = self._visitor.post(
                 f"/chat/{promise.message}/stop", headers={"Accept": "application/json"}
             )
-            self._expect(stopped, 202)
+            self._expect(response, 202)
         self._read_to_the_end(promise)
 
     def _again(self) -> None:
         """Asks another question in the place of the last one."""
         last = self._last
         if last is not None and last.message and last.conversation == self._visitor.conversation:
-            self._read_to_the_end(self._asked("stream", instead=last.message))
+            self._read_to_the_end(self._ask("stream", instead=last.message))
 
     def _live_page(self) -> None:
         """Reads as the page does, which is given HTML besides the text."""
-        self._read_to_the_end(self._asked("stream", query="?html=live"))
+        self._read_to_the_end(self._ask("stream", query="?html=live"))
 
     def _whole(self) -> None:
         promise = self._promise("json")
         response = self._visitor.post(json=self._body(promise))
-        told = response.json()
+        payload = response.json()
         if response.ok:
-            promise.message, promise.conversation = told["message_id"], told["conversation_id"]
-            promise.end, promise.heard = "done", dict(enumerate(told["replies"]))
+            promise.message = payload["message_id"]
+            promise.conversation = payload["conversation_id"]
+            promise.end, promise.texts = "done", dict(enumerate(payload["replies"]))
             self._visitor.conversation, self._last = promise.conversation, promise
         else:
-            self._refused(promise, response)
+            self._note_refusal(promise, response)
 
     def _form(self) -> None:
         promise = self._promise("form")
@@ -191,8 +213,8 @@ class Person(threading.Thread):
     # how it is done
 
     def _promise(self, way: str) -> Promise:
-        fault = self._chance.choice([one for one in FAULTS if one.at in ("usual", "short")])
-        rare = self._chance.choice([one for one in FAULTS if one.at in ("alone", "held")])
+        fault = self._chance.choice([fault for fault in FAULTS if fault.at in ("usual", "short")])
+        rare = self._chance.choice([fault for fault in FAULTS if fault.at in ("alone", "paused")])
         words = self._chance.choices(
             [self._chance.choice(USUAL), fault.word.strip(), rare.word.strip()], [70, 28, 2]
         )[0]
@@ -202,7 +224,7 @@ class Person(threading.Thread):
         if self._visitor.conversation and self._last is not None and way != "form":
             platform = self._last.platform
         question = f"soak {next(_numbers)}: {words} 今天好".replace(":  ", ": ")
-        return self._ledger.promise(Promise(question, platform, way, self._visitor))
+        return self._ledger.add(Promise(question, platform, way, self._visitor))
 
     def _body(self, promise: Promise, **more: object) -> dict[str, object]:
         body = {"message": promise.question, "agent": promise.platform, **more}
@@ -211,7 +233,7 @@ class Person(threading.Thread):
         body.pop("instead", None)  # a new conversation has no place for it
         return body
 
-    def _asked(self, way: str, events_heard: int = 0, query: str = "", **more: object) -> Promise:
+    def _ask(self, way: str, most_events: int = 0, query: str = "", **more: object) -> Promise:
         """Asks for a stream and hears all of it, or so many events."""
         promise = self._promise(way)
         body = self._body(promise, stream=True, **more)
@@ -220,9 +242,9 @@ class Person(threading.Thread):
             self._visitor.post(f"/chat{query}", json=body, stream=True) as response,
         ):
             if not response.ok:
-                self._refused(promise, response)
+                self._note_refusal(promise, response)
                 return promise
-            self._hear(promise, response, events_heard)
+            self._hear(promise, response, most_events)
         if promise.message:
             self._visitor.conversation, self._last = promise.conversation, promise
         return promise
@@ -237,10 +259,10 @@ class Person(threading.Thread):
             if not promise.message:
                 promise.is_whole = False
 
-    def _hear(self, promise: Promise, response: requests.Response, events_heard: int = 0) -> None:
-        for number, told in enumerate(read_events(response), 1):
-            promise.hear(told)
-            if promise.end or number == events_heard:
+    def _hear(self, promise: Promise, response: requests.Response, most_events: int = 0) -> None:
+        for number, event in enumerate(read_events(response), 1):
+            promise.apply(event)
+            if promise.end or number == most_events:
                 return
 
     def _read_to_the_end(self, promise: Promise) -> None:
@@ -264,14 +286,18 @@ class Person(threading.Thread):
                 self._hear(promise, response)
             time.sleep(0.2)
 
-    def _refused(self, promise: Promise, response: requests.Response) -> None:
-        """A failure in one piece: before the question was taken or after, which only the database knows."""
-        told: dict[str, Any] = response.json()
+    def _note_refusal(self, promise: Promise, response: requests.Response) -> None:
+        """A failure in one piece: before the question was taken or after, which only the database
+        knows.
+        """
+        payload: dict[str, Any] = response.json()
         promise.was_refused, promise.is_whole = True, False
-        if STATUS.get(told.get("code", "")) != response.status_code or not told.get("error"):
-            self._ledger.surprise(f"{promise.question}: {response.status_code} {told}")
-        if told.get("code") in ("bad_input", "not_found") and "bad_input" not in _may_end(promise):
-            self._ledger.surprise(f"{promise.question}: {told}")
+        if STATUS.get(payload.get("code", "")) != response.status_code or not payload.get("error"):
+            self._ledger.surprise(f"{promise.question}: {response.status_code} {payload}")
+        if payload.get("code") in ("bad_input", "not_found") and "bad_input" not in _may_end(
+            promise
+        ):
+            self._ledger.surprise(f"{promise.question}: {payload}")
 
     def _expect(self, response: requests.Response, status: int) -> None:
         if response.status_code != status:
@@ -280,11 +306,11 @@ class Person(threading.Thread):
             )
 
 
-def _may_end(promise: Promise) -> set[str | None]:
+def _may_end(promise: Promise) -> set[str]:
     """The codes that the table knows for the fault in a question."""
     words = promise.question.partition(": ")[2].removesuffix(" 今天好").strip()
     return {
-        fault.expected(promise.platform, promise.way)
+        Cell(fault, promise.platform, promise.way).code
         for fault in FAULTS
-        if fault.word.strip() == words
+        if fault.word.strip() == words and promise.platform in fault.on
     }
