@@ -32,7 +32,8 @@ END_S = 30.0 * COMPANY
 # on "paused" an account is left alone after each "too many requests": these two are asked one
 # question after another.
 PATIENCE_S = {"usual": ANSWER_S, "short": SHORT_S, "alone": ANSWER_S, "paused": ANSWER_S}
-AT_ONCE = {"usual": 8, "short": 16, "alone": 1, "paused": 1}
+# The emulated Yuanqi takes ten questions at once.
+AT_ONCE = {"usual": 8, "short": 8, "alone": 1, "paused": 1}
 HTML = {"Accept": "text/html"}
 
 
@@ -66,13 +67,15 @@ class Outcome:
 class Harvest:
     """The outcome of every cell, and all that came out of the sites meanwhile.
 
-    `granted` are the tokens that the platforms handed out, `cookies` those of the visitors.
+    `granted` are the tokens that the platforms handed out, `cookies` those of the visitors,
+    `violations` the rules of the platforms that were broken.
     """
 
     outcomes: dict[Cell, Outcome] = field(default_factory=dict)
     output: Output = field(default_factory=Output)
     granted: list[str] = field(default_factory=list)
     cookies: set[str] = field(default_factory=set)
+    violations: list[dict[str, Any]] = field(default_factory=list)
 
 
 def ask_everything(folder: Path) -> Harvest:
@@ -104,6 +107,8 @@ def _start_site(stack: ExitStack, folder: Path, name: str, harvest: Harvest) -> 
         harvest.output.add_folder(folder)
         harvest.output.add(f"log of {name}", site.log)
         harvest.granted += granted_tokens(app)
+        request_log = app.extensions["emulator"].request_log
+        harvest.violations += request_log.as_json()["violations"]
 
     stack.callback(close)
     return site.start()

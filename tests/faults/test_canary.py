@@ -95,6 +95,7 @@ def world(keep_site: Callable[..., Site]) -> Iterator[World]:
             examine(site, world.output)
             for platform in PLATFORMS if name == "token" else ["coze"]:
                 ask_questions(world, name, platform)
+        be_refused(world.sites["token"], world.visitors["token"], world.output)
         break_down(world.sites["token"], world.visitors["token"], world.output)
         for name, site in world.sites.items():
             measure(site, world.output)
@@ -155,7 +156,7 @@ def ask_questions(world: World, name: str, platform: str) -> None:
 
 
 def look_everywhere(site: Site, visitor: Visitor, output: Output) -> None:
-    """All pages, and all refusals."""
+    """All pages."""
     keep = output.add_response
     payload = keep(visitor.ask(f"{CONTROL} to be shared")).json()
     here = f"/c/{payload['conversation_id']}"
@@ -170,15 +171,21 @@ def look_everywhere(site: Site, visitor: Visitor, output: Output) -> None:
         keep(visitor.get(path))
     keep(visitor.post("/device", headers=HTML))
     keep(visitor.post("/files", files={"file": ("a.pdf", b"%PDF-1.4")}))
+    for password in (OURS["ADMIN_PASSWORD"], COOKIE):
+        options = {"auth": ("olivia", password), "allow_redirects": False}
+        keep(requests.get(f"{site.url}/oauth/coze/start", timeout=10, **options))
+
+
+def be_refused(site: Site, visitor: Visitor, output: Output) -> None:
+    """Every failure that a request can have, as a program and as a browser."""
     for failing in FAILURES:
         for more in ({}, HTML):
             options = {"headers": {**failing.headers, **more}, **failing.options}
             if "Cookie" not in failing.headers:
                 options["cookies"] = visitor.session.cookies
-            keep(requests.request(failing.method, site.url + failing.path, timeout=30, **options))
-    for password in (OURS["ADMIN_PASSWORD"], COOKIE):
-        options = {"auth": ("olivia", password), "allow_redirects": False}
-        keep(requests.get(f"{site.url}/oauth/coze/start", timeout=10, **options))
+            output.add_response(
+                requests.request(failing.method, site.url + failing.path, timeout=30, **options)
+            )
 
 
 def be_careless(site: Site, output: Output) -> None:

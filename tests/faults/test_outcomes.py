@@ -23,6 +23,8 @@ NO_FAULTS = set(
     # Faults by their numbers: tests/providers/test_contract.py asks every documented code.
     "code late-code".split()
 )
+# What came of these is the beginning of an echo of the question, or all of it.
+BROKEN_OFF = {"!cut", "!cut !chop", "!short"}
 # These begin as an echo of the question.
 HALF_AN_ECHO = {"!late-error", "!blocked-late", "!pause 20", "!endless"}
 
@@ -75,6 +77,8 @@ def assert_text_is_kept(outcome: Outcome, cell: Cell) -> None:
     text = "".join(outcome.rows[0]["replies"])
     if cell.way == "stream":
         assert text == outcome.text
+        if cell.fault.word in BROKEN_OFF:
+            assert f"你说：{outcome.question}\n\n这是第 1 个问题。".startswith(text)
     elif cell.way == "form":
         # A page's paragraphs against the Markdown they came from.
         assert "".join(text.split()) == "".join(outcome.text.split())
@@ -89,6 +93,11 @@ def assert_text_is_kept(outcome: Outcome, cell: Cell) -> None:
 def assert_retry_after(outcome: Outcome, cell: Cell) -> None:
     assert (outcome.retry_after is not None) == (cell.platform in cell.fault.waits)
     assert outcome.retry_after is None or 1 <= outcome.retry_after <= 60
+
+
+def test_no_redirect_was_followed(harvest: Harvest) -> None:
+    kinds = {violation["kind"] for violation in harvest.violations}
+    assert "redirect_followed" not in kinds
 
 
 def test_the_documents_show_these_outcomes(harvest: Harvest) -> None:

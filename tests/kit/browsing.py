@@ -14,7 +14,8 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 TABLET = {"viewport": {"width": 768, "height": 1024}}
 DESK = {"viewport": {"width": 1440, "height": 900}}
 DEVICES: dict[str, dict[str, Any]] = {"phone": PHONE, "tablet": TABLET, "desk": DESK}
-GAP = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"  # below what is seen
+# The pixels below what is in view.
+GAP = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"
 # A name, not a number: browsers trust loopback numbers, but on plain http they trust no name.
 INSECURE_HOST = "site.test"
 
@@ -32,15 +33,15 @@ class Person:
         """A new tab."""
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda said: self._judge(said.text))
+        page.on("console", lambda message: self._judge(message.text))
         page.on("request", lambda request: self._judge_address(request.url))
         page.goto(f"http://{host}:{self.site.port}{path}")
         self.pages.append(page)
         return page
 
-    def _judge(self, said: str) -> None:
-        if "Content Security Policy" in said or "TrustedHTML" in said:
-            self.faults.append(said)
+    def _judge(self, text: str) -> None:
+        if "Content Security Policy" in text or "TrustedHTML" in text:
+            self.faults.append(text)
 
     def _judge_address(self, url: str) -> None:
         if not re.match(rf"(http://(127\.0\.0\.1|{INSECURE_HOST}):{self.site.port}/|data:)", url):

@@ -1,4 +1,4 @@
-"""A Coze agent as tests talk to it: ask, listen, look into the emulator's journal."""
+"""A Coze agent for tests: ask it, collect its events, find its requests in the emulator's log."""
 
 import time
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ NETWORK = Network()
 
 
 @dataclass
-class Told:
+class CozeAnswer:
     """All that came of one question."""
 
     events: list[Event] = field(default_factory=list)
@@ -75,12 +75,10 @@ class Told:
     def accepted(self) -> Accepted:
         """The last of each id."""
         conversation = chat = trace = None
-        for one in self.of(Accepted):
-            conversation, chat, trace = (
-                one.conversation or conversation,
-                one.chat or chat,
-                one.trace or trace,
-            )
+        for event in self.of(Accepted):
+            conversation = event.conversation or conversation
+            chat = event.chat or chat
+            trace = event.trace or trace
         return Accepted(conversation, chat, trace)
 
     @property
@@ -100,8 +98,8 @@ class Told:
 
 
 def agent(url: str, **options: Any) -> Coze:
-    given = {"api_token": TOKEN, "bot_id": BOT, "api_base": url, **options}
-    return Coze(Options(**given), Http("coze", NETWORK))
+    fields = {"api_token": TOKEN, "bot_id": BOT, "api_base": url, **options}
+    return Coze(Options(**fields), Http("coze", NETWORK))
 
 
 def turn(question: str, *, user: str = "alice", seconds: float = 20.0, **more: Any) -> Turn:
@@ -109,26 +107,26 @@ def turn(question: str, *, user: str = "alice", seconds: float = 20.0, **more: A
     return Turn(question, user, deadline=time.monotonic() + seconds, **more)
 
 
-def listen(events: Iterator[Event]) -> Told:
-    told = Told()
+def listen(events: Iterator[Event]) -> CozeAnswer:
+    answer = CozeAnswer()
     began = time.monotonic()
     try:
         for event in events:
-            told.events.append(event)
+            answer.events.append(event)
     except (ProviderError, Stopped) as error:
-        told.error = error
-    told.seconds = time.monotonic() - began
-    return told
+        answer.error = error
+    answer.seconds = time.monotonic() - began
+    return answer
 
 
-def ask(coze: Coze, question: str, **more: Any) -> Told:
+def ask(coze: Coze, question: str, **more: Any) -> CozeAnswer:
     return listen(coze.stream(turn(question, **more)))
 
 
 def requests_of(journal: dict[str, Any], chat: str | None, path: str = "") -> list[dict[str, Any]]:
-    """The journal's requests about one chat, in their order."""
+    """The logged requests about one chat, in their order."""
     return [
-        one
-        for one in journal["requests"]
-        if one["ids"].get("chat_id") == chat and one["path"].endswith(path)
+        entry
+        for entry in journal["requests"]
+        if entry["ids"].get("chat_id") == chat and entry["path"].endswith(path)
     ]

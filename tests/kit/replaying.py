@@ -1,8 +1,8 @@
-"""Answers of the emulator on record, told again with something changed; and what comes of it."""
+"""Records what the emulator answers a provider, and plays it back with something changed."""
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,14 +18,38 @@ from tests.kit.raw import Server
 
 MOST_EVENTS = 5000
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 7, 10**30, 1.5, float("inf"), float("nan"), "", "x", "-1", "1e999", "\ud83d",
-    "\x00", "[]", '{"a": 1}', "{", "javascript:alert(1)", "字" * 2000, [], {}, [[]], [None], {"": None},
+    None,
+    True,
+    False,
+    0,
+    -1,
+    7,
+    10**30,
+    1.5,
+    float("inf"),
+    float("nan"),
+    "",
+    "x",
+    "-1",
+    "1e999",
+    "\ud83d",
+    "\x00",
+    "[]",
+    '{"a": 1}',
+    "{",
+    "javascript:alert(1)",
+    "字" * 2000,
+    [],
+    {},
+    [[]],
+    [None],
+    {"": None},
     {"text": {"text": []}},
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
-class Told:
+class Response:
     """One response on record."""
 
     status: int
@@ -37,17 +61,15 @@ class Told:
 class Record:
     """What an emulator answered, by method and path, in order."""
 
-    told: dict[str, list[Told]] = field(default_factory=dict)
+    responses: dict[str, list[Response]] = field(default_factory=dict)
 
-    def add(self, call: str, told: Told) -> None:
-        self.told.setdefault(call, []).append(told)
+    def add(self, call: str, response: Response) -> None:
+        self.responses.setdefault(call, []).append(response)
 
-    def take(self, call: str, times: int) -> Told | None:
-        """What the call was told the time before this; its last answer again when it is called
-        more often.
-        """
-        known = self.told.get(call)
-        return known[min(times, len(known) - 1)] if known else None
+    def take(self, call: str, times: int) -> Response | None:
+        """The response of the call at this count; its last one when it is called more often."""
+        responses = self.responses.get(call)
+        return responses[min(times, len(responses) - 1)] if responses else None
 
 
 @dataclass(frozen=True)
@@ -73,21 +95,22 @@ class Change:
 
 @contextmanager
 def recording(emulator: str, record: Record) -> Iterator[str]:
-    """A server between a provider and the emulator that notes all that is said."""
+    """A server between a provider and the emulator that records every response."""
 
     def forward(line: Any, request: bytes) -> None:
         method, path, headers, body = _read(request)
-        kept = {
+        forwarded = {
             name: value
             for name, value in headers.items()
             if name in ("authorization", "content-type")
         }
-        response = requests.request(method, emulator + path, headers=kept, data=body, timeout=20)
-        told = Told(
-            response.status_code, response.headers.get("Content-Type", ""), response.content
+        original = requests.request(
+            method, emulator + path, headers=forwarded, data=body, timeout=20
         )
-        record.add(_call(method, path), told)
-        _send(line, told)
+        content_type = original.headers.get("Content-Type", "")
+        response = Response(original.status_code, content_type, original.content)
+        record.add(_call(method, path), response)
+        _send(line, response)
 
     with _serving(forward) as url:
         yield url
@@ -95,16 +118,16 @@ def recording(emulator: str, record: Record) -> Iterator[str]:
 
 @contextmanager
 def replaying(record: Record, changes: tuple[Change, ...]) -> Iterator[str]:
-    """A server that says what is on record, with these changes."""
+    """A server that answers from the record, with these changes."""
     altered = altered_by(record, changes)
     times: dict[str, int] = {}
 
     def answer(line: Any, request: bytes) -> None:
         method, path, _, _ = _read(request)
         call = _call(method, path)
-        told = altered.take(call, times.get(call, 0))
+        response = altered.take(call, times.get(call, 0))
         times[call] = times.get(call, 0) + 1
-        _send(line, told or Told(404, "application/json", b"{}"))
+        _send(line, response or Response(404, "application/json", b"{}"))
 
     with _serving(answer) as url:
         yield url
@@ -123,7 +146,7 @@ def _read(request: bytes) -> tuple[str, str, dict[str, str], bytes]:
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, path, _ = first.split(" ")
-    headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     return method, path, headers, body
 
 
@@ -131,9 +154,9 @@ def _call(method: str, path: str) -> str:
     return f"{method} {path.partition('?')[0]}"
 
 
-def _send(line: Any, told: Told) -> None:
-    head = f"HTTP/1.1 {told.status} X\r\nContent-Type: {told.content_type}\r\nConnection: close\r\n"
-    line.sendall(f"{head}Content-Length: {len(told.body)}\r\n\r\n".encode() + told.body)
+def _send(line: Any, response: Response) -> None:
+    head = f"HTTP/1.1 {response.status} X\r\nContent-Type: {response.content_type}\r\nConnection: close\r\n"
+    line.sendall(f"{head}Content-Length: {len(response.body)}\r\n\r\n".encode() + response.body)
 
 
 # Changes
@@ -143,21 +166,21 @@ def altered_by(record: Record, changes: tuple[Change, ...]) -> Record:
     """The record with the changes made, each at one of the values that all its bodies hold."""
     documents = [
         (call, number, document)
-        for call, answers in record.told.items()
-        for number, told in enumerate(answers)
-        for document in _documents(told)
+        for call, answers in record.responses.items()
+        for number, response in enumerate(answers)
+        for document in _documents(response)
     ]
     values = [[document] for _, _, document in documents]
     for change in changes:
         _change(values, change)
     bodies: dict[tuple[str, int], list[Any]] = {}
-    for (call, number, _), held in zip(documents, values, strict=True):
-        bodies.setdefault((call, number), []).extend(held)
+    for (call, number, _), frames in zip(documents, values, strict=True):
+        bodies.setdefault((call, number), []).extend(frames)
     altered = Record()
-    for call, answers in record.told.items():
-        for number, told in enumerate(answers):
-            body = b"".join(_encoded(one) for one in bodies.get((call, number), []))
-            altered.add(call, Told(told.status, told.content_type, body))
+    for call, answers in record.responses.items():
+        for number, response in enumerate(answers):
+            body = b"".join(_encode(frame) for frame in bodies.get((call, number), []))
+            altered.add(call, Response(response.status, response.content_type, body))
     return altered
 
 
@@ -173,14 +196,14 @@ class Frame:
     is_json: bool = True
 
 
-def _documents(told: Told) -> Iterator[Frame]:
+def _documents(response: Response) -> Iterator[Frame]:
     """A body as frames: one when it is JSON, else one a line of its stream."""
     try:
-        yield Frame(b"", json.loads(told.body))
+        yield Frame(b"", json.loads(response.body))
         return
     except ValueError:
         pass
-    for line in told.body.splitlines(keepends=True):
+    for line in response.body.splitlines(keepends=True):
         start = line.find(b"{") if line.startswith((b"data:", b"{")) else -1
         if start < 0:
             yield Frame(line, None, is_json=False)
@@ -188,16 +211,18 @@ def _documents(told: Told) -> Iterator[Frame]:
             yield Frame(line[:start], json.loads(line[start:]), b"\n")
 
 
-def _encoded(frame: Frame) -> bytes:
+def _encode(frame: Frame) -> bytes:
     return frame.before + (json.dumps(frame.value).encode() if frame.is_json else b"") + frame.after
 
 
 def _change(values: list[list[Frame]], change: Change) -> None:
     """Makes one change in place, at the place that the number comes to."""
-    held = [(index, frame) for index, some in enumerate(values) for frame in some if frame.is_json]
-    if not held:
+    documents = [
+        (index, frame) for index, frames in enumerate(values) for frame in frames if frame.is_json
+    ]
+    if not documents:
         return
-    index, frame = held[change.place % len(held)]
+    index, frame = documents[change.place % len(documents)]
     if change.kind == "twice":
         values[index] = [*values[index], frame]
     elif change.kind == "unframe":
@@ -205,12 +230,12 @@ def _change(values: list[list[Frame]], change: Change) -> None:
     else:
         holder = [json.loads(json.dumps(frame.value))]
         places = list(_places(holder))
-        container, key = places[(change.place // len(held)) % len(places)]
+        container, key = places[(change.place // len(documents)) % len(places)]
         _put(container, key, change)
         whole = holder[0] if holder else {}
         values[index] = [
-            Frame(frame.before, whole, frame.after) if one is frame else one
-            for one in values[index]
+            Frame(frame.before, whole, frame.after) if other is frame else other
+            for other in values[index]
         ]
 
 
@@ -229,16 +254,13 @@ def _put(container: Any, key: Any, change: Change) -> None:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each place that holds a value, as its container and key: breadth first is not needed, all
-    are there.
-    """
-    keys = (
-        list(value)
-        if isinstance(value, dict)
-        else range(len(value))
-        if isinstance(value, list)
-        else ()
-    )
+    """Each place that holds a value, as its container and key."""
+    if isinstance(value, dict):
+        keys: Iterable[Any] = list(value)
+    elif isinstance(value, list):
+        keys = range(len(value))
+    else:
+        keys = ()
     for key in keys:
         yield value, key
         yield from _places(value[key])
@@ -257,9 +279,7 @@ class Outcome:
 
 
 def outcome(provider: Provider, question: str, within: float, streaming: bool) -> Outcome:
-    """Reads a provider to its end. Anything but an end that the contract knows is raised as it
-    is.
-    """
+    """Reads a provider to its end. Whatever the contract does not know is raised as it is."""
     began, count, last = time.monotonic(), 0, None
     turn = Turn(question, USER, Stop(), began + within, streaming=streaming)
     ended = "nothing"

@@ -21,7 +21,7 @@ from tests.kit.canary import PEM
 from tests.kit.company import COMPANY
 from tests.kit.contract import WAYS, agent, platforms_and_ways
 from tests.kit.emulator import Emulator
-from tests.kit.replaying import Change, Record, Told, altered_by, outcome, recording, replaying
+from tests.kit.replaying import Change, Record, Response, altered_by, outcome, recording, replaying
 from tests.providers.test_sse import cut_at
 
 QUESTIONS = (
@@ -160,7 +160,7 @@ def looks(emulator: Emulator) -> dict[str, Record]:
     for platform, record in found.items():
         with recording(emulator.url, record) as url:
             look(agent(platform, url))
-    assert found["coze"].told
+    assert found["coze"].responses
     return found
 
 
@@ -191,33 +191,33 @@ NAMES = ("access_token", "expires_in", "error_code", "error", "code", "error_mes
 
 @settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(
-    told=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, values)), is_refused=st.booleans()
+    grant=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, values)), is_refused=st.booleans()
 )
-@example(told={"access_token": "好\n: x", "expires_in": 2_000_000_000}, is_refused=False)
-@example(told={"access_token": "x", "expires_in": 10**400}, is_refused=False)
-@example(told={"error_code": ["access_deny"]}, is_refused=True)
+@example(grant={"access_token": "好\n: x", "expires_in": 2_000_000_000}, is_refused=False)
+@example(grant={"access_token": "x", "expires_in": 10**400}, is_refused=False)
+@example(grant={"error_code": ["access_deny"]}, is_refused=True)
 def test_whatever_grants_a_token_says_is_a_token_or_an_error(
-    told: dict[str, Any], is_refused: bool
+    grant: dict[str, Any], is_refused: bool
 ) -> None:
     status = "401 X" if is_refused else "200 OK"
     with (
-        saying(json.dumps(told).encode(), status, "application/json") as url,
+        saying(json.dumps(grant).encode(), status, "application/json") as url,
         suppress(ProviderError),
     ):
         door = Http("coze", Network())
         token = ServiceApp(url, "1", "2", PEM, door).current()
-        assert token == told["access_token"]
+        assert token == grant["access_token"]
         door.call("GET", url, headers={"Authorization": f"Bearer {token}"})
 
 
 def test_a_change_changes_something_and_leaves_the_rest() -> None:
     body = b'data: {"a": [1, {"b": 2}]}\n\ndata: [DONE]\n\n'
-    record = Record({"GET /x": [Told(200, "text/event-stream", body)]})
+    record = Record({"GET /x": [Response(200, "text/event-stream", body)]})
 
     def said(*made: Change) -> list[Any]:
-        (told,) = altered_by(record, made).told["GET /x"]
+        (grant,) = altered_by(record, made).responses["GET /x"]
         return [
-            json.loads(line[6:]) for line in told.body.splitlines() if line.startswith(b"data: {")
+            json.loads(line[6:]) for line in grant.body.splitlines() if line.startswith(b"data: {")
         ]
 
     assert said() == [{"a": [1, {"b": 2}]}]

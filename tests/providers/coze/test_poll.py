@@ -27,7 +27,7 @@ from providers.errors import (
 from providers.events import Accepted, Delta, Done, Rewrite, Status, Suggestion
 from providers.stop import Stop, Stopped
 from tests.kit.company import COMPANY, soon
-from tests.kit.coze_agent import Told, agent, ask, listen, requests_of, turn
+from tests.kit.coze_agent import CozeAnswer, agent, ask, listen, requests_of, turn
 from tests.kit.emulator import quick
 from tests.kit.raw import Server
 
@@ -65,11 +65,11 @@ WORDS = [
 
 
 @pytest.fixture(scope="module")
-def asked(emulator) -> dict[tuple[str, bool], Told]:
+def asked(emulator) -> dict[tuple[str, bool], CozeAnswer]:
     """Every word asked in both ways, all at once: polling takes its time."""
     coze = agent(emulator.url)
 
-    def one(word: str, streaming: bool) -> Told:
+    def one(word: str, streaming: bool) -> CozeAnswer:
         return ask(coze, f"{word} 今天", streaming=streaming, user=f"{word}{streaming}"[:30])
 
     with ThreadPoolExecutor(len(WORDS) * 2) as pool:
@@ -133,11 +133,11 @@ def test_create_retrieve_list_and_nothing_else(start_emulator):
 class Crowd:
     """Many chats begun at once, and what the platform saw of them; `slow` are polled every two seconds."""
 
-    quick: list[Told]
-    slow: list[Told]
+    quick: list[CozeAnswer]
+    slow: list[CozeAnswer]
     journal: dict[str, Any]
 
-    def polls(self, told: Told) -> list[float]:
+    def polls(self, told: CozeAnswer) -> list[float]:
         return [one["at"] for one in requests_of(self.journal, told.accepted.chat, "retrieve")]
 
 
@@ -250,7 +250,7 @@ class Platform(Server):
         return True
 
 
-def read_again(server: Platform, said: tuple[str, ...] = ()) -> Told:
+def read_again(server: Platform, said: tuple[str, ...] = ()) -> CozeAnswer:
     return listen(agent(server.url).resume(turn("", conversation="2"), "1", said))
 
 
@@ -291,10 +291,10 @@ GOOD = {"retrieve": (200, {**CHAT, "status": "completed"}), "list": (200, [ANSWE
 
 
 @pytest.fixture(scope="module")
-def troubled() -> dict[tuple[str, str], Told]:
+def troubled() -> dict[tuple[str, str], CozeAnswer]:
     """What came of an answer read again, when one call failed once; all at once, for they take a second."""
 
-    def one(pair: tuple[str, str]) -> Told:
+    def one(pair: tuple[str, str]) -> CozeAnswer:
         call, trouble = pair
         answers = {name: [good] for name, good in GOOD.items()}
         server = Platform(**{**answers, call: [TROUBLES[trouble], GOOD[call]]})
