@@ -3,7 +3,7 @@ Markdown.
 
 Needs atheris, which is in no list of requirements: `.venv/bin/pip install atheris`. Takes the
 options of libFuzzer, such as `-max_total_time=600`; a minute by default. What it finds is written
-to a file crash-…. """
+to a file crash-…."""
 
 import sys
 from itertools import pairwise
