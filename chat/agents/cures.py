@@ -1,4 +1,6 @@
-"""What the owner clicks or sets when a platform refuses: a sentence for each code, in both languages."""
+"""What the owner clicks or sets when a platform refuses: a sentence for each code, in both
+languages.
+"""
 
 from collections.abc import Iterator
 
@@ -11,29 +13,37 @@ OWNERS = (NotConfigured, AuthRejected, QuotaExhausted)
 
 
 _COZE_TOKEN = Words(
-    "令牌无效、已过期或属于另一个站点：在 www.coze.cn/open/oauth/pats（国际版 www.coze.com/open/oauth/pats）"
+    "令牌无效、已过期或属于另一个站点：在 www.coze.cn/open/oauth/pats（国际版 "
+    "www.coze.com/open/oauth/pats）"
     "新建令牌，填入 COZE_API_TOKEN；国际版还要设 COZE_API_BASE=https://api.coze.com",
     "The token is wrong, has ended or belongs to the other site: make a new one at "
-    "www.coze.cn/open/oauth/pats (www.coze.com/open/oauth/pats) and put it into COZE_API_TOKEN; for coze.com "
+    "www.coze.cn/open/oauth/pats (www.coze.com/open/oauth/pats) and put it into COZE_API_TOKEN; "
+    "for coze.com "
     "set COZE_API_BASE=https://api.coze.com as well",
 )
 _COZE_SCOPE = Words(
-    "令牌没有权限：编辑令牌，勾选 chat、getChat、listMessage、cancelChat 等权限，并选中智能体所在的工作空间；"
+    "令牌没有权限：编辑令牌，勾选 chat、getChat、listMessage、cancelChat 等权限，"
+    "并选中智能体所在的工作空间；"
     "若令牌已删除或过期，新建后填入 COZE_API_TOKEN",
-    "The token may not do this: edit it, tick chat, getChat, listMessage and cancelChat, and choose the "
+    "The token may not do this: edit it, tick chat, getChat, listMessage and cancelChat, and "
+    "choose the "
     "workspace of the agent; if it was deleted or has ended, put a new one into COZE_API_TOKEN",
 )
 _COZE_APP = Words(
-    "OAuth 应用被拒绝：在 www.coze.cn/open/oauth/apps 核对应用 ID、公钥指纹和密钥（COZE_JWT_*、COZE_OAUTH_*）"
+    "OAuth 应用被拒绝：在 www.coze.cn/open/oauth/apps 核对应用 ID、公钥指纹和密钥（COZE_JWT_*、"
+    "COZE_OAUTH_*）"
     "以及应用是否启用，并核对服务器时间；网页应用可在 /oauth/coze/start 重新授权",
-    "The OAuth app was refused: at www.coze.cn/open/oauth/apps compare its id, key fingerprint and secret "
-    "(COZE_JWT_*, COZE_OAUTH_*), see that it is active, and check the server's clock; a web app can be "
+    "The OAuth app was refused: at www.coze.cn/open/oauth/apps compare its id, key fingerprint "
+    "and secret "
+    "(COZE_JWT_*, COZE_OAUTH_*), see that it is active, and check the server's clock; a web app "
+    "can be "
     "authorised anew at /oauth/coze/start",
 )
 _COZE_AGENT = Words(
     "找不到智能体：COZE_BOT_ID 填编辑页网址里 /bot/ 后面的数字，"
     "并确认令牌和智能体在同一个站点、同一个工作空间",
-    "There is no such agent: COZE_BOT_ID is the number after /bot/ in the editor's address; token and agent "
+    "There is no such agent: COZE_BOT_ID is the number after /bot/ in the editor's address; token "
+    "and agent "
     "have to be on the same site and in the same workspace",
 )
 _COZE_BILL = Words(
@@ -42,22 +52,26 @@ _COZE_BILL = Words(
 )
 _COZE_CREDITS = Words(
     "额度已用完：在 console.volcengine.com/coze-pro 购买套餐或资源点，或等额度恢复",
-    "The credits are used up: buy a plan or credits at console.volcengine.com/coze-pro, or wait for new ones",
+    "The credits are used up: buy a plan or credits at console.volcengine.com/coze-pro, or wait "
+    "for new ones",
 )
 _QINGYAN_KEY = Words(
     "API Key 无效、已停用或已删除：在 chatglm.cn/developersPanel/apiSet 查看或新建，"
     "把成对的 Key 和 Secret 填入 QINGYAN_API_KEY、QINGYAN_API_SECRET",
     "The API key is wrong, disabled or deleted: look it up or make a new one at "
-    "chatglm.cn/developersPanel/apiSet, and put the pair into QINGYAN_API_KEY and QINGYAN_API_SECRET",
+    "chatglm.cn/developersPanel/apiSet, and put the pair into QINGYAN_API_KEY and "
+    "QINGYAN_API_SECRET",
 )
 _QINGYAN_DAY = Words(
     "今天的调用次数已用完：明天再试；若平台给的次数更多，调大 QINGYAN_DAILY",
-    "Today's calls are used up: try again tomorrow; if the platform allows more, raise QINGYAN_DAILY",
+    "Today's calls are used up: try again tomorrow; if the platform allows more, raise "
+    "QINGYAN_DAILY",
 )
 _WENXIN_KEYS = Words(
     "智能体 ID 与 Secret Key 不匹配：到“管理中心 › 智能体 › 部署 › API 调用”重新复制两项，"
     "填入 WENXIN_APP_ID、WENXIN_SECRET_KEY",
-    "Id and Secret Key do not belong together: copy both again from 管理中心 › 智能体 › 部署 › API 调用 into "
+    "Id and Secret Key do not belong together: copy both again from 管理中心 › 智能体 › 部署 › "
+    "API 调用 into "
     "WENXIN_APP_ID and WENXIN_SECRET_KEY",
 )
 _WENXIN_OFFLINE = Words(
@@ -66,7 +80,8 @@ _WENXIN_OFFLINE = Words(
 )
 _WENXIN_DAY = Words(
     "今天的次数已用完（每个智能体每天 500 次）：明天再试；若平台给的次数更多，调大 WENXIN_DAILY",
-    "Today's questions are used up (500 a day for each agent): try again tomorrow; if the platform allows "
+    "Today's questions are used up (500 a day for each agent): try again tomorrow; if the "
+    "platform allows "
     "more, raise WENXIN_DAILY",
 )
 _YUANQI_TOKEN = Words(
@@ -74,29 +89,38 @@ _YUANQI_TOKEN = Words(
     "The token is wrong: copy the appkey from 应用发布 › API管理 into YUANQI_API_TOKEN",
 )
 _YUANQI_AGENT = Words(
-    "智能体不存在、未发布，或不属于这个 Token 的账号：发布并等审核通过，再从“应用发布 › 服务状态 › 体验链接”"
+    "智能体不存在、未发布，或不属于这个 Token 的账号：发布并等审核通过，再从“应用发布 › 服务状态 "
+    "› 体验链接”"
     "复制 appid，填入 YUANQI_ASSISTANT_ID",
-    "The agent does not exist, is not published, or belongs to another account than the token: publish it, "
-    "wait for the review, and copy its appid from 应用发布 › 服务状态 › 体验链接 into YUANQI_ASSISTANT_ID",
+    "The agent does not exist, is not published, or belongs to another account than the token: "
+    "publish it, "
+    "wait for the review, and copy its appid from 应用发布 › 服务状态 › 体验链接 into "
+    "YUANQI_ASSISTANT_ID",
 )
 _YUANQI_TOKENS = Words(
     "免费 token 额度已用完：在元器里绑定腾讯云账号并开通付费，或换一个账号",
-    "The free tokens are used up: link a Tencent Cloud account in Yuanqi and pay, or use another account",
+    "The free tokens are used up: link a Tencent Cloud account in Yuanqi and pay, or use another "
+    "account",
 )
 _HUAWEI_KEY = Words(
-    "API Key 无效：在“凭证管理 › 我的凭证 › 平台API Key”新建（以 sk- 开头，不是 AK/SK），填入 HUAWEI_API_KEY",
-    "The API key is wrong: make one under 凭证管理 › 我的凭证 › 平台API Key (it begins with sk-, it is not "
+    "API Key 无效：在“凭证管理 › 我的凭证 › 平台API Key”新建（以 sk- 开头，不是 AK/SK），填入 "
+    "HUAWEI_API_KEY",
+    "The API key is wrong: make one under 凭证管理 › 我的凭证 › 平台API Key (it begins with sk-, "
+    "it is not "
     "AK/SK) and put it into HUAWEI_API_KEY",
 )
 _HUAWEI_ADDRESS = Words(
     "地址不对或智能体未发布到 API：到“Agent编排中心 › 我的Agent › 我创建的”发布，"
     "复制整个发布地址填入 HUAWEI_AGENT_URL",
-    "The address is wrong or the agent is not published to the API: publish it under Agent编排中心 › "
+    "The address is wrong or the agent is not published to the API: publish it under "
+    "Agent编排中心 › "
     "我的Agent › 我创建的 and copy the whole 发布地址 into HUAWEI_AGENT_URL",
 )
 _HUAWEI_OTHERS = Words(
-    "这个 API Key 的用户无权调用该智能体：用创建者的 Key，或改填自己智能体的发布地址（HUAWEI_AGENT_URL）",
-    "The user of this API key may not call the agent: take its maker's key, or the 发布地址 of an agent of "
+    "这个 API Key 的用户无权调用该智能体：用创建者的 Key，"
+    "或改填自己智能体的发布地址（HUAWEI_AGENT_URL）",
+    "The user of this API key may not call the agent: take its maker's key, or the 发布地址 of an "
+    "agent of "
     "your own (HUAWEI_AGENT_URL)",
 )
 
@@ -107,21 +131,25 @@ CURES: dict[str, dict[str, Words]] = {
         "4006": _COZE_AGENT,
         "4008": Words(
             "今天对该智能体的调用已达上限：明天再试，或升级套餐",
-            "Today's use of the agent has reached its limit: try again tomorrow, or take a larger plan",
+            "Today's use of the agent has reached its limit: try again tomorrow, or take a larger "
+            "plan",
         ),
         "4011": _COZE_CREDITS,
         "4012": Words(
             "智能体用的模型已下线：在编辑页换一个模型，重新发布",
-            "The agent's model was taken offline: choose another one in the editor and publish again",
+            "The agent's model was taken offline: choose another one in the editor and publish "
+            "again",
         ),
         "4015": Words(
             "未发布到 API 渠道：扣子 → 发布 → 勾选 API（Agent As API）→ 发布",
-            "Not published to the API channel: Coze → 发布 (Publish) → tick API (Agent As API) → publish",
+            "Not published to the API channel: Coze → 发布 (Publish) → tick API (Agent As API) → "
+            "publish",
         ),
         "4019": _COZE_BILL,
         "4021": Words(
             "工作流没有配置好：在编辑页检查智能体的工作流，重新发布",
-            "The workflow is not set up: check the agent's workflow in the editor and publish again",
+            "The workflow is not set up: check the agent's workflow in the editor and publish "
+            "again",
         ),
         "4022": Words(
             "方舟模型账号欠费：登录火山方舟控制台充值",
@@ -140,17 +168,23 @@ CURES: dict[str, dict[str, Words]] = {
         "700012006": _COZE_TOKEN,
         "788788103": _COZE_BILL,
         "NotConfigured": Words(
-            "这个地址没有扣子的接口：COZE_API_BASE 应为 https://api.coze.cn（国际版 https://api.coze.com）",
-            "Coze's API is not at this address: COZE_API_BASE is https://api.coze.cn or https://api.coze.com",
+            "这个地址没有扣子的接口：COZE_API_BASE 应为 https://api.coze.cn（国际版 "
+            "https://api.coze.com）",
+            "Coze's API is not at this address: COZE_API_BASE is https://api.coze.cn or "
+            "https://api.coze.com",
         ),
         "unauthorised": Words(
-            "网页应用还没有授权本站：启动站点，站长打开 /oauth/coze/start，用 ADMIN_PASSWORD 登录后授权",
-            "The web app has not been authorised for this site: start the site, open /oauth/coze/start as "
+            "网页应用还没有授权本站：启动站点，站长打开 /oauth/coze/start，用 ADMIN_PASSWORD "
+            "登录后授权",
+            "The web app has not been authorised for this site: start the site, open "
+            "/oauth/coze/start as "
             "its owner (ADMIN_PASSWORD), and authorise it",
         ),
         "unreadable_key": Words(
-            "服务类应用的私钥读不出来：把下载的 .pem 文件原样保存，用 COZE_JWT_PRIVATE_KEY_FILE 指向它",
-            "The private key of the service app cannot be read: save the downloaded .pem file as it is, and "
+            "服务类应用的私钥读不出来：把下载的 .pem 文件原样保存，用 COZE_JWT_PRIVATE_KEY_FILE "
+            "指向它",
+            "The private key of the service app cannot be read: save the downloaded .pem file as "
+            "it is, and "
             "name it in COZE_JWT_PRIVATE_KEY_FILE",
         ),
         **dict.fromkeys(
@@ -168,17 +202,20 @@ CURES: dict[str, dict[str, Words]] = {
         "10008": _QINGYAN_DAY,
         "10010": Words(
             "智能体已被删除：换一个，把它聊天页网址里的 24 位编号填入 QINGYAN_ASSISTANT_ID",
-            "The agent was deleted: take another one, and put the 24 characters in its chat page's address "
+            "The agent was deleted: take another one, and put the 24 characters in its chat "
+            "page's address "
             "into QINGYAN_ASSISTANT_ID",
         ),
         "10018": Words(
             "智能体不是这个账号创建的：只能调用自己的智能体，"
             "把它聊天页网址里的编号填入 QINGYAN_ASSISTANT_ID，并用同一账号的 API Key",
-            "The agent is another account's: only its maker may call it. Put the id of an agent of your own "
+            "The agent is another account's: only its maker may call it. Put the id of an agent "
+            "of your own "
             "into QINGYAN_ASSISTANT_ID, with an API key of the same account",
         ),
         "NotConfigured": Words(
-            "这个地址没有清言的接口：QINGYAN_API_BASE 应为 https://chatglm.cn/chatglm/assistant-api/v1",
+            "这个地址没有清言的接口：QINGYAN_API_BASE 应为 "
+            "https://chatglm.cn/chatglm/assistant-api/v1",
             "Qingyan's API is not at this address: QINGYAN_API_BASE is "
             "https://chatglm.cn/chatglm/assistant-api/v1",
         ),
@@ -192,7 +229,8 @@ CURES: dict[str, dict[str, Words]] = {
         "NotConfigured": Words(
             "这个地址没有文心智能体的接口：WENXIN_API_BASE 应为 https://agentapi.baidu.com，"
             "WENXIN_TOKEN_BASE 应为 https://openapi.baidu.com",
-            "The API of Wenxin agents is not at this address: WENXIN_API_BASE is https://agentapi.baidu.com, "
+            "The API of Wenxin agents is not at this address: WENXIN_API_BASE is "
+            "https://agentapi.baidu.com, "
             "WENXIN_TOKEN_BASE is https://openapi.baidu.com",
         ),
         "AuthRejected": _WENXIN_KEYS,
@@ -204,7 +242,8 @@ CURES: dict[str, dict[str, Words]] = {
         "404": Words(
             "这个地址没有元器的接口：YUANQI_API_BASE 应为 https://yuanqi.tencent.com/openapi/v1；"
             "也可能是 YUANQI_ASSISTANT_ID 不对",
-            "Yuanqi's API is not at this address: YUANQI_API_BASE is https://yuanqi.tencent.com/openapi/v1; "
+            "Yuanqi's API is not at this address: YUANQI_API_BASE is "
+            "https://yuanqi.tencent.com/openapi/v1; "
             "or YUANQI_ASSISTANT_ID is wrong",
         ),
         "quota": _YUANQI_TOKENS,
@@ -219,11 +258,13 @@ CURES: dict[str, dict[str, Words]] = {
         "AIAE.22001004": Words(
             "智能体的变量没有给全：在 agents.toml 里为它写 variables；"
             "敏感变量（sensitive_variables）每次提问都要给",
-            "Variables of the agent are missing: give them as `variables` in agents.toml; those it calls "
+            "Variables of the agent are missing: give them as `variables` in agents.toml; those "
+            "it calls "
             "sensitive (sensitive_variables) go with every question",
         ),
         "AIAE.22001007": Words(
-            "智能体用的某个工具没有配置凭证：在 AI 原生应用引擎里给该工具（技能）填上凭证，再重新发布",
+            "智能体用的某个工具没有配置凭证：在 AI 原生应用引擎里给该工具（技能）填上凭证，"
+            "再重新发布",
             "A tool of the agent has no credentials: give it some in the engine and publish again",
         ),
         "AIAE.22001008": _HUAWEI_OTHERS,
@@ -240,7 +281,8 @@ CURES: dict[str, dict[str, Words]] = {
         "AuthRejected": _HUAWEI_KEY,
         "QuotaExhausted": Words(
             "额度已用完：在华为云控制台查看 AI 原生应用引擎的资源与账单",
-            "The quota is used up: look at the engine's resources and bills in Huawei Cloud's console",
+            "The quota is used up: look at the engine's resources and bills in Huawei Cloud's "
+            "console",
         ),
     },
 }

@@ -1,4 +1,4 @@
-"""The demo: with no platform set, the emulator runs beside the site, on loopback, and dies with it."""
+"""The demo: with no platform set, the emulator runs beside the site, and ends with it."""
 
 import socket
 import subprocess
@@ -12,10 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start() -> tuple[str, subprocess.Popen[bytes]]:
-    """Starts the emulator on a free loopback port. Returns its address, which already takes connections.
+    """Starts the emulator on a free loopback port.
 
-    The emulator watches its standard input, a pipe whose other end only we hold: it ends when we do, even
-    when we are killed.
+    Returns its address, which already takes connections.
+
+    The emulator watches its standard input, a pipe whose other end only we hold: it ends when we
+    do, even when we are killed.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Which agents this site offers: one per platform from the settings, any number from agents.toml."""
+"""Which agents this site offers: one a platform from the settings, any number from agents.toml."""
 
 import hashlib
 import json
@@ -131,7 +131,7 @@ def is_demo(settings: Settings) -> bool:
 
 
 class _Maker:
-    """Makes agents. Those of a platform share its pooled session, those of an account its budget."""
+    """Makes agents: those of a platform share its session, those of an account its budget."""
 
     def __init__(
         self, settings: Settings, spend: Spend, vault: Vault, learn: Callable[[str], object]
@@ -144,7 +144,10 @@ class _Maker:
         self.secrets: set[str] = set()
 
     def is_offered(self, platform: str, covered: set[str]) -> bool:
-        """Whether the settings alone make an agent. Raises SettingsError when they make half of one."""
+        """Whether the settings alone make an agent.
+
+        Raises SettingsError when they make half of one.
+        """
         names = _account_settings(self._settings, platform)
         fields = options(platform).model_fields
         required = [f"{platform}_{name}" for name in fields if fields[name].is_required()]

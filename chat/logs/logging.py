@@ -1,7 +1,8 @@
-"""The log: to standard error, as lines for people or as JSON, and without a secret whoever writes it.
+"""The log: to standard error, as lines for people or as JSON, and without a secret whoever writes
+it.
 
-Secrets are blanked out where records are made, not by a filter: a logger that does not propagate, or a
-handler that comes later, would go around any filter.
+Secrets are blanked out where records are made, not by a filter: a logger that does not propagate,
+or a handler that comes later, would go around any filter.
 """
 
 import json
@@ -17,7 +18,8 @@ from typing import Any
 from chat.logs import request_id
 from chat.logs.redaction import Redaction
 
-# Line ends of any kind, what terminals obey, what turns the direction of writing, halves of characters.
+# Line ends of any kind, what terminals obey, what turns the direction of writing, halves of
+# characters.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _TRACEBACKS = logging.Formatter()
 

@@ -1,4 +1,4 @@
-"""What no log may hold: the secrets this site knows, in any spelling, and whatever looks like one."""
+"""What no log may hold: secrets of this site, in any spelling, and whatever looks like one."""
 
 import base64
 import html
@@ -33,7 +33,8 @@ SHAPES = re.compile(
             r"""([?&](?:code|state)=)[^&\s"'#]+""",
             r"""(/(?:s|files|pictures)/)[\w-]{16,}""",
             r"""(\bvisitor=)[^\s"';&]+""",
-            r"""-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END)[\s\S])*(?:-----END [A-Z ]*-----)?""",
+            r"""-----BEGIN [A-Z ]*PRIVATE KEY-----"""
+            r"""(?:(?!-----END)[\s\S])*(?:-----END [A-Z ]*-----)?""",
             r"""\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+""",
             r"""\b(?:pat|sat|cz[sur])_[\w-]{12,}|\bsk-[\w-]{12,}""",
         )
@@ -70,7 +71,10 @@ HINTS = (
 
 
 class Redaction:
-    """Blanks out secrets in texts, those of the start and those that come later. Good for all threads."""
+    """Blanks out secrets in texts, those of the start and those that come later.
+
+    Good for all threads.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
@@ -104,7 +108,8 @@ class Redaction:
 
     def blank_known(self, text: str) -> str:
         """The text with *** for each secret that is known: JSON stays JSON."""
-        # One by one: a regular expression of hundreds takes ten times as long, and a tenth of a second to
+        # One by one: a regular expression of hundreds takes ten times as long, and a tenth of a
+        # second to
         # compile for each new token.
         for secret in self._known:
             if secret in text:
@@ -118,7 +123,9 @@ class Redaction:
 
 
 def spellings(secret: str) -> Iterator[str]:
-    """A secret as it stands in texts: plain, in an address, in JSON, in Python, in HTML, within Base64."""
+    """A secret as it stands in texts: plain, in an address, in JSON, in Python, in HTML, within
+    Base64.
+    """
     if len(secret) < SHORTEST:
         return
     lines = [
@@ -138,7 +145,9 @@ def spellings(secret: str) -> Iterator[str]:
 
 
 def passwords(address: str) -> list[str]:
-    """The password in an address (redis://:password@host), as it is written there and as it is meant."""
+    """The password in an address (redis://:password@host), as it is written there and as it is
+    meant.
+    """
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -149,7 +158,9 @@ def passwords(address: str) -> list[str]:
 
 
 def _within_base64(secret: bytes) -> Iterator[str]:
-    """What is the same in the Base64 of every text that holds the secret: three ways, by where it begins."""
+    """What is the same in the Base64 of every text that holds the secret: three ways, by where it
+    begins.
+    """
     for before in range(3):
         size = before + len(secret)
         coded = base64.b64encode(bytes(before) + secret)[

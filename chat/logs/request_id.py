@@ -24,8 +24,9 @@ def work_for(number: str | None) -> None:
 
 
 def numbered(app: Any) -> Any:
-    """The same WSGI app, each of its requests with a number of its own. What a client calls its request is
-    not looked at: it could be anything.
+    """The same WSGI app, each of its requests with a number of its own.
+
+    What a client calls its request is not looked at: it could be anything.
     """
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:

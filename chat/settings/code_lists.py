@@ -36,7 +36,10 @@ class Entry:
 
 
 def parse(text: str, shortest: int = SHORTEST_CODE) -> list[Entry]:
-    """The entries of ACCESS_CODES or API_KEYS. Raises a ValueError that repeats nothing of any code."""
+    """The entries of ACCESS_CODES or API_KEYS.
+
+    Raises a ValueError that repeats nothing of any code.
+    """
     entries: list[Entry] = []
     for number, part in enumerate(_parts(text), 1):
         entry = _entry(number, part, shortest)

@@ -1,4 +1,6 @@
-"""What can be wrong with the settings and with agents.toml: an error names its sentence and its facts."""
+"""What can be wrong with the settings and with agents.toml: an error names its sentence and its
+facts.
+"""
 
 import re
 from collections.abc import Mapping

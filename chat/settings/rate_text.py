@@ -19,7 +19,8 @@ def parse_rates(text: str) -> "Sequence[RateLimitItem]":
     # The library costs 1.5 MB, which a site that nobody asks anything need not spend.
     from limits import parse_many
 
-    # Each part by itself: of "20/minute x" the library would read the beginning and forget the rest.
+    # Each part by itself: of "20/minute x" the library would read the beginning and forget the
+    # rest.
     rates = [parse_many(part)[0] for part in text.replace(",", ";").split(";")]
     if not all(rate.amount for rate in rates):
         raise ValueError("a rate of nothing")

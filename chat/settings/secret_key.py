@@ -1,4 +1,4 @@
-"""The key that signs cookies: the owner's, or one made once and kept in instance/ with mode 0600."""
+"""The key that signs cookies: the owner's, or one made once and stored with mode 0600."""
 
 import os
 import secrets
@@ -31,7 +31,7 @@ def _read(path: Path) -> str:
 
 
 def _make(path: Path) -> str:
-    """Writes beside and links into place, so that two processes starting at once agree on one key."""
+    """Writes beside and links into place: two processes starting at once agree on one key."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -1,4 +1,6 @@
-"""Sentences to the owner: written once in Chinese and English, filled with facts, said in either language."""
+"""Sentences to the owner: written once in Chinese and English, filled with facts, said in either
+language.
+"""
 
 import errno
 from collections.abc import Mapping

@@ -22,7 +22,7 @@ def _agent_id(value: str) -> str:
 
 
 class Options(AgentOptions):
-    """What a Qingyan agent needs. Newer accounts may be allowed more than the older terms' limits."""
+    """What a Qingyan agent needs. Newer accounts may be allowed more than the older terms."""
 
     api_key: Token = setting(
         en="API key, made at chatglm.cn/developersPanel/apiSet",

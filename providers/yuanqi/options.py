@@ -22,7 +22,10 @@ def _agent_id(value: str) -> str:
 
 
 class Options(AgentOptions):
-    """What a Yuanqi agent needs. Its id may be a number of 19 digits: TOML allows it without quotes."""
+    """What a Yuanqi agent needs.
+
+    Its id may be a number of 19 digits: TOML allows it without quotes.
+    """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -35,7 +38,8 @@ class Options(AgentOptions):
     )
     api_base: Address = setting(
         "https://yuanqi.tencent.com/openapi/v1",
-        en="Address of the API; the older https://open.hunyuan.tencent.com/openapi/v1 works as well",
+        en="Address of the API; "
+        "the older https://open.hunyuan.tencent.com/openapi/v1 works as well",
         zh="接口地址；旧地址 https://open.hunyuan.tencent.com/openapi/v1 也可用",
     )
     concurrency: int | None = setting(

@@ -1,4 +1,6 @@
-"""Two hundred visitors at once, on each platform: no limit is broken, nobody waits behind a later comer."""
+"""Two hundred visitors at once, on each platform: no limit is broken, nobody waits behind a later
+comer.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -40,7 +42,7 @@ class Crowd:
     journal: dict[str, Any]
 
     def admitted(self, *paths: str) -> list[int]:
-        """The numbers of the visitors in the order in which the platform was asked their questions."""
+        """The numbers of the visitors, in the order in which their questions were asked."""
         asked = [one for one in self.journal["requests"] if one["path"].endswith(paths)]
         return [number_in(str(one["body"])) for one in sorted(asked, key=lambda one: one["number"])]
 
@@ -106,7 +108,10 @@ def platform(**switches: object) -> Iterator[Emulator]:
 
 
 def crowd_at(folder: Path, agent: str, *ways: Way, **given: Any) -> Crowd:
-    """A site with one agent, its platform with its limits, and everybody who comes; `limits` are our own."""
+    """A site with one agent, its platform with its limits, and everybody who comes;
+
+    `limits` are our own.
+    """
     limits = given.pop("limits", {})
     with platform(**given) as emulator:
         options = {**demo.accounts(Settings(demo_url=emulator.url))[agent], **limits}
@@ -156,7 +161,9 @@ def assert_everybody_got_his_own_answer(crowd: Crowd) -> None:
 
 
 def assert_first_come_first_served(crowd: Crowd, *paths: str, seats: int = 1) -> None:
-    """Nobody is asked for after one who came later; those at once in several seats may overtake by a seat."""
+    """Nobody is asked for after one who came later; those at once in several seats may overtake by
+    a seat.
+    """
     order = crowd.admitted(*paths)
     assert sorted(order) == list(range(CROWD)), "each question was asked once"
     latest, behind = 0, 0

@@ -1,4 +1,4 @@
-"""agents.toml: any number of agents, each checked at the start, each reached under its own address."""
+"""agents.toml: any number of agents, each checked at the start, each at its own address."""
 
 import re
 from collections.abc import Callable

@@ -46,7 +46,9 @@ class Clock:
 
 @dataclass
 class Waiting:
-    """Somebody in a queue, on a thread of his own: his places, when he was served, what ended the wait."""
+    """Somebody in a queue, on a thread of his own: his places, when he was served, what ended the
+    wait.
+    """
 
     stop: Stop = field(default_factory=Stop)
     places: list[int] = field(default_factory=list)
@@ -221,7 +223,9 @@ def test_the_queue_moves_on_whoever_comes_and_goes() -> None:
 
 
 def test_many_polled_chats_share_the_budget_evenly_and_new_ones_are_not_starved() -> None:
-    """40 chats, none polled sooner than a tenth of a second after its last answer; 200 calls a second."""
+    """40 chats, none polled sooner than a tenth of a second after its last answer; 200 calls a
+    second.
+    """
     rate, ends_at = Rate(200), time.monotonic() + 2.0
     polls: list[list[float]] = [[] for _ in range(40)]
 

@@ -1,4 +1,6 @@
-"""The log: no secret gets in whoever writes it and how, one record is one line, each line is found again."""
+"""The log: no secret gets in whoever writes it and how, one record is one line, each line is found
+again.
+"""
 
 import base64
 import contextlib
@@ -83,7 +85,7 @@ def test_a_traceback_and_a_stack_hold_no_secret_and_no_locals(
 
 
 def test_nothing_goes_around_it(install: Install) -> None:
-    """A logger that does not propagate, a handler that comes later, a formatter that knows better."""
+    """A logger that does not propagate, a later handler, a formatter that knows better."""
     install()
     written = io.StringIO()
 

@@ -1,4 +1,6 @@
-"""The doctor on the way to a platform: certificates, proxies, names, silence, clocks, the wrong region."""
+"""The doctor on the way to a platform: certificates, proxies, names, silence, clocks, the wrong
+region.
+"""
 
 import socket
 import ssl
@@ -68,9 +70,12 @@ def test_https_where_there_is_none(secure: str, tmp_path: Path) -> None:
 def test_the_wrong_region_is_named(
     authority: trustme.CA, secure: str, bundle: Path, tmp_path: Path
 ) -> None:
-    """Both of Coze's names lead to this machine; api.coze.cn refuses the token, the other knows it."""
+    """Both names of Coze lead to this machine; only api.coze.cn refuses the token."""
     refusal = b'{"code":700012006,"msg":"access token invalid"}'
-    answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    answer = (
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b"
+    )
     china = Server(
         lambda line, _: line.sendall(answer % (len(refusal), refusal)) or True,
         certified(authority, CN),

@@ -26,7 +26,7 @@ Load = Callable[..., Settings]
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Loads the settings of an empty folder, with these variables in the environment and this .env."""
+    """Loads the settings of an empty folder with these variables and this .env."""
     monkeypatch.chdir(tmp_path)
     for _, name, _ in settings_help.published():
         monkeypatch.delenv(name, raising=False)

@@ -1,4 +1,6 @@
-"""The doctor's look at the platforms: can each host be reached, is each agent set up, does it answer."""
+"""The doctor's look at the platforms: can each host be reached, is each agent set up, does it
+answer.
+"""
 
 import threading
 import time
@@ -32,13 +34,14 @@ from providers.events import Delta, Rewrite
 from providers.http import Http, Network, Response
 from providers.stop import Stop
 
-PATIENCE_S = 10.0  # for a host, and for the calls that look at one agent
+# For a host, and for the calls that look at one agent.
+PATIENCE_S = 10.0
 ANSWER_S = 60.0
 SKEW_S = 60.0
 QUESTION = "你好"
 NOBODY = "0" * 32
 
-# The kinds of failure that an Unavailable tells of (providers/http.py), the most telling first.
+# The kinds of failure in the text of an Unavailable (providers/http.py), the clearest first.
 SIGNS = {
     "ProxyError": "host_proxy",
     "NameResolutionError": "host_unknown",
@@ -73,15 +76,15 @@ def examine(settings: Settings, agents: Sequence[Agent], asks: bool) -> list[Fin
     )
     http = Http("doctor", network)
     hosts = list(dict.fromkeys(host for agent in agents for host in _hosts(agent)))
-    found = _side_by_side({host: partial(reach, http, host) for host in hosts}, PATIENCE_S)
-    lost = {one.about for one in found if one.level == "fail"}
+    findings = _side_by_side({host: partial(reach, http, host) for host in hosts}, PATIENCE_S)
+    lost = {finding.about for finding in findings if finding.level == "fail"}
     jobs: dict[str, Job] = {}
     for agent in agents:
         if any(_name(host) in lost for host in _hosts(agent)):
-            found.append(Finding("agent_skipped", agent.id))
+            findings.append(Finding("agent_skipped", agent.id))
         else:
             jobs[agent.id] = partial(look, agent, asks)
-    return found + _side_by_side(jobs, PATIENCE_S + (ANSWER_S if asks else 0))
+    return findings + _side_by_side(jobs, PATIENCE_S + (ANSWER_S if asks else 0))
 
 
 def reach(http: Http, host: str, seconds: float = PATIENCE_S) -> list[Finding]:
@@ -92,32 +95,35 @@ def reach(http: Http, host: str, seconds: float = PATIENCE_S) -> list[Finding]:
             kind = "host_ok" if host.startswith("https://") else "host_plain"
             return [Finding(kind, name), *_clock(response, name)]
     except Unexpected:
-        return [Finding("host_ok", name)]  # it redirects whoever does not ask its API
+        # It redirects whoever does not ask its API.
+        return [Finding("host_ok", name)]
     except ProviderError as error:
         return [failure(error, name)]
 
 
 def look(agent: Agent, asks: bool) -> Iterator[Finding]:
-    """What can be seen of an agent for nothing; and, when that is well and it `asks`, by a question."""
+    """What can be seen of an agent for nothing; when that is well and it `asks`, by a question."""
     is_well = True
     try:
-        for seen in agent.provider.check(time.monotonic() + PATIENCE_S):
-            finding = _seen(seen, agent)
+        for observation in agent.provider.check(time.monotonic() + PATIENCE_S):
+            finding = _observed(observation, agent)
             is_well = is_well and finding.level != "fail"
-            if not (asks and is_well and seen.subject == "unseen"):
+            if not (asks and is_well and observation.subject == "unseen"):
                 yield finding
         if asks and is_well:
-            yield _asked(agent)
+            yield _ask(agent)
     except ProviderError as error:
         yield failure(error, agent.id)
-    except StorageError:  # where a web app's tokens are kept, there is nothing yet
-        lacking = AuthRejected("no tokens are kept", provider=agent.platform, code="unauthorised")
+    except StorageError:
+        # Where a web app's tokens are stored, there is nothing yet.
+        lacking = AuthRejected("there are no tokens", provider=agent.platform, code="unauthorised")
         yield failure(lacking, agent.id)
 
 
-def _asked(agent: Agent) -> Finding:
-    """Asks past the line and the day's budget of the site: it is the owner who asks, and once."""
-    began, size = time.monotonic(), 0
+def _ask(agent: Agent) -> Finding:
+    """Asks past the queue and the day's budget of the site: it is the owner who asks, and once."""
+    began = time.monotonic()
+    size = 0
     turn = Turn(QUESTION, NOBODY, Stop(), began + ANSWER_S)
     for event in agent.provider.stream(turn):
         if isinstance(event, Delta | Rewrite):
@@ -126,37 +132,41 @@ def _asked(agent: Agent) -> Finding:
     return Finding("agent_answered" if size else "agent_empty", agent.id, facts)
 
 
-def _seen(seen: Observation, agent: Agent) -> Finding:
+def _observed(observation: Observation, agent: Agent) -> Finding:
+    detail = observation.detail
     facts = {
-        "scope": seen.detail,
-        "other": seen.detail,
-        "name": f" ({seen.detail})" if seen.detail else "",
+        "scope": detail,
+        "other": detail,
+        "name": f" ({detail})" if detail else "",
+        "base": agent.provider.addresses[0],
     }
-    facts |= {"base": agent.provider.addresses[0]}
-    return Finding(f"agent_{seen.subject}", agent.id, facts, seen.error)
+    return Finding(f"agent_{observation.subject}", agent.id, facts, observation.error)
 
 
 def failure(error: ProviderError, about: str) -> Finding:
     """The finding for an error of a provider, wherever it came up."""
-    kind = KINDS[next(one for one in type(error).__mro__ if one in KINDS)]
-    if kind == "agent_trouble":
-        kind = next((found for sign, found in SIGNS.items() if sign in str(error)), kind)
-    return Finding(kind, about, error=error)
+    id = KINDS[next(kind for kind in type(error).__mro__ if kind in KINDS)]
+    if id == "agent_trouble":
+        id = next((finding for sign, finding in SIGNS.items() if sign in str(error)), id)
+    return Finding(id, about, error=error)
 
 
 def _clock(response: Response, name: str) -> Iterator[Finding]:
-    """How far our clock is from the platform's. Signed tokens (JWT) are refused by one that is wrong."""
+    """How far our clock is from the platform's.
+
+    Signed tokens (JWT) are refused by one that is wrong.
+    """
     try:
-        theirs = parsedate_to_datetime(response.headers["date"])
-        seconds = round(abs((datetime.now(UTC) - theirs).total_seconds()))
+        platform_time = parsedate_to_datetime(response.headers["date"])
+        seconds = round(abs((datetime.now(UTC) - platform_time).total_seconds()))
     except (KeyError, ValueError, TypeError):
         return
     yield Finding("clock_ok" if seconds <= SKEW_S else "clock_wrong", name, {"seconds": seconds})
 
 
 def _hosts(agent: Agent) -> list[str]:
-    parts = [urlsplit(address) for address in agent.provider.addresses]
-    return [f"{one.scheme}://{one.netloc}/" for one in parts]
+    addresses = [urlsplit(address) for address in agent.provider.addresses]
+    return [f"{address.scheme}://{address.netloc}/" for address in addresses]
 
 
 def _name(host: str) -> str:
@@ -173,14 +183,17 @@ def _side_by_side(jobs: dict[str, Job], seconds: float) -> list[Finding]:
     def run(name: str, job: Job) -> None:
         try:
             results[name] = list(job())
-        except Exception as error:  # only its kind: a text of unknown origin may hold a secret
+        except Exception as error:
+            # Only its kind: a text of unknown origin may hold a secret.
             results[name] = [Finding("fault", name, {"reason": type(error).__name__})]
 
-    threads = [threading.Thread(target=run, args=one, daemon=True) for one in jobs.items()]
+    threads = [threading.Thread(target=run, args=job, daemon=True) for job in jobs.items()]
     for thread in threads:
         thread.start()
     until = time.monotonic() + seconds + 1
     for thread in threads:
         thread.join(max(0.0, until - time.monotonic()))
-    done = dict(results)
-    return [one for name in jobs for one in done.get(name, [Finding("host_silent", name)])]
+    # A thread that is late may still add its results.
+    in_time = dict(results)
+    silent = {name: [Finding("host_silent", name)] for name in jobs}
+    return [finding for name in jobs for finding in in_time.get(name, silent[name])]
