@@ -1,4 +1,4 @@
-"""Measures, prints one table of ratios and keeps it in bench/RESULTS.md; `--size` weighs the packages too."""
+"""Measures the site, prints a table of ratios and keeps it in bench/RESULTS.md; see `--size`."""
 
 import asyncio
 import os
@@ -16,9 +16,10 @@ from bench.site import OTHER_CORE, ROOT, Site
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEAD = """# What one process on one core carries
 
-Written by `make bench`: the site as it is deployed on one core of this machine ({cores}), the visitors and a
-Coze look-alike on another, all on loopback. Ratios say more than times, since machines differ. The naive page
-(`bench/naive.py`) creates, polls once a second and takes the first of the list, under two sync workers.
+Written by `make bench`: the site as it is deployed on one core of this machine ({cores}), the
+visitors and a Coze look-alike on another, all on loopback. Ratios say more than times, since
+machines differ. The naive page (`bench/naive.py`) creates, polls once a second and takes the first
+of the list, under two sync workers.
 
 | measure | ours | target | | naive |
 |---|--:|--:|---|--:|

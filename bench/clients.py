@@ -13,7 +13,7 @@ END = b"event: done"
 
 @dataclass
 class Heard:
-    """What one reader of a stream was told: the lag of each delta in seconds, and whether the end came."""
+    """What a reader of a stream got: the lag of each delta in seconds, and whether it ended."""
 
     lags: list[float] = field(default_factory=list)
     is_whole: bool = False
@@ -43,7 +43,7 @@ async def ask(port: int, question: str) -> tuple[float, bool]:
 
 
 async def ask_platform(port: int, question: str, work: float) -> float:
-    """The same of the platform itself, by a caller who knows when to ask again: when the answer came."""
+    """When the platform itself answered a caller who knows when to ask again."""
     body = {"additional_messages": [{"content": question}]}
     _, created = await call(port, "POST", "/v3/chat", body)
     await asyncio.sleep(work)

@@ -1,4 +1,4 @@
-"""How long a search takes in ten thousand conversations: `python -m bench.history`, about half a minute."""
+"""How long a search in 10,000 conversations takes: `python -m bench.history`, half a minute."""
 
 import tempfile
 import time
@@ -28,7 +28,8 @@ def main() -> None:
             )
             verdict = "ok" if median(times) < 100 else "over 100 ms"
             print(
-                f"{typed:20} median {median(times):3.0f} ms, worst {times[-1]:3.0f} ms   < 100 ms  {verdict}"
+                f"{typed:20} median {median(times):3.0f} ms, worst {times[-1]:3.0f} ms   "
+                f"< 100 ms  {verdict}"
             )
         store.close()
 

@@ -1,4 +1,4 @@
-"""Lighthouse looks at a conversation of thirty messages, on a phone and a desk; below 100 is a failure."""
+"""Lighthouse scores a conversation of thirty messages, on a phone and a desk; below 100 fails."""
 
 import json
 import os

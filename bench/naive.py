@@ -1,4 +1,4 @@
-"""The page that is copied everywhere, for comparison: create, poll in a loop, take the first of the list."""
+"""The widely copied page, for comparison: create, poll in a loop, take the first of the list."""
 
 import os
 import time

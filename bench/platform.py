@@ -1,7 +1,7 @@
 """A Coze look-alike that is never the bottleneck: one asyncio process, its own small HTTP/1.1.
 
-What it does is said by the question, in words such as `work=8` (seconds until the chat is completed) or
-`events=200 rate=20` (deltas of a stream, and how many a second; rate=0 is as fast as they are read). Each
+The question orders what it does, in words such as `work=8` (seconds until the chat is completed) or
+`events=200 rate=20` (deltas of a stream, and how many a second; rate=0: as fast as read). Each
 delta carries the moment it was sent, on the clock that all processes of a machine share.
 """
 
@@ -82,7 +82,10 @@ class Connection(asyncio.Protocol):
 
     def _send(self, envelope: dict[str, Any]) -> None:
         body = json.dumps(envelope, ensure_ascii=False).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
         self._transport.write(head.encode() + body)
 
     async def _events(self, chat: str, conversation: str, events: int, rate: float) -> None:

@@ -32,7 +32,7 @@ class Waiting:
 
 
 async def own_time(port: int) -> float:
-    """Seconds that the platform itself takes for CHATS chats, asked by callers who never ask too early."""
+    """Seconds that the platform itself takes for CHATS chats, when nobody polls too early."""
     began = time.monotonic()
     question = f"work={WORK_S}"
     asked = [
@@ -71,8 +71,8 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
 async def streaming(port: int) -> tuple[list[Heard], list[float]]:
     """Streams with a pace: each event has all the time between two of them to get here.
 
-    They begin at random: at even distances their events would all fall on the same few moments. Returns what
-    was heard, and the lags of those events that came while all ran and none began or ended.
+    They begin at random: at even distances their events would fall on the same few moments. Returns
+    what the readers got, and the lags of the events that came while all streams ran.
     """
     question = f"events={RATE * STREAM_S} rate={RATE}"
     chance = random.Random(STREAMS)

@@ -1,4 +1,4 @@
-"""Starts what is measured, each on its core: the site as it is deployed, the naive page, the platform."""
+"""Starts what is measured, each on its core: the deployed site, the naive page, the platform."""
 
 import os
 import signal
@@ -91,7 +91,7 @@ def _served(arguments: list[str], platform_address: str, more: dict[str, str]) -
             "COZE_API_BASE": platform_address,
             **more,
         }
-        # The tables are there, as at every start but the first: that one also loads alembic, and keeps it.
+        # The tables exist, as at every start but the first, which also loads Alembic and keeps it.
         subprocess.run([sys.executable, "-c", TABLES], cwd=folder, env=environment, check=True)
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *arguments]
         with open(folder / "log", "wb") as log:

@@ -20,7 +20,7 @@ log = logging.getLogger("chat.introductions")
 
 
 class Introductions:
-    """Fills in what the owner has not set about an agent. A page shows what is known and never waits.
+    """Fills in what the owner has not set about an agent. A page never waits for it.
 
     `picture` gives an agent's icon an address of ours, or None.
     """

@@ -79,7 +79,7 @@ class Rate:
         self._next = 0.0
 
     def take(self, kind: int, patience: Patience) -> Iterator[int]:
-        """Waits for a call; meanwhile yields to a new turn, about once a second, how many are ahead.
+        """Waits for a call; meanwhile yields to a new turn how many are ahead, about once a second.
 
         `kind` is RUNNING or NEW. Raises Stopped, TimedOut.
         """
@@ -209,7 +209,7 @@ class Seats:
 
 
 class Account:
-    """The budget that all agents of one account share: a Pace for running turns, a queue for new ones."""
+    """The budget of one account: a queue for new turns, a Pace for running ones."""
 
     def __init__(
         self,
@@ -299,7 +299,7 @@ class Account:
         return Patience(stop, deadline, self._platform, self._clock)
 
     def _refuse_when_full(self) -> None:
-        """Raises QuotaExhausted when the day's budget is known to be used up: queueing would be vain."""
+        """Raises QuotaExhausted when the day's budget is used up: nobody queues for nothing."""
         if self._full_day == self._day:
             raise QuotaExhausted(
                 f"{self._daily} questions were asked today",
@@ -318,7 +318,7 @@ class Account:
 
 def _statuses(places: Iterator[int]) -> Iterator[Status]:
     last = None
-    # Closed here and now: an exception's traceback would keep it, and its place in the queue, alive.
+    # Closed at once: an exception's traceback would keep its place in the queue alive.
     with closing(places):  # type: ignore[type-var]
         for ahead in places:
             if ahead != last:

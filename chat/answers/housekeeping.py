@@ -1,4 +1,4 @@
-"""The one background thread of a process: saves growing answers, says that it lives, takes over what the dead left."""
+"""The background thread of a process: it saves answers, beats, adopts orphans, deletes old data."""
 
 import logging
 import os
@@ -17,23 +17,24 @@ from chat.storage.sqlite import is_trouble
 from chat.storage.workers import DEAD_AFTER, has_ended, is_heard
 
 SAVE_S = 0.9
-LOOK_S = 0.1  # a tenth of the answers at a time: all at once would hold up every answer
+# A tenth of the answers at a time: saving all at once would hold up every answer.
+LOOK_S = 0.1
 BEAT_S = 2.0
 TIDY_S = 60.0
-JUMP = timedelta(
-    seconds=2
-)  # between two beats the clock and the time that went by agree better than that
-UNTRUSTED_S = (
-    3600.0  # so long after a jump nothing is deleted for its age: the next may set the clock right
-)
-TROUBLED_S = 1.0  # between two tries while the database cannot be used
-TOLD_S = 60.0
+# Between two beats, the wall's clock and the monotonic one agree better than that.
+JUMP = timedelta(seconds=2)
+# So long after a jump nothing is deleted for its age: the next jump may set the clock right.
+UNTRUSTED_S = 3600.0
+# Between two tries while the database cannot be used.
+TROUBLED_S = 1.0
+# Between two errors in the log about that.
+ERROR_S = 60.0
 
 log = logging.getLogger("chat.keeper")
 
 
 class Housekeeper:
-    """Start it once per process, after the fork; `worker` is the id this process answers under."""
+    """Start it once per process, after the fork; `worker` is the id of this process."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Housekeeper:
         self._ended = threading.Event()
         self._last = (clock(), time.monotonic())
         self._jumped_at: float | None = None
-        self._told_at = float("-inf")
+        self._reported_at = float("-inf")
         self._is_tidying = False
 
     def start(self) -> None:
@@ -65,56 +66,58 @@ class Housekeeper:
         threading.Thread(target=self._work, name="keeper", daemon=True).start()
 
     def end(self) -> None:
-        """Saves everything and signs off, so that the next process need not wait for our silence."""
+        """Saves everything and signs off, so that the next process takes over at once."""
         self._ended.set()
         self._saver.save()
         self._storage.workers.bury([self._worker])
 
     def _work(self) -> None:
-        beaten = tidied = time.monotonic()
+        beat_at = tidied_at = time.monotonic()
         pause = LOOK_S
         while not self._ended.wait(pause):
-            well = self._try(lambda: self._saver.save(SAVE_S))
-            if time.monotonic() - beaten >= BEAT_S:
-                beaten = time.monotonic()
-                well = self._try(self._beat) and well
-            if time.monotonic() - tidied >= TIDY_S:
-                tidied = time.monotonic()
-                well = self._try(self._expire) and well
+            is_well = self._try(lambda: self._saver.save(SAVE_S))
+            if time.monotonic() - beat_at >= BEAT_S:
+                beat_at = time.monotonic()
+                is_well = self._try(self._beat) and is_well
+            if time.monotonic() - tidied_at >= TIDY_S:
+                tidied_at = time.monotonic()
+                is_well = self._try(self._expire) and is_well
                 self._is_tidying = True
-            if well and (self._is_tidying or self._storage.deletion.is_urgent):
-                well = self._try(self._tidy)
-            pause = LOOK_S if well else TROUBLED_S
+            if is_well and (self._is_tidying or self._storage.deletion.is_urgent):
+                is_well = self._try(self._tidy)
+            pause = LOOK_S if is_well else TROUBLED_S
 
     def _beat(self) -> None:
-        self._look_at_the_clock()
+        self._check_clock()
         self._storage.workers.beat(self._worker, self._host, os.getpid(), self._clock())
         workers = self._storage.workers.all()
-        living = {one.id for one in workers if self._lives(one)}
-        dead = {one.id for one in workers} - living
+        living = {worker.id for worker in workers if self._lives(worker)}
+        dead = {worker.id for worker in workers} - living
         for answer in self._storage.answers.orphans(living):
             self._take_over(answer)
         if dead:
             self._storage.workers.bury(dead)
 
-    def _look_at_the_clock(self) -> None:
-        """Notices when the clock was set: signs of life from before say nothing then."""
-        (clock, ticked), self._last = self._last, (self._clock(), time.monotonic())
-        went_by = timedelta(seconds=self._last[1] - ticked)
-        if abs(self._last[0] - clock - went_by) > JUMP:
-            log.warning("the clock was set from about %s to %s", clock + went_by, self._last[0])
-            self._jumped_at = self._last[1]
+    def _check_clock(self) -> None:
+        """Notices when the wall's clock was set: earlier signs of life prove nothing then."""
+        (last_clock, last_tick), self._last = self._last, (self._clock(), time.monotonic())
+        clock, tick = self._last
+        expected = last_clock + timedelta(seconds=tick - last_tick)
+        if abs(clock - expected) > JUMP:
+            log.warning("the clock was set from about %s to %s", expected, clock)
+            self._jumped_at = tick
 
     def _has_jumped(self, seconds: float) -> bool:
         """Whether the clock was set in the last so many seconds."""
         return self._jumped_at is not None and time.monotonic() - self._jumped_at < seconds
 
-    def _lives(self, one: Worker) -> bool:
-        if one.id == self._worker:
+    def _lives(self, worker: Worker) -> bool:
+        if worker.id == self._worker:
             return True
-        if has_ended(one, self._host) or (one.host == self._host and one.pid == os.getpid()):
+        has_our_pid = worker.host == self._host and worker.pid == os.getpid()
+        if has_our_pid or has_ended(worker, self._host):
             return False
-        return is_heard(one, self._clock()) or self._has_jumped(DEAD_AFTER.total_seconds())
+        return is_heard(worker, self._clock()) or self._has_jumped(DEAD_AFTER.total_seconds())
 
     def _tidy(self) -> None:
         self._is_tidying = self._storage.deletion.step()
@@ -127,7 +130,7 @@ class Housekeeper:
             self._storage.deletion.expire(self._keep_days)
 
     def _take_over(self, answer: Answer) -> None:
-        """Finishes an orphan from the platform's record where there is one, else ends it with what it had."""
+        """Finishes an orphan from the platform's record; without one, ends it as it is."""
         agent = self._agents.get(answer.conversation.agent)
         if agent is not None and agent.row.records and answer.chat and answer.thread:
             if self._turns.resume(agent, answer):
@@ -137,12 +140,12 @@ class Housekeeper:
             log.warning("answer %s: its process died; interrupted", answer.id)
 
     def _try(self, work: Callable[[], object]) -> bool:
-        """Works, or says why not, once a minute: a full disk may have room again then."""
+        """Whether the work succeeded. Why it failed goes to the log, once a minute."""
         try:
             work()
         except Exception as error:
-            if time.monotonic() - self._told_at >= TOLD_S:
-                self._told_at = time.monotonic()
+            if time.monotonic() - self._reported_at >= ERROR_S:
+                self._reported_at = time.monotonic()
                 reason = getattr(error, "orig", None) or error
                 log.error(
                     "could not reach the database: %s", reason, exc_info=not is_trouble(error)

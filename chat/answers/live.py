@@ -21,7 +21,7 @@ CUT = "length"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The answer is complete, or was stopped. The last entry of an answer, unless that is Failed."""
+    """The answer is complete, or was stopped. The last entry, unless that is Failed."""
 
     finish_reason: str
     replies: tuple[str, ...]
@@ -83,7 +83,7 @@ class LiveAnswer:
             self._changed.notify_all()
 
     def follow(self, position: int = 0, quiet_s: float = 15) -> Iterator[list[tuple[int, Entry]]]:
-        """Yields what comes after `position`, until the end, in batches as large as the reader is slow.
+        """Yields what comes after `position`, until the end, in larger batches to a slower reader.
 
         A position of an earlier process counts as none. An empty batch says that nothing happened
         for `quiet_s` seconds.
@@ -111,7 +111,7 @@ class Bridge(Protocol):
     is_away: bool
 
     def connect(self, stop: Callable[[str], object]) -> None:
-        """Begins to share; `stop` is called with a message id when another process wishes an end."""
+        """Begins to share; `stop` gets the message ids that other processes wish to stop."""
 
     def disconnect(self) -> None:
         """Shares what is left."""

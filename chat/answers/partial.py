@@ -24,10 +24,10 @@ from providers.events import (
 
 @dataclass
 class PartialAnswer:
-    """An answer in the making. Text is a list of pieces, so that adding to a long one costs nothing.
+    """An answer in the making. Text is a list of pieces, so that adding to it costs nothing.
 
-    `is_resumed` says that an earlier process began it. `spoke_at` is when its first words came, by time.monotonic(); `size` is in characters, of
-    replies and thoughts.
+    `is_resumed` says that an earlier process began it. `spoke_at` is when its first words came, by
+    time.monotonic(). `size` is in characters, of replies and thoughts.
     """
 
     thread: str | None = None

@@ -12,8 +12,9 @@ class Question:
     """What a visitor asks an agent, from an `address`.
 
     In its conversation it comes `after` an answer, or `instead` of the question of an answer; else
-    it follows the newest. Without `conversation_id` it begins one. `streaming` says whether somebody
-    reads along. `spend` counts it against the asker's own day, and returns what takes that back.
+    it follows the newest. Without `conversation_id` it begins one. `streaming` says whether
+    somebody reads along. `spend` counts it against the asker's own day, and returns a function that
+    takes this back.
     """
 
     visitor: str

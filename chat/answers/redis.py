@@ -40,8 +40,8 @@ class RedisAnswer:
     ) -> Iterator[list[tuple[int, Entry]]]:
         """Yields like LiveAnswer.follow, an empty batch also sooner.
 
-        Raises Lost when there is no reading on: Redis is away or has lost a part, or the answer goes
-        on in another process.
+        Raises Lost when it cannot be read on: Redis is away or has lost a part, or another process
+        goes on with the answer.
         """
         read = max(self.start, position)
         while True:

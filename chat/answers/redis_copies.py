@@ -1,7 +1,8 @@
 """The copies of live answers in Redis: how they are written, and how nothing waits for that.
 
-An answer is a stream. An item of it is a batch of entries; its id is the position of the last of them, so
-that a position (Last-Event-ID) means the same everywhere, and an item that is written twice is refused.
+An answer is a stream. An item of it is a batch of entries; its id is the position of the last of
+them. So a position (Last-Event-ID) means the same everywhere, and Redis refuses an item that is
+written twice.
 """
 
 import json
@@ -162,7 +163,7 @@ class Copier:
                 pause = min(2 * pause, LONGEST_S)
 
     def _gather(self, due: list[CopiedAnswer], seconds: float) -> bool:
-        """Waits until something is due, and for a moment more. False when nothing more will come."""
+        """Waits until something is due, and a moment more. False when nothing more will come."""
         is_last = self._ended.is_set()
         if not due and not is_last and (first := self._due.get()) is not None:
             due.append(first)
@@ -174,7 +175,7 @@ class Copier:
         return bool(due) or not is_last
 
     def _send(self, due: list[CopiedAnswer]) -> None:
-        """Writes all new entries of these; meanwhile, and after an error, `due` holds what is left."""
+        """Writes all new entries; meanwhile, and after an error, `due` holds what is left."""
         while due:
             chunk = due[:AT_ONCE]
             self._send_chunk(chunk)
@@ -215,7 +216,7 @@ class Copier:
         return write
 
     def _gives_up(self, live: CopiedAnswer) -> bool:
-        """Takes an answer that is too long out of Redis; it stays due, so that it is never resumed."""
+        """Takes an answer that is too long out of Redis; it stays due, so that it never returns."""
         if live.size <= MOST_BYTES and live.restarts <= RESTARTS:
             return False
         live.is_due = True

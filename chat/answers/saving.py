@@ -1,4 +1,4 @@
-"""Keeps what running answers hold so far, each about once a second, some of them in each transaction."""
+"""Stores running answers about once a second each, several in one transaction."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ log = logging.getLogger("chat.saver")
 
 
 class Saver:
-    """Knows the answers of this process. Adding text to one costs nothing here; `save` does the work."""
+    """Knows the running answers of this process; `save` stores those that have changed."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -26,8 +26,9 @@ class Saver:
             self._partials[answer_id] = partial
 
     def end(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
-        """Stores how an answer ended. When that fails, every `save` tries again: until it is stored, the
-        conversation takes no other question.
+        """Stores how an answer ended. When that fails, every `save` tries again.
+
+        Until its end is stored, the conversation takes no other question.
         """
         with self._lock:
             self._partials.pop(answer_id, None)
@@ -38,7 +39,7 @@ class Saver:
             log.exception("answer %s: its end could not be stored yet", answer_id)
 
     def save(self, older_s: float = 0.0) -> None:
-        """Stores the answers that have changed, but for those stored in the last `older_s` seconds."""
+        """Stores changed answers, except those stored in the last `older_s` seconds."""
         self._store_ends()
         now = time.monotonic()
         with self._lock:

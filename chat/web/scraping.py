@@ -25,7 +25,7 @@ def exposition(services: Services) -> bytes:
 
 
 class Gauges(Collector):
-    """How things are just now. What only the database knows is left out while it does not answer."""
+    """How things are just now. While the database does not answer, its numbers are left out."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -37,7 +37,7 @@ LONG = "!huge 50000 !pause 3"
 
 
 def filled(events: Iterable[Event], most: int = MOST) -> tuple[PartialAnswer, Bounds, list[Event]]:
-    """What has been taken of events, up to where the answer was ended; and what readers were told."""
+    """The partial answer up to where it was ended, and the events that readers got."""
     partial = PartialAnswer()
     bounds, told = Bounds(partial, most), []
     for event in events:

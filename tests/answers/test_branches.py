@@ -1,4 +1,4 @@
-"""A question asked again or in other words: its own branch, its own memory, and the old one stays."""
+"""A question asked again or in other words has its own branch and memory; the old one stays."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an answer: no question is lost, about a second of text, and Coze finishes it."""
+"""kill -9 during an answer: no question is lost, at most a second of text, and Coze finishes."""
 
 import socket
 import time

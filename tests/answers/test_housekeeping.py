@@ -1,4 +1,4 @@
-"""The housekeeper with real threads and a real database: what runs is saved, what the dead left is taken over."""
+"""The housekeeper, on real threads and a real database: it saves answers and adopts orphans."""
 
 import os
 import subprocess
@@ -66,7 +66,7 @@ Begin = Callable[..., Process]
 
 @pytest.fixture
 def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
-    """Puts together another process on the same database; its housekeeper is started by the test."""
+    """Puts together another process on the same database; the test starts its housekeeper."""
     monkeypatch.chdir(tmp_path)
     begun: list[Process] = []
 

@@ -55,7 +55,7 @@ def taken(events: list[Event]) -> PartialAnswer:
 
 
 def said(partial: PartialAnswer) -> dict[str, object]:
-    """All that is shown of a partial. An empty reply before the first word of a later one is none."""
+    """All that a page shows of a partial answer, without empty replies before the first words."""
     shown = partial.columns()
     return {**shown, "thread": None, "chat": None, "trace": None}
 

@@ -1,4 +1,4 @@
-"""Two processes, one database, one Redis: an answer is followed and stopped at either, and goes on."""
+"""Two processes, one database, one Redis: an answer is followed and stopped at either."""
 
 import subprocess
 import sys
@@ -121,7 +121,7 @@ def ready(site: Site) -> dict[str, str]:
 
 
 def is_shared(pair: Pair) -> bool:
-    """Whether an answer of the first is heard at the second while it is made: there it is stopped."""
+    """Whether the second process follows an answer of the first, and stops it."""
     here, there = pair.visitor()
     hearing, _ = begin(here, there, "!pieces 50 100 is it shared", 3)
     for one in there.follow():

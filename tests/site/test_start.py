@@ -1,4 +1,4 @@
-"""The start: the demo with nothing, one line when a setting is wrong, a key that stays, an end that saves."""
+"""The start: the demo, one line for a wrong setting, a lasting key, and an end that saves."""
 
 import re
 import stat

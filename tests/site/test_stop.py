@@ -1,4 +1,4 @@
-"""SIGTERM: idle connections hold nothing up, answers have GRACE_S, and a killed worker has an heir."""
+"""SIGTERM: idle connections delay nothing, answers have GRACE_S, a killed worker is replaced."""
 
 import os
 import signal

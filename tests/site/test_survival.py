@@ -1,4 +1,4 @@
-"""What a site goes through: a locked, full, read-only or missing database, a platform that cannot be reached.
+"""A locked, full, read-only or missing database, or a platform that is away, does not end a site.
 
 Each time it says so, serves what it can, and goes on when the trouble is over, without a restart.
 """
