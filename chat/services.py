@@ -35,7 +35,7 @@ from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
-from chat.visitors.streams import PER_ADDRESS, Streams, room
+from chat.visitors.streams import PER_ADDRESS, Streams, places_for
 
 log = logging.getLogger("chat.services")
 
@@ -182,7 +182,7 @@ def _bridge(settings: Settings) -> Bridge | None:
 
 def _streams(settings: Settings) -> Streams:
     """Places for event streams, no more than the limit of open files lets in."""
-    most = room(settings.max_streams, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    most = places_for(settings.max_streams, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     if most < settings.max_streams:
         logging.getLogger("chat").warning(
             "MAX_STREAMS: the system's limit of open files lets in %d (ulimit -n, LimitNOFILE)",

@@ -1,4 +1,4 @@
-"""Who is asking, and who may: visitors by a signed cookie, by an access code or a key; the owner."""
+"""Who a visitor is and may ask: by a signed cookie, an access code or an API key; the owner."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ from chat.settings.hashes import Hash
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import now
-from chat.visitors.codes import Code, Codes, Remembered, hash_of, matches
+from chat.visitors.codes import Code, Codes, KeyCache, hash_of, matches
 from chat.visitors.guessing import Guessing
 from chat.visitors.sessions import Session, Sessions
 
@@ -30,7 +30,7 @@ log = logging.getLogger("chat.access")
 
 
 class Visitors:
-    """Tells visitors apart without accounts: an id of chance, signed so that nobody can take another's."""
+    """Tells visitors apart without accounts: by a random id, signed so that nobody can forge one."""
 
     def __init__(self, secret_key: str) -> None:
         self._key = secret_key.encode()
@@ -38,11 +38,11 @@ class Visitors:
 
     @staticmethod
     def new() -> str:
-        """An id of chance, which nobody has."""
+        """A new random id."""
         return secrets.token_urlsafe(18)
 
     def read(self, cookie: str | None) -> str | None:
-        """The visitor of a cookie; None when there is none or it is not ours."""
+        """The visitor of a cookie; None without a cookie or with a wrong signature."""
         try:
             visitor = self._serializer.loads(cookie or "")
         except BadSignature:
@@ -53,14 +53,14 @@ class Visitors:
         return str(self._serializer.dumps(visitor))
 
     def pseudonym(self, visitor: str) -> str:
-        """32 hex digits that stand for the visitor at a platform: stable, one for each, not reversible."""
+        """32 hex digits that name the visitor at a platform: stable, unique, not reversible."""
         return hmac.new(
             self._key, b"platform-user:" + visitor.encode(), hashlib.sha256
         ).hexdigest()[:32]
 
 
 class Owner:
-    """Knows the site's owner by a password, of which it keeps a hash, and does not let anybody try many."""
+    """Checks the owner's password against its hash, and brakes those who guess it."""
 
     def __init__(self, password: SecretStr | None, guessing: Guessing) -> None:
         self._hash = _password_hash(password) if password else None
@@ -81,7 +81,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks: a visitor, and by what code or key, if by any; `session` is that of a browser."""
+    """A visitor, with the code or key if there is one; `session` is that of a browser."""
 
     visitor: str
     code: Code | None = None
@@ -89,12 +89,12 @@ class Asker:
 
     @property
     def is_program(self) -> bool:
-        """Whether it came with an API key: it has no cookie and needs none."""
+        """Whether it is a program with an API key, which needs no cookie."""
         return self.code is not None and self.session is None
 
 
 class Access:
-    """Who may ask. Without access codes everybody; with them, who has given one, or has an API key."""
+    """Decides who may ask: everybody on a site without access codes, else holders of a code or a key."""
 
     def __init__(
         self,
@@ -110,50 +110,53 @@ class Access:
         self._guessing = guessing
         self._secret_key = secret_key.encode()
         self._storage = storage
-        self._remembered = Remembered()
+        self._key_cache = KeyCache()
 
     @property
     def is_closed(self) -> bool:
-        """Whether there are codes, so that agents are for those who have one."""
+        """Whether the site has codes, so that agents are for those with a code."""
         return bool(self.codes.all)
 
     def sign_in(
-        self, given: str, address: str, former: Session | str | None
+        self, text: str, address: str, former: Session | str | None
     ) -> tuple[str, Session] | None:
         """A session for a good code, with its token; None for a wrong or expired one.
 
-        Token and visitor are new. The conversations of the `former` visitor of this browser come along.
+        Token and visitor are new. The conversations of the browser's `former` visitor come along.
         Raises GuessRefusal after too many wrong ones.
         """
-        code = self._guessing.attempt("code", address, lambda: _good(self.codes.find(given)))
+        code = self._guessing.attempt("code", address, lambda: _if_good(self.codes.find(text)))
         if code is None:
             return None
-        before = former.visitor if isinstance(former, Session) else former
+        former_visitor = former.visitor if isinstance(former, Session) else former
         token, session = self.sessions.begin(code, Visitors.new())
         if isinstance(former, Session):
             self.sessions.end(former)
-        if before:
-            self._storage.merge_visitors(before, session.visitor)
-            self.sessions.follow(before, session.visitor)
+        if former_visitor:
+            self._storage.merge_visitors(former_visitor, session.visitor)
+            self.sessions.move_all(former_visitor, session.visitor)
         log.info("signed in with the code %s", code.label)
         return token, session
 
     def sign_out(self, session: Session, everywhere: bool) -> None:
-        """Ends a session, or all of its visitor. With the last one its old cookies are worth nothing."""
+        """Ends a session, or all sessions of its visitor.
+
+        With the last one the conversations move to a new visitor, so that old cookies open nothing.
+        """
         if everywhere:
             self.sessions.end_everywhere(session.visitor)
         elif self.sessions.end(session):
             return
         self._storage.merge_visitors(session.visitor, Visitors.new())
 
-    def program(self, given: str, address: str) -> Asker | None:
-        """Who comes with an API key; None for a wrong or expired one. Raises GuessRefusal."""
-        code = self._remembered.get(given, address)
+    def find_program(self, key: str, address: str) -> Asker | None:
+        """The program with an API key; None for a wrong or expired key. Raises GuessRefusal."""
+        code = self._key_cache.get(key, address)
         if code is None:
-            code = self._guessing.attempt("key", address, lambda: _good(self.keys.find(given)))
+            code = self._guessing.attempt("key", address, lambda: _if_good(self.keys.find(key)))
             if code is None:
                 return None
-            self._remembered.keep(given, address, code)
+            self._key_cache.add(key, address, code)
         if not code.is_good(now()):
             return None
         mark = hmac.new(
@@ -162,7 +165,7 @@ class Access:
         return Asker(f"key-{mark[:24]}", code)
 
     def spend(self, asker: Asker, at: datetime | None = None) -> Callable[[], None]:
-        """Counts a question against the day of its code or key; call what is returned to take that back.
+        """Counts a question against the day of its code or key; returns the function that takes it back.
 
         Raises Refusal quota_exhausted.
         """
@@ -179,7 +182,7 @@ class Access:
         return lambda: self._storage.days.give_back(account, day)
 
 
-def _good(code: Code | None) -> Code | None:
+def _if_good(code: Code | None) -> Code | None:
     return code if code and code.is_good(now()) else None
 
 

@@ -16,12 +16,12 @@ from chat.settings import hashes
 from chat.settings.code_lists import LONGEST, Entry
 from chat.settings.hashes import Hash, Recipe
 
-REMEMBERED = 4096
+MOST_CACHED_KEYS = 4096
 
 
 @dataclass(frozen=True)
 class Code:
-    """A code as the site knows it. `mark` is another when the code is; `ends_at` is when it ends."""
+    """A code as the site knows it. `mark` changes with the code; `ends_at` is when it ends."""
 
     id: str
     label: str
@@ -38,8 +38,8 @@ class Code:
 class Codes:
     """Knows codes by their hashes.
 
-    All that were given in plain share one salt, made from the site's key: so a try costs one scrypt for all
-    of them, and a code has the same mark after a restart.
+    All codes in plain text share one salt, made from the site's key: so a try costs one scrypt for all of
+    them, and a code has the same mark after a restart.
     """
 
     def __init__(self, entries: Sequence[Entry], secret_key: str, zone: str) -> None:
@@ -49,40 +49,43 @@ class Codes:
         self._by_mark = {code.mark: code for code in self.all}
         self._hashes = [code.hash for code in self.all]
 
-    def find(self, given: str) -> Code | None:
-        """The code that was given, good or expired; takes the same time whichever it is, or none."""
-        found = matches(given if len(given) <= LONGEST else "", self._hashes)
-        return next((code for code, is_it in zip(self.all, found, strict=True) if is_it), None)
+    def find(self, text: str) -> Code | None:
+        """The code with this text, good or expired. It takes the same time for every text."""
+        are_equal = matches(text if len(text) <= LONGEST else "", self._hashes)
+        for code, is_equal in zip(self.all, are_equal, strict=True):
+            if is_equal:
+                return code
+        return None
 
-    def marked(self, mark: str) -> Code | None:
-        """The code of a session; None when it is not in the settings any more, or is another now."""
+    def by_mark(self, mark: str) -> Code | None:
+        """The code of a session; None when it was changed or removed from the settings."""
         return self._by_mark.get(mark)
 
 
-class Remembered:
-    """What was found lately, by who gave it and from where: a key comes with each request.
+class KeyCache:
+    """The keys that were right lately, by address: a program sends its key with each request.
 
-    Only a digest is kept, made with a key of this process.
+    Of a key it has only a digest, which is made with a secret of this process.
     """
 
     def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+        self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._found: OrderedDict[bytes, Code] = OrderedDict()
+        self._codes: OrderedDict[bytes, Code] = OrderedDict()
 
-    def get(self, given: str, address: str) -> Code | None:
+    def get(self, key: str, address: str) -> Code | None:
         with self._lock:
-            return self._found.get(self._digest(given, address))
+            return self._codes.get(self._digest(key, address))
 
-    def keep(self, given: str, address: str, code: Code) -> None:
+    def add(self, key: str, address: str, code: Code) -> None:
         with self._lock:
-            self._found[self._digest(given, address)] = code
-            if len(self._found) > REMEMBERED:
-                self._found.popitem(last=False)
+            self._codes[self._digest(key, address)] = code
+            if len(self._codes) > MOST_CACHED_KEYS:
+                self._codes.popitem(last=False)
 
-    def _digest(self, given: str, address: str) -> bytes:
-        text = f"{address}\n{given}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, text, hashlib.sha256).digest()
+    def _digest(self, key: str, address: str) -> bytes:
+        text = f"{address}\n{key}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._secret, text, hashlib.sha256).digest()
 
 
 def matches(text: str, known: Sequence[Hash]) -> list[bool]:

@@ -11,16 +11,17 @@ from chat.storage.models import now
 from chat.storage.moves import Moves
 from chat.visitors.guessing import Guessing
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without 0 O, 1 I L, which look alike: 31 of them
-LENGTH = (
-    8  # 39.6 bits: at the 400 tries that the brake lets in within ten minutes, one in two billion
-)
+# 31 characters, without 0 and O, 1, I and L, which look alike.
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+# 39.6 bits. The brake allows 400 tries in ten minutes, so the chance of a guess is one in two billion.
+LENGTH = 8
 
 
 class Devices:
-    """Hands out codes and takes each of them once.
+    """Hands out codes, each good for one use.
 
-    Wrong ones are braked by address and over all. A right one takes none back: anybody may have one made.
+    Wrong codes are braked by address and over all. A right code forgives no wrong one, because anybody can
+    have a code made.
     """
 
     def __init__(
@@ -36,29 +37,29 @@ class Devices:
         self._clock = clock
 
     def begin(self, visitor: str) -> str:
-        """A new code for the visitor, as XXXX-XXXX. The one before it, and whatever has expired, is gone."""
+        """A new code for the visitor, as XXXX-XXXX. The earlier one and all expired codes are deleted."""
         code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         self._moves.add(self._hash(code), visitor, self._clock())
         return f"{code[:4]}-{code[4:]}"
 
     def peek(self, code: str, address: str) -> bool:
-        """Whether a code is good; it stays so. Raises GuessRefusal after too many wrong ones."""
+        """Whether a code is good; it is not used up. Raises GuessRefusal after too many wrong ones."""
 
-        def look() -> bool:
+        def is_good() -> bool:
             return self._moves.is_good(self._hash(code), self._clock())
 
-        return self._guessing.attempt("device", address, look, forgives=False)
+        return self._guessing.attempt("device", address, is_good, forgives=False)
 
     def claim(self, code: str, address: str) -> str | None:
-        """The visitor of a code, which is used up; None when it is wrong. Raises GuessRefusal."""
+        """The visitor of a code, which is used up; None for a wrong code. Raises GuessRefusal."""
 
-        def take() -> str | None:
+        def claim_move() -> str | None:
             return self._moves.claim(self._hash(code), self._clock())
 
-        return self._guessing.attempt("device", address, take, forgives=False)
+        return self._guessing.attempt("device", address, claim_move, forgives=False)
 
     def _hash(self, code: str) -> str:
-        """What is stored of a code, however it was typed: with spaces or hyphens, small, full-width."""
+        """The stored hash of a code, the same with spaces or hyphens, in small or full-width letters."""
         letters = "".join(
             char for char in unicodedata.normalize("NFKC", code[:100]) if char.isalnum()
         ).upper()

@@ -15,7 +15,7 @@ FORGOTTEN_AFTER_S = 60 * 60.0
 ALL, ALL_WINDOW_S, ALL_GAP_S = 100, 10 * 60.0, 2.0
 ADDRESSES = 10_000
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -30,9 +30,9 @@ class _Record:
 class Guessing:
     """Counts wrong tries of each kind ("code", "key", "owner", "metrics", "device").
 
-    After FREE wrong ones from an address each further has to wait twice as long as the one before, from
-    LOCKED_FROM on LOCK_S. After ALL wrong ones within ALL_WINDOW_S, from wherever, one try is let in every
-    ALL_GAP_S. Whoever is in already is asked for nothing and so not braked.
+    After FREE wrong tries from an address each further try waits twice as long as the one before; from
+    LOCKED_FROM on it waits LOCK_S. After ALL wrong tries within ALL_WINDOW_S, from any address, one try is
+    let in every ALL_GAP_S. A visitor who has signed in makes no try and is not braked.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -44,24 +44,24 @@ class Guessing:
         self._next: dict[str, float] = {}
 
     def attempt(
-        self, kind: str, address: str, look: Callable[[], Found], forgives: bool = True
-    ) -> Found:
-        """What `look` finds, which counts as a wrong try unless it is something. Raises GuessRefusal.
+        self, kind: str, address: str, check: Callable[[], Result], forgives: bool = True
+    ) -> Result:
+        """The result of `check`, which counts as a wrong try if it is false. Raises GuessRefusal.
 
-        A right one that `forgives` makes good for a wrong one; where anybody can have a right one made, it
-        must not. One after another: a look takes its time, and of many right ones none must brake another.
+        A right try that `forgives` takes back a wrong one; it must not where anybody can have a right code
+        made. Tries run one after another, because a check is slow, and right tries must not brake each other.
         """
         with self._one_at_a_time:
-            self.begin(kind, address)
-            found = look()
-            if found:
-                self.right(kind, address, forgives)
-            return found
+            self.begin_try(kind, address)
+            result = check()
+            if result:
+                self.count_right_try(kind, address, forgives)
+            return result
 
-    def begin(self, kind: str, address: str) -> None:
-        """A try is made: it counts as wrong until `right` is told, so that many at once are counted too.
+    def begin_try(self, kind: str, address: str) -> None:
+        """Counts a try as wrong until `count_right_try`, so that simultaneous tries are counted too.
 
-        Raises GuessRefusal with the seconds to wait; such a try must not be looked at, and is not counted.
+        Raises GuessRefusal with the seconds to wait; such a try must not be checked, and is not counted.
         """
         with self._lock:
             now = self._clock()
@@ -73,11 +73,11 @@ class Guessing:
                 raise GuessRefusal("rate_limited", f"tries of the kind {kind}", retry_after=wait)
             self._count(kind, address, record, now)
 
-    def right(self, kind: str, address: str, forgives: bool = True) -> None:
-        """The try was right: it is no wrong one, and makes good for one before it if it `forgives`.
+    def count_right_try(self, kind: str, address: str, forgives: bool = True) -> None:
+        """Counts a try as right after all; if it `forgives`, it takes back one wrong try before it.
 
-        For no more: who has a code would else guess others' between uses of their own. And for one, so that
-        many people behind one address may each mistype once.
+        It takes back one, so that many people behind one address may each mistype once; and not more, so
+        that nobody guesses others' codes between uses of their own.
         """
         with self._lock:
             record = self._addresses.pop((kind, address), _Record())
@@ -89,7 +89,7 @@ class Guessing:
 
     @property
     def size(self) -> int:
-        """How many addresses are remembered; never more than ADDRESSES."""
+        """How many addresses are in memory; never more than ADDRESSES."""
         return len(self._addresses)
 
     def _count(self, kind: str, address: str, record: _Record, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Who has signed in: sessions in the database, known to a browser by a token and to us by its hash."""
+"""Sessions of browsers that signed in: the browser has a token, the database its hash."""
 
 import hashlib
 import secrets
@@ -11,9 +11,8 @@ from chat.storage.sessions import StoredSessions
 from chat.visitors.codes import Code, Codes
 
 LIFE = timedelta(days=30)
-SEEN_EVERY = timedelta(
-    hours=1
-)  # often enough to know who is there, without a write for each request
+# Often enough to know which sessions are in use, without a write for each request.
+SEEN_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,10 @@ class Session:
 
 
 class Sessions:
-    """Begins, finds and ends sessions. One ends with its code: by its day, or by leaving the settings."""
+    """Begins, finds and ends sessions.
+
+    A session ends with its code: when the code expires or leaves the settings.
+    """
 
     def __init__(
         self, stored: StoredSessions, codes: Codes, clock: Callable[[], datetime] = now
@@ -37,22 +39,22 @@ class Sessions:
         self._clock = clock
 
     def begin(self, code: Code, visitor: str) -> tuple[str, Session]:
-        """A new session, and the token that only its browser gets to know."""
+        """A new session, and its token, which only the browser has."""
         token, at = secrets.token_urlsafe(32), self._clock()
-        ends = min(at + LIFE, code.ends_at) if code.ends_at else at + LIFE
-        session = Session(_hash(token), code, visitor, ends)
-        self._stored.add(session.id, code.id, code.mark, visitor, at, ends)
+        expires_at = min(at + LIFE, code.ends_at) if code.ends_at else at + LIFE
+        session = Session(_hash(token), code, visitor, expires_at)
+        self._stored.add(session.id, code.id, code.mark, visitor, at, expires_at)
         return token, session
 
     def find(self, token: str | None) -> Session | None:
-        """The session of a cookie; None when it has ended, or there never was one."""
+        """The session of a cookie; None when it has ended or never existed."""
         if not token:
             return None
         id, at = _hash(token), self._clock()
         row = self._stored.get(id)
         if row is None:
             return None
-        code = self._codes.marked(row.mark)
+        code = self._codes.by_mark(row.mark)
         if code is None or not code.is_good(at) or row.expires_at <= at:
             self._stored.delete(id)
             return None
@@ -61,20 +63,20 @@ class Sessions:
         return Session(id, code, row.visitor, row.expires_at)
 
     def end(self, session: Session) -> bool:
-        """This browser is signed out. Whether the visitor is still signed in elsewhere."""
+        """Signs this browser out; returns whether the visitor is still signed in elsewhere."""
         self._stored.delete(session.id)
         return self._stored.has_any(session.visitor)
 
     def end_everywhere(self, visitor: str) -> None:
-        """Every browser of the visitor is signed out."""
+        """Signs every browser of the visitor out."""
         self._stored.delete_of(visitor)
 
     def move(self, session: Session, visitor: str) -> None:
-        """From now on this browser is another visitor, signed in as before."""
+        """Makes this browser another visitor, signed in as before."""
         self._stored.move(session.id, visitor)
 
-    def follow(self, visitor_from: str, visitor_to: str) -> None:
-        """All browsers of one visitor become the other, to whom the conversations have gone."""
+    def move_all(self, visitor_from: str, visitor_to: str) -> None:
+        """Makes all browsers of one visitor the other, who has the conversations now."""
         self._stored.move_all(visitor_from, visitor_to)
 
 

@@ -1,4 +1,4 @@
-"""How many event streams are open: fewer than the server has connections, so that pages always find one."""
+"""The limit on open event streams, below the server's connections: pages always get one."""
 
 import threading
 from collections import Counter
@@ -7,22 +7,23 @@ from collections.abc import Callable
 from chat.refusals import StreamRefusal
 
 PER_ADDRESS = 100
-FILES_EACH, OTHER_FILES = (
-    3,
-    500,
-)  # of the process's open files: a reader, the platform, the database
+# Open files of the process: three for each stream (reader, platform, database), and all others.
+FILES_EACH, OTHER_FILES = 3, 500
 RETRY_AFTER_S = 10.0
 
 
-def room(wished: int, open_files: int) -> int:
-    """How many streams fit into a process that may have so many open files (negative: any number)."""
+def places_for(wanted: int, open_files: int) -> int:
+    """How many of the wanted streams fit into a process with this limit of open files.
+
+    A negative limit is none.
+    """
     if open_files < 0:
-        return wished
-    return max(1, min(wished, (open_files - OTHER_FILES) // FILES_EACH))
+        return wanted
+    return max(1, min(wanted, (open_files - OTHER_FILES) // FILES_EACH))
 
 
 class Streams:
-    """Gives a place to each stream: `most` in all, `per_address` to one address; None: no such limit."""
+    """Gives a place to each stream: `most` in all, `per_address` for one address, None for any number."""
 
     def __init__(self, most: int, per_address: int | None = PER_ADDRESS) -> None:
         self._most = most
@@ -33,13 +34,13 @@ class Streams:
 
     @property
     def open(self) -> int:
-        """How many there are."""
+        """How many streams are open."""
         return self._total
 
     def enter(self, address: str) -> Callable[[], None]:
-        """Takes a place; call what is returned to give it back, more than once does no harm.
+        """Takes a place and returns the function that gives it back, which may be called twice.
 
-        Raises StreamRefusal rate_limited when there is none.
+        Raises StreamRefusal rate_limited when no place is free.
         """
         with self._lock:
             is_crowded = self._per_address is not None and self._open[address] >= self._per_address
@@ -49,10 +50,11 @@ class Streams:
                 )
             self._open[address] += 1
             self._total += 1
-        left = threading.Lock()
+        # Locked by the first call of leave; every further one finds it so.
+        has_left = threading.Lock()
 
         def leave() -> None:
-            if not left.acquire(blocking=False):
+            if not has_left.acquire(blocking=False):
                 return
             with self._lock:
                 self._total -= 1

@@ -96,7 +96,7 @@ def _by_key() -> Asker | None:
     access, authorization = services().access, request.authorization
     if not access.keys.all or authorization is None or authorization.type != "bearer":
         return None
-    program = access.program(authorization.token or "", address())
+    program = access.find_program(authorization.token or "", address())
     if program is None:
         raise SignInNeeded("a wrong API key", is_wrong=True)
     return program

@@ -15,7 +15,7 @@ from chat.settings import code_lists, hashes
 from chat.settings import model as settings
 from chat.settings.errors import SettingsError
 from chat.visitors import codes
-from chat.visitors.codes import Codes, Remembered
+from chat.visitors.codes import Codes, KeyCache
 
 KEY = "a key of this test"
 LANTERN, KITE = "brass-lantern-42", "paper-kite-77"
@@ -210,17 +210,17 @@ def test_what_is_too_short_or_nothing_is_not_hashed(given: str) -> None:
     assert done.exit_code == 2 and "8" in done.output and "scrypt" not in done.output
 
 
-def test_what_was_found_is_remembered_for_its_address_and_no_longer_than_there_is_room() -> None:
-    remembered, (code,) = Remembered(), known(LANTERN).all
-    remembered.keep(LANTERN, "192.0.2.1", code)
-    assert remembered.get(LANTERN, "192.0.2.1") is code
+def test_the_key_cache_is_by_address_and_bounded() -> None:
+    cache, (code,) = KeyCache(), known(LANTERN).all
+    cache.add(LANTERN, "192.0.2.1", code)
+    assert cache.get(LANTERN, "192.0.2.1") is code
     assert (
-        remembered.get(LANTERN, "192.0.2.2") is None and remembered.get(KITE, "192.0.2.1") is None
+        cache.get(LANTERN, "192.0.2.2") is None and cache.get(KITE, "192.0.2.1") is None
     )
-    assert LANTERN not in str(vars(remembered))
-    for number in range(codes.REMEMBERED):
-        remembered.keep(LANTERN, str(number), code)
-    assert remembered.get(LANTERN, "192.0.2.1") is None and remembered.get(LANTERN, "7") is code
+    assert LANTERN not in str(vars(cache))
+    for number in range(codes.MOST_CACHED_KEYS):
+        cache.add(LANTERN, str(number), code)
+    assert cache.get(LANTERN, "192.0.2.1") is None and cache.get(LANTERN, "7") is code
 
 
 # the doctor

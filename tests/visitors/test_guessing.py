@@ -35,7 +35,7 @@ def brake(clock: Clock) -> Guessing:
 def wait(brake: Guessing, kind: str = "code", address: str = HERE) -> float:
     """Tries and is wrong: 0, or how long it has to wait first."""
     try:
-        brake.begin(kind, address)
+        brake.begin_try(kind, address)
     except Refusal as refusal:
         assert refusal.code == "rate_limited" and refusal.retry_after
         return refusal.retry_after
@@ -94,7 +94,7 @@ def test_kinds_are_counted_each_for_itself(brake: Guessing) -> None:
     for _ in range(FREE):
         wait(brake, "code")
     assert wait(brake, "code") > 0 and wait(brake, "owner") == 0.0 and wait(brake, "key") == 0.0
-    brake.right("owner", HERE)
+    brake.count_right_try("owner", HERE)
     assert wait(brake, "code") > 0, "a right password says nothing of codes"
 
 
@@ -119,7 +119,7 @@ def test_a_flood_from_everywhere_slows_the_door_for_all(brake: Guessing, clock: 
         clock.at += 1
     assert wait(brake, address=HERE) == ALL_GAP_S - 1
     clock.at += ALL_GAP_S
-    brake.begin("code", HERE)
+    brake.begin_try("code", HERE)
     assert wait(brake, address=THERE) == ALL_GAP_S
     assert wait(brake, "owner", THERE) == 0.0
     clock.at += guessing.ALL_WINDOW_S

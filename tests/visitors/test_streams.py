@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from chat.refusals import StreamRefusal
-from chat.visitors.streams import PER_ADDRESS, Streams, room
+from chat.visitors.streams import PER_ADDRESS, Streams, places_for
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 
@@ -134,4 +134,4 @@ def test_no_more_streams_than_the_process_has_files_for(
     wished: int, open_files: int, fit: int
 ) -> None:
     """What is refused in a friendly way must be refused before the process runs out of them."""
-    assert room(wished, open_files) == fit
+    assert places_for(wished, open_files) == fit
