@@ -214,9 +214,7 @@ def test_the_key_cache_is_by_address_and_bounded() -> None:
     cache, (code,) = KeyCache(), known(LANTERN).all
     cache.add(LANTERN, "192.0.2.1", code)
     assert cache.get(LANTERN, "192.0.2.1") is code
-    assert (
-        cache.get(LANTERN, "192.0.2.2") is None and cache.get(KITE, "192.0.2.1") is None
-    )
+    assert cache.get(LANTERN, "192.0.2.2") is None and cache.get(KITE, "192.0.2.1") is None
     assert LANTERN not in str(vars(cache))
     for number in range(codes.MOST_CACHED_KEYS):
         cache.add(LANTERN, str(number), code)
