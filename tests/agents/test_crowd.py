@@ -14,12 +14,12 @@ import pytest
 
 from chat.agents import demo
 from chat.settings.model import Settings
-from tests.kit.company import COMPANY
 from tests.kit.emulator import Emulator
+from tests.kit.patience import ALLOWANCE
 from tests.kit.site import Site, Visitor, text
 
 CROWD = 200
-SAME_MOMENT_MS = 25 * COMPANY**2  # who came so close together may be served in either order
+SAME_MOMENT_MS = 25 * ALLOWANCE**2  # who came so close together may be served in either order
 ARRIVAL_DIGITS = 11  # a message's id begins with the milliseconds at which its question was taken
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.company import eventually
 from tests.kit.emulator import Emulator, coze
+from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor
 
 PROLOGUE = "我是模拟器里的智能体"

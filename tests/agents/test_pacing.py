@@ -21,7 +21,7 @@ from providers.base import Turn
 from providers.errors import QuotaExhausted, RateLimited, TimedOut, Unavailable
 from providers.events import Delta, Done, Event, Status
 from providers.stop import Stop, Stopped
-from tests.kit.company import COMPANY, eventually, soon
+from tests.kit.patience import ALLOWANCE, eventually, soon
 
 LONG_S = 30.0
 NOON = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)  # in China
@@ -250,8 +250,8 @@ def test_many_polled_chats_share_the_budget_evenly_and_new_ones_are_not_starved(
     fair_s = 40 / 200 * HEADROOM
     counts = [len(times) for times in polls]
     assert max(counts) - min(counts) <= 2
-    assert min(counts) >= 2.0 / fair_s * 0.6 / COMPANY
-    assert sorted(waits)[len(waits) // 2] < fair_s / 4 * COMPANY, (
+    assert min(counts) >= 2.0 / fair_s * 0.6 / ALLOWANCE
+    assert sorted(waits)[len(waits) // 2] < fair_s / 4 * ALLOWANCE, (
         "a new turn waits for a call or two, not for all polls"
     )
 
@@ -520,7 +520,7 @@ def test_turns_are_admitted_in_the_order_they_came() -> None:
         assert told.wait(5)
     for thread in threads:
         thread.join()
-    assert all(abs(place - number) < 2 * COMPANY for place, (_, number) in enumerate(admitted))
+    assert all(abs(place - number) < 2 * ALLOWANCE for place, (_, number) in enumerate(admitted))
 
 
 # The day

@@ -33,9 +33,9 @@ from chat.storage.disk import Disk
 from chat.storage.models import Upload, Worker, now
 from chat.visitors.access import Visitors
 from chat.visitors.rates import VisitorLimits
-from tests.kit.company import eventually
 from tests.kit.emulator import Emulator
 from tests.kit.filling import fill
+from tests.kit.patience import eventually
 
 KEY = "a-key-of-the-tests-0123456789"
 TOKEN, BOT = "pat_demo_only_not_a_secret", "7480000000000000101"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, LiveAnswers
 from providers.events import Delta
-from tests.kit.company import soon
+from tests.kit.patience import soon
 
 END = Finished("stop", ("all",))
 

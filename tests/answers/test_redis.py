@@ -23,8 +23,8 @@ from chat.answers.redis import RedisAnswer, RedisBridge
 from chat.answers.redis_copies import KINDS, key
 from chat.settings.model import Settings, secrets
 from providers.events import Delta
-from tests.kit.company import eventually, soon
 from tests.kit.emulator import Emulator, coze
+from tests.kit.patience import eventually, soon
 from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
 from tests.kit.site import ServerEvent, Site, Visitor, environment, text
 from tests.owner.test_doctor import both

@@ -13,9 +13,9 @@ from chat import storage
 from chat.settings.model import Settings
 from chat.visitors.access import COOKIE, Visitors
 from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, prose
-from tests.kit.company import eventually
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
+from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor
 
 pytestmark = pytest.mark.browser

@@ -22,7 +22,7 @@ from emulator.request_log import without_credentials
 from emulator.serving import serve
 from emulator.stream import Cut, Wait, answer_steps, reframe, seconds_of
 from emulator.words import read
-from tests.kit.company import eventually, soon
+from tests.kit.patience import eventually, soon
 
 AUTHORIZED = {"Authorization": "Bearer pat_demo_only_not_a_secret"}
 OPENING, CLOSING = [b"event:a\ndata:{}\n\n"], [b"event:z\ndata:{}\n\n"]

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from emulator.accounts import DEMO
-from tests.kit.company import COMPANY
+from tests.kit.patience import ALLOWANCE
 
 ROOT = "/chatglm/assistant-api/v1"
 AGENT = DEMO["QINGYAN_ASSISTANT_ID"]
@@ -318,7 +318,7 @@ def test_a_call_counts_until_its_stream_is_closed_also_by_the_reader(start_emula
                 f"{api.url}/{path}",
                 json={"assistant_id": AGENT, "prompt": "!slow 20"},
                 headers={"Authorization": f"Bearer {api.token}"},
-                timeout=COMPANY,
+                timeout=ALLOWANCE,
             )
         started.set()
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.kit.company import eventually
 from tests.kit.emulator import Emulator
+from tests.kit.patience import eventually
 
 PATH = "/openapi/v1/agent/chat/completions"
 TOKEN = "Qk7DemoOnlyNotASecret00000000001"

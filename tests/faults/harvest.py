@@ -20,14 +20,14 @@ from emulator.serving import serve
 from providers import PLATFORMS
 from tests.faults.table import CELLS, Cell
 from tests.kit.canary import ALIASES, Output, granted_tokens, platform_settings, site_secrets
-from tests.kit.company import COMPANY
+from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ServerEvent, Site, Visitor, read_events
 
-ANSWER_S = 20.0 * COMPANY
-SHORT_S = 2.0 * COMPANY
+ANSWER_S = 20.0 * ALLOWANCE
+SHORT_S = 2.0 * ALLOWANCE
 # What a busy machine may add to a deadline.
-LATE_S = 5.0 * COMPANY
-END_S = 30.0 * COMPANY
+LATE_S = 5.0 * ALLOWANCE
+END_S = 30.0 * ALLOWANCE
 # The patience of each site; every site has an emulator of its own. On "alone" tokens are refused,
 # on "paused" an account is left alone after each "too many requests": these two are asked one
 # question after another.

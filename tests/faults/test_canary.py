@@ -42,8 +42,8 @@ from tests.kit.canary import (
     sign_in,
     spellings,
 )
-from tests.kit.company import COMPANY
 from tests.kit.emulator import quick
+from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ROOT, Site, Visitor, environment
 from tests.web.test_error_shape import FAILURES
 
@@ -125,7 +125,7 @@ def settings_of_sites(url: str) -> dict[str, dict[str, object]]:
     common: dict[str, object] = {
         **coze_settings(url),
         "LOG_LEVEL": "debug",
-        "CHAT_TIMEOUT_S": 3 * COMPANY,
+        "CHAT_TIMEOUT_S": 3 * ALLOWANCE,
         "VISITOR_LIVE_ANSWERS": 0,
         **{name: secrets[name] for name in secrets.keys() - TOKENS.keys() - coze},
     }

@@ -18,8 +18,8 @@ from chat.settings.model import Settings
 from chat.storage import connect
 from providers.http import Http, Network
 from tests.kit.asking import saying
-from tests.kit.company import eventually
 from tests.kit.emulator import Emulator, coze
+from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor
 
 KEY = "a key for tests, nothing else"

@@ -14,10 +14,10 @@ from typing import Any
 
 import requests
 
-from tests.kit.company import COMPANY
+from tests.kit.patience import ALLOWANCE
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 20.0 * COMPANY
+PATIENCE_S = 20.0 * ALLOWANCE
 UNLIMITED = {"VISITOR_RATE": 0}  # all tests ask from one address; those of the limits set their own
 
 

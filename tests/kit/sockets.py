@@ -6,9 +6,9 @@ from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from typing import NamedTuple
 
-from tests.kit.company import COMPANY
+from tests.kit.patience import ALLOWANCE
 
-SOON_S = 10.0 * COMPANY
+SOON_S = 10.0 * ALLOWANCE
 
 
 class Heard(NamedTuple):

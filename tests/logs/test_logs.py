@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from chat.logs import logging as logs
 from chat.logs import request_id
 from chat.logs.redaction import HINTS, LEARNED, SHAPES, Redaction
-from tests.kit.company import soon
 from tests.kit.emulator import Emulator, coze
+from tests.kit.patience import soon
 from tests.kit.site import Site, Visitor
 
 SECRETS = ["secret-token", "secret-token-long", 'with "quotes" & a\\slash, ä+/=%', "short"]

@@ -16,7 +16,6 @@ from providers.base import Attachment, Turn
 from providers.errors import ProviderError
 from providers.events import Delta, Done, Suggestion, Usage
 from providers.stop import Stop, Stopped
-from tests.kit.company import eventually, soon
 from tests.kit.contract import (
     ANSWERED,
     BROKEN,
@@ -34,6 +33,7 @@ from tests.kit.contract import (
     unfinished,
 )
 from tests.kit.emulator import Emulator, quick
+from tests.kit.patience import eventually, soon
 from tests.kit.site import Site
 from tests.kit.site import Visitor as Person
 

@@ -18,9 +18,9 @@ from providers.errors import ProviderError
 from providers.http import Http, Network
 from tests.kit.asking import saying
 from tests.kit.canary import PEM
-from tests.kit.company import COMPANY
 from tests.kit.contract import WAYS, agent, platforms_and_ways
 from tests.kit.emulator import Emulator
+from tests.kit.patience import ALLOWANCE
 from tests.kit.replaying import Change, Record, Response, altered_by, outcome, recording, replaying
 from tests.providers.test_sse import cut_at
 
@@ -30,7 +30,7 @@ QUESTIONS = (
 )
 ENDS = {"Done", *STATUS}
 WITHIN_S = 1.6  # a poll comes after a second
-LATE_S = 5.0 * COMPANY  # what a busy machine may add
+LATE_S = 5.0 * ALLOWANCE  # what a busy machine may add
 AT_ONCE = 24
 FEW = settings(max_examples=6, suppress_health_check=list(HealthCheck))
 

@@ -29,7 +29,7 @@ from providers.errors import (
 )
 from providers.http import Http, Network, parse_json, refusal, translated
 from providers.stop import Stop, Stopped
-from tests.kit.company import COMPANY, soon
+from tests.kit.patience import ALLOWANCE, soon
 from tests.kit.raw import Answer, Server, read_request
 
 SECRET = "s3cr3t-in-the-address"
@@ -119,7 +119,7 @@ def reset(line: socket.socket, request: bytes) -> None:
 def ends_within(seconds: float) -> Iterator[None]:
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < seconds * COMPANY
+    assert time.monotonic() - began < seconds * ALLOWANCE
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from providers.errors import TimedOut, Unavailable
 from providers.http import Http, Network
 from providers.stop import Stop, Stopped
 from providers.tokens import Token, Tokens, shared
-from tests.kit.company import eventually
+from tests.kit.patience import eventually
 
 
 class Mint:

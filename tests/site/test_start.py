@@ -12,8 +12,8 @@ import psutil
 import pytest
 import requests
 
-from tests.kit.company import eventually
 from tests.kit.emulator import Emulator, coze
+from tests.kit.patience import eventually
 from tests.kit.site import PATIENCE_S, ROOT, Site, Visitor, environment
 
 TOKEN = "pat_demo_only_not_a_secret"

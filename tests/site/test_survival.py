@@ -22,8 +22,8 @@ from emulator import create_emulator
 from emulator.accounts import DEMO
 from emulator.serving import serve
 from providers.errors import ContentBlocked, Unavailable
-from tests.kit.company import COMPANY, eventually, soon
 from tests.kit.emulator import Emulator, coze, quick
+from tests.kit.patience import ALLOWANCE, eventually, soon
 from tests.kit.site import Site, Visitor, hold_port, text
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
@@ -307,7 +307,7 @@ def test_after_sigterm_nothing_new_begins_and_the_page_goes_on_with_the_next_pro
             assert "restarting" in late.json()["error"] or "重启" in late.json()["error"]
         with contextlib.suppress(requests.RequestException):
             told += list(hearing)
-        assert site.process.wait(30 * COMPANY) == 0
+        assert site.process.wait(30 * ALLOWANCE) == 0
         assert not [path for path in emulator.asked(asked) if path == "/v3/chat"]
         with closing(sqlite3.connect(database_of(site))) as db:
             ((kept,),) = db.execute("SELECT replies FROM answers").fetchall()

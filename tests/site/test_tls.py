@@ -12,8 +12,8 @@ import trustme
 
 from emulator import create_emulator
 from emulator.serving import serve
-from tests.kit.company import soon
 from tests.kit.emulator import Emulator, coze, quick
+from tests.kit.patience import soon
 from tests.kit.site import Site, Visitor, text
 
 

@@ -23,9 +23,9 @@ from chat.storage.migrations import NEWEST
 from chat.storage.models import Base, Conversation, Searched, Upload, now
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
-from tests.kit.company import eventually, soon
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
+from tests.kit.patience import eventually, soon
 from tests.kit.site import Site, Visitor, environment
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}

@@ -21,8 +21,8 @@ from chat.visitors.access import Visitors
 from chat.visitors.guessing import LOCKED_FROM
 from providers.http import Http, Network
 from tests.kit.asking import saying
-from tests.kit.company import eventually
 from tests.kit.emulator import Emulator, coze
+from tests.kit.patience import eventually
 from tests.kit.raw import Server
 from tests.kit.site import Site, Visitor
 from tests.kit.sockets import SOON_S, everything, send

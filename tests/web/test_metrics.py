@@ -16,9 +16,9 @@ from chat.web import security
 from chat.web.errors import STATUS
 from emulator.accounts import DEMO
 from providers import PLATFORMS
-from tests.kit.company import COMPANY
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import CODES, HTML, KEY, KEYS, is_refused
+from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ROOT, Site, Visitor
 from tests.site.test_start import refusal
 
@@ -64,7 +64,7 @@ def grown(before: Numbers, after: Numbers, beginning: str) -> Numbers:
 
 
 def wait_for(site: Site, wanted: Callable[[Numbers], bool]) -> Numbers:
-    until = time.monotonic() + 10 * COMPANY
+    until = time.monotonic() + 10 * ALLOWANCE
     while not wanted(found := numbers(site)):
         assert time.monotonic() < until, found
         time.sleep(0.05)
@@ -137,7 +137,7 @@ def test_the_time_of_the_first_words_and_of_the_end(site: Site) -> None:
     after = numbers(site)
     first = grown(before, after, "zhiye_first_words_seconds_sum")["platform=yuanqi"]
     whole = grown(before, after, "zhiye_answer_seconds_sum")["platform=yuanqi"]
-    assert 1.2 <= first <= 1.2 + COMPANY and whole >= first + 2.2
+    assert 1.2 <= first <= 1.2 + ALLOWANCE and whole >= first + 2.2
     buckets = grown(before, after, "zhiye_first_words_seconds_bucket")
     assert "le=1.0 platform=yuanqi" not in buckets and buckets["le=5.0 platform=yuanqi"] == 1
     assert buckets["le=+Inf platform=yuanqi"] == 1

@@ -20,8 +20,8 @@ from app import version
 from chat import web
 from chat.web.errors import STATUS
 from chat.web.events import NAMES
-from tests.kit.company import COMPANY
 from tests.kit.emulator import Emulator
+from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ROOT, Site, Visitor, environment
 
 FILE = ROOT / "docs" / "openapi.yaml"
@@ -198,7 +198,7 @@ def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **know
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{site.url}/openapi.yaml"),
         *("--checks", CHECKS, "--phases", phases, *bounds, "--continue-on-failure"),
-        *("--max-redirects", "0", "--request-timeout", str(int(30 * COMPANY)), "--no-color"),
+        *("--max-redirects", "0", "--request-timeout", str(int(30 * ALLOWANCE)), "--no-color"),
         *("--header", f"Cookie: visitor={alice.session.cookies['visitor']}", "--warnings", "off"),
         *("--exclude-path", "/forget"),  # what is known would be gone
     ]

@@ -23,8 +23,8 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Accepted
-from tests.kit.company import soon
 from tests.kit.coze_agent import TOKEN, agent, ask
+from tests.kit.patience import soon
 from tests.kit.raw import Server
 
 GROUPS = {

@@ -8,8 +8,8 @@ import pytest
 from providers.base import Attachment
 from providers.errors import BadQuestion, QuotaExhausted, TimedOut
 from providers.stop import Stop
-from tests.kit.company import soon
 from tests.kit.coze_agent import agent, ask, requests_of
+from tests.kit.patience import soon
 
 PICTURE = Attachment("猫.png", "image/png", b"\x89PNG....")
 PAPER = Attachment('a "b".pdf', "application/pdf", b"%PDF-1.7")

@@ -26,9 +26,9 @@ from providers.errors import (
 )
 from providers.events import Accepted, Delta, Done, Rewrite, Status, Suggestion
 from providers.stop import Stop, Stopped
-from tests.kit.company import COMPANY, soon
 from tests.kit.coze_agent import CozeAnswer, agent, ask, listen, requests_of, turn
 from tests.kit.emulator import quick
+from tests.kit.patience import ALLOWANCE, soon
 from tests.kit.raw import Server
 
 WORK_S = 2.1
@@ -163,7 +163,7 @@ def test_an_answer_is_noticed_half_an_interval_late_on_average(crowd):
     late = [told.seconds - WORK_S for told in crowd.quick]
     assert all(0 <= one < soon(1.6) for one in late)
     # Polls that are not spread would be a whole second late.
-    assert 0.2 < statistics.mean(late) < 0.8 + (COMPANY - 1) / 20
+    assert 0.2 < statistics.mean(late) < 0.8 + (ALLOWANCE - 1) / 20
 
 
 def test_a_longer_interval_is_kept(crowd):

@@ -12,8 +12,8 @@ import pytest
 from providers.errors import Busy, EmptyAnswer, NeedsAction, TimedOut, Unavailable
 from providers.events import Accepted, Citation, Delta, Done, Rewrite, Status, ToolStep, Usage
 from providers.stop import Stop, Stopped
-from tests.kit.company import soon
 from tests.kit.coze_agent import agent, ask, listen, requests_of, turn
+from tests.kit.patience import soon
 from tests.kit.raw import Server, read_request
 
 

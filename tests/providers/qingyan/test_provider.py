@@ -38,7 +38,7 @@ from providers.http import Http, Network
 from providers.qingyan.provider import ERRORS, PROVIDER, Options, Qingyan
 from providers.stop import Stop, Stopped
 from tests.kit.asking import saying
-from tests.kit.company import eventually, soon
+from tests.kit.patience import eventually, soon
 
 ALICE, BOB = "a" * 32, "b" * 32
 NETWORK = Network()  # one TLS context for all tests: each takes 20 ms
