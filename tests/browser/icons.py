@@ -14,7 +14,8 @@ ICONS = {
     "icon-512": (512, 1.0),
     "icon-maskable": (512, 0.7),
 }
-PAGE = """<body style="margin:0;height:{size}px;display:grid;place-items:center;background:{ground}">
+PAGE = """
+<body style="margin:0;height:{size}px;display:grid;place-items:center;background:{ground}">
 <div style="width:{inner}px;height:{inner}px">{svg}</div>"""
 
 

@@ -21,7 +21,14 @@ FOLDER = ROOT / "screenshots"
 SCHEMES = ("light", "dark")
 LANGUAGES = {"zh": "zh-CN", "en": "en-US"}
 EVERY_STATE = (("phone", "light", "zh"), ("desk", "dark", "zh"))
-IN_EVERY_WAY = ("welcome", "answered")  # on each device, in each scheme and language
+STYLE = """
+body { font: 14px sans-serif }
+div { display: flex; flex-wrap: wrap; gap: 1em }
+figure { margin: 0 }
+img { height: 22em }
+"""
+# On each device, in each scheme and language.
+IN_EVERY_WAY = ("welcome", "answered")
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,8 @@ def take(shot: Shot, browser: Browser, site: Site) -> list[str]:
     try:
         page = person.open()
         shot.state.reach(page)
-        page.wait_for_timeout(150)  # the last frame
+        # The last frame.
+        page.wait_for_timeout(150)
         page.screenshot(path=FOLDER / shot.name)
     finally:
         context.close()
@@ -81,8 +89,8 @@ def contact_sheet(taken: list[Shot]) -> str:
             if shot.state is state
         ]
         rows.append(f"<h2>{html.escape(state.name)}</h2><div>{''.join(figures)}</div>")
-    style = "body{font:14px sans-serif}div{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}img{height:22em}"
-    return f'<!doctype html><meta charset="utf-8"><title>智页</title><style>{style}</style>{"".join(rows)}'
+    head = f'<meta charset="utf-8"><title>智页</title><style>{STYLE}</style>'
+    return f"<!doctype html>{head}{''.join(rows)}"
 
 
 def main() -> int:

@@ -123,7 +123,7 @@ def deleted(page: Page) -> None:
     expect(page.locator("form[action$='/restore']")).to_be_visible()
 
 
-def found(page: Page) -> None:
+def searched(page: Page) -> None:
     has_ended(say(page, "青铜器在哪个展厅？"))
     go(page, "/search?q=展厅")
     expect(page.locator("mark").first).to_be_visible()
@@ -169,8 +169,8 @@ STATES = (
     State("sharing", sharing),
     State("shared", shared),
     State("deleted", deleted),
-    State("found", found),
-    State("nothing found", lambda page: go(page, "/search?q=无")),
+    State("search", searched),
+    State("search without a match", lambda page: go(page, "/search?q=无")),
     State("all conversations", listed),
     State("no conversations", lambda page: go(page, "/conversations")),
     State("another device", moving),

@@ -1,4 +1,4 @@
-"""What the page promises, on a phone, a tablet and a desk, in both languages: one walk for each chapter."""
+"""What the page promises, a walk for each chapter: on a phone in Chinese, on a desk in English."""
 
 import re
 from collections.abc import Callable
@@ -16,29 +16,37 @@ from tests.kit.site import ROOT, Site
 pytestmark = pytest.mark.browser
 
 DRAWN = ("h3", "ul ul", "ol", "blockquote", ".task-list-item", ".code .k", "math", "s")
-
+# Each device once and each language once; the tablet has the phone's page with the desk's keys.
+WALKS = [("phone", "zh-CN"), ("desk", "en-US")]
+TOUCH = """(element, types) => {
+    for (const type of types) element.dispatchEvent(new TouchEvent(type, {bubbles: true}))
+}"""
 Sentence = Callable[[str], str]
 
 
-@pytest.fixture(params=DEVICES)
-def device(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=["zh-CN", "en-US"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=WALKS, ids="-".join)
+def walk(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """A device and a language."""
+    device, language = request.param
+    return device, language
 
 
 @pytest.fixture
-def said(language: str) -> Sentence:
-    """What an English sentence of the page is in the language at hand."""
+def device(walk: tuple[str, str]) -> str:
+    return walk[0]
+
+
+@pytest.fixture
+def sentence(walk: tuple[str, str]) -> Sentence:
+    """An English sentence of the page in the language of the walk."""
+    _, language = walk
     return Translations.load(str(ROOT / "chat" / "translations"), [language[:2]]).gettext
 
 
 @pytest.fixture
-def here(person: Callable[..., Person], demo_site: Site, device: str, language: str) -> Page:
-    """The demo's welcome, on this device and in this language."""
+def here(person: Callable[..., Person], demo_site: Site, walk: tuple[str, str]) -> Page:
+    """The demo's welcome, on the device and in the language of the walk."""
+    device, language = walk
     page = person(demo_site, **DEVICES[device], locale=language).open()
     expect(page.locator("html")).to_have_attribute(
         "lang", {"zh-CN": "zh-CN", "en-US": "en"}[language]
@@ -59,33 +67,27 @@ def grows(scroller: Locator) -> None:
     )
 
 
-def tells(exchange: Locator, sentence: str) -> None:
-    expect(exchange).to_contain_text(re.compile(re.escape(sentence).replace("%%s", r"[\d.]+")))
+def contains(exchange: Locator, text: str) -> None:
+    """Where the sentence has %%s, the page has a number."""
+    expect(exchange).to_contain_text(re.compile(re.escape(text).replace("%%s", r"[\d.]+")))
 
 
-def test_the_conversation(here: Page, said: Sentence) -> None:
+def test_the_conversation(here: Page, sentence: Sentence) -> None:
     expect(here.locator(".welcome .avatar.large")).to_be_visible()
     here.locator(".welcome [data-ask] button").first.click()
     has_ended(here.locator(".exchange"))
     exchange = say(here, FULL)
     has_ended(exchange)
-    for drawn in (
-        "h3",
-        "ul ul",
-        "ol",
-        "blockquote",
-        ".task-list-item",
-        ".code .k",
-        "math",
-        "s",
-    ):
-        expect(prose(exchange).locator(drawn).first).to_be_attached()
+    for selector in DRAWN:
+        expect(prose(exchange).locator(selector).first).to_be_attached()
     table = prose(exchange).locator("table").first
     assert table.evaluate(
         "table => getComputedStyle(table.closest('.scroll') ?? table.parentElement).overflowX"
     )
     expect(prose(exchange).locator(".code").first).to_have_attribute("data-language", "python")
-    expect(prose(exchange).get_by_role("button", name=said("Copy the code")).first).to_be_attached()
+    expect(
+        prose(exchange).get_by_role("button", name=sentence("Copy the code")).first
+    ).to_be_attached()
     assert prose(exchange).locator("script, [onerror]").count() == 0
     expect(exchange.locator(".thought-text")).to_be_hidden()
     exchange.locator(".thought summary").click()
@@ -95,75 +97,82 @@ def test_the_conversation(here: Page, said: Sentence) -> None:
     exchange.locator(".citations summary").click()
     expect(exchange.locator(".citations li").first).to_be_visible()
     exchange.locator(".prose .image, .media .picture").first.click()
-    expect(here.get_by_role("dialog", name=said("Image"))).to_be_visible()
-    here.get_by_role("dialog").get_by_role("button", name=said("Close")).click()
+    expect(here.get_by_role("dialog", name=sentence("Image"))).to_be_visible()
+    here.get_by_role("dialog").get_by_role("button", name=sentence("Close")).click()
     exchange.locator(".about summary").click()
     expect(exchange.locator(".about time")).to_be_visible()
-    exchange.get_by_role("button", name=said("Copy the answer")).click()
-    expect(here.locator("body > [role=status]")).to_have_text(said("Copied"))
+    exchange.get_by_role("button", name=sentence("Copy the answer")).click()
+    expect(here.locator("body > [role=status]")).to_have_text(sentence("Copied"))
     exchange.locator(".suggestions button").first.click()
     has_ended(here.locator(".exchange").nth(2))
     thinking = say(here, "!think !pieces 5 100")
     has_ended(thinking)
-    tells(thinking.locator(".thought summary"), said("Thought for %%s s"))
+    contains(thinking.locator(".thought summary"), sentence("Thought for %%s s"))
     assert here.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_ends_an_answer_can_have(here: Page, said: Sentence) -> None:
+def test_the_ends_an_answer_can_have(here: Page, sentence: Sentence) -> None:
     sentences = {
-        "!late-error": "The agent could not be reached, or the answer broke off. Ask again in a moment.",
-        "!blocked": "The platform refused this question or its answer as inappropriate. Ask something else.",
-        "!requires-reply": "The agent asks for a step that this site cannot take. Ask in another way.",
+        "!late-error": (
+            "The agent could not be reached, or the answer broke off. Ask again in a moment."
+        ),
+        "!blocked": (
+            "The platform refused this question or its answer as inappropriate. Ask something else."
+        ),
+        "!requires-reply": (
+            "The agent asks for a step that this site cannot take. Ask in another way."
+        ),
         "!empty": "The agent finished without an answer. Ask again, perhaps in other words.",
     }
-    for question, sentence in sentences.items():
+    for question, text in sentences.items():
         exchange = say(here, question)
         has_ended(exchange, "failed")
-        expect(exchange.locator(".problem.if-failed")).to_have_text(said(sentence))
-    exchange.get_by_role("button", name=said("Try again")).click()
-    expect(here.get_by_role("navigation", name=said("Versions of this question"))).to_contain_text(
-        "2 / 2"
-    )
+        expect(exchange.locator(".problem.if-failed")).to_have_text(sentence(text))
+    exchange.get_by_role("button", name=sentence("Try again")).click()
+    expect(
+        here.get_by_role("navigation", name=sentence("Versions of this question"))
+    ).to_contain_text("2 / 2")
     has_ended(here.locator(".exchange").last, "failed")
     stopped(here)
-    tells(here.locator(".exchange").last, said("You stopped this answer."))
+    contains(here.locator(".exchange").last, sentence("You stopped this answer."))
     here.reload()
-    tells(here.locator(".exchange").last, said("You stopped this answer."))
+    contains(here.locator(".exchange").last, sentence("You stopped this answer."))
     expect(here.locator(".problem.if-failed:visible").first).to_have_text(
-        said(sentences["!late-error"])
+        sentence(sentences["!late-error"])
     )
 
 
-def test_waiting_is_told_in_words(here: Page, said: Sentence) -> None:
+def test_waiting_is_told_in_words(here: Page, sentence: Sentence) -> None:
     exchange = say(here, "!slow 4 今天有什么活动？")
-    tells(exchange.locator(".progress"), said("Thinking"))
-    expect(exchange.locator(".progress")).to_contain_text(re.compile(r"[12]"))  # seconds go by
+    contains(exchange.locator(".progress"), sentence("Thinking"))
+    # Seconds go by.
+    expect(exchange.locator(".progress")).to_contain_text(re.compile(r"[12]"))
     has_ended(exchange)
     queued(here)
-    tells(here.locator(".exchange .progress"), said("In the queue"))
-    here.get_by_role("button", name=said("Stop")).click()
+    contains(here.locator(".exchange .progress"), sentence("In the queue"))
+    here.get_by_role("button", name=sentence("Stop")).click()
     has_ended(here.locator(".exchange"), "stopped")
 
 
-def test_versions_of_a_question(here: Page, said: Sentence) -> None:
+def test_versions_of_a_question(here: Page, sentence: Sentence) -> None:
     answered(here)
     here.locator(".again").click()
     expect(here.locator(".versions")).to_contain_text("2 / 2")
     has_ended(here.locator(".exchange"))
-    here.get_by_role("link", name=said("Edit the question")).click()
-    expect(here.get_by_text(said("Changing an earlier question"))).to_be_visible()
+    here.get_by_role("link", name=sentence("Edit the question")).click()
+    expect(here.get_by_text(sentence("Changing an earlier question"))).to_be_visible()
     here.locator("#question").fill("in other words")
     here.locator(".send").click()
     expect(here.locator(".exchange")).to_have_count(1)
     expect(here.locator(".versions")).to_contain_text("3 / 3")
     expect(prose(here.locator(".exchange"))).to_contain_text("in other words")
     has_ended(here.locator(".exchange"))
-    here.get_by_role("link", name=said("Earlier version")).click()
+    here.get_by_role("link", name=sentence("Earlier version")).click()
     expect(here.locator(".versions")).to_contain_text("2 / 3")
     expect(prose(here.locator(".exchange")).locator("h3")).to_be_visible()
 
 
-def test_writing(here: Page, said: Sentence, device: str) -> None:
+def test_writing(here: Page, sentence: Sentence, device: str) -> None:
     field = here.locator("#question")
     low = field.bounding_box()
     field.fill("one\ntwo\nthree")
@@ -174,10 +183,12 @@ def test_writing(here: Page, said: Sentence, device: str) -> None:
     for composing in ("{key: 'Enter', isComposing: true", "{key: 'Enter', keyCode: 229"):
         event = f"new KeyboardEvent('keydown', {composing}, bubbles: true, cancelable: true}})"
         field.evaluate(f"it => it.dispatchEvent({event})")
-    field.evaluate("""it => {
-        it.dispatchEvent(new CompositionEvent('compositionend', {bubbles: true}))
-        it.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true, cancelable: true}))
-    }""")  # Safari's order
+    # Safari's order.
+    field.evaluate("""field => {
+        const enter = {key: 'Enter', bubbles: true, cancelable: true}
+        field.dispatchEvent(new CompositionEvent('compositionend', {bubbles: true}))
+        field.dispatchEvent(new KeyboardEvent('keydown', enter))
+    }""")
     expect(here.locator(".exchange")).to_have_count(0)
     here.wait_for_function("() => localStorage.getItem('drafts')?.includes('nihao')")
     here.reload()
@@ -186,7 +197,7 @@ def test_writing(here: Page, said: Sentence, device: str) -> None:
     field.press("Enter")
     if device == "phone":
         expect(field).to_have_value("nihao\n")
-        here.get_by_role("button", name=said("Send")).click()
+        here.get_by_role("button", name=sentence("Send")).click()
     has_ended(here.locator(".exchange"))
     if device != "phone":
         field.press("ArrowUp")
@@ -194,36 +205,35 @@ def test_writing(here: Page, said: Sentence, device: str) -> None:
         here.keyboard.press("Escape")
         expect(field).to_have_value("")
     field.fill("字" * 8003)
-    expect(here.locator(".counter")).to_have_text(said("%%s too many").replace("%%s", "3"))
+    expect(here.locator(".counter")).to_have_text(sentence("%%s too many").replace("%%s", "3"))
     here.locator(".send").click()
-    too_long = said("This question is too long by %%s characters. Shorten it, or ask in parts.")
+    too_long = sentence("This question is too long by %%s characters. Shorten it, or ask in parts.")
     expect(here.get_by_role("alert")).to_have_text(too_long.replace("%%s", "3"))
     expect(field).to_have_value("字" * 8003)
     field.fill("refused")
-    sentence = "慢一点。"
-    here.route("**/chat?html=live", lambda route: refuse(route, sentence))
+    here.route("**/chat?html=live", lambda route: refuse(route, "慢一点。"))
     here.locator(".send").click()
-    expect(here.get_by_role("alert")).to_have_text(sentence)
+    expect(here.get_by_role("alert")).to_have_text("慢一点。")
     expect(field).to_have_value("refused")
 
 
-def refuse(route: Route, sentence: str) -> None:
-    body = f'{{"error": "{sentence}", "code": "rate_limited"}}'
+def refuse(route: Route, text: str) -> None:
+    body = f'{{"error": "{text}", "code": "rate_limited"}}'
     route.fulfill(status=429, content_type="application/json", body=body)
 
 
-def test_writing_with_files(here: Page, said: Sentence, tmp_path: Path) -> None:
+def test_writing_with_files(here: Page, sentence: Sentence, tmp_path: Path) -> None:
     pick(here, "报告.pdf", "red.png")
     hand(here, "paste", ("pasted.png", "image/png"))
     hand(here, "drop", ("dropped.png", "image/png"))
     names = here.locator(".chosen .file-name")
     expect(names).to_have_count(4)
     expect(here.locator(".chosen canvas").first).to_be_visible()
-    here.get_by_role("button", name=said("Remove %%s").replace("%%s", "dropped.png")).click()
+    here.get_by_role("button", name=sentence("Remove %%s").replace("%%s", "dropped.png")).click()
     expect(names).to_have_count(3)
     pick(here, "virus.exe")
     expect(here.get_by_role("alert")).to_have_text(
-        said("The agent does not read files like “%%s”.").replace("%%s", "virus.exe")
+        sentence("The agent does not read files like “%%s”.").replace("%%s", "virus.exe")
     )
     exchange = say(here, "what do they say?")
     has_ended(exchange)
@@ -234,8 +244,9 @@ def test_reading(here: Page, device: str) -> None:
     has_ended(say(here, "the first question takes the welcome away"))
     here.evaluate("""() => {
         window.shifts = []
-        const moved = one => [one.value, one.sources.map(source => source.node?.className)]
-        new PerformanceObserver(list => window.shifts.push(...list.getEntries().map(moved)))
+        const nodes = shift => shift.sources.map(source => source.node?.className)
+        const note = shift => window.shifts.push([shift.value, nodes(shift)])
+        new PerformanceObserver(list => list.getEntries().forEach(note))
             .observe({type: "layout-shift"})
     }""")
     exchange = say(here, "!markdown !pieces 80 60")
@@ -243,13 +254,12 @@ def test_reading(here: Page, device: str) -> None:
     at_the_end(here)
     scroller = here.locator(".scroller")
     if device == "phone":
-        scroller.evaluate("""it => { for (const type of ["touchmove", "touchend"]) {
-            it.dispatchEvent(new TouchEvent(type, {bubbles: true})) } }""")  # a table swiped sideways
+        # A table is swiped sideways.
+        scroller.evaluate(TOUCH, ["touchmove", "touchend"])
         grows(scroller)
         at_the_end(here)
-        scroller.evaluate(
-            "it => { it.dispatchEvent(new TouchEvent('touchmove', {bubbles: true})); it.scrollBy(0, -250) }"
-        )
+        scroller.evaluate(TOUCH, ["touchmove"])
+        scroller.evaluate("scroller => scroller.scrollBy(0, -250)")
     else:
         scroller.hover()
         here.mouse.wheel(0, -250)

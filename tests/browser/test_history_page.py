@@ -1,4 +1,4 @@
-"""Conversations in a browser: gone back to, found, renamed, deleted, taken back, shared, taken along."""
+"""Conversations in a browser: reopened, searched, renamed, deleted, restored, shared, moved."""
 
 import re
 import sqlite3
@@ -12,15 +12,13 @@ from playwright.sync_api import Page, expect
 from chat import storage
 from chat.settings.model import Settings
 from chat.visitors.access import COOKIE, Visitors
-from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, prose
+from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, prose, refuse_questions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor
 
 pytestmark = pytest.mark.browser
-EVERYWHERE = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
-LANGUAGES = pytest.mark.parametrize("language", ["zh-CN", "en-US"])
 
 
 def say(page: Page, question: str) -> None:
@@ -32,7 +30,8 @@ def say(page: Page, question: str) -> None:
 
 
 def questions(page: Page) -> list[str]:
-    return page.locator(".question-text").all_text_contents()  # also of what is out of sight
+    # Also of what is out of sight.
+    return page.locator(".question-text").all_text_contents()
 
 
 # versions
@@ -70,9 +69,7 @@ def test_the_arrow_up_edits_the_last_question(page: Page) -> None:
 def test_a_refused_edit_leaves_everything_as_it_was(page: Page) -> None:
     for question in ("one", "two"):
         has_ended(ask(page, question))
-    page.route("**/chat?html=live", lambda route: route.fulfill(
-        status=429, content_type="application/json", body='{"error": "slower", "code": "rate_limited"}'
-    ))  # fmt: skip
+    refuse_questions(page, 429, "slower", "rate_limited")
     page.locator(".again").last.click()
     expect(page.get_by_role("alert")).to_have_text("slower")
     assert questions(page) == ["one", "two"]
@@ -133,7 +130,9 @@ def test_a_long_list_goes_on_as_it_is_scrolled(
     for hundreds in (2, 3, 4):
         links.last.scroll_into_view_if_needed()
         expect(links).to_have_count(100 * hundreds)
-    days = page.locator("#all section").evaluate_all("all => all.map(one => one.dataset.day)")
+    days = page.locator("#all section").evaluate_all(
+        "sections => sections.map(section => section.dataset.day)"
+    )
     assert len(days) == len(set(days)), "a day goes on where it has begun"
     page.locator("a[href='/conversations#forget']").click()
     expect(page.locator("#forget summary")).to_be_in_viewport()
@@ -157,16 +156,18 @@ def test_what_begins_today_stands_under_today(page: Page, site: Site) -> None:
     expect(page.locator("#conversations")).to_have_text("from today")
 
 
-# without a script, and with one
+# with a script and without
 
 
-@EVERYWHERE
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
-@LANGUAGES
+# Each device once, each language and the lack of a script at least once.
+@pytest.mark.parametrize(
+    ("device", "language", "has_script"),
+    [("phone", "zh-CN", True), ("tablet", "en-US", False), ("desk", "zh-CN", False)],
+)
 def test_all_of_the_history_works(
-    person: Callable[..., Person], device: dict[str, Any], script: bool, language: str
+    person: Callable[..., Person], device: str, language: str, has_script: bool
 ) -> None:
-    page = person(**device, locale=language, java_script_enabled=script).open()
+    page = person(**DEVICES[device], locale=language, java_script_enabled=has_script).open()
     say(page, "春天的青铜器")
     page.locator(".menu-box summary").click()
     page.locator("#title").fill("展厅")
@@ -184,7 +185,9 @@ def test_all_of_the_history_works(
     assert page.request.get(link).status == 404
     page.locator("form[action$='/restore'] button").click()
     expect(page).to_have_title(re.compile("^展厅"))
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") if script else True
+    assert (
+        page.evaluate("document.documentElement.scrollWidth <= innerWidth") if has_script else True
+    )
 
 
 def test_without_a_script_the_new_answer_is_in_sight(person: Callable[..., Person]) -> None:
@@ -217,17 +220,16 @@ def test_without_a_script_a_running_answer_is_read_on_by_a_link(
     has_ended(page.locator(".exchange"), "stopped")
 
 
-@LANGUAGES
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize(("language", "has_script"), [("zh-CN", True), ("en-US", False)])
 def test_conversations_move_to_another_device(
-    person: Callable[..., Person], language: str, script: bool
+    person: Callable[..., Person], language: str, has_script: bool
 ) -> None:
-    here = person(locale=language, java_script_enabled=script).open()
+    here = person(locale=language, java_script_enabled=has_script).open()
     say(here, "for my phone too")
     here.goto(here.url.split("/c/")[0] + "/device")
     here.locator("form[action='/device'] button").click()
     code = here.locator(".code-shown").inner_text().strip()
-    there = person(**PHONE, locale=language, java_script_enabled=script).open("/device")
+    there = person(**PHONE, locale=language, java_script_enabled=has_script).open("/device")
     there.locator("#code").fill(code.lower().replace("-", " "))
     there.locator("form[action='/device/claim'] button").click()
     there.locator("label.menu").click()
@@ -271,6 +273,9 @@ def test_the_language_changes_in_place(page: Page) -> None:
     page.get_by_role("link", name="中文").click()
     assert "q=bronze" in page.url
     expect(page.locator("h1")).to_have_text("搜索对话")
+    page.goto(page.url.partition("search")[0])
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    expect(page.get_by_role("link", name="新对话").first).to_be_visible()
 
 
 def test_what_deletes_everything_is_large_enough_to_touch(person: Callable[..., Person]) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 def is_drawn(picture: Locator) -> None:
     picture.scroll_into_view_if_needed()
     expect(picture).to_have_js_property("complete", True)
-    assert picture.evaluate("one => one.naturalWidth") > 0
+    assert picture.evaluate("picture => picture.naturalWidth") > 0
 
 
 def test_a_picture_appears_in_the_answer_and_opens_large(page: Page) -> None:
@@ -51,7 +51,7 @@ def test_what_closes_a_picture_or_empties_a_search_ends_no_edit(page: Page) -> N
     page.keyboard.press("Escape")
     expect(page.locator("#lightbox")).to_be_hidden()
     page.get_by_role("searchbox").press("Escape")
-    page.wait_for_timeout(100)  # an edit ends by a module that may have to come first
+    page.wait_for_timeout(100)
     expect(page.locator(".editing")).to_be_visible()
     page.locator("#question").press("Escape")
     expect(page.locator(".editing")).to_be_hidden()

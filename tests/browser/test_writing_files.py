@@ -1,11 +1,11 @@
-"""Files for a question: picked, pasted, dropped; sent ahead one by one, named whatever becomes of them."""
+"""Files for a question: picked, pasted, dropped; sent ahead one by one, and named in errors."""
 
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.kit.browsing import PHONE, Person, ask, has_ended
+from tests.kit.browsing import PHONE, Person, ask, has_ended, refuse_questions
 from tests.kit.emulator import Emulator
 from tests.kit.pasting import PNG, hand, pick
 from tests.kit.site import Site
@@ -76,8 +76,8 @@ def test_a_file_can_be_removed_by_its_own_button(person: Callable[..., Person]) 
 
 
 def test_a_question_waits_for_its_files(page: Page) -> None:
-    held: list[Route] = []
-    page.route("**/files", lambda route: held.append(route))
+    waiting: list[Route] = []
+    page.route("**/files", lambda route: waiting.append(route))
     pick(page, "slow.pdf")
     expect(page.get_by_role("progressbar", name="Sending slow.pdf")).to_be_visible()
     page.locator("#question").fill("when it is there")
@@ -91,7 +91,7 @@ def test_a_question_waits_for_its_files(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.locator(".send")).not_to_have_attribute("aria-busy", "true")
     page.locator("#question").press("Enter")
-    held[0].continue_()
+    waiting[0].continue_()
     has_ended(page.locator(".exchange"))
     expect(page.locator(".exchange")).to_have_count(1)
     expect(page.locator(".exchange .file-name")).to_have_text("slow.pdf")
@@ -124,9 +124,7 @@ def test_the_servers_reason_is_told(page: Page) -> None:
 
 
 def test_files_of_a_refused_question_come_back_with_it(page: Page) -> None:
-    page.route("**/chat?html=live", lambda route: route.fulfill(
-        status=409, content_type="application/json", body='{"error": "Not now.", "code": "busy"}'
-    ))  # fmt: skip
+    refuse_questions(page, 409, "Not now.", "busy")
     pick(page, "kept.pdf")
     ask(page, "refused")
     expect(page.get_by_role("alert")).to_have_text("Not now.")

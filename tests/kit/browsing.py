@@ -1,5 +1,6 @@
 """People at a browser: a real Chromium, and a note of whatever a page does that it must not."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +15,12 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 TABLET = {"viewport": {"width": 768, "height": 1024}}
 DESK = {"viewport": {"width": 1440, "height": 900}}
 DEVICES: dict[str, dict[str, Any]] = {"phone": PHONE, "tablet": TABLET, "desk": DESK}
-# The pixels below what is in view.
+# How many pixels there are below what is seen.
 GAP = "scroller => scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"
 # A name, not a number: browsers trust loopback numbers, but on plain http they trust no name.
 INSECURE_HOST = "site.test"
+# Where the page sends a question.
+QUESTIONS = "**/chat?html=live"
 
 
 @dataclass
@@ -33,13 +36,13 @@ class Person:
         """A new tab."""
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("console", lambda message: self._judge(message.text))
+        page.on("console", lambda message: self._judge_message(message.text))
         page.on("request", lambda request: self._judge_address(request.url))
         page.goto(f"http://{host}:{self.site.port}{path}")
         self.pages.append(page)
         return page
 
-    def _judge(self, text: str) -> None:
+    def _judge_message(self, text: str) -> None:
         if "Content Security Policy" in text or "TrustedHTML" in text:
             self.faults.append(text)
 
@@ -54,6 +57,17 @@ def ask(page: Page, question: str) -> Locator:
     page.locator("#question").fill(question)
     page.locator("#question").press("Enter")
     return page.locator("#transcript > .exchange").nth(count)
+
+
+def refuse_questions(
+    page: Page, status: int, sentence: str = "Not now.", code: str = "busy"
+) -> None:
+    """The next questions are refused so, as the server does."""
+    body = json.dumps({"error": sentence, "code": code})
+    page.route(
+        QUESTIONS,
+        lambda route: route.fulfill(status=status, content_type="application/json", body=body),
+    )
 
 
 def has_ended(exchange: Locator, state: str = "done") -> None:

@@ -34,8 +34,8 @@ def pick(page: Page, *names: str, data: bytes | None = None) -> None:
 def _file(name: str, data: bytes | None) -> FilePayload:
     ending = name.rpartition(".")[2]
     content_type = "image/png" if ending == "png" else ""
-    held = HOLDS.get(ending, PDF) if data is None else data
-    return {"name": name, "mimeType": content_type, "buffer": held}
+    content = HOLDS.get(ending, PDF) if data is None else data
+    return {"name": name, "mimeType": content_type, "buffer": content}
 
 
 def hand(
@@ -45,7 +45,7 @@ def hand(
     page.locator(target).evaluate(
         """async (target, [event, files, text, png]) => {
             const carried = new DataTransfer()
-            const bytes = Uint8Array.from(atob(png), one => one.charCodeAt())
+            const bytes = Uint8Array.from(atob(png), char => char.charCodeAt())
             for (const [name, type] of files) carried.items.add(new File([bytes], name, {type}))
             for (const type of text ? ["text/plain", "text/html"] : []) carried.setData(type, text)
             const options = {bubbles: true, cancelable: true}
