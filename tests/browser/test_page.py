@@ -403,7 +403,8 @@ CONTRAST = """element => {
         .map(channel => linear(channel / 255))
         .reduce((sum, channel, at) => sum + channel * [0.2126, 0.7152, 0.0722][at], 0)
     let behind = element
-    while (channels(getComputedStyle(behind).backgroundColor)[3] < 255) behind = behind.parentElement
+    const isClear = () => channels(getComputedStyle(behind).backgroundColor)[3] < 255
+    while (isClear()) behind = behind.parentElement
     const colours = [
         getComputedStyle(element).color, getComputedStyle(behind).backgroundColor,
     ]
