@@ -1,4 +1,7 @@
-"""Whatever is sent wrongly gets the status and the sentence of the contract, and reaches no platform."""
+"""Bad questions of every kind get the contract's answer, and no platform hears of them.
+
+Every route's failures, and their languages, are in test_error_shape.
+"""
 
 import json
 from collections.abc import Callable
@@ -15,19 +18,14 @@ JSON = {"Content-Type": "application/json"}
 
 REFUSED: list[tuple[str, Any, int, str]] = [
     ("no message", {}, 400, "bad_input"),
-    ("an empty message", {"message": ""}, 400, "bad_input"),
     ("a blank message", {"message": " \n\t　"}, 400, "bad_input"),
     ("a number", {"message": 5}, 400, "bad_input"),
     ("a list", {"message": ["hi"]}, 400, "bad_input"),
     ("null", {"message": None}, 400, "bad_input"),
-    ("a NUL", {"message": "a\x00b"}, 400, "bad_input"),
     ("an escape character", {"message": "a\x1b[31mb"}, 400, "bad_input"),
     ("a lone surrogate", {"message": "a\ud800b"}, 400, "bad_input"),
-    ("too many characters", {"message": "字" * 8001}, 413, "too_long"),
     ("a megabyte", {"message": "x" * 1_000_000}, 413, "too_long"),
-    ("an unknown agent", {"message": "hi", "agent": "nobody"}, 404, "not_found"),
     ("an agent of a wrong type", {"message": "hi", "agent": 1}, 400, "bad_input"),
-    ("an unknown conversation", {"message": "hi", "conversation_id": "0" * 29}, 404, "not_found"),
     ("a conversation of a wrong type", {"message": "hi", "conversation_id": {}}, 400, "bad_input"),
     ("a stream of a wrong type", {"message": "hi", "stream": "yes"}, 400, "bad_input"),
     (
@@ -44,15 +42,14 @@ REFUSED: list[tuple[str, Any, int, str]] = [
     ),
     ("a list for a body", ["hi"], 400, "bad_input"),
     ("a word for a body", "hi", 400, "bad_input"),
-    ("Coze's body without a user", {"bot_id": "1", "additional_messages": []}, 404, "not_found"),
     ("Coze's body with a number", {"bot_id": 1, "additional_messages": []}, 400, "bad_input"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("what", "body", "status", "code"), REFUSED, ids=[one[0] for one in REFUSED]
+    ("what", "body", "status", "code"), REFUSED, ids=[case[0] for case in REFUSED]
 )
-def test_what_is_refused(
+def test_a_bad_question_is_refused_and_reaches_no_platform(
     alice: Visitor, emulator: Emulator, what: str, body: Any, status: int, code: str
 ) -> None:
     before = emulator.mark()
@@ -62,32 +59,27 @@ def test_what_is_refused(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"message": NaN', b"[" * 100_000])
-def test_what_is_no_json(alice: Visitor, body: bytes) -> None:
+def test_a_body_that_is_no_json_is_refused(alice: Visitor, body: bytes) -> None:
     for path in ("/chat", "/c/nowhere/title"):
         assert_problem(alice.post(path, data=body, headers=JSON), 400, "bad_input")
 
 
-def test_coze_s_items_are_no_nest(alice: Visitor, emulator: Emulator) -> None:
+def test_deeply_nested_coze_items_are_refused(alice: Visitor, emulator: Emulator) -> None:
     nest = {"role": "user", "content_type": "object_string", "content": "[" * 100_000}
     body = {"bot_id": DEMO["COZE_BOT_ID"], "user_id": "x", "additional_messages": [nest]}
     assert_problem(alice.post(json=body), 400, "bad_input")
 
 
-def test_a_body_of_another_kind(alice: Visitor) -> None:
-    response = alice.post(data="hi", headers={"Content-Type": "text/plain"})
-    assert_problem(response, 415, "bad_input")
-
-
 @pytest.mark.parametrize("path", ["/chat", "/c/nowhere/title"])
-@pytest.mark.parametrize("says_its_length", [True, False])
-def test_a_body_beyond_all_measure(alice: Visitor, path: str, says_its_length: bool) -> None:
+@pytest.mark.parametrize("has_length", [True, False])
+def test_an_oversized_body_is_refused(alice: Visitor, path: str, has_length: bool) -> None:
     """A megabyte and a half of brackets: read whole, it would hold up everybody else."""
     body = b"[" + b"[]," * 500_000 + b"[]]"
-    response = alice.post(path, data=body if says_its_length else iter([body]), headers=JSON)
+    response = alice.post(path, data=body if has_length else iter([body]), headers=JSON)
     assert_problem(response, 413, "too_long")
 
 
-def test_the_longest_question_is_taken_however_it_is_written(
+def test_the_longest_question_is_taken_in_escaped_emoji(
     emulator: Emulator, start_site: Callable[..., Site]
 ) -> None:
     site = start_site(**coze(emulator), MAX_MESSAGE_CHARS=100_000)
@@ -104,54 +96,11 @@ def test_the_longest_question_is_taken(alice: Visitor) -> None:
     assert alice.ask("字" * 8000).ok
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Origin": "https://elsewhere.example"},
-        {"Origin": "null"},
-    ],
-)
-def test_other_sites_are_refused(alice: Visitor, headers: dict[str, str]) -> None:
-    alice.get("/healthz")
-    assert_problem(alice.post(json={"message": "hi"}, headers=headers), 403, "cross_site")
-
-
-def test_our_own_page_is_not(alice: Visitor) -> None:
-    assert alice.post(json={"message": "hi"}, headers={"Origin": alice.url}).ok
-    assert alice.post(json={"message": "hi"}, headers={"Sec-Fetch-Site": "same-origin"}).ok
-
-
 def test_a_refused_question_loses_nothing(alice: Visitor) -> None:
     alice.ask("the first")
     alice.ask("\x00")
     alice.ask("x" * 9000)
     assert "the first" in alice.ask("!recall").json()["replies"][0]
-
-
-def test_sentences_come_in_the_visitor_s_language(alice: Visitor) -> None:
-    chinese = alice.post(
-        json={"message": ""}, headers={"Accept-Language": "zh-CN,zh;q=0.9"}
-    ).json()["error"]
-    english = alice.post(json={"message": ""}, headers={"Accept-Language": "en-GB"}).json()["error"]
-    assert any("\u4e00" <= char <= "\u9fff" for char in chinese)
-    assert english.isascii()
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/nowhere", 404),
-        ("GET", "/c/unknown", 404),
-        ("GET", "/chat/unknown/events", 404),
-        ("PUT", "/chat", 405),
-    ],
-)
-def test_wrong_addresses_say_so(site: Site, method: str, path: str, status: int) -> None:
-    response = requests.request(method, site.url + path, timeout=10)
-    assert response.status_code == status
-    assert set(response.json()) == {"error", "code", "id"}
 
 
 def assert_problem(response: requests.Response, status: int, code: str) -> None:

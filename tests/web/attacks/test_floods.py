@@ -1,0 +1,85 @@
+"""Endless bodies and thousands of connections keep nobody waiting."""
+
+import os
+import resource
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+import requests
+
+from tests.kit.attacks import ENDS
+from tests.kit.emulator import Emulator, coze
+from tests.kit.site import Site, Visitor
+from tests.kit.sockets import SOON_S, send
+
+
+def test_a_body_beyond_all_measure_is_refused_before_it_comes(site: Site) -> None:
+    for kind in (
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=a",
+    ):
+        for path in ("/chat", "/files", "/device/claim", "/c/nowhere/title"):
+            head = f"POST {path} HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: {10**12}\r\n"
+            heard = send(site.port, head.encode() + ENDS + b"\r\n{", is_whole=False)
+            assert heard is not None, (path, kind)
+            assert heard.status in (400, 404, 413), (path, kind)
+
+
+@pytest.mark.parametrize("path", ["/chat", "/files"])
+def test_a_body_without_end_is_cut_short(site: Site, path: str) -> None:
+    head = (
+        f"POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    )
+    chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+    sent = 0
+    with socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S) as line:
+        line.sendall(head.encode() + ENDS + b"\r\n")
+        with pytest.raises(ConnectionError):
+            while sent < 200:  # MB
+                line.sendall(chunk)
+                sent += 1
+    assert sent < 100
+
+
+def test_five_thousand_who_say_nothing_keep_nobody_waiting(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    crowd = 5000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < crowd + 500:
+        assert not os.environ.get("CI"), "too few open files to try it: ulimit -Hn"
+        pytest.skip(f"needs {crowd + 500} open files, may have {hard}: ulimit -Hn")
+    site = start_site(**coze(emulator))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, crowd + 500), hard))
+        for number in range(crowd):
+            line = stack.enter_context(
+                socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S)
+            )
+            line.sendall((b"", b"G", b"GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")[number % 3])
+        began = time.monotonic()
+        assert requests.get(f"{site.url}/", timeout=SOON_S).ok
+        assert Visitor(site.url).ask("hello").ok
+        assert time.monotonic() - began < SOON_S
+
+
+def test_who_sends_a_body_byte_by_byte_is_not_waited_for(site: Site) -> None:
+    """How long exactly is in tests/web/test_slow_clients.py; here: meanwhile nobody else waits."""
+    head = b"POST /chat HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
+    with ExitStack() as stack:
+        lines = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=SOON_S))
+            for _ in range(100)
+        ]
+        for line in lines:
+            line.sendall(head + ENDS + b"\r\n{")
+        for line in lines:
+            line.sendall(b" ")
+        began = time.monotonic()
+        assert Visitor(site.url).ask("hello").ok
+        assert time.monotonic() - began < SOON_S
