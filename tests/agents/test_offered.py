@@ -11,7 +11,9 @@ from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
 from chat.settings import model as settings
 from chat.settings.errors import SettingsError
+from providers import PLATFORMS, options
 from tests.kit.emulator import Emulator
+from tests.kit.sentences import english_of
 from tests.kit.site import Site, Visitor, text
 
 TOKEN = "pat_demo_only_not_a_secret"
@@ -54,9 +56,7 @@ def refusal(offer: Offer, document: str | bytes | None, **environment: str) -> s
     """The one line that ends a start."""
     with pytest.raises(SettingsError) as raised:
         offer(document, **environment)
-    line = str(raised.value)
-    assert "\n" not in line and len(line) < 500
-    return line
+    return english_of(raised.value)
 
 
 def agent(more: str = "", id: str = "helper") -> str:
@@ -190,6 +190,25 @@ def test_a_wrong_table_is_named_with_its_place(offer: Offer, table: str, key: st
     assert re.match(rf"agents\.toml: \[\[agents\]\] number 1 \(\".*\"\): {re.escape(key)}", line), (
         line
     )
+
+
+VALUES = ("5", "-1", "1.5", "true", '""', '"X Y"', "[]", "[1]", "{}", "{ a = 1 }", "2024-01-01")
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_any_value_of_any_option_is_answered_in_both_languages(
+    platform: str, value: str, offer: Offer
+) -> None:
+    """Whatever stands there is taken, or refused in a sentence of ours that names the option."""
+    card = ("id", "platform", "name", "welcome", "suggestions", "access")
+    for option in (*card, *options(platform).model_fields):
+        head = {"id": '"a"', "platform": f'"{platform}"', option: value}
+        table = "\n".join(f"{name} = {text}" for name, text in head.items())
+        try:
+            offer(f"[[agents]]\n{table}\n")
+        except SettingsError as error:
+            assert english_of(error).startswith("agents.toml: [[agents]] number 1")
 
 
 def test_a_half_filled_agent_is_named(offer: Offer) -> None:

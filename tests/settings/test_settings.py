@@ -13,6 +13,7 @@ from chat.settings import model as settings
 from chat.settings.environment import named_secret
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
+from tests.kit.sentences import english_of
 
 SECRET = "a-secret-of-the-owner-0123456789"
 SECRETS = [
@@ -45,9 +46,7 @@ def refusal(load: Load, dotenv: str = "", **environment: str) -> str:
     """The one line that ends a start."""
     with pytest.raises(SettingsError) as raised:
         load(dotenv, **environment)
-    line = str(raised.value)
-    assert "\n" not in line
-    return line
+    return english_of(raised.value)
 
 
 def test_with_nothing_set_everything_has_its_default(load: Load) -> None:
