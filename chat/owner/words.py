@@ -94,7 +94,6 @@ COUNTED = {
     "shares": Words("链接", "shares"),
     "uploads": Words("文件", "uploads"),
     "moves": Words("换设备代码", "moves"),
-    "searched": Words("搜索记录", "searched"),
     "sessions": Words("登录", "sessions"),
 }
 

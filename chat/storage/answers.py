@@ -22,6 +22,7 @@ from sqlalchemy.orm import joinedload, sessionmaker
 
 from chat.refusals import Refusal
 from chat.storage.models import RUNNING, Answer, Base, new_id, now
+from chat.storage.plain import searchable
 from chat.storage.titles import title_of
 
 # So many earlier exchanges, and characters of them, go along with a question.
@@ -57,6 +58,7 @@ _BRANCH = text(
     "SELECT answers.id, question, replies, state, chat, thread FROM branch "
     "JOIN answers ON answers.id = branch.id WHERE depth = 1 OR answers.id > :after ORDER BY depth"
 ).columns(replies=JSON)
+_TEXTS = select(_ANSWERS.c.question, _ANSWERS.c.replies).where(_ANSWERS.c.id == bindparam("answer"))
 _UPDATE = update(_ANSWERS).where(_ANSWERS.c.id == bindparam("answer"))
 _UPDATE_RUNNING = _UPDATE.where(_ANSWERS.c.state == RUNNING)
 
@@ -171,8 +173,13 @@ class Answers:
 
     def end(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
         """Stores the end of an answer, with all its columns."""
+        # Read in a transaction of its own: one that has read may not wait for another's write.
+        with self._engine.connect() as db:
+            row = db.execute(_TEXTS, {"answer": answer_id}).one_or_none()
+        plain = searchable(row.question, columns.get("replies", row.replies)) if row else None
+        end = {"state": state, "ended_at": now(), "plain": plain}
         with self._engine.begin() as db:
-            db.execute(_UPDATE, {"answer": answer_id, "state": state, "ended_at": now(), **columns})
+            db.execute(_UPDATE, {"answer": answer_id, **end, **columns})
 
     def orphans(self, living: Iterable[str]) -> Sequence[Answer]:
         """Running answers, with their conversations, whose worker is none of the living."""

@@ -3,16 +3,14 @@
 import time
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, exists, select, text, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, exists, select, update
 
-from chat.storage import search as searching
 from chat.storage.conversations import UNDO
 from chat.storage.models import (
     RUNNING,
     Answer,
     Base,
     Conversation,
-    Searched,
     SignIn,
     Upload,
     now,
@@ -21,35 +19,27 @@ from chat.storage.models import (
 from chat.storage.models import Move as Code
 from chat.storage.uploads import FILES_KEPT
 
-# Every table that says whose its rows are. Answers and shares go with their conversations, words with both.
+# Every table that says whose its rows are. Answers and shares go with their
+# conversations.
 OF_A_VISITOR: dict[str, type[Base]] = {
     "conversations": Conversation,
     "uploads": Upload,
     "moves": Code,
-    "searched": Searched,
     "sessions": SignIn,
 }
 BATCH = 50  # answers in one transaction, a few milliseconds: nobody else can write meanwhile
-SQUEEZED = 64  # pages of the index rewritten in one transaction, for the same reason
-SQUEEZE_EVERY_S = (
-    3600.0  # the whole index is rewritten for it; whoever wants everything gone does not wait
-)
-_BEGIN_TO_SQUEEZE = text("INSERT INTO passages (passages, rank) VALUES ('merge', -:pages)")
-_SQUEEZE = text("INSERT INTO passages (passages, rank) VALUES ('merge', :pages)")
-_CHANGES = text("SELECT total_changes()")
 
 
 class Deletion:
     """Deletes in steps, each so short that nobody notices.
 
-    Deleted text is overwritten in the database's pages. It is still in the log that precedes them (-wal),
-    and its words in the index, until `step` has said that nothing is left to do.
+    Deleted text is overwritten in the database's pages. It is still in the log that precedes them (-wal)
+    until `step` has said that nothing is left to do.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._has_traces = self._is_squeezing = False
-        self._squeezed_at = float("-inf")
+        self._has_traces = False
         self.is_urgent = False
 
     def visitor_of(self, named: str) -> str | None:
@@ -119,10 +109,7 @@ class Deletion:
         if self._erase(Conversation.deleted_at < now() - undo):
             self._has_traces = True
             return True
-        is_time = self.is_urgent or time.monotonic() - self._squeezed_at >= SQUEEZE_EVERY_S
-        if not self._has_traces or not is_time:
-            return False
-        return self._squeeze() or self._empty_the_log()
+        return self._has_traces and self._empty_the_log()
 
     def finish(self, seconds: float = 600.0) -> bool:
         """Works until nothing is left to do, and says whether that was so in time."""
@@ -145,7 +132,6 @@ class Deletion:
         filled = exists().where(Answer.conversation_id == Conversation.id)
         share = Base.metadata.tables["shares"]
         with self._engine.begin() as db:
-            searching.forget(db, answers)
             db.execute(delete(Answer).where(Answer.id.in_(answers)))
             # None of them can be read any more, whatever is left of it.
             shares = db.execute(delete(share).where(share.c.conversation_id.in_(ids))).rowcount
@@ -155,24 +141,12 @@ class Deletion:
         time.sleep(0)  # whoever waits comes first
         return {"answers": len(answers), "shares": shares, "conversations": gone}
 
-    def _squeeze(self) -> bool:
-        """Rewrites a part of the index, which only marks words as deleted until then. True: there is more."""
-        statement = _SQUEEZE if self._is_squeezing else _BEGIN_TO_SQUEEZE
-        with self._engine.begin() as db:
-            before = db.scalar(_CHANGES)
-            db.execute(statement, {"pages": SQUEEZED})
-            self._is_squeezing = (db.scalar(_CHANGES) or 0) - (
-                before or 0
-            ) >= 2  # as FTS5 documents it
-        return self._is_squeezing
-
     def _empty_the_log(self) -> bool:
         """True while somebody reads in it."""
         with self._engine.connect() as db:
             is_busy = db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
         if not is_busy:
             self._has_traces = self.is_urgent = False
-            self._squeezed_at = time.monotonic()
         return bool(is_busy)
 
 

@@ -2,12 +2,11 @@
 
 from sqlalchemy import Engine, delete, update
 
-from chat.storage import search
 from chat.storage.models import Conversation, Move, Upload
 
 
 def merge_visitors(engine: Engine, visitor_from: str, visitor_to: str) -> None:
-    """Gives all conversations and files of one visitor to the other, whose search finds them then.
+    """Gives all conversations and files of one visitor to the other.
 
     Sessions stay with their browsers (`StoredSessions.move_all`).
     """
@@ -19,4 +18,3 @@ def merge_visitors(engine: Engine, visitor_from: str, visitor_to: str) -> None:
                 update(table).where(table.visitor == visitor_from).values(visitor=visitor_to)
             )
         db.execute(delete(Move).where(Move.visitor == visitor_from))
-        search.begin_anew(db, visitor_to)

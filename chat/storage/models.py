@@ -94,6 +94,7 @@ class Answer(Base):
     platform's own id of what it remembers. `thought_s` is how many seconds the agent thought before it spoke.
     `state` is running, done, failed, stopped or interrupted; `code` the reason of a failure. `chat` and
     `trace` are the platform's ids of the run and of its log. `worker` is the process that is answering.
+    `plain` is what a search looks at (chat/storage/plain.py), made when the answer ends.
     """
 
     __tablename__ = "answers"
@@ -131,6 +132,7 @@ class Answer(Base):
     worker: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None] = mapped_column()
+    plain: Mapped[str | None] = mapped_column(Text, deferred=True)
 
     conversation: Mapped[Conversation] = relationship(back_populates="answers")
 
@@ -191,15 +193,6 @@ class Secret(Base):
 
     name: Mapped[str] = mapped_column(String(120), primary_key=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class Searched(Base):
-    """How far a visitor's answers are in the index of the search: every ended one up to the id `up_to`."""
-
-    __tablename__ = "searched"
-
-    visitor: Mapped[str] = mapped_column(String(64), primary_key=True)
-    up_to: Mapped[str] = mapped_column(String(40))
 
 
 class Move(Base):

@@ -1,6 +1,8 @@
 """How SQLite is reached: tuned, waited for without holding up anybody else, found again after it was gone."""
 
+import json
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -40,6 +42,8 @@ TROUBLES = {
 }
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 # Of these the connection is none the worse.
 PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
 
@@ -74,14 +78,25 @@ def only_if_stored() -> Iterator[None]:
 def open_engine(url: URL) -> Engine:
     """The engine of a SQLite database. Statements wait WAIT_S for a lock, and let others work meanwhile."""
     engine = create_engine(
-        url, pool_size=5, max_overflow=20, hide_parameters=True
-    )  # they are people's words
+        url,
+        pool_size=5,
+        max_overflow=20,
+        # Parameters are people's words: no error repeats them.
+        hide_parameters=True,
+        json_serializer=as_json,
+    )
     waiting = _Waiting()
     event.listen(engine, "connect", _tune)
     event.listen(engine, "do_execute", waiting.execute)
     event.listen(engine, "do_executemany", waiting.execute_many)
     event.listen(engine, "handle_error", _give_up_the_connection)
     return engine
+
+
+def as_json(value: Any) -> str:
+    """JSON as it is stored: in UTF-8, but for halves of a character, which have to be escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.dumps(value) if _HALF.search(text) else text
 
 
 def guard(engine: Engine, database: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, insert
 
 from chat.storage.models import Base
+from chat.storage.plain import searchable
 
 CHUNK = 1000
 SAID = (
@@ -70,10 +71,13 @@ def _conversation(
 
 def _exchange(chance: random.Random, words: int, at: float) -> dict[str, Any]:
     moment = datetime.fromtimestamp(at, UTC)
+    question = "".join(chance.choices(SAID[:-8], k=8))
+    reply = "".join(chance.choices(SAID, k=words))
     return {
         "id": f"{int(at * 1000):011x}{secrets.token_hex(9)}",
-        "question": "".join(chance.choices(SAID[:-8], k=8)),
-        "replies": ["".join(chance.choices(SAID, k=words))],
+        "question": question,
+        "replies": [reply],
+        "plain": searchable(question, [reply]),
         "state": "done",
         "finish_reason": "stop",
         "worker": "filled",

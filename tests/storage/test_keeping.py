@@ -20,7 +20,7 @@ from chat.settings.model import Settings
 from chat.storage import Storage, backup
 from chat.storage import deletion as forgetting
 from chat.storage.migrations import NEWEST
-from chat.storage.models import Base, Conversation, Searched, Upload, now
+from chat.storage.models import Base, Conversation, Upload, now
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from tests.kit.emulator import Emulator, coze
@@ -135,7 +135,7 @@ def test_an_older_backup_is_brought_up_to_date(store: Storage, tmp_path: Path) -
     backup.backup(tmp_path / "instance" / "chat.db", tmp_path / "old")
     with closing(sqlite3.connect(tmp_path / "old")) as db:
         db.executescript(
-            "DROP TABLE passages; DROP TABLE searched; DROP TABLE moves; DROP TABLE sessions;"
+            "ALTER TABLE answers DROP COLUMN plain; DROP TABLE moves; DROP TABLE sessions;"
             "UPDATE alembic_version SET version_num = '0005'"
         )
     assert command(tmp_path, "restore", "old")[0] == 0
@@ -201,7 +201,6 @@ def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
         db.execute(
             update(Conversation).where(Conversation.id == old[0]).values(updated_at=long_ago)
         )
-    store.search.bring_up_to_date("rich")
     store.deletion.expire(30)
     steps = 0
     while store.deletion.step():
@@ -210,15 +209,12 @@ def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
     assert steps >= 250 / forgetting.BATCH, "in many transactions"
     with store.engine.connect() as db:
         assert set(db.scalars(select(Conversation.id))) == {old[0], old[2], *old[54:]}
-        left = "SELECT count(*) FROM passages WHERE answer NOT IN (SELECT id FROM answers)"
-        assert db.exec_driver_sql(left).scalar() == 0, "their words are gone from the index"
     assert store.conversations.is_answering(old[0])
     store.answers.end(running.answer_id, "done", {})
 
 
 def test_nobody_waits_while_much_is_deleted(store: Storage) -> None:
     fill(store.engine, "rich", conversations=100, answers=20, apart_s=86_400)
-    store.search.bring_up_to_date("rich")
     longest = 0.0
     store.deletion.expire(30)
     deleting = threading.Thread(target=store.deletion.finish)
@@ -269,7 +265,6 @@ def test_a_forgotten_visitor_leaves_nothing_in_the_file(
             insert(Upload),
             {**file, "visitor": "alice-the-visitor", "data": data, "created_at": now()},
         )
-        db.execute(insert(Searched), {"visitor": "alice-the-visitor", "up_to": "0"})
     Devices(store.moves, "a key of this test", Guessing()).begin("alice-the-visitor")
     search = store.search
     assert search.find("alice-the-visitor", "axolotlword") and search.find("bob", "wombatword")

@@ -1,19 +1,18 @@
 """Search over real databases: what has ended is found, nobody finds another's, nothing deleted stays."""
 
-import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, update
 
 from chat import storage
 from chat.settings.model import Settings
 from chat.storage import Storage, StoredQuestion
-from chat.storage.models import Answer, Conversation, Searched, now
-from chat.storage.search import INDEXED, Search, begin_anew, forget
+from chat.storage.models import Answer, Conversation, now
+from chat.storage.search import PAGE, Search
 from tests.kit.filling import fill
 
 
@@ -44,28 +43,6 @@ def say(
 def found(search: Search, typed: str, visitor: str = "alice") -> list[str | None]:
     """The answers that are found; None for a title."""
     return [one.answer_id for one in search.find(visitor, typed)]
-
-
-def passages(store: Storage) -> int:
-    with store.engine.connect() as db:
-        return db.execute(text("SELECT count(*) FROM passages")).scalar_one()
-
-
-def up_to(store: Storage) -> str | None:
-    with store.engine.connect() as db:
-        return db.scalar(select(Searched.up_to).where(Searched.visitor == "alice"))
-
-
-def long_ago(store: Storage, asked: StoredQuestion) -> None:
-    """Makes a conversation and its answer two hours older; the answer's new id is returned by nobody."""
-    old = f"{int(asked.answer_id[:11], 16) - 7_200_000:011x}{asked.answer_id[11:]}"
-    with store.engine.begin() as db:
-        db.execute(update(Answer).where(Answer.id == asked.answer_id).values(id=old))
-        db.execute(
-            update(Conversation)
-            .where(Conversation.id == asked.conversation_id)
-            .values(updated_at=now() - timedelta(hours=2))
-        )
 
 
 def test_questions_and_replies_are_found_as_soon_as_they_have_ended(
@@ -132,101 +109,43 @@ def test_what_was_thrown_away_is_not_found_until_it_comes_back(
         assert len(found(search, "草稿")) == len(found(search, "内容")) == count
 
 
-def test_what_is_deleted_leaves_the_index(store: Storage, search: Search) -> None:
+def test_what_is_deleted_is_not_found(store: Storage, search: Search) -> None:
     gone, kept = say(store, "苹果"), say(store, "苹果树")
     assert len(found(search, "苹果")) == 2
     with store.engine.begin() as db:
-        forget(db, [gone.answer_id])
-        forget(db, [])
         db.execute(delete(Conversation).where(Conversation.id == gone.conversation_id))
-    assert found(search, "苹果") == [kept.answer_id] and passages(store) == 1
+    assert found(search, "苹果") == [kept.answer_id]
 
 
-def test_a_long_running_answer_is_not_lost(store: Storage, search: Search) -> None:
-    """Others that began after it, and ended before it, do not carry the mark past it."""
-    slow = store.answers.ask("alice", "coze", "慢慢说", "w1")
-    quick = say(store, "快")
-    long_ago(store, slow)
-    assert found(search, "快") == [quick.answer_id] and up_to(store) is None
+def test_what_a_person_reads_is_found(store: Storage, search: Search) -> None:
+    say(store, "在哪里改？", "请打开**设置**页，[点这里](https://example.com/hidden)。")
+    (hit,) = search.find("alice", "设置页")
+    assert ("设置页", True) in hit.excerpt
+    assert found(search, "设") and found(search, "点这") and not found(search, "hidden")
+
+
+def test_what_another_visitor_has_brought_along_is_found(store: Storage, search: Search) -> None:
+    asked = say(store, "旧的疑问", visitor="phone")
+    store.merge_visitors("phone", "alice")
+    assert found(search, "疑问") == [asked.answer_id] and found(search, "疑问", "phone") == []
+
+
+def test_an_interrupted_answer_is_found_by_what_it_had(store: Storage, search: Search) -> None:
+    asked = store.answers.ask("alice", "coze", "长城", "w1")
+    store.answers.save({asked.answer_id: {"replies": ["烽火台"]}})
+    store.answers.end(asked.answer_id, "interrupted", {"code": "unavailable"})
+    assert found(search, "长城 烽火") == [asked.answer_id]
+
+
+def test_a_search_goes_on_beyond_the_first_page(store: Storage, search: Search) -> None:
+    oldest = say(store, "天涯海角")
+    fill(store.engine, "alice", conversations=2, answers=PAGE // 2 + 20)
     with store.engine.begin() as db:
-        db.execute(update(Answer).where(Answer.state == "running").values(state="done"))
-    assert len(found(search, "慢慢")) == 1 and up_to(store) is not None
+        # Older than all that was filled in.
+        db.execute(update(Answer).where(Answer.id == oldest.answer_id).values(id="0" * 29))
+    assert found(search, "天涯") == ["0" * 29]
 
 
-def test_an_answer_of_the_last_minute_may_still_appear_before_the_mark(
-    store: Storage, search: Search
-) -> None:
-    old = say(store, "旧的")
-    long_ago(store, old)
-    say(store, "新的")
-    assert len(found(search, "的")) == 2
-    mark = up_to(store)
-    assert mark is not None and int(mark[:11], 16) < (time.time() - 60) * 1000
-
-
-def test_a_search_without_news_writes_nothing(store: Storage, search: Search) -> None:
-    fill(store.engine, "alice", conversations=5, answers=2)
-    search.bring_up_to_date("alice")
-    assert passages(store) == 10
-    with store.engine.connect() as db:
-        before = db.execute(text("PRAGMA data_version")).scalar()
-        store.search.bring_up_to_date("alice")
-        assert db.execute(text("PRAGMA data_version")).scalar() == before
-
-
-def test_beginning_anew_finds_older_conversations_and_takes_them_over(
-    store: Storage, search: Search
-) -> None:
-    fill(store.engine, "bob", conversations=3, answers=2, seed=2)
-    say(store, "自己的")
-    search.bring_up_to_date("bob")
-    search.bring_up_to_date("alice")
-    with store.engine.begin() as db:
-        db.execute(
-            update(Conversation).where(Conversation.visitor == "bob").values(visitor="alice")
-        )
-        begin_anew(db, "alice")
-    search.bring_up_to_date("alice")
-    with store.engine.connect() as db:
-        assert db.execute(text("SELECT count(DISTINCT visitor), count(*) FROM passages")).one() == (
-            1,
-            7,
-        )
-
-
-def test_many_searches_at_once_build_one_index(store: Storage) -> None:
-    fill(store.engine, "alice", conversations=100, answers=2)
-    faults: list[Exception] = []
-
-    def look() -> None:
-        try:
-            store.search.find("alice", "天气")
-        except Exception as fault:
-            faults.append(fault)
-
-    threads = [threading.Thread(target=look) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not faults and passages(store) == 200
-
-
-def test_only_the_beginning_of_a_huge_answer_is_found(store: Storage, search: Search) -> None:
-    say(store, "长", "啊" * INDEXED + "尽头")
+def test_half_a_character_does_not_hide_the_rest(store: Storage, search: Search) -> None:
     say(store, "短", "半个\ud83d字符")
-    assert [len(found(search, typed)) for typed in ("尽头", "啊啊啊", "字符")] == [0, 1, 1]
-
-
-def test_an_answer_deleted_while_it_is_indexed_does_not_come_back(
-    store: Storage, search: Search
-) -> None:
-    fill(store.engine, "alice", conversations=50, answers=4)
-    worker = threading.Thread(target=search.bring_up_to_date, args=("alice",))
-    worker.start()
-    with store.engine.begin() as db:
-        ids = db.scalars(select(Answer.id)).all()
-        forget(db, ids)
-        db.execute(delete(Conversation))
-    worker.join()
-    assert passages(store) == 0
+    assert len(found(search, "字符")) == 1

@@ -223,6 +223,20 @@ def test_half_characters_from_a_platform_can_be_stored(store: Storage) -> None:
     assert store.answers.get("alice", asked.answer_id).state == "done"
 
 
+def test_json_is_stored_as_utf_8_and_read_in_either_shape(store: Storage) -> None:
+    new, old = ask(store), ask(store)
+    end(store, new, "你好")
+    end(store, old, "")
+    with store.engine.begin() as db:
+        db.exec_driver_sql(
+            "UPDATE answers SET replies = ? WHERE id = ?", ('["\\u4f60\\u597d"]', old.answer_id)
+        )
+        raw = "SELECT replies FROM answers WHERE id = ?"
+        assert db.exec_driver_sql(raw, (new.answer_id,)).scalar() == '["你好"]'
+    for asked in (new, old):
+        assert store.answers.get("alice", asked.answer_id).replies == ["你好"]
+
+
 def test_ids_are_in_order_of_time_and_cannot_be_guessed() -> None:
     ids = [new_id() for _ in range(1000)]
     assert len({one[11:] for one in ids}) == 1000
@@ -340,7 +354,6 @@ def _schema(store: Storage) -> dict[str, Any]:
             },
         }
         for name in found.get_table_names()
-        if not name.startswith("passages_")  # the full-text index keeps its own tables
     }
 
 
@@ -350,7 +363,7 @@ def test_from_nothing_and_from_the_first_version_it_becomes_the_same(
     _migrate(tmp_path / "old.db", "0001")
     old, new = connect("old.db"), connect("new.db")
     assert _schema(old) == _schema(new)
-    assert set(_schema(new)) == {*Base.metadata.tables, "passages", "alembic_version"}
+    assert set(_schema(new)) == {*Base.metadata.tables, "alembic_version"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -375,6 +388,36 @@ def test_what_was_stored_survives_from_every_version(
     (answer,) = answers(store, "c1")
     assert (answer.question, answer.replies, answer.files) == ("how?", ["so"], [])
     assert ask(store, "and now?", "c1").earlier == (("how?", "so"),)
+    if version < "0008":
+        assert [hit.answer_id for hit in store.search.find("alice", "how")] == ["a1"]
+
+
+def test_a_database_with_an_index_of_the_search_gets_plain_texts(
+    connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "chat.db"
+    _migrate(path, "0007")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as db:
+        db.exec_driver_sql(
+            "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
+            "VALUES ('c1', 'alice', 'coze', 't', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+        for number in range(1203):
+            db.exec_driver_sql(
+                "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, "
+                "tools, media, citations, suggestions, worker, created_at) VALUES "
+                f"('a{number:04}', 'c1', 'q', 'done', '[\"\\u8bf7**\\u8bbe\\u7f6e**\\u9875 {number}.\"]', "
+                "'', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
+            )
+        db.exec_driver_sql("INSERT INTO passages (answer, visitor, body) VALUES ('a', 'b', 'c')")
+        db.exec_driver_sql("INSERT INTO searched VALUES ('alice', 'a0000')")
+    engine.dispose()
+    store = connect()
+    for number in (0, 499, 500, 1202):
+        (hit,) = store.search.find("alice", f"设置页 {number}.")
+        assert hit.answer_id == f"a{number:04}"
+    assert not [name for name in _schema(store) if name.startswith("passages")]
 
 
 def test_alembic_finds_nothing_to_change(store: Storage) -> None:

@@ -190,8 +190,6 @@ def test_old_conversations_are_found_by_whom_they_have_come_to(
     (id,) = fill(store.engine, "phone", conversations=1, answers=1)
     search = store.search
     fill(store.engine, "desk", conversations=2, answers=1, seed=2)
-    for visitor in ("desk", "phone"):
-        search.bring_up_to_date(visitor)
     (answer,) = store.conversations.answers(id, store.conversations.tree(id).branch())
     store.merge_visitors("phone", "desk")
     assert id in [one.conversation_id for one in search.find("desk", answer.question)]

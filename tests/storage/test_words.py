@@ -1,40 +1,19 @@
-"""Words in a real FTS5 table: what a text holds is found and nothing else, and no input is syntax."""
-
-import sqlite3
-from collections.abc import Callable, Iterator
+"""Words of a search: what a text has is found and nothing else, and no input is syntax."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.storage.tokenizing import EXCERPT, MOST_WORDS, Words, folded, indexed
+from chat.storage.plain import folded
+from chat.storage.words import EXCERPT, MOST_WORDS, Words
 
-FEW = "天气好的不很"  # so few that what is searched for turns up by chance
-SCOPE = "a11c"
-Finds = Callable[[str, list[str]], bool]
+# So few characters that a word occurs in a text by chance.
+FEW = "天气好的不很"
 
 
-@pytest.fixture(scope="module")
-def finds() -> Iterator[Finds]:
-    """Whether a search for these words finds a text of these parts, in an index as the migration makes it."""
-    db = sqlite3.connect(":memory:")
-    db.execute(
-        "CREATE VIRTUAL TABLE passages USING fts5("
-        "answer UNINDEXED, visitor UNINDEXED, body, tokenize = 'ascii', columnsize = 0)"
-    )
-
-    def finds(typed: str, parts: list[str]) -> bool:
-        words = Words.typed(typed)
-        db.execute("DELETE FROM passages")
-        db.execute("INSERT INTO passages VALUES ('a', 'alice', ?)", (indexed(parts, SCOPE),))
-        if not words:
-            return False
-        query = "SELECT 1 FROM passages WHERE passages MATCH ?"
-        assert not db.execute(query, (words.query("b0b0"),)).fetchall(), "somebody else's scope"
-        return db.execute(query, (words.query(SCOPE),)).fetchone() is not None
-
-    yield finds
-    db.close()
+def finds(typed: str, parts: list[str]) -> bool:
+    words = Words.typed(typed)
+    return bool(words) and words.are_in(*map(folded, parts))
 
 
 @pytest.mark.parametrize(
@@ -59,8 +38,8 @@ def finds() -> Iterator[Finds]:
         ('" OR body : *', 'or "body"'),
     ],
 )
-def test_what_is_said_is_found(finds: Finds, typed: str, text: str) -> None:
-    assert finds(typed, [text]) and Words.typed(typed).are_in(folded(text))
+def test_what_is_said_is_found(typed: str, text: str) -> None:
+    assert finds(typed, [text])
     assert any(is_match for _, is_match in Words.typed(typed).marked(text))
 
 
@@ -79,18 +58,18 @@ def test_what_is_said_is_found(finds: Finds, typed: str, text: str) -> None:
         ("", "天气"),
     ],
 )
-def test_what_is_not_said_is_not_found(finds: Finds, typed: str, text: str) -> None:
+def test_what_is_not_said_is_not_found(typed: str, text: str) -> None:
     assert not finds(typed, [text])
 
 
-def test_a_word_does_not_reach_from_the_question_into_the_reply(finds: Finds) -> None:
+def test_a_word_does_not_reach_from_the_question_into_the_reply() -> None:
     assert finds("世界", ["你好，世", "世界"]) and not finds("好世界", ["你好", "世界"])
     assert not finds("hello-wor", ["hello", "world"]) and finds("hello wor", ["hello", "world"])
 
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(FEW, min_size=1, max_size=12), typed=st.text(FEW, min_size=1, max_size=4))
-def test_chinese_is_found_exactly_where_it_is(finds: Finds, text: str, typed: str) -> None:
+def test_chinese_is_found_exactly_where_it_is(text: str, typed: str) -> None:
     assert finds(typed, ["啊，" + text + "。"]) == (typed in text)
 
 
@@ -104,7 +83,7 @@ def test_chinese_is_found_exactly_where_it_is(finds: Finds, text: str, typed: st
         max_size=60,
     ),
 )
-def test_any_part_of_chinese_is_found(finds: Finds, data: st.DataObject, text: str) -> None:
+def test_any_part_of_chinese_is_found(data: st.DataObject, text: str) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
     assert finds(text[start:end], ["so: " + text])
@@ -115,18 +94,17 @@ def test_any_part_of_chinese_is_found(finds: Finds, data: st.DataObject, text: s
     typed=st.text(st.sampled_from("天气a1B-. ,*\"'():^¶é") | st.characters(), max_size=12),
     text=st.text(st.sampled_from("天气a1B-. ,é") | st.characters(), max_size=20),
 )
-def test_any_input_is_only_words_and_both_ways_of_finding_agree(
-    finds: Finds, typed: str, text: str
-) -> None:
+def test_a_text_that_matches_has_every_run_and_marking_loses_nothing(typed: str, text: str) -> None:
     words = Words.typed(typed)
-    assert finds(typed, [text]) == (bool(words) and words.are_in(folded(text)))
+    if finds(typed, [text]):
+        assert all(run in folded(text) for run in words.all_runs)
     assert "".join(piece for piece, _ in words.marked(text)) == text
     assert len(words.excerpt([text])) < 2 * EXCERPT
 
 
 def test_a_search_is_bounded() -> None:
     assert len(Words.typed(" ".join(str(number) for number in range(30))).runs) == MOST_WORDS
-    assert len(Words.typed("天" * 5000).query(SCOPE)) < 1200
+    assert sum(map(len, Words.typed("天" * 5000).all_runs)) <= 100
 
 
 def test_an_excerpt_shows_the_words_where_they_are() -> None:
