@@ -1,4 +1,4 @@
-"""Pictures that agents send, fetched here so that no visitor's browser calls a stranger's server."""
+"""Pictures of agents, fetched here so that no visitor's browser calls another server."""
 
 import hashlib
 import hmac
@@ -46,7 +46,7 @@ class Picture:
 
 
 class Pictures:
-    """Gives pictures an address here, and fetches only what has one, so that this is no open proxy."""
+    """Gives pictures an address here, and fetches only those, so that it is no open proxy."""
 
     def __init__(self, secret_key: str, http: Http) -> None:
         self._key = hashlib.sha256(b"picture\n" + secret_key.encode()).digest()
@@ -117,7 +117,9 @@ def _recognize(file: IO[bytes]) -> Picture:
 
 
 def _comes_from(agent: Agent, url: str) -> bool:
-    """Whether an address is at the agent's own API, or over https at its platform's hosts for pictures."""
+    """Whether an address is at the agent's own API, or over https at its platform's hosts for
+    pictures.
+    """
     match = _ADDRESS.fullmatch(url)
     if match is None:
         return False

@@ -1,4 +1,4 @@
-"""Files that come with questions: checked first of all, kept for a day, found by their owner."""
+"""Files of questions: checked when they arrive, stored for a day, private to their visitor."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,13 +18,15 @@ from providers.base import Attachment
 PER_QUESTION = 10
 RETRY_AFTER_S = 3600.0
 MEGABYTE = 1024 * 1024
-LEFT_FREE = (
-    100 * MEGABYTE
-)  # files of all visitors together must not take the room that questions need
+# Files must not take the room on the disk that questions need.
+LEFT_FREE = 100 * MEGABYTE
 
 
 class Uploads:
-    """Keeps files in the database. `public_url` is where platforms may fetch them, None when they cannot."""
+    """Stores files in the database.
+
+    `public_url` is where platforms fetch them, None when they cannot.
+    """
 
     def __init__(
         self, storage: Storage, secret_key: str, max_mb: float, public_url: str | None
@@ -40,7 +42,7 @@ class Uploads:
         return self._most
 
     def accepts(self, agent: Agent) -> tuple[str, ...]:
-        """The endings of the files this agent takes here; none when there is no way to hand them over."""
+        """The endings of the files this agent takes; none when they cannot be handed over."""
         if not self._most or (agent.row.fetches and not self._public_url):
             return ()
         return agent.row.files + agent.row.images
@@ -48,12 +50,12 @@ class Uploads:
     def keep(
         self, visitor: str, name: str, data: bytes, agent: Agent, count: Callable[[int], None]
     ) -> dict[str, object]:
-        """Stores a file: {id, name, content_type, size}; `count` is told its size, and may refuse it.
+        """Stores a file: {id, name, content_type, size}. `count` gets its size and may refuse it.
 
-        Raises Refusal bad_input, too_long, rate_limited when the visitor has too much here already, and
-        unavailable when the disk is nearly full.
+        Raises Refusal bad_input, too_long, rate_limited when the visitor has too much here already,
+        and unavailable when the disk is nearly full.
         """
-        ending = _checked_name(name)
+        ending = _checked_ending(name)
         if ending not in self.accepts(agent):
             raise FileRefusal("bad_input", f"a file of the kind {ending!r}", status=415)
         if not data:
@@ -82,7 +84,7 @@ class Uploads:
         """The visitor's files for a question. Raises Refusal not_found, bad_input."""
         if len(ids) > PER_QUESTION:
             raise Refusal("bad_input", f"{len(ids)} files")
-        return tuple(self._attachment(visitor, one, agent) for one in ids)
+        return tuple(self._attachment(visitor, id, agent) for id in ids)
 
     def kept(self) -> tuple[int, int]:
         """How many files there are, and their size in bytes."""
@@ -100,28 +102,22 @@ class Uploads:
         attachment = self._find(upload_id, visitor)
         if _ending(attachment.name) not in self.accepts(agent):
             raise FileRefusal("bad_input", "a file for another agent", status=415)
-        url = (
-            f"{self._public_url}/files/{self._serializer.dumps(upload_id)}"
-            if self._public_url
-            else None
-        )
-        return replace(attachment, url=url)
+        if not self._public_url:
+            return attachment
+        key = self._serializer.dumps(upload_id)
+        return replace(attachment, url=f"{self._public_url}/files/{key}")
 
     def _find(self, upload_id: str, visitor: str | None = None) -> Attachment:
         file = self._stored.find(upload_id, visitor)
         if file is None:
-            raise Refusal("not_found", "a file that is gone, or another visitor's")
+            raise Refusal("not_found", "a file that is deleted, or another visitor's")
         return Attachment(file.name, file.content_type, file.data)
 
 
-def _checked_name(name: str) -> str:
-    """The ending of a file's name. Raises Refusal bad_input for a name that no file of a person has."""
-    if (
-        not name
-        or len(name) > 200
-        or any(char in name for char in "/\\:")
-        or not name.isprintable()
-    ):
+def _checked_ending(name: str) -> str:
+    """The ending of a file's name. Raises Refusal bad_input for an impossible name."""
+    has_separator = any(char in name for char in "/\\:")
+    if not name or len(name) > 200 or has_separator or not name.isprintable():
         raise FileRefusal("bad_input", "a file's name")
     return _ending(name)
 

@@ -1,4 +1,4 @@
-"""The owner's look: one accent colour made readable in both themes, and a logo typed by its content."""
+"""The owner's look: an accent colour made readable in both themes, and a logo."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,9 @@ WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of tokens.css that an accent has to be read on, and what it is mixed with until it is."""
+    """The colours of tokens.css that an accent has to be read on, and what it is mixed with until
+    it is.
+    """
 
     paper: Colour
     sheet: Colour
@@ -68,7 +70,8 @@ def accent_css(accent: str) -> str:
 def palette(accent: Colour, theme: Theme) -> dict[str, Colour]:
     """accent, on-accent and tint: the readable accent that is nearest to the given one.
 
-    Contrast is at least READABLE of the accent on paper, sheet and tint, and of what stands on the accent.
+    Contrast is at least READABLE of the accent on paper, sheet and tint, and of what stands on the
+    accent.
     """
     for step in range(101):
         colour = mix(accent, theme.towards, step / 100)

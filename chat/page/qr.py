@@ -9,14 +9,20 @@ BORDER = 4
 
 @dataclass(frozen=True)
 class Code:
-    """Draw `path` in black on white, in a viewBox of "0 0 size size" (with shape-rendering="crispEdges")."""
+    """Draw `path` in black on white in a viewBox of "0 0 size size".
+
+    The element needs shape-rendering="crispEdges".
+    """
 
     size: int
     path: str
 
 
 def code(text: str) -> Code:
-    """The QR code of an address: any 15 % of it may be unreadable. Raises ValueError when it is too long."""
+    """The QR code of an address: any 15 % of it may be unreadable.
+
+    Raises ValueError when it is too long.
+    """
     import segno
 
     matrix = segno.make_qr(text, error="m").matrix

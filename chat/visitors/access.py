@@ -30,7 +30,7 @@ log = logging.getLogger("chat.access")
 
 
 class Visitors:
-    """Tells visitors apart without accounts: by a random id, signed so that nobody can forge one."""
+    """Tells visitors apart without accounts: by a random id with a signature."""
 
     def __init__(self, secret_key: str) -> None:
         self._key = secret_key.encode()
@@ -94,7 +94,9 @@ class Asker:
 
 
 class Access:
-    """Decides who may ask: everybody on a site without access codes, else holders of a code or a key."""
+    """Decides who may ask: everybody on a site without access codes, else holders of a code or a
+    key.
+    """
 
     def __init__(
         self,
@@ -165,7 +167,8 @@ class Access:
         return Asker(f"key-{mark[:24]}", code)
 
     def spend(self, asker: Asker, at: datetime | None = None) -> Callable[[], None]:
-        """Counts a question against the day of its code or key; returns the function that takes it back.
+        """Counts a question against the day of its code or key; returns the function that takes it
+        back.
 
         Raises Refusal quota_exhausted.
         """

@@ -38,8 +38,8 @@ class Code:
 class Codes:
     """Knows codes by their hashes.
 
-    All codes in plain text share one salt, made from the site's key: so a try costs one scrypt for all of
-    them, and a code has the same mark after a restart.
+    All codes in plain text share one salt, made from the site's key: so a try costs one scrypt for
+    all of them, and a code has the same mark after a restart.
     """
 
     def __init__(self, entries: Sequence[Entry], secret_key: str, zone: str) -> None:

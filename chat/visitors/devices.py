@@ -13,15 +13,16 @@ from chat.visitors.guessing import Guessing
 
 # 31 characters, without 0 and O, 1, I and L, which look alike.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-# 39.6 bits. The brake allows 400 tries in ten minutes, so the chance of a guess is one in two billion.
+# 39.6 bits. The brake allows 400 tries in ten minutes, so the chance of a guess is one in two
+# billion.
 LENGTH = 8
 
 
 class Devices:
     """Hands out codes, each good for one use.
 
-    Wrong codes are braked by address and over all. A right code forgives no wrong one, because anybody can
-    have a code made.
+    Wrong codes are braked by address and over all. A right code forgives no wrong one, because
+    anybody can have a code made.
     """
 
     def __init__(
@@ -37,13 +38,19 @@ class Devices:
         self._clock = clock
 
     def begin(self, visitor: str) -> str:
-        """A new code for the visitor, as XXXX-XXXX. The earlier one and all expired codes are deleted."""
+        """A new code for the visitor, as XXXX-XXXX.
+
+        The earlier one and all expired codes are deleted.
+        """
         code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         self._moves.add(self._hash(code), visitor, self._clock())
         return f"{code[:4]}-{code[4:]}"
 
     def peek(self, code: str, address: str) -> bool:
-        """Whether a code is good; it is not used up. Raises GuessRefusal after too many wrong ones."""
+        """Whether a code is good; it is not used up.
+
+        Raises GuessRefusal after too many wrong ones.
+        """
 
         def is_good() -> bool:
             return self._moves.is_good(self._hash(code), self._clock())
@@ -59,7 +66,9 @@ class Devices:
         return self._guessing.attempt("device", address, claim_move, forgives=False)
 
     def _hash(self, code: str) -> str:
-        """The stored hash of a code, the same with spaces or hyphens, in small or full-width letters."""
+        """The stored hash of a code, the same with spaces or hyphens, in small or full-width
+        letters.
+        """
         letters = "".join(
             char for char in unicodedata.normalize("NFKC", code[:100]) if char.isalnum()
         ).upper()

@@ -30,9 +30,10 @@ class _Record:
 class Guessing:
     """Counts wrong tries of each kind ("code", "key", "owner", "metrics", "device").
 
-    After FREE wrong tries from an address each further try waits twice as long as the one before; from
-    LOCKED_FROM on it waits LOCK_S. After ALL wrong tries within ALL_WINDOW_S, from any address, one try is
-    let in every ALL_GAP_S. A visitor who has signed in makes no try and is not braked.
+    After FREE wrong tries from an address each further try waits twice as long as the one before;
+    from LOCKED_FROM on it waits LOCK_S. After ALL wrong tries within ALL_WINDOW_S, from any
+    address, one try is let in every ALL_GAP_S. A visitor who has signed in makes no try and is not
+    braked.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -48,8 +49,9 @@ class Guessing:
     ) -> Result:
         """The result of `check`, which counts as a wrong try if it is false. Raises GuessRefusal.
 
-        A right try that `forgives` takes back a wrong one; it must not where anybody can have a right code
-        made. Tries run one after another, because a check is slow, and right tries must not brake each other.
+        A right try that `forgives` takes back a wrong one; it must not where anybody can have a
+        right code made. Tries run one after another, because a check is slow, and right tries must
+        not brake each other.
         """
         with self._one_at_a_time:
             self.begin_try(kind, address)
@@ -59,9 +61,11 @@ class Guessing:
             return result
 
     def begin_try(self, kind: str, address: str) -> None:
-        """Counts a try as wrong until `count_right_try`, so that simultaneous tries are counted too.
+        """Counts a try as wrong until `count_right_try`, so that simultaneous tries are counted
+        too.
 
-        Raises GuessRefusal with the seconds to wait; such a try must not be checked, and is not counted.
+        Raises GuessRefusal with the seconds to wait; such a try must not be checked, and is not
+        counted.
         """
         with self._lock:
             now = self._clock()
@@ -76,8 +80,8 @@ class Guessing:
     def count_right_try(self, kind: str, address: str, forgives: bool = True) -> None:
         """Counts a try as right after all; if it `forgives`, it takes back one wrong try before it.
 
-        It takes back one, so that many people behind one address may each mistype once; and not more, so
-        that nobody guesses others' codes between uses of their own.
+        It takes back one, so that many people behind one address may each mistype once; and not
+        more, so that nobody guesses others' codes between uses of their own.
         """
         with self._lock:
             record = self._addresses.pop((kind, address), _Record())

@@ -22,9 +22,9 @@ Clock = Callable[[], float]
 class BoundedMemory(Storage, MovingWindowSupport):
     """The counts of this process: eight bytes a time, for as long as its window.
 
-    The library's own memory keeps the name of everybody who ever asked, and looks through all of them
-    after each question. Here keys without a time in their window are forgotten, and beyond MOST_KEYS of one
-    length of window those longest silent.
+    The library's own memory keeps the name of everybody who ever asked, and looks through all of
+    them after each question. Here keys without a time in their window are forgotten, and beyond
+    MOST_KEYS of one length of window those longest silent.
     """
 
     # What the library finds this class by, as it does its own.
@@ -115,7 +115,10 @@ class BoundedMemory(Storage, MovingWindowSupport):
 
 
 class RateCounts:
-    """Counts against rates, in the storage of a URI that `limits` knows. `clock` is the storage's."""
+    """Counts against rates, in the storage of a URI that `limits` knows.
+
+    `clock` is the storage's.
+    """
 
     def __init__(self, uri: str = IN_MEMORY, clock: Clock = time.monotonic) -> None:
         options = {"clock": clock} if uri == IN_MEMORY else {}
@@ -138,8 +141,8 @@ class RateCounts:
             return inf
         if self._limiter.test(rate, *name, cost=cost):
             return 0.0
-        # The library says when one place is free. For more of them an earlier time has to leave the window:
-        # the first of as many as, together with the cost, would be one too many.
+        # The library says when one place is free. For more of them an earlier time has to leave the
+        # window: the first of as many as, together with the cost, would be one too many.
         first, _ = self._windows.get_moving_window(
             rate.key_for(*name), rate.amount - cost + 1, rate.get_expiry()
         )

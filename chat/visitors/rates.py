@@ -53,8 +53,8 @@ class VisitorLimits:
     def count_file(self, visitor: str, address: str, size: int) -> None:
         """Counts a file of `size` bytes.
 
-        Raises FileRefusal rate_limited, and counts nothing, when it is one too many, or too large together
-        with the others that came from the address in a day.
+        Raises FileRefusal rate_limited, and counts nothing, when it is one too many, or too large
+        together with the others that came from the address in a day.
         """
         megabytes = round(size / MEGABYTE) if address else 0
         with self._lock:
@@ -71,7 +71,7 @@ class VisitorLimits:
 
     @property
     def _rates(self) -> "_Rates | None":
-        """What is counted, and where; None on a site that does not count."""
+        """The rates and counts, made at the first use; None on a site without rates."""
         if not self.are_set:
             return None
         with self._lock:
@@ -99,10 +99,10 @@ class VisitorLimits:
 
 
 class _Rates:
-    """The rates of a site that counts, and the counts. `day_megabytes` is what an address may send."""
+    """The rates of a site, and its counts. `day_megabytes` is what an address may send in a day."""
 
     def __init__(self, text: str, day_megabytes: int, clock: Callable[[], float]) -> None:
-        # Here and not above: the library costs 1.5 MB, and is needed when the first question comes.
+        # Imported here: the library costs 1.5 MB, and is needed only when the first question comes.
         from limits import RateLimitItemPerDay
 
         from chat.visitors.rate_counts import RateCounts
@@ -116,7 +116,7 @@ class _Rates:
 
 
 def _describe(address: str) -> str:
-    """For the log: without a proxy's word, all who come through it have its address."""
+    """The address for the log, with a hint when it may be that of the owner's own proxy."""
     is_inner = address and ipaddress.ip_network(address).is_private
     hint = "; if this is a proxy of yours, set TRUSTED_PROXIES" if is_inner else ""
     return f"too much from {address or 'a visitor'}{hint}"

@@ -23,7 +23,9 @@ def places_for(wanted: int, open_files: int) -> int:
 
 
 class Streams:
-    """Gives a place to each stream: `most` in all, `per_address` for one address, None for any number."""
+    """Gives a place to each stream: `most` in all, `per_address` for one address, None for any
+    number.
+    """
 
     def __init__(self, most: int, per_address: int | None = PER_ADDRESS) -> None:
         self._most = most

@@ -1,4 +1,4 @@
-"""What a browser or a program asks of us over HTTP: one blueprint a file."""
+"""The HTTP interface for browsers and programs: one blueprint a file."""
 
 from typing import cast
 

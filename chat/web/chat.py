@@ -166,8 +166,8 @@ def _follow_events(answer: Answer, writer: EventWriter) -> Iterator[bytes]:
                 return
         except Lost:
             writer = writer.reopen()
-        # Its process has died or is out of reach. If it died, the housekeeper of another process takes the
-        # answer over within seconds.
+        # Its process has died or is out of reach. If it died, the housekeeper of another process
+        # takes the answer over within seconds.
         yield HEARTBEAT
         time.sleep(min(1.0, QUIET_S))
         try:
@@ -200,7 +200,10 @@ def _live_events(
 
 @contextmanager
 def _reading() -> Iterator[Callable[[], None]]:
-    """A place for a reader of events; yields the function that gives it back. Raises StreamRefusal."""
+    """A place for a reader of events; yields the function that gives it back.
+
+    Raises StreamRefusal.
+    """
     leave = services().streams.enter(address())
     try:
         yield leave

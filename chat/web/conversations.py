@@ -67,7 +67,8 @@ def forget() -> AnyResponse:
         raise Refusal("bad_input", "not sure")
     site, forgotten_visitor = services(), visitor()
     _stop(site.storage.deletion.live_answers(forgotten_visitor))
-    # Before the deletion, because the session stays with the browser and not with the forgotten visitor.
+    # Before the deletion, because the session stays with the browser and not with the forgotten
+    # visitor.
     become(site.visitors.new())
     site.storage.deletion.forget(forgotten_visitor)
     return clear_site_data(_done(url_for("history.conversations", forgotten="yes")))

@@ -15,10 +15,10 @@ bp = Blueprint("devices", __name__)
 
 @bp.get("/device")
 def device() -> Response:
-    """Offers a code for another device, and takes one from there; `?code=` is what a QR code leads to.
+    """Offers a code for another device, and takes one from there, also as `?code=` by a QR code.
 
-    Opening the page uses nothing up, because programs that preview links open it as well. A picture with this
-    address on another site is ignored: it would use up the visitor's tries.
+    Opening the page uses nothing up, because programs that preview links open it as well. A picture
+    with this address on another site is ignored: it would use up the visitor's tries.
     """
     is_page = request.headers.get("Sec-Fetch-Dest", "document") == "document"
     code = request.args.get("code", "") if is_page else ""
@@ -38,7 +38,7 @@ def begin() -> Response:
 
 @bp.post("/device/claim")
 def claim() -> AnyResponse:
-    """Uses a code up and becomes its visitor; with `bring` yes the conversations here come along."""
+    """Uses a code up and becomes its visitor; `bring` yes brings the conversations along."""
     if asker().is_program:
         raise Refusal("bad_input", "a program with an API key stays the same visitor")
     former_visitor = visitor()

@@ -1,4 +1,4 @@
-"""One shape for every failure: a sentence for the person, a reason for the program, the right status."""
+"""The one shape of a failure: a sentence for the person, a reason for the program, a status."""
 
 import logging
 from datetime import datetime, timedelta
@@ -103,7 +103,8 @@ RESTARTING = _("This site is just restarting. Your question was not taken: ask a
 WRONG_HOST = _("This site has another address. Open it there.")
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
 NO_STORAGE = _(
-    "This site's database cannot be used at the moment. Nothing was asked or changed; try again in a minute."
+    "This site's database cannot be used at the moment. "
+    "Nothing was asked or changed; try again in a minute."
 )
 OWN_SENTENCES = {
     PictureRefusal: NO_PICTURE,
@@ -240,7 +241,9 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _malformed(error: ParseException) -> Response:
-    """Refuses a malformed body: the server reads it only when a route does, so its error arrives here."""
+    """Refuses a malformed body: the server reads it only when a route does, so its error arrives
+    here.
+    """
     log.info("refused %.100a: %.200a", request.path, str(error))
     count_refusal("bad_input")
     return error_response("bad_input")

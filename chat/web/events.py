@@ -1,4 +1,4 @@
-"""An answer as server-sent events: live from its log or stored, from any position, with heartbeats."""
+"""An answer as server-sent events: live or stored, from any position, with heartbeats."""
 
 import json
 import time
@@ -45,9 +45,10 @@ NAMES: dict[type[Any], str] = {
 class EventWriter:
     """Writes the events of one answer for one reader.
 
-    `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0 for
-    nothing. With `is_page` the text comes as `html` events, rendered here while it grows. `sentence` is a
-    failure in the reader's language. `picture` gives the address at which a page finds a picture.
+    `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0
+    for nothing. With `is_page` the text comes as `html` events, rendered here while it grows.
+    `sentence` is a failure in the reader's language. `picture` gives the address at which a page
+    finds a picture.
     """
 
     def __init__(
@@ -98,10 +99,10 @@ class EventWriter:
                 drawn_at = time.monotonic()
 
     def stored(self, answer: Answer) -> Iterator[bytes]:
-        """Yields an answer that has ended, in the fewest events that say it.
+        """Yields an answer that has ended, in as few events as possible.
 
-        A reader who has heard a part of the text is given the whole of it anew: the positions of the live log
-        are gone.
+        A reader with a part of the text gets all of it again: the positions of the live log no
+        longer hold.
         """
         yield self._opened() or HEARTBEAT
         entries: list[Entry] = [
@@ -134,7 +135,7 @@ class EventWriter:
         return b"".join(chunks)
 
     def _for_new_log(self, entry: Entry) -> Entry | None:
-        """The entry for a reader of an earlier log: replies begin anew, and thoughts are left out."""
+        """The entry for a reader of an earlier log: replies begin anew, without thoughts."""
         if self._begun_replies is None:
             return entry
         if isinstance(entry, Thought):
@@ -194,7 +195,8 @@ def error_payload(
 ) -> dict[str, Any]:
     """The one shape of an error.
 
-    It has a sentence for the person, a reason for the program, and the request's number for the owner.
+    It has a sentence for the person, a reason for the program, and the request's number for the
+    owner.
     """
     payload = {"error": sentence, "code": code, "retry_after": retry_after, "id": number}
     return {name: value for name, value in payload.items() if value is not None}

@@ -35,8 +35,8 @@ def as_document(
 ) -> dict[str, Any]:
     """The conversation as JSON takes it; times are ISO 8601 in UTC. `agent` is the agent's name.
 
-    {title, agent, created_at, updated_at, answers: [{question, files: [name], asked_at, ended_at, state,
-    code, replies: [text], sources: [{title, url, text}], media: [{kind, url}]}]}
+    {title, agent, created_at, updated_at, answers: [{question, files: [name], asked_at, ended_at,
+    state, code, replies: [text], sources: [{title, url, text}], media: [{kind, url}]}]}
     """
     return {
         "title": conversation.title,
@@ -50,7 +50,8 @@ def as_document(
 def as_markdown(conversation: Conversation, answers: Sequence[Answer], agent: str) -> str:
     """The conversation to read, in the language of the request. `agent` is the agent's name.
 
-    Questions are quoted, and whatever a reply leaves open is closed, so that neither breaks what follows.
+    Questions are quoted, and whatever a reply leaves open is closed, so that neither breaks what
+    follows.
     """
     heading = f"{_plain(agent)} · {_time(conversation.created_at)}"
     blocks = [f"# {_plain(conversation.title)}", heading]

@@ -17,7 +17,9 @@ NO_RIGHTS = "sandbox; default-src 'none'"
 
 @bp.post("/files")
 def upload() -> Response:
-    """Takes one file, the part `file`, for the agent `agent`: {"id", "name", "content_type", "size"}."""
+    """Takes one file, the part `file`, for the agent `agent`: {"id", "name", "content_type",
+    "size"}.
+    """
     files = request.files.getlist("file")
     if len(files) != 1:
         raise Refusal("bad_input", f"{len(files)} files")
@@ -31,8 +33,8 @@ def upload() -> Response:
 def fetch(key: str) -> Response:
     """A file, for the platform that has its key."""
     file = services().uploads.fetch(key)
-    # content_type= and not mimetype=, which would add charset=utf-8 to a text in GBK. An attachment, so that no
-    # browser opens it as a page of this site.
+    # content_type= and not mimetype=, which would add charset=utf-8 to a text in GBK. An
+    # attachment, so that no browser opens it as a page of this site.
     response = Response(file.data, content_type=file.content_type)
     stem, _, ending = file.name.rpartition(".")
     response.headers.set(

@@ -15,8 +15,8 @@ LARGEST_JSON = 1024 * 1024
 def json_object(request: Request, longest_text: int = 0) -> dict[str, Any]:
     """The JSON object in a request's body; there is room for a text of `longest_text` characters.
 
-    Raises UnsupportedMediaType, RequestEntityTooLarge (also for a body without a Content-Length), and
-    Refusal bad_input.
+    Raises UnsupportedMediaType, RequestEntityTooLarge (also for a body without a Content-Length),
+    and Refusal bad_input.
     """
     if not request.is_json:
         raise UnsupportedMediaType

@@ -1,4 +1,4 @@
-"""The owner authorises this site at Coze, once; the tokens that come back are kept sealed."""
+"""The owner authorises this site at Coze once; the tokens are stored sealed."""
 
 import secrets
 from typing import cast

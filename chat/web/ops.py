@@ -1,4 +1,4 @@
-"""Alive, able to serve, and what may be asked of it."""
+"""The state of the process: alive, able to serve, its numbers and its interface."""
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
@@ -31,21 +31,26 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """The process can serve: its database answers, and the disk has room. It serves without Redis too."""
-    problems = {one.about: one.id for one in doctor.local(services().settings)}
+    """The process can serve: its database answers, and the disk has room.
+
+    Redis is not necessary.
+    """
+    findings = doctor.local(services().settings)
+    problems = {finding.about: finding.id for finding in findings}
     try:
         services().storage.ping()
     except StorageError:
         problems["database"] = "does not answer"
-    beside = {"redis": "redis_away"} if services().live_answers.is_cut_off else {}
-    response = jsonify({"status": "unavailable" if problems else "ok", **problems, **beside})
+    warnings = {"redis": "redis_away"} if services().live_answers.is_cut_off else {}
+    status = "unavailable" if problems else "ok"
+    response = jsonify({"status": status, **problems, **warnings})
     response.status_code = 503 if problems else 200
     return response
 
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """What this process has done and is doing, for Prometheus: to this machine, or for the token."""
+    """The numbers of this process for Prometheus, for this machine or with METRICS_TOKEN."""
     if not security.is_from_this_machine() and not _has_token():
         return errors.unauthorized('Bearer realm="metrics"')
     response = Response(scraping.exposition(services()), content_type=scraping.CONTENT_TYPE)
@@ -64,7 +69,9 @@ def openapi() -> Response:
 
 
 def _has_token() -> bool:
-    readers, given = services().readers, request.authorization
+    readers, authorization = services().readers, request.authorization
     if not readers.may_exist:
         raise Refusal("not_found", "numbers, from elsewhere and without METRICS_TOKEN")
-    return given is not None and given.type == "bearer" and readers.knows(given.token, address())
+    if authorization is None or authorization.type != "bearer":
+        return False
+    return readers.knows(authorization.token, address())

@@ -15,7 +15,7 @@ bp = Blueprint("pages", __name__)
 
 @bp.get("/")
 def home() -> Response:
-    """A new conversation with the agent of `?agent=`; `?deleted=` offers to restore a deleted one."""
+    """A new conversation with the agent `?agent=`; `?deleted=` is one to offer for restoring."""
     deleted_id = request.args.get("deleted")
     deleted = None
     if deleted_id:
@@ -28,7 +28,8 @@ def home() -> Response:
 
 @bp.get("/c/<conversation_id>", endpoint="conversation")
 def show_conversation(conversation_id: str) -> Response:
-    """A conversation: its newest branch or the one `?at=` an answer, its end or what is `?before=` one.
+    """A conversation: its newest branch or the one `?at=` an answer, its end or what is `?before=`
+    one.
 
     `?edit=` an answer offers its question to be asked in other words.
     """

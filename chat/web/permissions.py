@@ -1,4 +1,4 @@
-"""Who is let in. Without a code or key only the routes of this file are open; a new route is closed."""
+"""Who is let in: without a code or key only the routes named here are open."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -65,7 +65,10 @@ def init_app(app: Flask) -> None:
 
 
 def is_restricted() -> bool:
-    """Whether the site has codes and this visitor gave none. Raises SignInNeeded for a wrong key."""
+    """Whether the site has codes and this visitor gave none.
+
+    Raises SignInNeeded for a wrong key.
+    """
     has_code = asker().code is not None
     return services().access.is_closed and not has_code
 

@@ -1,4 +1,4 @@
-"""What the templates show: a visitor's sidebar, and one branch of a conversation, a part at a time."""
+"""What the templates show: a visitor's sidebar, and a part of one branch of a conversation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +60,9 @@ class BranchPage:
 
 
 def sidebar() -> dict[str, Any]:
-    """What every page with a sidebar needs: the visitor's latest conversations by day, and the site."""
+    """What every page with a sidebar needs: the visitor's latest conversations by day, and the
+    site.
+    """
     site = services()
     conversations = site.storage.conversations.of(
         visitor(), LISTED + 1, agents=permissions.visible_agent_ids()

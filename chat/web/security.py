@@ -9,8 +9,8 @@ from chat.refusals import HostRefusal, Refusal
 from chat.visitors.addresses import is_loopback
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types reply-html"
 )
 HEADERS = {
@@ -22,8 +22,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-# X-Frame-Options is left out because frame-ancestors does its work, X-XSS-Protection because browsers dropped
-# it, Cross-Origin-Embedder-Policy because default-src already refuses what it would.
+# X-Frame-Options is left out because frame-ancestors does its work, X-XSS-Protection because
+# browsers dropped it, Cross-Origin-Embedder-Policy because default-src already refuses what it
+# would.
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
 # Probes use an IP address as the host.
@@ -63,7 +64,8 @@ def init_app(app: Flask, public_url: str | None) -> None:
 
 
 def is_from_this_machine() -> bool:
-    """Whether the request was made on this machine, to a name of this machine, and not through a proxy.
+    """Whether the request was made on this machine, to a name of this machine, and not through a
+    proxy.
 
     What a proxy on this machine passes on, trusted or not, was made by somebody else.
     """
@@ -75,8 +77,8 @@ def is_from_this_machine() -> bool:
 def _is_own_host(public_url: str) -> bool:
     """Whether the request names this site's host, with any port, which proxies drop.
 
-    Loopback addresses count too: a proxy on this machine names them when it is not set up to pass the host
-    on, and no stranger's name can be made to.
+    Loopback addresses count too: a proxy on this machine names them when it is not set up to pass
+    the host on, and no stranger's name can be made to.
     """
     host = _host(f"http://{request.host}")
     return host == _host(public_url) or is_loopback(host)
@@ -105,7 +107,9 @@ def _is_from_own_page(own_origins: set[str]) -> bool:
 
 
 def _origin(url: str) -> str:
-    """The origin of an address as browsers write it: in lower case and ASCII, without the usual port."""
+    """The origin of an address as browsers write it: in lower case and ASCII, without the usual
+    port.
+    """
     parts = urlsplit(url.lower())
     host = parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
     # What is no name of a host equals no origin.

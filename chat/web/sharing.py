@@ -20,7 +20,10 @@ bp = Blueprint("sharing", __name__)
 
 @bp.post("/c/<conversation_id>/share")
 def share(conversation_id: str) -> AnyResponse:
-    """Makes a link to the branch through `at` as it is now. An earlier link of the conversation ends."""
+    """Makes a link to the branch through `at` as it is now.
+
+    An earlier link of the conversation ends.
+    """
     site = services()
     site.storage.conversations.get(visitor(), conversation_id)
     link = site.storage.shares.create(visitor(), conversation_id, request.form.get("at") or None)

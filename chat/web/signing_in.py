@@ -122,7 +122,8 @@ def _ask_to_sign_in(refusal: SignInNeeded) -> Response:
 def _hint() -> str:
     return str(
         _(
-            "Please sign in: reload this page and give your access code. What you have typed is kept."
+            "Please sign in: reload this page and give your access code. "
+            "What you have typed is kept."
         )
     )
 

@@ -1,4 +1,4 @@
-"""Files of the page; their addresses change with each release and look, so browsers may keep them."""
+"""Files of the page, whose addresses change with each release and look."""
 
 from typing import Any
 
@@ -44,7 +44,9 @@ def address(path: str) -> str:
 
 @bp.get("/static/<version>/<path:name>")
 def file(version: str, name: str) -> Response:
-    """A file of the page, whatever the version: an open tab may use an address from before a release."""
+    """A file of the page, whatever the version: an open tab may use an address from before a
+    release.
+    """
     asset = services().assets.find(name)
     if asset is None:
         raise Refusal("not_found", "a file")

@@ -59,7 +59,10 @@ def leave() -> None:
 
 
 def clear_site_data(response: AnyResponse) -> AnyResponse:
-    """The response that makes the browser drop unsent drafts. Language and theme are cookies and stay."""
+    """The response that makes the browser drop unsent drafts.
+
+    Language and theme are cookies and stay.
+    """
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -92,7 +95,7 @@ def _set_cookie(response: Response, name: str, value: str, max_age: int) -> None
 
 
 def _by_key() -> Asker | None:
-    """The program with the API key of the request; None without one, or on a site without API keys."""
+    """The program with the API key of the request; None without one, or if the site has none."""
     access, authorization = services().access, request.authorization
     if not access.keys.all or authorization is None or authorization.type != "bearer":
         return None

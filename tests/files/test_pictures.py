@@ -1,4 +1,4 @@
-"""Pictures are fetched by this server, only those of the agent's platform, only when they are pictures."""
+"""Only real pictures of the agent's own platform are fetched and passed on."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Files with a question: refused before they leave, found by their owner only, handed over when good."""
+"""Files of questions are checked, private to their visitor, and handed to the platform."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Who may ask: codes open the site, keys let programs in, some agents are for all, nothing leaks."""
+"""Codes open the site, keys let programs in, and open agents answer everybody."""
 
 import re
 from collections.abc import Callable

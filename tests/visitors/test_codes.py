@@ -1,4 +1,4 @@
-"""Access codes and API keys in the settings: every form, wrong ones by their number, hashes, the doctor."""
+"""Access codes and API keys in the settings: every form, errors by number, hashes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Codes for another device: good once, for ten minutes, not to be guessed; then two visitors are one."""
+"""Codes for another device work once, for ten minutes, and cannot be guessed."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""The brake on guessing: a growing wait, a lock, a slow door for all; who is right is free at once."""
+"""The brake on guessing: a growing wait, a lock, and a brake for all addresses."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Signing in with a code, and out: new cookies, old ones worthless, sessions that end with their code."""
+"""Signing in and out: new cookies, worthless old ones, sessions that end with their code."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A question and its answer over HTTP: JSON, events, a form, Coze's body; followed, stopped, kept apart."""
+"""A question and its answer over HTTP: JSON, events, a form, Coze's body."""
 
 import threading
 import time

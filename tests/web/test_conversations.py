@@ -1,4 +1,4 @@
-"""A visitor's conversations: renamed, deleted and taken back, shared and not, listed a page at a time."""
+"""A visitor's conversations are renamed, deleted, restored, shared and listed."""
 
 import re
 from collections.abc import Callable

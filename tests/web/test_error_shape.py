@@ -1,7 +1,7 @@
-"""One shape for every failure: {"error", "code"}, the status of the contract, a sentence in both languages.
+"""Every failure has one shape, the contract's status, and a sentence in both languages.
 
-Every route is visited with every kind of failure it can have. What a program gets is JSON and nothing else;
-what a browser gets is a page that says the same.
+Every route is visited with every kind of failure it can have. What a program gets is JSON and
+nothing else; what a browser gets is a page that says the same.
 """
 
 import base64

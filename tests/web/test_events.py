@@ -1,4 +1,4 @@
-"""Events on the writer: written plainly, read on from anywhere, and HTML that adds up to the whole."""
+"""Events of an answer: read on from any position, and HTML that adds up to the whole."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Whatever is sent to /chat is answered soon, in the contract's shape, and never by a fault of ours."""
+"""Random requests to /chat get an answer in the contract's shape, and never a fault."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -63,7 +63,8 @@ def assert_contract(heard: Heard | None) -> None:
         assert STATUS[told["code"]] == heard.status or (told["code"], heard.status) in BESIDES
 
 
-# JSON as it is written, not as a library would: the same name twice, numbers of any size, half characters
+# JSON as it is written, not as a library would: the same name twice, numbers of any size, half
+# characters
 
 
 class Raw(str):

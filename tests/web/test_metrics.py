@@ -1,4 +1,4 @@
-"""GET /metrics: numbers that are right, for those who may read them, and of a number that is bounded."""
+"""GET /metrics gives true and bounded numbers to those who may read them."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml is the interface, no more and no less, and a site keeps to it whatever it is asked."""
+"""docs/openapi.yaml describes exactly the interface, and a running site keeps to it."""
 
 import importlib
 import json
@@ -179,7 +179,9 @@ def test_the_events_of_every_platform_are_what_it_says(demo: Site, agent: str) -
 
 
 def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **known: object) -> str:
-    """Lets schemathesis ask the site within `bounds`, with what is `known` to it; raises what it found."""
+    """Lets schemathesis ask the site within `bounds`, with what is `known` to it; raises what it
+    found.
+    """
     alice = Visitor(site.url)
     if code := site.settings.get("ACCESS_CODES"):
         assert alice.post("/sign-in", data={"code": code}).ok

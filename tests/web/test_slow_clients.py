@@ -1,4 +1,4 @@
-"""Who connects and says nothing, says it too slowly or does not listen is let go, and a burden to nobody."""
+"""Clients that are silent, slow or do not read are dropped and hold up nobody."""
 
 import socket
 import threading
