@@ -95,9 +95,9 @@ def _waiting(site: Site, own_s: float, naive: scenarios.Waiting) -> list[Row]:
 
 
 def _streaming(site: Site) -> list[Row]:
-    heard, calm = asyncio.run(scenarios.streaming(site.port))
-    lags = [lag * 1000 for one in heard for lag in one.lags]
-    whole = sum(one.is_whole for one in heard)
+    streams, calm = asyncio.run(scenarios.streaming(site.port))
+    lags = [lag * 1000 for stream in streams for lag in stream.lags]
+    whole = sum(stream.is_whole for stream in streams)
     name = f"{scenarios.STREAMS} streams of {scenarios.RATE} events/s"
     late = percentile([lag * 1000 for lag in calm], 0.99)
     return [
@@ -115,8 +115,8 @@ def _streaming(site: Site) -> list[Row]:
 
 
 def _bulk(site: Site) -> list[Row]:
-    seconds, heard = asyncio.run(scenarios.bulk(site.port))
-    events = sum(len(one.lags) for one in heard)
+    seconds, streams = asyncio.run(scenarios.bulk(site.port))
+    events = sum(len(stream.lags) for stream in streams)
     stored = [state for state, size in site.stored() if size > scenarios.BULK_EVENTS * len("[1] ")]
     is_whole = stored == ["done"] * scenarios.BULK_STREAMS
     is_whole &= events == scenarios.BULK_STREAMS * scenarios.BULK_EVENTS

@@ -36,10 +36,10 @@ async def call(port: int, method: str, target: str, body: Any = None) -> tuple[i
 async def ask(port: int, question: str) -> tuple[float, bool]:
     """One question for one JSON answer: when it came, and whether it was an answer."""
     try:
-        status, told = await call(port, "POST", "/chat", {"message": question})
+        status, answer = await call(port, "POST", "/chat", {"message": question})
     except (OSError, EOFError):
         return time.monotonic(), False
-    return time.monotonic(), status == 200 and bool(told["replies"])
+    return time.monotonic(), status == 200 and bool(answer["replies"])
 
 
 async def ask_platform(port: int, question: str, work: float) -> float:
@@ -48,8 +48,8 @@ async def ask_platform(port: int, question: str, work: float) -> float:
     _, created = await call(port, "POST", "/v3/chat", body)
     await asyncio.sleep(work)
     ids = f"conversation_id={created['data']['conversation_id']}&chat_id={created['data']['id']}"
-    _, found = await call(port, "GET", f"/v3/chat/retrieve?{ids}")
-    assert found["data"]["status"] == "completed"
+    _, chat = await call(port, "GET", f"/v3/chat/retrieve?{ids}")
+    assert chat["data"]["status"] == "completed"
     await call(port, "GET", f"/v3/chat/message/list?{ids}")
     return time.monotonic()
 
@@ -58,15 +58,15 @@ async def follow(port: int, question: str) -> Heard:
     """One question, its answer read as a stream of events."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
     writer.write(_request("POST", "/chat", {"message": question}, "text/event-stream"))
-    heard, held = Heard(), b""
+    heard, rest = Heard(), b""
     try:
         while not heard.is_whole and (data := await reader.read(1 << 18)):
             now = time.monotonic_ns()
-            deltas, end, _ = (held + data).partition(END)
+            deltas, end, _ = (rest + data).partition(END)
             heard.is_whole = bool(end)
             cut = deltas.rfind(b"\n\n") + 2 if not end else len(deltas)
             heard.lags += [(now - int(stamp)) / 1e9 for stamp in STAMP.findall(deltas, 0, cut)]
-            held = deltas[cut:]
+            rest = deltas[cut:]
     finally:
         writer.close()
     return heard

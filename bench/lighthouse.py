@@ -27,8 +27,8 @@ QUESTIONS = (
 def conversation(visitor: Visitor) -> str:
     """Asks fifteen questions; the path of the conversation."""
     for number in range(15):
-        told = list(visitor.hear(f"{QUESTIONS[number % len(QUESTIONS)]} {number + 1}"))
-        assert told[-1].name == "done", told[-1]
+        events = list(visitor.hear(f"{QUESTIONS[number % len(QUESTIONS)]} {number + 1}"))
+        assert events[-1].name == "done", events[-1]
     return f"/c/{visitor.conversation}"
 
 
@@ -49,24 +49,24 @@ def report(url: str, cookie: str, options: list[str]) -> dict[str, Any]:
 def median(url: str, cookie: str, options: list[str]) -> dict[str, Any]:
     """The report in the middle by its performance, which varies with what else the machine does."""
     reports = [report(url, cookie, options) for _ in range(RUNS)]
-    return sorted(reports, key=lambda one: scores(one)["performance"])[RUNS // 2]
+    return sorted(reports, key=lambda report: scores(report)["performance"])[RUNS // 2]
 
 
-def scores(found: dict[str, Any]) -> dict[str, int]:
+def scores(report: dict[str, Any]) -> dict[str, int]:
     """Points in each category, of a hundred."""
-    if "runtimeError" in found:
+    if "runtimeError" in report:
         raise SystemExit(
-            f"Lighthouse could not look at the page: {found['runtimeError']['message']}"
+            f"Lighthouse could not look at the page: {report['runtimeError']['message']}"
         )
-    return {name: round(100 * (found["categories"][name]["score"] or 0)) for name in CATEGORIES}
+    return {name: round(100 * (report["categories"][name]["score"] or 0)) for name in CATEGORIES}
 
 
-def costs(found: dict[str, Any]) -> list[str]:
+def costs(report: dict[str, Any]) -> list[str]:
     """The audits that cost points, and where."""
     lines = []
     for name in CATEGORIES:
-        for reference in found["categories"][name]["auditRefs"]:
-            audit = found["audits"][reference["id"]]
+        for reference in report["categories"][name]["auditRefs"]:
+            audit = report["audits"][reference["id"]]
             if reference["weight"] and audit["score"] is not None and audit["score"] < 1:
                 points = f"{audit['score']:.2f} of weight {reference['weight']}"
                 value = audit.get("displayValue", "")
@@ -78,8 +78,8 @@ def costs(found: dict[str, Any]) -> list[str]:
 def _places(audit: dict[str, Any]) -> list[str]:
     items = audit.get("details", {}).get("items", [])
     return [
-        json.dumps(one.get("node", {}).get("snippet") or one, ensure_ascii=False)[:200]
-        for one in items[:4]
+        json.dumps(item.get("node", {}).get("snippet") or item, ensure_ascii=False)[:200]
+        for item in items[:4]
     ]
 
 
@@ -96,23 +96,28 @@ def main() -> int:
         try:
             visitor = Visitor(site.start().url)
             path = conversation(visitor)
-            cookie = "; ".join(f"{one.name}={one.value}" for one in visitor.session.cookies)
-            found = {
-                name: median(site.url + path, cookie, options) for name, options in PRESETS.items()
+            cookies = "; ".join(
+                f"{cookie.name}={cookie.value}" for cookie in visitor.session.cookies
+            )
+            reports = {
+                name: median(site.url + path, cookies, options) for name, options in PRESETS.items()
             }
         finally:
             site.end()
     print("      " + "".join(f"{name:>16}" for name in CATEGORIES))
-    for name, one in found.items():
-        speed = one["environment"][
-            "benchmarkIndex"
-        ]  # half of what it was: somebody else is at work here
-        points = "".join(f"{score:>16}" for score in scores(one).values())
+    for name, report in reports.items():
+        # Half of the usual speed: somebody else is at work on this machine.
+        speed = report["environment"]["benchmarkIndex"]
+        points = "".join(f"{score:>16}" for score in scores(report).values())
         print(f"{name:6}{points}    this machine's speed: {speed:.0f}")
-    for name, one in found.items():
-        for line in costs(one):
+    for name, report in reports.items():
+        for line in costs(report):
             print(f"{name}: {line}")
-    return 0 if all(score == 100 for one in found.values() for score in scores(one).values()) else 1
+    return (
+        0
+        if all(score == 100 for report in reports.values() for score in scores(report).values())
+        else 1
+    )
 
 
 if __name__ == "__main__":

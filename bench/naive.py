@@ -24,8 +24,8 @@ def chat() -> Response:
     created = requests.post(f"{BASE}/v3/chat", json=body, headers=HEADERS).json()["data"]
     ids = {"chat_id": created["id"], "conversation_id": created["conversation_id"]}
     while True:
-        found = requests.get(f"{BASE}/v3/chat/retrieve", params=ids, headers=HEADERS).json()["data"]
-        if found["status"] == "completed":
+        chat = requests.get(f"{BASE}/v3/chat/retrieve", params=ids, headers=HEADERS).json()["data"]
+        if chat["status"] == "completed":
             break
         time.sleep(1)
     messages = requests.get(f"{BASE}/v3/chat/message/list", params=ids, headers=HEADERS).json()[

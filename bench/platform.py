@@ -60,21 +60,21 @@ class Connection(asyncio.Protocol):
     def _answer(self, target: str, body: bytes) -> None:
         address = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
-        told = json.loads(body) if body else {}
+        payload = json.loads(body) if body else {}
         if address.path == "/v3/chat":
-            self._begin(told, query.get("conversation_id") or str(next(_numbers)))
+            self._begin(payload, query.get("conversation_id") or str(next(_numbers)))
             return
-        ids = {**query, **told}
+        ids = {**query, **payload}
         if ids.get("chat_id") in _ends:
             self._send({"code": 0, "msg": "", "data": _record(address.path, ids), "detail": {}})
         else:
             self._send({"code": 4000, "msg": "no such thing here"})
 
-    def _begin(self, told: dict[str, Any], conversation: str) -> None:
-        wishes = dict(re.findall(r"(\w+)=([\d.]+)", told["additional_messages"][-1]["content"]))
+    def _begin(self, payload: dict[str, Any], conversation: str) -> None:
+        wishes = dict(re.findall(r"(\w+)=([\d.]+)", payload["additional_messages"][-1]["content"]))
         chat = str(next(_numbers))
         _ends[chat] = time.monotonic() + float(wishes.get("work", 0))
-        if told.get("stream"):
+        if payload.get("stream"):
             sending = self._events(chat, conversation, int(wishes["events"]), float(wishes["rate"]))
             self._stream = asyncio.ensure_future(sending)
         else:
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
             ]
             deltas = [f'{begin}"content": "{text}{end}' for text in fresh]
             self._transport.write(
-                b"".join(_event("conversation.message.delta", one) for one in deltas)
+                b"".join(_event("conversation.message.delta", delta) for delta in deltas)
             )
             texts += fresh
         done = json.dumps({**answer, "content": "".join(texts)}, ensure_ascii=False)

@@ -35,11 +35,11 @@ async def own_time(port: int) -> float:
     """Seconds that the platform itself takes for CHATS chats, when nobody polls too early."""
     began = time.monotonic()
     question = f"work={WORK_S}"
-    asked = [
+    tasks = [
         _later(number / CHATS * CHATS_COME_S, clients.ask_platform(port, question, WORK_S))
         for number in range(CHATS)
     ]
-    return max(await asyncio.gather(*asked)) - began
+    return max(await asyncio.gather(*tasks)) - began
 
 
 async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiting:
@@ -52,19 +52,22 @@ async def waiting(site: Site, chats: int = CHATS, within: float = 60.0) -> Waiti
     ]
     await asyncio.sleep(0.5)
     began = time.monotonic()
-    asked = [
+    tasks = [
         asyncio.ensure_future(
             _later(number / chats * CHATS_COME_S, clients.ask(site.port, f"work={WORK_S}"))
         )
         for number in range(chats)
     ]
-    done, late = await asyncio.wait(asked, timeout=within)
+    done, late = await asyncio.wait(tasks, timeout=within)
     seconds = time.monotonic() - began
     for task in [*late, *watchers]:
         task.cancel()
     await asyncio.gather(*late, *watchers, return_exceptions=True)
     return Waiting(
-        seconds, sum(task.result()[1] for task in done), max(sizes), [one * 1000 for one in healths]
+        seconds,
+        sum(task.result()[1] for task in done),
+        max(sizes),
+        [health * 1000 for health in healths],
     )
 
 
@@ -77,24 +80,24 @@ async def streaming(port: int) -> tuple[list[Heard], list[float]]:
     question = f"events={RATE * STREAM_S} rate={RATE}"
     chance = random.Random(STREAMS)
     begins = [chance.uniform(0, STREAMS_COME_S) for _ in range(STREAMS)]
-    heard = await asyncio.gather(
+    streams = await asyncio.gather(
         *(_later(begin, clients.follow(port, question)) for begin in begins)
     )
     calm = [
         lag
-        for begin, one in zip(begins, heard, strict=True)
-        for number, lag in enumerate(one.lags)
+        for begin, stream in zip(begins, streams, strict=True)
+        for number, lag in enumerate(stream.lags)
         if STREAMS_COME_S + 1 <= begin + number / RATE < STREAM_S
     ]
-    return heard, calm
+    return streams, calm
 
 
 async def bulk(port: int) -> tuple[float, list[Heard]]:
     """Streams without a pace: seconds until all have ended."""
     began = time.monotonic()
     question = f"events={BULK_EVENTS} rate=0"
-    heard = await asyncio.gather(*(clients.follow(port, question) for _ in range(BULK_STREAMS)))
-    return time.monotonic() - began, heard
+    streams = await asyncio.gather(*(clients.follow(port, question) for _ in range(BULK_STREAMS)))
+    return time.monotonic() - began, streams
 
 
 def percentile(values: list[float], part: float) -> float:

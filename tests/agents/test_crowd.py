@@ -24,7 +24,7 @@ ARRIVAL_DIGITS = 11  # a message's id begins with the milliseconds at which its 
 
 
 @dataclass
-class Got:
+class Outcome:
     """What one of the crowd got."""
 
     reply: str = ""
@@ -38,13 +38,16 @@ class Got:
 class Crowd:
     """What all of them got, by their numbers, and what the platform saw."""
 
-    got: list[Got]
+    outcomes: list[Outcome]
     journal: dict[str, Any]
 
     def admitted(self, *paths: str) -> list[int]:
         """The numbers of the visitors, in the order in which their questions were asked."""
-        asked = [one for one in self.journal["requests"] if one["path"].endswith(paths)]
-        return [number_in(str(one["body"])) for one in sorted(asked, key=lambda one: one["number"])]
+        calls = [request for request in self.journal["requests"] if request["path"].endswith(paths)]
+        return [
+            number_in(str(request["body"]))
+            for request in sorted(calls, key=lambda request: request["number"])
+        ]
 
 
 def question(number: int) -> str:
@@ -55,36 +58,40 @@ def number_in(words: str) -> int:
     return int(words.partition("<")[2].partition(">")[0])
 
 
-def ask_whole(url: str, number: int, agent: str) -> Got:
+def ask_whole(url: str, number: int, agent: str) -> Outcome:
     response = Visitor(url).ask(question(number), agent=agent)
-    told = response.json()
+    body = response.json()
     if not response.ok:
-        return Got("", told["code"], float(response.headers.get("Retry-After", 0)))
-    return Got("".join(told["replies"]), arrived_ms=int(told["message_id"][:ARRIVAL_DIGITS], 16))
+        return Outcome("", body["code"], float(response.headers.get("Retry-After", 0)))
+    return Outcome(
+        "".join(body["replies"]), arrived_ms=int(body["message_id"][:ARRIVAL_DIGITS], 16)
+    )
 
 
-def ask_streaming(url: str, number: int, agent: str) -> Got:
+def ask_streaming(url: str, number: int, agent: str) -> Outcome:
     visitor = Visitor(url)
-    told = list(visitor.hear(question(number), agent=agent))
+    events = list(visitor.hear(question(number), agent=agent))
     places = [
-        one.data["position"]
-        for one in told
-        if one.name == "status" and one.data["state"] == "queued"
+        event.data["position"]
+        for event in events
+        if event.name == "status" and event.data["state"] == "queued"
     ]
-    last = told[-1]
+    last = events[-1]
     if last.name == "error":
-        return Got("", last.data["code"], last.data.get("retry_after"), places=places)
-    return Got(text(told), arrived_ms=int(str(visitor.message)[:ARRIVAL_DIGITS], 16), places=places)
+        return Outcome("", last.data["code"], last.data.get("retry_after"), places=places)
+    return Outcome(
+        text(events), arrived_ms=int(str(visitor.message)[:ARRIVAL_DIGITS], 16), places=places
+    )
 
 
-Way = Callable[[str, int, str], Got]
+Way = Callable[[str, int, str], Outcome]
 
 
-def come_at_once(site: Site, agent: str, *ways: Way) -> list[Got]:
+def come_at_once(site: Site, agent: str, *ways: Way) -> list[Outcome]:
     """All of them through the door in the same moment, each in one of the ways."""
     door = threading.Barrier(CROWD)
 
-    def come(number: int) -> Got:
+    def come(number: int) -> Outcome:
         door.wait(30)
         return ways[number % len(ways)](site.url, number, agent)
 
@@ -107,13 +114,13 @@ def platform(**switches: object) -> Iterator[Emulator]:
         process.stdin.close()
 
 
-def crowd_at(folder: Path, agent: str, *ways: Way, **given: Any) -> Crowd:
+def crowd_at(folder: Path, agent: str, *ways: Way, **options: Any) -> Crowd:
     """A site with one agent, its platform with its limits, and everybody who comes;
 
     `limits` are our own.
     """
-    limits = given.pop("limits", {})
-    with platform(**given) as emulator:
+    limits = options.pop("limits", {})
+    with platform(**options) as emulator:
         options = {**demo.accounts(Settings(demo_url=emulator.url))[agent], **limits}
         lines = [
             f"{name} = {value!r}"
@@ -124,14 +131,14 @@ def crowd_at(folder: Path, agent: str, *ways: Way, **given: Any) -> Crowd:
         agents.write_text("\n".join(["[[agents]]", *lines]))
         site = Site(folder, {"AGENTS_FILE": agents}).start()
         try:
-            got = come_at_once(site, agent, *ways)
+            outcomes = come_at_once(site, agent, *ways)
         finally:
             site.end()
-        return Crowd(got, emulator.journal())
+        return Crowd(outcomes, emulator.journal())
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Crowd]]]:
+def crowds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Crowd]]]:
     """Coze's crowds take their time by the clock, not by the machine: the others come meanwhile."""
     folder = tmp_path_factory.mktemp("crowds")
     both = ask_whole, ask_streaming
@@ -155,8 +162,8 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future
 
 
 def assert_everybody_got_his_own_answer(crowd: Crowd) -> None:
-    assert [one.code for one in crowd.got] == [None] * CROWD
-    assert all(f"<{number}>" in one.reply for number, one in enumerate(crowd.got))
+    assert [outcome.code for outcome in crowd.outcomes] == [None] * CROWD
+    assert all(f"<{number}>" in outcome.reply for number, outcome in enumerate(crowd.outcomes))
     assert crowd.journal["violations"] == []
 
 
@@ -168,7 +175,7 @@ def assert_first_come_first_served(crowd: Crowd, *paths: str, seats: int = 1) ->
     assert sorted(order) == list(range(CROWD)), "each question was asked once"
     latest, behind = 0, 0
     for number in order:
-        arrived = crowd.got[number].arrived_ms
+        arrived = crowd.outcomes[number].arrived_ms
         behind = behind + 1 if arrived < latest - SAME_MOMENT_MS else 0
         assert behind < seats, (
             f"visitor {number} waited behind one who came {latest - arrived} ms later"
@@ -177,15 +184,15 @@ def assert_first_come_first_served(crowd: Crowd, *paths: str, seats: int = 1) ->
 
 
 def test_two_hundred_polled_chats_share_twenty_calls_a_second(
-    begun: dict[str, Future[Crowd]],
+    crowds: dict[str, Future[Crowd]],
 ) -> None:
-    crowd = begun["coze polled"].result()
+    crowd = crowds["coze polled"].result()
     assert_everybody_got_his_own_answer(crowd)
     assert_first_come_first_served(crowd, "/v3/chat")
     calls = sorted(
-        one["at"]
-        for one in crowd.journal["requests"]
-        if one["path"] in ("/v3/chat", "/v3/chat/retrieve", "/v3/chat/message/list")
+        request["at"]
+        for request in crowd.journal["requests"]
+        if request["path"] in ("/v3/chat", "/v3/chat/retrieve", "/v3/chat/message/list")
     )
     most = max(
         sum(at <= other < at + 1 for other in calls[n : n + 40]) for n, at in enumerate(calls)
@@ -194,41 +201,43 @@ def test_two_hundred_polled_chats_share_twenty_calls_a_second(
 
 
 def test_two_hundred_streams_begin_twenty_a_second_and_are_told_their_places(
-    begun: dict[str, Future[Crowd]],
+    crowds: dict[str, Future[Crowd]],
 ) -> None:
-    crowd = begun["coze streamed"].result()
+    crowd = crowds["coze streamed"].result()
     assert_everybody_got_his_own_answer(crowd)
     assert_first_come_first_served(crowd, "/v3/chat")
-    places = [one.places for one in crowd.got if one.places]
+    places = [outcome.places for outcome in crowd.outcomes if outcome.places]
     assert len(places) > CROWD / 2
-    assert all(told == sorted(told, reverse=True) for told in places)
-    assert max(told[0] for told in places) > CROWD / 2
+    assert all(series == sorted(series, reverse=True) for series in places)
+    assert max(series[0] for series in places) > CROWD / 2
 
 
-def test_two_hundred_at_two_seats(begun: dict[str, Future[Crowd]]) -> None:
-    crowd = begun["qingyan"].result()
+def test_two_hundred_at_two_seats(crowds: dict[str, Future[Crowd]]) -> None:
+    crowd = crowds["qingyan"].result()
     assert_everybody_got_his_own_answer(crowd)
     assert_first_come_first_served(crowd, "/stream", "/stream_sync", seats=2)
 
 
-def test_two_hundred_at_ten_seats(begun: dict[str, Future[Crowd]]) -> None:
-    crowd = begun["yuanqi"].result()
+def test_two_hundred_at_ten_seats(crowds: dict[str, Future[Crowd]]) -> None:
+    crowd = crowds["yuanqi"].result()
     assert_everybody_got_his_own_answer(crowd)
     assert_first_come_first_served(crowd, "/completions", seats=10)
 
 
-def test_of_two_hundred_the_day_s_fifty_are_answered(begun: dict[str, Future[Crowd]]) -> None:
-    crowd = begun["wenxin"].result()
-    answered = [number for number, one in enumerate(crowd.got) if one.code is None]
+def test_of_two_hundred_the_day_s_fifty_are_answered(crowds: dict[str, Future[Crowd]]) -> None:
+    crowd = crowds["wenxin"].result()
+    answered = [number for number, outcome in enumerate(crowd.outcomes) if outcome.code is None]
     assert len(answered) == 50
-    assert all(f"<{number}>" in crowd.got[number].reply for number in answered)
-    refused = [one for one in crowd.got if one.code is not None]
-    assert {one.code for one in refused} == {"quota_exhausted"}
-    assert all(one.retry_after and 0 < one.retry_after <= 24 * 3600 for one in refused)
-    asked = [one for one in crowd.journal["requests"] if one["path"].startswith("/assistant")]
-    assert len(asked) == 50
+    assert all(f"<{number}>" in crowd.outcomes[number].reply for number in answered)
+    refused = [outcome for outcome in crowd.outcomes if outcome.code is not None]
+    assert {outcome.code for outcome in refused} == {"quota_exhausted"}
+    assert all(outcome.retry_after and 0 < outcome.retry_after <= 24 * 3600 for outcome in refused)
+    calls = [
+        request for request in crowd.journal["requests"] if request["path"].startswith("/assistant")
+    ]
+    assert len(calls) == 50
     assert crowd.journal["violations"] == []
 
 
-def test_two_hundred_where_no_limit_is_known(begun: dict[str, Future[Crowd]]) -> None:
-    assert_everybody_got_his_own_answer(begun["huawei"].result())
+def test_two_hundred_where_no_limit_is_known(crowds: dict[str, Future[Crowd]]) -> None:
+    assert_everybody_got_his_own_answer(crowds["huawei"].result())

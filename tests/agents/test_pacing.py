@@ -28,20 +28,20 @@ NOON = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)  # in China
 
 
 class Clock:
-    """The real clock, which may jump; it knows what it last told each thread."""
+    """The real clock, which may jump; it knows the last time that each thread has read."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
-        self._told = threading.local()
+        self._readings = threading.local()
 
     def __call__(self) -> float:
-        self._told.last = time.monotonic() + self.ahead
-        return self._told.last
+        self._readings.last = time.monotonic() + self.ahead
+        return self._readings.last
 
     @property
-    def last_told(self) -> float:
+    def last_time(self) -> float:
         """When a call was taken, exactly, for whoever has just taken one."""
-        return getattr(self._told, "last", time.monotonic())
+        return getattr(self._readings, "last", time.monotonic())
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Waiting:
             try:
                 for place in take(self.stop):
                     self.places.append(place)
-                self.served_at = clock.last_told
+                self.served_at = clock.last_time
             except (Stopped, TimedOut) as error:
                 self.error = error
             self.ended.set()
@@ -99,22 +99,22 @@ def queued_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
 
 
 def test_calls_are_spaced_by_the_rate_in_any_window(clock: Clock) -> None:
-    rate, taken = Rate(200, clock), []
+    rate, times = Rate(200, clock), []
 
     def take(kind: int) -> None:
         for _ in range(25):
             for _ in rate.take(kind, patience()):
                 pass
-            taken.append(clock.last_told)
+            times.append(clock.last_time)
 
     threads = [threading.Thread(target=take, args=(number % 2,)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    taken.sort()
-    assert len(taken) == 200
-    assert min(later - earlier for earlier, later in pairwise(taken)) >= HEADROOM / 200 - 1e-6
+    times.sort()
+    assert len(times) == 200
+    assert min(later - earlier for earlier, later in pairwise(times)) >= HEADROOM / 200 - 1e-6
 
 
 def test_a_rate_of_nought_spaces_nothing() -> None:
@@ -128,10 +128,10 @@ def test_nobody_waits_behind_a_later_comer_and_each_is_told_his_place(clock: Clo
     rate = Rate(100, clock)
     rate.hold(1000)
     queue = queued_up(rate, clock, 12)
-    assert [one.places[0] for one in queue] == list(range(12))
+    assert [visitor.places[0] for visitor in queue] == list(range(12))
     clock.ahead += 1000
-    assert all(one.ended.wait(5) for one in queue)
-    served = [one.served_at or 0.0 for one in queue]
+    assert all(visitor.ended.wait(5) for visitor in queue)
+    served = [visitor.served_at or 0.0 for visitor in queue]
     assert served == sorted(served)
 
 
@@ -155,11 +155,13 @@ def test_new_and_running_turns_take_turns(clock: Clock) -> None:
     }
     time.sleep(0.3)
     clock.ahead += 1000
-    everybody = [(one, number) for number, queue in queues.items() for one in queue]
-    assert all(one.ended.wait(5) for one, _ in everybody)
-    order = [number for _, number in sorted((one.served_at, number) for one, number in everybody)]
+    everybody = [(visitor, number) for number, queue in queues.items() for visitor in queue]
+    assert all(visitor.ended.wait(5) for visitor, _ in everybody)
+    order = [
+        number for _, number in sorted((visitor.served_at, number) for visitor, number in everybody)
+    ]
     assert all(earlier != later for earlier, later in pairwise(order))
-    assert not any(one.places for one in queues[Rate.RUNNING])
+    assert not any(visitor.places for visitor in queues[Rate.RUNNING])
 
 
 def test_who_stops_at_the_head_passes_the_call_on(clock: Clock) -> None:
@@ -264,11 +266,11 @@ def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
     seats, lock = Seats(limit), threading.Lock()
     seated, most, order = 0, 0, []
 
-    def sit(number: int, told: threading.Event) -> None:
+    def sit(number: int, arrived: threading.Event) -> None:
         nonlocal seated, most
         for _ in seats.take(patience()):
-            told.set()
-        told.set()
+            arrived.set()
+        arrived.set()
         with lock:
             order.append(number)
             seated += 1
@@ -280,10 +282,10 @@ def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
 
     threads = []
     for number in range(12):
-        told = threading.Event()
-        threads.append(threading.Thread(target=sit, args=(number, told)))
+        arrived = threading.Event()
+        threads.append(threading.Thread(target=sit, args=(number, arrived)))
         threads[-1].start()
-        assert told.wait(5)
+        assert arrived.wait(5)
     for thread in threads:
         thread.join()
     assert most <= limit
@@ -298,7 +300,7 @@ def test_places_before_a_seat(clock: Clock) -> None:
     for _ in range(3):
         queue.append(Waiting().begin(lambda stop: seats.take(patience(stop)), clock))
         assert eventually(lambda: queue[-1].places)
-    assert [one.places[0] for one in queue] == [0, 1, 2]
+    assert [visitor.places[0] for visitor in queue] == [0, 1, 2]
     queue[0].stop.request()
     assert queue[0].ended.wait(soon(0.5)) and isinstance(queue[0].error, Stopped)
     assert eventually(lambda: queue[2].places[-1] == 1)
@@ -387,7 +389,7 @@ def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
     shared = account(clock)
     be_refused(shared, clock)
     assert not may_call(shared, clock)
-    told = Waiting().begin(
+    waiting = Waiting().begin(
         lambda stop: (
             event.position
             for event in shared.ask(turn(stop, 99, clock), answering)
@@ -395,11 +397,11 @@ def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
         ),
         clock,
     )
-    assert eventually(lambda: told.places == [0])
+    assert eventually(lambda: waiting.places == [0])
     clock.ahead += 1.9
     assert not may_call(shared, clock)
     clock.ahead += 0.2
-    assert told.ended.wait(2) and told.error is None
+    assert waiting.ended.wait(2) and waiting.error is None
     assert may_call(shared, clock)
 
 
@@ -453,9 +455,9 @@ def test_a_pause_of_years_is_a_mistake_of_the_platform(clock: Clock) -> None:
     assert may_call(shared, clock)
 
 
-@pytest.mark.parametrize(("own", "told"), [(None, 2.0), (7.0, 7.0)])
+@pytest.mark.parametrize(("own", "expected"), [(None, 2.0), (7.0, 7.0)])
 def test_who_is_refused_is_told_how_long_the_account_is_left_alone(
-    clock: Clock, own: float | None, told: float
+    clock: Clock, own: float | None, expected: float
 ) -> None:
     def refusing_for(_: Turn) -> Iterator[Event]:
         raise RateLimited("too many", provider="coze", retry_after=own)
@@ -463,20 +465,20 @@ def test_who_is_refused_is_told_how_long_the_account_is_left_alone(
 
     with pytest.raises(RateLimited) as caught:
         list(account(clock).ask(turn(clock=clock), refusing_for))
-    assert caught.value.retry_after == told
+    assert caught.value.retry_after == expected
 
 
 @pytest.mark.parametrize("ending", ["done", "failed", "refused", "stopped", "abandoned", "queued"])
 def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
     shared, stop = account(concurrency=1, chance=-0.5), Stop()
 
-    def stream(asked: Turn) -> Iterator[Event]:
+    def stream(turn: Turn) -> Iterator[Event]:
         yield Delta("你")
         if ending == "failed":
             raise Unavailable("gone", provider="coze")
         if ending == "refused":
             raise RateLimited("too many", provider="coze")
-        asked.stop.check()
+        turn.stop.check()
         yield Done()
 
     if ending == "queued":
@@ -500,9 +502,9 @@ def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
 def test_turns_are_admitted_in_the_order_they_came() -> None:
     shared, admitted, lock = account(concurrency=2, qps=200), [], threading.Lock()
 
-    def come(number: int, told: threading.Event) -> None:
+    def come(number: int, arrived: threading.Event) -> None:
         def stream(_: Turn) -> Iterator[Event]:
-            told.set()
+            arrived.set()
             with lock:
                 admitted.append((time.monotonic(), number))
             time.sleep(0.03)
@@ -510,14 +512,14 @@ def test_turns_are_admitted_in_the_order_they_came() -> None:
 
         for event in shared.ask(turn(), stream):
             if isinstance(event, Status):
-                told.set()
+                arrived.set()
 
     threads = []
     for number in range(20):
-        told = threading.Event()
-        threads.append(threading.Thread(target=come, args=(number, told)))
+        arrived = threading.Event()
+        threads.append(threading.Thread(target=come, args=(number, arrived)))
         threads[-1].start()
-        assert told.wait(5)
+        assert arrived.wait(5)
     for thread in threads:
         thread.join()
     assert all(abs(place - number) < 2 * ALLOWANCE for place, (_, number) in enumerate(admitted))
@@ -547,7 +549,7 @@ def budget(storage: Storage, daily: int, now: Day, name: str = "wenxin:a") -> Ac
     return Account(name, "wenxin", Limits(daily=daily), storage.days.spend, now=now)
 
 
-def asked(account: Account) -> bool:
+def is_asked(account: Account) -> bool:
     try:
         return list(account.ask(turn(), answering))[-1] == Done()
     except QuotaExhausted:
@@ -556,7 +558,7 @@ def asked(account: Account) -> bool:
 
 def test_over_the_day_s_budget_it_says_when_there_will_be_more(storage: Storage) -> None:
     shared = budget(storage, 3, Day())
-    assert [asked(shared) for _ in range(5)] == [True, True, True, False, False]
+    assert [is_asked(shared) for _ in range(5)] == [True, True, True, False, False]
     with pytest.raises(QuotaExhausted) as refused:
         list(shared.ask(turn(), answering))
     assert refused.value.retry_after == 12 * 3600  # it is noon in China
@@ -566,30 +568,32 @@ def test_over_the_day_s_budget_it_says_when_there_will_be_more(storage: Storage)
 def test_a_day_begins_at_midnight_in_china(storage: Storage) -> None:
     now = Day(datetime(2026, 1, 15, 15, 59, 59, tzinfo=UTC))
     shared = budget(storage, 1, now)
-    assert asked(shared) and not asked(shared)
+    assert is_asked(shared) and not is_asked(shared)
     now.moment += timedelta(seconds=1)
-    assert asked(shared) and not asked(shared)
+    assert is_asked(shared) and not is_asked(shared)
     now.moment += timedelta(hours=23, minutes=59, seconds=59)
-    assert not asked(shared)
+    assert not is_asked(shared)
 
 
 def test_a_day_s_count_survives_a_restart(storage: Storage, tmp_path: Path) -> None:
-    assert [asked(budget(storage, 3, Day())) for _ in range(2)] == [True, True]
+    assert [is_asked(budget(storage, 3, Day())) for _ in range(2)] == [True, True]
     again = connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
     restarted = budget(again, 3, Day())
-    assert [asked(restarted) for _ in range(2)] == [True, False]
-    assert asked(budget(again, 4, Day())), "a larger budget is a larger budget at once"
+    assert [is_asked(restarted) for _ in range(2)] == [True, False]
+    assert is_asked(budget(again, 4, Day())), "a larger budget is a larger budget at once"
     again.engine.dispose()
 
 
 def test_each_account_has_a_day_of_its_own(storage: Storage) -> None:
     first, second = budget(storage, 1, Day()), budget(storage, 1, Day(), "wenxin:b")
-    assert asked(first) and asked(second) and not asked(first)
+    assert is_asked(first) and is_asked(second) and not is_asked(first)
 
 
 def test_of_a_crowd_exactly_the_budget_is_asked(storage: Storage) -> None:
     shared, outcomes = budget(storage, 25, Day()), []
-    threads = [threading.Thread(target=lambda: outcomes.append(asked(shared))) for _ in range(60)]
+    threads = [
+        threading.Thread(target=lambda: outcomes.append(is_asked(shared))) for _ in range(60)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -600,26 +604,26 @@ def test_of_a_crowd_exactly_the_budget_is_asked(storage: Storage) -> None:
 def test_a_question_asked_a_second_time_counts_twice(storage: Storage) -> None:
     shared = budget(storage, 3, Day())
 
-    def twice(asked: Turn) -> Iterator[Event]:
+    def twice(turn: Turn) -> Iterator[Event]:
         shared.spend()
         yield Done()
 
     assert list(shared.ask(turn(), twice)) == [Done()]
-    assert asked(shared) and not asked(shared)
+    assert is_asked(shared) and not is_asked(shared)
 
 
 def test_nobody_waits_in_line_for_a_day_that_is_used_up(storage: Storage) -> None:
     shared = Account(
         "qingyan:a", "qingyan", Limits(concurrency=1, daily=1), storage.days.spend, now=Day()
     )
-    assert asked(shared) and not asked(shared)
+    assert is_asked(shared) and not is_asked(shared)
     began = time.monotonic()
     other = Account(
         "qingyan:b", "qingyan", Limits(concurrency=1, daily=1), storage.days.spend, now=Day()
     )
-    assert asked(other) and not asked(other)
+    assert is_asked(other) and not is_asked(other)
     shared.refused(20)
-    assert not asked(shared)
+    assert not is_asked(shared)
     assert time.monotonic() - began < soon(1)
 
 
@@ -633,4 +637,4 @@ def test_who_stops_in_line_has_spent_nothing(storage: Storage) -> None:
     with pytest.raises(Stopped):
         list(shared.ask(turn(stop), answering))
     list(first)
-    assert asked(shared) and not asked(shared)
+    assert is_asked(shared) and not is_asked(shared)

@@ -39,14 +39,14 @@ LONG = "!huge 50000 !pause 3"
 def filled(events: Iterable[Event], most: int = MOST) -> tuple[PartialAnswer, Bounds, list[Event]]:
     """The partial answer up to where it was ended, and the events that readers got."""
     partial = PartialAnswer()
-    bounds, told = Bounds(partial, most), []
+    bounds, bounded_events = Bounds(partial, most), []
     for event in events:
-        for one in bounds.within(event):
-            partial.apply(one)
-            told.append(one)
+        for bounded in bounds.within(event):
+            partial.apply(bounded)
+            bounded_events.append(bounded)
         if bounds.are_reached:
             break
-    return partial, bounds, told
+    return partial, bounds, bounded_events
 
 
 # what has room
@@ -99,7 +99,7 @@ def test_an_answer_of_just_that_length_is_whole() -> None:
 )
 def test_whatever_never_ends_is_ended(endless: Iterable[Event]) -> None:
     tracemalloc.start()
-    partial, bounds, told = filled(endless)
+    partial, bounds, bounded_events = filled(endless)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert bounds.are_reached
@@ -112,7 +112,10 @@ def test_whatever_never_ends_is_ended(endless: Iterable[Event]) -> None:
         len(partial.content.citations) <= NUMBER[Citation]
         and len(partial.content.suggestions) <= NUMBER[Suggestion]
     )
-    assert sum(len(one.text) for one in told if isinstance(one, Rewrite)) <= REWRITES * MOST
+    assert (
+        sum(len(event.text) for event in bounded_events if isinstance(event, Rewrite))
+        <= REWRITES * MOST
+    )
     assert peak < 40_000_000, f"{peak} bytes"
 
 
@@ -136,7 +139,7 @@ def test_an_address_that_leads_nowhere_is_left_out() -> None:
     partial, _, _ = filled(
         [Media("image", long), Citation("a page", long), Media("image", "https://a")]
     )
-    assert [one["url"] for one in partial.content.media] == [
+    assert [medium["url"] for medium in partial.content.media] == [
         "https://a"
     ] and not partial.content.citations
 
@@ -170,20 +173,20 @@ AGENTS = ["coze", "qingyan", "wenxin", "yuanqi", "huawei"]
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_long_answer_is_cut_and_kept(short: Site, agent: str) -> None:
     alice = Visitor(short.url)
-    told = list(alice.hear(LONG, agent=agent))
-    assert told[-1].name == "done" and told[-1].data["finish_reason"] == "length"
-    assert 250 < len(text(told)) <= 300
-    assert "".join(told[-1].data["replies"]) == text(told)
+    events = list(alice.hear(LONG, agent=agent))
+    assert events[-1].name == "done" and events[-1].data["finish_reason"] == "length"
+    assert 250 < len(text(events)) <= 300
+    assert "".join(events[-1].data["replies"]) == text(events)
     again = list(alice.follow())
-    assert again[-1].data == told[-1].data
+    assert again[-1].data == events[-1].data
     assert alice.ask("hi", agent=agent).status_code == 200, "the conversation goes on"
 
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_program_gets_what_there_is(short: Site, agent: str) -> None:
-    got = Visitor(short.url).ask("!huge 5000", agent=agent)
-    assert got.status_code == 200, got.text
-    assert 100 < sum(map(len, got.json()["replies"])) <= 300
+    response = Visitor(short.url).ask("!huge 5000", agent=agent)
+    assert response.status_code == 200, response.text
+    assert 100 < sum(map(len, response.json()["replies"])) <= 300
 
 
 def test_the_platform_is_told_to_stop(short: Site, emulator: Emulator) -> None:
@@ -232,11 +235,13 @@ def talked(store: Storage, *sizes: int) -> tuple[tuple[str, str], ...]:
     """What goes along with a question after exchanges of these sizes."""
     conversation = None
     for number, size in enumerate([*sizes, 0]):
-        asked = store.answers.ask("alice", "coze", f"q{number}", "w1", conversation_id=conversation)
-        conversation = asked.conversation_id
-        store.answers.end(asked.answer_id, "done", {"replies": ["x" * size]})
+        stored = store.answers.ask(
+            "alice", "coze", f"q{number}", "w1", conversation_id=conversation
+        )
+        conversation = stored.conversation_id
+        store.answers.end(stored.answer_id, "done", {"replies": ["x" * size]})
         time.sleep(0.002)  # what comes in the same millisecond has no order
-    return asked.earlier
+    return stored.earlier
 
 
 def test_history_is_bounded_in_characters(store: Storage) -> None:

@@ -18,39 +18,41 @@ def crashing_site(emulator: Emulator, tmp_path: Path):
 
 
 def hear_for(visitor: Visitor, question: str, seconds: float) -> list[ServerEvent]:
-    told: list[ServerEvent] = []
+    events: list[ServerEvent] = []
     started = time.monotonic()
-    for one in visitor.hear(question):
-        told.append(one)
+    for event in visitor.hear(question):
+        events.append(event)
         if time.monotonic() - started > seconds:
             break
-    return told
+    return events
 
 
 def test_the_platform_s_record_completes_the_answer(crashing_site: Site) -> None:
     alice = Visitor(crashing_site.url)
-    told = hear_for(alice, "!pieces 60 100 finish me", 2.5)
-    assert text(told)
+    events = hear_for(alice, "!pieces 60 100 finish me", 2.5)
+    assert text(events)
     crashing_site.kill()
     crashing_site.start()
     again = list(alice.follow())
     assert again[-1].name == "done", again[-1]
     whole = again[-1].data["replies"][0]
-    assert whole.startswith(text(told)) and len(whole) > len(text(told))
+    assert whole.startswith(text(events)) and len(whole) > len(text(events))
     assert text(again) == whole
     assert alice.ask("and now?").ok
 
 
 def test_what_was_said_a_second_ago_is_kept(crashing_site: Site) -> None:
     alice = Visitor(crashing_site.url)
-    told = hear_for(alice, "!pieces 200 50 !pause 0", 4)
-    said_before = text(told[: len(told) // 2])
+    events = hear_for(alice, "!pieces 200 50 !pause 0", 4)
+    text_before = text(events[: len(events) // 2])
     crashing_site.kill()
     crashing_site.start()
     page = alice.get(f"/c/{alice.conversation}").text
     assert "!pieces 200 50" in page, "the question"
-    kept = next(one for one in alice.follow() if one.name in ("delta", "replace")).data["text"]
-    assert kept.startswith(said_before[:50])
+    text_after = next(event for event in alice.follow() if event.name in ("delta", "replace")).data[
+        "text"
+    ]
+    assert text_after.startswith(text_before[:50])
     alice.stop()
 
 
@@ -66,8 +68,8 @@ def test_an_answer_the_platform_never_took_is_interrupted(
             site.kill()
             site.settings = coze(emulator)
             site.start()
-            told = list(alice.follow())
-            assert told[-1].name == "error" and told[-1].data["code"] == "unavailable"
+            events = list(alice.follow())
+            assert events[-1].name == "error" and events[-1].data["code"] == "unavailable"
             assert alice.ask("again").ok, "the conversation is free"
         finally:
             site.end()

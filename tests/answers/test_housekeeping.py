@@ -57,8 +57,8 @@ class Process:
     def agent(self) -> Agent:
         return self.agents.default
 
-    def answer(self, asked: StoredQuestion) -> Answer:
-        return self.storage.answers.get("alice", asked.answer_id)
+    def answer(self, stored: StoredQuestion) -> Answer:
+        return self.storage.answers.get("alice", stored.answer_id)
 
 
 Begin = Callable[..., Process]
@@ -68,9 +68,9 @@ Begin = Callable[..., Process]
 def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
     """Puts together another process on the same database; the test starts its housekeeper."""
     monkeypatch.chdir(tmp_path)
-    begun: list[Process] = []
+    processes: list[Process] = []
 
-    def one(
+    def begin_process(
         worker: str = "w1", off: Sequence[timedelta] = (timedelta(),), keep_days: int | None = None
     ) -> Process:
         settings = Settings(
@@ -89,11 +89,11 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         housekeeper = Housekeeper(
             store, saver, turns, agents, worker, keep_days, lambda: now() + off[0]
         )
-        begun.append(Process(store, saver, live_answers, turns, agents, housekeeper, worker))
-        return begun[-1]
+        processes.append(Process(store, saver, live_answers, turns, agents, housekeeper, worker))
+        return processes[-1]
 
-    yield one
-    for process in begun:
+    yield begin_process
+    for process in processes:
         process.housekeeper.end()
         process.storage.engine.dispose()
 
@@ -109,13 +109,13 @@ def orphan(
     process: Process, host: str, pid: int, silent: timedelta = timedelta(), **more: str
 ) -> StoredQuestion:
     """A running answer of a worker "other", which was seen so long ago."""
-    asked = process.storage.answers.ask("alice", "coze", "hi", "other")
-    process.storage.answers.note_accepted(asked, more.get("thread"), more.get("chat"), None)
-    process.storage.answers.save({asked.answer_id: {"replies": [more.get("said", "half a")]}})
+    stored = process.storage.answers.ask("alice", "coze", "hi", "other")
+    process.storage.answers.note_accepted(stored, more.get("thread"), more.get("chat"), None)
+    process.storage.answers.save({stored.answer_id: {"replies": [more.get("text", "half a")]}})
     process.storage.workers.beat("other", host, pid)
     with process.storage.engine.begin() as db:
         db.execute(update(Worker).where(Worker.id == "other").values(seen_at=now() - silent))
-    return asked
+    return stored
 
 
 def this_host() -> str:
@@ -134,13 +134,13 @@ def table_missing(store: Storage, table: str) -> Iterator[None]:
 
 def test_what_a_dead_process_left_is_interrupted_where_there_is_no_record(begin: Begin) -> None:
     process = begin()
-    asked = orphan(process, this_host(), dead_pid())
+    stored = orphan(process, this_host(), dead_pid())
     process.housekeeper.start()
-    answer = process.answer(asked)
+    answer = process.answer(stored)
     assert (answer.state, answer.code, answer.replies) == ("interrupted", "unavailable", ["half a"])
-    assert [one.id for one in process.storage.workers.all()] == ["w1"], "the dead are buried"
+    assert [worker.id for worker in process.storage.workers.all()] == ["w1"], "the dead are buried"
     process.storage.answers.ask(
-        "alice", "coze", "next", "w1", conversation_id=asked.conversation_id
+        "alice", "coze", "next", "w1", conversation_id=stored.conversation_id
     )
 
 
@@ -156,59 +156,59 @@ def test_what_a_dead_process_left_is_finished_from_the_platform_s_record(
         timeout=10,
     ).json()["data"]
     process = begin()
-    asked = orphan(
+    stored = orphan(
         process,
         this_host(),
         dead_pid(),
         thread=chat["conversation_id"],
         chat=chat["id"],
-        said="这是",
+        text="这是",
     )
     process.housekeeper.start()
-    assert eventually(lambda: process.answer(asked).state != "running")
-    answer = process.answer(asked)
+    assert eventually(lambda: process.answer(stored).state != "running")
+    answer = process.answer(stored)
     assert answer.state == "done" and "你好" in answer.replies[0]
-    live = process.live_answers.find(asked.answer_id)
+    live = process.live_answers.find(stored.answer_id)
     assert live is not None and live.start > 1_000_000, "its positions are beyond the earlier log's"
 
 
 @pytest.mark.parametrize("host", ["this", "another"])
 def test_what_a_living_process_answers_is_its_own(begin: Begin, host: str) -> None:
     process = begin()
-    asked = orphan(process, this_host() if host == "this" else "another", os.getppid())
+    stored = orphan(process, this_host() if host == "this" else "another", os.getppid())
     process.housekeeper.start()
     time.sleep(2.5)
-    assert process.answer(asked).state == "running"
-    assert {one.id for one in process.storage.workers.all()} == {"w1", "other"}
+    assert process.answer(stored).state == "running"
+    assert {worker.id for worker in process.storage.workers.all()} == {"w1", "other"}
 
 
 @pytest.mark.parametrize("host", ["this", "another"])
 def test_a_process_silent_for_long_is_dead(begin: Begin, host: str) -> None:
     process = begin()
-    asked = orphan(
+    stored = orphan(
         process,
         this_host() if host == "this" else "another",
         os.getppid(),
         DEAD_AFTER + timedelta(seconds=1),
     )
     process.housekeeper.start()
-    assert process.answer(asked).state == "interrupted"
+    assert process.answer(stored).state == "interrupted"
 
 
 def test_of_two_processes_one_takes_over(begin: Begin) -> None:
     first, second = begin("w1"), begin("w2")
-    asked = orphan(first, this_host(), dead_pid())
+    stored = orphan(first, this_host(), dead_pid())
     first.housekeeper.start()
     second.housekeeper.start()
-    assert first.answer(asked).worker == "w1"
+    assert first.answer(stored).worker == "w1"
 
 
 def test_an_agent_that_is_gone_leaves_no_answer_running(begin: Begin) -> None:
     process = begin()
-    asked = process.storage.answers.ask("alice", "gone", "hi", "dead")
-    process.storage.answers.note_accepted(asked, "thread", "chat", None)
+    stored = process.storage.answers.ask("alice", "gone", "hi", "dead")
+    process.storage.answers.note_accepted(stored, "thread", "chat", None)
     process.housekeeper.start()
-    assert process.answer(asked).state == "interrupted"
+    assert process.answer(stored).state == "interrupted"
 
 
 def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent(
@@ -216,47 +216,47 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
 ) -> None:
     process = begin()
     process.housekeeper.start()
-    asked, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
-    heard = next(
+    stored, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
+    batch_with_text = next(
         batch for batch in live.follow() if any("text" in str(entry) for _, entry in batch)
     )
-    assert heard
+    assert batch_with_text
     time.sleep(2.0)
-    answer = process.answer(asked)
+    answer = process.answer(stored)
     assert answer.state == "running" and answer.replies and answer.replies[0]
     assert answer.chat and answer.thread, "the platform's ids are kept at once"
-    process.live_answers.stop(asked.answer_id)
-    assert eventually(lambda: process.answer(asked).state == "stopped")
-    assert process.answer(asked).replies[0].startswith(answer.replies[0])
+    process.live_answers.stop(stored.answer_id)
+    assert eventually(lambda: process.answer(stored).state == "stopped")
+    assert process.answer(stored).replies[0].startswith(answer.replies[0])
 
 
 def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
     process = begin()
     process.housekeeper.start()
-    asked, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
-    said = ""
+    stored, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
+    text = ""
     for batch in live.follow():
-        said += "".join(getattr(entry, "text", "") for _, entry in batch)
-        if said:
+        text += "".join(getattr(entry, "text", "") for _, entry in batch)
+        if text:
             break
     process.housekeeper.end()
-    assert process.answer(asked).replies[0].startswith(said)
+    assert process.answer(stored).replies[0].startswith(text)
     assert process.storage.workers.all() == []
-    process.live_answers.stop(asked.answer_id)
-    assert eventually(lambda: process.answer(asked).state == "stopped")
+    process.live_answers.stop(stored.answer_id)
+    assert eventually(lambda: process.answer(stored).state == "stopped")
 
 
 def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
     process = begin()
     process.housekeeper.start()
-    asked, live = process.turns.start(Question("alice", process.agent, "!pieces 10 50"))
+    stored, live = process.turns.start(Question("alice", process.agent, "!pieces 10 50"))
     with table_missing(process.storage, "answers"):
-        told = [entry for batch in live.follow() for _, entry in batch]
-        assert "Finished" in type(told[-1]).__name__, "the visitor hears the answer all the same"
-    assert eventually(lambda: process.answer(asked).state == "done")
-    assert process.answer(asked).replies
+        entries = [entry for batch in live.follow() for _, entry in batch]
+        assert "Finished" in type(entries[-1]).__name__, "the visitor hears the answer all the same"
+    assert eventually(lambda: process.answer(stored).state == "done")
+    assert process.answer(stored).replies
     process.storage.answers.ask(
-        "alice", "coze", "next", "w1", conversation_id=asked.conversation_id
+        "alice", "coze", "next", "w1", conversation_id=stored.conversation_id
     )
 
 
@@ -264,17 +264,17 @@ def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
     process = begin()
     with table_missing(process.storage, "conversations"):
         process.housekeeper.start()
-    asked, _ = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
+    stored, _ = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
     assert eventually(
         lambda: (
-            process.live_answers.find(asked.answer_id) is not None and process.answer(asked).chat
+            process.live_answers.find(stored.answer_id) is not None and process.answer(stored).chat
         )
     )
     with table_missing(process.storage, "answers"):
         time.sleep(2.5)
-    assert eventually(lambda: process.answer(asked).replies, 3)
-    process.live_answers.stop(asked.answer_id)
-    assert eventually(lambda: process.answer(asked).state == "stopped")
+    assert eventually(lambda: process.answer(stored).replies, 3)
+    process.live_answers.stop(stored.answer_id)
+    assert eventually(lambda: process.answer(stored).state == "stopped")
 
 
 def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
@@ -282,22 +282,22 @@ def test_a_database_out_of_order_at_the_start_is_no_end(begin: Begin) -> None:
     with table_missing(process.storage, "workers"):
         process.housekeeper.start()
         time.sleep(1.2)
-    assert eventually(lambda: [one.id for one in process.storage.workers.all()] == ["w1"])
+    assert eventually(lambda: [worker.id for worker in process.storage.workers.all()] == ["w1"])
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)], ids=["forward", "back"])
 def test_a_clock_that_is_set_orphans_no_answer_of_the_living(begin: Begin, jump: timedelta) -> None:
     off = [timedelta()]
     process = begin(off=off)
-    asked = orphan(process, this_host(), os.getppid())
+    stored = orphan(process, this_host(), os.getppid())
     process.housekeeper.start()
-    assert process.answer(asked).state == "running"
+    assert process.answer(stored).state == "running"
     off[0] = jump
     time.sleep(2.8)  # a beat and a bit: the other's next sign of life may be as late
-    assert process.answer(asked).state == "running"
+    assert process.answer(stored).state == "running"
     process.storage.workers.beat("other", this_host(), os.getppid(), now() + jump)
     time.sleep(2.5)
-    assert process.answer(asked).state == "running"
+    assert process.answer(stored).state == "running"
 
 
 def test_after_the_clock_was_set_nothing_is_deleted_for_its_age(begin: Begin) -> None:
@@ -317,22 +317,22 @@ def test_a_question_is_on_the_disk_before_its_platform_hears_it(
     begin: Begin, emulator: Emulator, tmp_path: Path
 ) -> None:
     process, before = begin(), emulator.mark()
-    asked: list[int] = []
+    counts: list[int] = []
 
     def note(file: int) -> None:
         assert b"lest it be lost" in os.pread(file, 1_000_000, 0)
-        asked.append(len(emulator.asked(before)))
+        counts.append(len(emulator.asked(before)))
 
     process.storage.disk = Disk(tmp_path / "chat.db", note)
     stored, _ = process.turns.start(Question("alice", process.agent, "lest it be lost"))
     assert eventually(lambda: process.answer(stored).state == "done")
-    assert asked == [0]
+    assert counts == [0]
     assert len(emulator.asked(before)) > 0
 
 
 def test_files_go_after_a_day_although_nobody_sends_another(begin: Begin) -> None:
     process = begin()
-    kept = {
+    columns = {
         "visitor": "alice",
         "name": "a.png",
         "content_type": "image/png",
@@ -343,7 +343,7 @@ def test_files_go_after_a_day_although_nobody_sends_another(begin: Begin) -> Non
     with process.storage.engine.begin() as db:
         db.execute(
             insert(Upload),
-            [{**kept, "id": id, "created_at": now() - age} for id, age in ages.items()],
+            [{**columns, "id": id, "created_at": now() - age} for id, age in ages.items()],
         )
     uploads = Uploads(process.storage, KEY, 1, None)
     (agent,) = process.agents.all

@@ -87,10 +87,10 @@ def test_a_reader_wakes_at_once() -> None:
 
 def test_many_readers_of_a_growing_log_hear_the_same() -> None:
     live = LiveAnswer()
-    heard: dict[int, list[tuple[int, Entry]]] = {}
+    pairs_by_reader: dict[int, list[tuple[int, Entry]]] = {}
 
     def follow(number: int) -> None:
-        heard[number] = read(live, number)
+        pairs_by_reader[number] = read(live, number)
 
     readers = [threading.Thread(target=follow, args=(number,)) for number in range(40)]
     for reader in readers[:20]:
@@ -105,7 +105,7 @@ def test_many_readers_of_a_growing_log_hear_the_same() -> None:
         reader.join(10)
     whole = read(live)
     assert len(whole) == 501
-    assert heard == {number: whole[number:] for number in range(40)}
+    assert pairs_by_reader == {number: whole[number:] for number in range(40)}
 
 
 def test_a_live_answer_is_found_stopped_and_counted() -> None:
@@ -142,8 +142,8 @@ def test_a_busy_site_keeps_only_the_logs_of_the_last_minutes() -> None:
         live, _ = live_answers.open(str(number))
         live.append(END)
         clock.now += 1
-    kept = sum(live_answers.find(str(number)) is not None for number in range(5000))
-    assert kept <= KEPT_S * 1.1 + 1
+    count = sum(live_answers.find(str(number)) is not None for number in range(5000))
+    assert count <= KEPT_S * 1.1 + 1
 
 
 def test_a_resumed_answer_starts_beyond_every_position_before() -> None:

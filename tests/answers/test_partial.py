@@ -47,17 +47,17 @@ EVENTS = st.one_of(
 )
 
 
-def taken(events: list[Event]) -> PartialAnswer:
+def partial_of(events: list[Event]) -> PartialAnswer:
     partial = PartialAnswer()
     for event in events:
         partial.apply(event)
     return partial
 
 
-def said(partial: PartialAnswer) -> dict[str, object]:
+def visible(partial: PartialAnswer) -> dict[str, object]:
     """All that a page shows of a partial answer, without empty replies before the first words."""
-    shown = partial.columns()
-    return {**shown, "thread": None, "chat": None, "trace": None}
+    columns = partial.columns()
+    return {**columns, "thread": None, "chat": None, "trace": None}
 
 
 def stored(partial: PartialAnswer) -> Answer:
@@ -67,15 +67,15 @@ def stored(partial: PartialAnswer) -> Answer:
 
 @given(st.lists(EVENTS, max_size=30))
 def test_its_events_say_the_same_again(events: list[Event]) -> None:
-    partial = taken(events)
-    again = taken(events_of(partial.content))
-    assert said(again) == said(partial)
+    partial = partial_of(events)
+    again = partial_of(events_of(partial.content))
+    assert visible(again) == visible(partial)
     assert events_of(again.content) == events_of(partial.content)
 
 
 @given(st.lists(EVENTS, max_size=30))
 def test_a_stored_answer_says_the_same_again(events: list[Event]) -> None:
-    partial = taken(events)
+    partial = partial_of(events)
     again = PartialAnswer.of(stored(partial))
     assert again.columns() == partial.columns()
     assert events_of(again.content) == events_of(partial.content)
@@ -85,17 +85,21 @@ def test_a_stored_answer_says_the_same_again(events: list[Event]) -> None:
 
 @given(st.lists(EVENTS, max_size=30), st.lists(EVENTS, max_size=30))
 def test_a_resumed_answer_goes_on_where_it_was(before: list[Event], after: list[Event]) -> None:
-    resumed = PartialAnswer.of(stored(taken(before)))
+    resumed = PartialAnswer.of(stored(partial_of(before)))
     for event in after:
         resumed.apply(event)
-    assert resumed.columns() == taken(before + after).columns()
+    assert resumed.columns() == partial_of(before + after).columns()
 
 
 @given(st.lists(EVENTS, max_size=30), st.lists(EVENTS, max_size=10))
-def test_told_anew_it_replaces_what_was_heard(events: list[Event], heard: list[Event]) -> None:
-    partial = taken(events)
-    reader = taken(
-        [one for one in heard if isinstance(one, Delta) and one.reply < len(partial.replies)]
+def test_events_anew_replace_what_a_reader_knows(events: list[Event], known: list[Event]) -> None:
+    partial = partial_of(events)
+    reader = partial_of(
+        [
+            event
+            for event in known
+            if isinstance(event, Delta) and event.reply < len(partial.replies)
+        ]
     )
     for event in events_of(partial.content, anew=True):
         assert not isinstance(event, Thought), "thoughts cannot be replaced, only repeated"
@@ -104,7 +108,7 @@ def test_told_anew_it_replaces_what_was_heard(events: list[Event], heard: list[E
 
 
 def test_what_comes_twice_counts_once() -> None:
-    partial = taken(
+    partial = partial_of(
         [
             Suggestion("why?"),
             Suggestion("why?"),
@@ -116,7 +120,7 @@ def test_what_comes_twice_counts_once() -> None:
 
 
 def test_a_tool_s_second_word_adds_to_its_first() -> None:
-    partial = taken(
+    partial = partial_of(
         [
             ToolStep("a", "search", "running", input="cats"),
             ToolStep("a", "search", "done", output="3"),
@@ -126,14 +130,14 @@ def test_a_tool_s_second_word_adds_to_its_first() -> None:
 
 
 def test_a_later_id_adds_to_an_earlier_and_erases_none() -> None:
-    partial = taken([Accepted("thread", None, "trace"), Accepted(None, "chat", None)])
+    partial = partial_of([Accepted("thread", None, "trace"), Accepted(None, "chat", None)])
     assert (partial.thread, partial.chat, partial.trace) == ("thread", "chat", "trace")
 
 
 def test_blank_text_says_nothing_and_a_picture_does() -> None:
-    assert taken([Delta(" \n"), Thought("hm"), Suggestion("why?")]).is_empty
-    assert not taken([Delta("\n"), Delta("x", 1)]).is_empty
-    assert not taken([Media("image", "https://a")]).is_empty
+    assert partial_of([Delta(" \n"), Thought("hm"), Suggestion("why?")]).is_empty
+    assert not partial_of([Delta("\n"), Delta("x", 1)]).is_empty
+    assert not partial_of([Media("image", "https://a")]).is_empty
 
 
 def test_a_long_answer_costs_no_more_than_its_length() -> None:

@@ -104,14 +104,14 @@ def bridge(server: RedisServer) -> Iterator[Callable[[], RedisBridge]]:
 
 
 def begin(
-    here: Visitor, there: Visitor, question: str, events: int = 4, **more: object
+    here: Visitor, there: Visitor, question: str, count: int = 4, **more: object
 ) -> tuple[Iterator[ServerEvent], list[ServerEvent]]:
     """Asks here and hears a little; there knows of it then."""
     hearing = here.hear(question, **more)
-    told = [next(hearing) for _ in range(events)]
+    events = [next(hearing) for _ in range(count)]
     there.session.cookies.update(here.session.cookies)
     there.message, there.conversation = here.message, here.conversation
-    return hearing, told
+    return hearing, events
 
 
 def ready(site: Site) -> dict[str, str]:
@@ -124,10 +124,10 @@ def is_shared(pair: Pair) -> bool:
     """Whether the second process follows an answer of the first, and stops it."""
     here, there = pair.visitor()
     hearing, _ = begin(here, there, "!pieces 50 100 is it shared", 3)
-    for one in there.follow():
-        if one.name == "delta":
+    for event in there.follow():
+        if event.name == "delta":
             there.stop()
-    return list(hearing)[-1].data["finish_reason"] == one.data["finish_reason"] == "stopped"
+    return list(hearing)[-1].data["finish_reason"] == event.data["finish_reason"] == "stopped"
 
 
 # what readers elsewhere hear
@@ -135,17 +135,19 @@ def is_shared(pair: Pair) -> bool:
 
 def test_an_answer_is_followed_at_the_other_process_with_the_same_events(pair: Pair) -> None:
     here, there = pair.visitor()
-    hearing, told = begin(here, there, "!pieces 30 40 heard twice")
+    hearing, events = begin(here, there, "!pieces 30 40 heard twice")
     with ThreadPoolExecutor() as readers:
         elsewhere = readers.submit(lambda: list(there.follow()))
-        later = readers.submit(lambda: list(there.follow(after=told[-1].id)))
+        later = readers.submit(lambda: list(there.follow(after=events[-1].id)))
         drawn = readers.submit(lambda: list(there.follow(query="?html=live")))
-        told += list(hearing)
-    assert elsewhere.result() == told
-    assert later.result()[0].name == "turn" and later.result()[1:] == told[4:]
-    assert drawn.result()[-1] == told[-1] and any(one.name == "html" for one in drawn.result())
-    assert told[-1].data["replies"] == [text(told)]
-    assert list(there.follow()) == told, "also when it has ended"
+        events += list(hearing)
+    assert elsewhere.result() == events
+    assert later.result()[0].name == "turn" and later.result()[1:] == events[4:]
+    assert drawn.result()[-1] == events[-1] and any(
+        event.name == "html" for event in drawn.result()
+    )
+    assert events[-1].data["replies"] == [text(events)]
+    assert list(there.follow()) == events, "also when it has ended"
 
 
 def test_stop_at_the_other_process_ends_it_at_the_platform(pair: Pair, emulator: Emulator) -> None:
@@ -178,17 +180,19 @@ def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) 
     bob, bob_there = pair.visitor()
     _another = begin(bob, bob_there, "!pieces 60 100 no record of it", agent="qingyan")
     reading, without_record = there.follow(), bob_there.follow()
-    told = [next(reading) for _ in range(6)]
+    events = [next(reading) for _ in range(6)]
     assert [next(without_record) for _ in range(4)][-1].name != "error"
     pair.first.kill()
-    heard = text(told)
+    so_far = text(events)
     try:
-        for one in reading:
-            assert one.id >= told[-1].id and one.name != "turn"
-            told.append(one)
-            if one.name in ("delta", "replace"):
-                heard = one.data["text"] if one.name == "replace" else heard + one.data["text"]
-        assert one.name == "done" and one.data["replies"] == [heard] and "outlived" in heard
+        for event in reading:
+            assert event.id >= events[-1].id and event.name != "turn"
+            events.append(event)
+            if event.name in ("delta", "replace"):
+                so_far = (
+                    event.data["text"] if event.name == "replace" else so_far + event.data["text"]
+                )
+        assert event.name == "done" and event.data["replies"] == [so_far] and "outlived" in so_far
         ended = list(without_record)[-1]
         assert ended.name == "error" and ended.data["code"] == "unavailable", (
             "said by the database alone"
@@ -201,7 +205,7 @@ def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) 
 # the copy itself
 
 
-def found(name: str, bridge: Callable[[], RedisBridge]) -> RedisAnswer:
+def find_remote(name: str, bridge: Callable[[], RedisBridge]) -> RedisAnswer:
     there = bridge()
     assert eventually(lambda: there.find(name) is not None)
     remote = there.find(name)
@@ -215,7 +219,7 @@ def read(live: Any, position: int = 0) -> list[tuple[int, Entry]]:
 
 ENTRIES: st.SearchStrategy[Entry] = st.one_of(
     *(
-        st.builds(kind, **dict.fromkeys([one.name for one in fields(kind)], ...))
+        st.builds(kind, **dict.fromkeys([slot.name for slot in fields(kind)], ...))
         for kind in KINDS.values()
     )
 )
@@ -228,11 +232,11 @@ def test_every_entry_comes_through_unchanged(bridge: Callable[[], RedisBridge]) 
     @example([Delta("half of a character: \ud83d"), Failed("timeout", 5.0)], 0, 1)
     @given(st.lists(ENTRIES, max_size=30), st.integers(0, 2**42), st.integers(0, 40))
     def comes_through(entries: list[Entry], start: int, beyond: int) -> None:
-        whole = [one for one in entries if not isinstance(one, Finished | Failed)] + [END]
+        whole = [entry for entry in entries if not isinstance(entry, Finished | Failed)] + [END]
         name = str(uuid.uuid4())
         live = here.open(name, start, time.monotonic)
-        for one in whole:
-            live.append(one)
+        for entry in whole:
+            live.append(entry)
         assert eventually(lambda: there.find(name))
         remote = there.find(name)
         assert remote is not None and remote.start == start
@@ -251,9 +255,9 @@ def test_a_long_answer_comes_in_many_items(
     whole += [Delta("字" * 70_000), Delta("x"), END]
     here = bridge()
     live = here.open("long", 0, time.monotonic)
-    for one in whole:
-        live.append(one)
-    assert [one for _, one in read(found("long", bridge))] == whole
+    for entry in whole:
+        live.append(entry)
+    assert [entry for _, entry in read(find_remote("long", bridge))] == whole
     with redis.Redis.from_url(server.url) as client:
         assert client.xlen(key("long")) > 4
         assert eventually(lambda: 0 < client.ttl(key("long")) <= 300)
@@ -282,7 +286,7 @@ def test_a_log_without_its_beginning_is_none(
     with redis.Redis.from_url(server.url) as client:
         client.delete(key("trimmed"))
     live.append(END)
-    assert texts(found("trimmed", bridge)) == ["first", "0", "1", "2"], (
+    assert texts(find_remote("trimmed", bridge)) == ["first", "0", "1", "2"], (
         "what Redis forgot is written again"
     )
     with redis.Redis.from_url(server.url) as client:
@@ -290,7 +294,7 @@ def test_a_log_without_its_beginning_is_none(
 
 
 def texts(live: RedisAnswer) -> list[str]:
-    return [one.text for _, one in read(live) if isinstance(one, Delta)]
+    return [entry.text for _, entry in read(live) if isinstance(entry, Delta)]
 
 
 def test_an_answer_that_goes_on_in_another_log_is_lost_in_the_old_one(
@@ -336,10 +340,10 @@ print("redis" in sys.modules)
 
 
 def test_nothing_of_redis_is_loaded_without_its_setting(tmp_path: Path) -> None:
-    given = environment(DEMO_URL="http://127.0.0.1:9")
+    variables = environment(DEMO_URL="http://127.0.0.1:9")
     ran = subprocess.run(
         [sys.executable, "-c", LOADED],
-        env=given,
+        env=variables,
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -358,17 +362,17 @@ def test_redis_is_killed_and_comes_back(
     pair = pair_of(start_site, emulator, own_server.start(), tmp_path)
     assert ready(pair.first) == {"status": "ok"}
     here, there = pair.visitor()
-    hearing, told = begin(here, there, "!pieces 40 60 killed meanwhile")
+    hearing, events = begin(here, there, "!pieces 40 60 killed meanwhile")
     with ThreadPoolExecutor() as readers:
         elsewhere = readers.submit(lambda: list(there.follow()))
         time.sleep(0.5)
         own_server.kill()
         began = time.monotonic()
-        told += list(hearing)
+        events += list(hearing)
         assert time.monotonic() - began < soon(4), "who reads where it is made notices nothing"
-    assert told[-1].data["replies"] == [text(told)]
-    assert elsewhere.result()[-1].name == "done" and elsewhere.result()[-1].data == told[-1].data
-    assert [one.name for one in elsewhere.result()].count("turn") == 1
+    assert events[-1].data["replies"] == [text(events)]
+    assert elsewhere.result()[-1].name == "done" and elsewhere.result()[-1].data == events[-1].data
+    assert [event.name for event in elsewhere.result()].count("turn") == 1
     assert eventually(
         lambda: ready(pair.first) == ready(pair.second) == {"status": "ok", "redis": "redis_away"}
     )
@@ -394,16 +398,18 @@ def test_an_answer_is_shared_again_when_redis_is_back_before_its_end(
         assert eventually(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
         time.sleep(1.5)
         there.stop()
-        told = list(hearing)
-    heard = elsewhere.result()
-    assert told[-1].data["finish_reason"] == "stopped" and heard[-1] == told[-1]
-    assert [one.id for one in heard] == sorted({one.id for one in heard}), "nothing twice"
-    assert heard[-1].data["replies"] == [text(heard)]
+        events = list(hearing)
+    followed = elsewhere.result()
+    assert events[-1].data["finish_reason"] == "stopped" and followed[-1] == events[-1]
+    assert [event.id for event in followed] == sorted({event.id for event in followed}), (
+        "nothing twice"
+    )
+    assert followed[-1].data["replies"] == [text(followed)]
 
 
 def test_redis_is_frozen_for_a_while(pair: Pair, server: RedisServer) -> None:
     here, there = pair.visitor()
-    hearing, told = begin(here, there, "!pieces 30 50 frozen meanwhile")
+    hearing, events = begin(here, there, "!pieces 30 50 frozen meanwhile")
     slowest = 0.0
     with ThreadPoolExecutor() as readers:
         elsewhere = readers.submit(lambda: list(there.follow()))
@@ -411,17 +417,19 @@ def test_redis_is_frozen_for_a_while(pair: Pair, server: RedisServer) -> None:
         server.freeze()
         try:
             last = time.monotonic()
-            for one in hearing:
-                told.append(one)
+            for event in hearing:
+                events.append(event)
                 slowest, last = max(slowest, time.monotonic() - last), time.monotonic()
             began = time.monotonic()
             assert here.ask("and another one").ok and there.get("/healthz").ok
             assert time.monotonic() - began < soon(3)
-            heard = elsewhere.result()
+            followed = elsewhere.result()
         finally:
             server.thaw()
     assert slowest < soon(0.7)
-    assert heard[-1].data == told[-1].data == {"finish_reason": "stop", "replies": [text(told)]}
+    assert (
+        followed[-1].data == events[-1].data == {"finish_reason": "stop", "replies": [text(events)]}
+    )
     assert eventually(lambda: ready(pair.first) == ready(pair.second) == {"status": "ok"})
     assert is_shared(pair)
 
@@ -437,7 +445,7 @@ def test_the_site_starts_without_redis_and_finds_it_later(
     assert eventually(lambda: ready(site) == {"status": "ok"})
 
 
-# what the owner is told
+# what the owner learns
 
 
 def test_the_doctor_says_what_is_wrong_with_redis(tmp_path: Path, server: RedisServer) -> None:
@@ -458,10 +466,10 @@ def test_the_doctor_says_what_is_wrong_with_redis(tmp_path: Path, server: RedisS
 
 
 def test_a_wrong_address_ends_the_start_with_one_line(tmp_path: Path) -> None:
-    given = environment(DEMO_URL="http://127.0.0.1:9", REDIS_URL="http://:a-password@127.0.0.1")
+    variables = environment(DEMO_URL="http://127.0.0.1:9", REDIS_URL="http://:a-password@127.0.0.1")
     command = [sys.executable, "-m", "flask", "--app", "app", "run"]
     ran = subprocess.run(
-        command, env=given, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert ran.returncode != 0 and "a-password" not in ran.stderr
     assert ran.stderr.strip().splitlines()[-1].startswith("REDIS_URL: no address of a Redis.")

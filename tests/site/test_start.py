@@ -171,16 +171,16 @@ def test_a_dotenv_file_is_read(emulator: Emulator, tmp_path: Path) -> None:
 def test_a_proper_end_keeps_what_was_said(emulator: Emulator, tmp_path: Path) -> None:
     site = Site(tmp_path, {**coze(emulator), "GRACE_S": 1}).start()
     visitor = Visitor(site.url)
-    for one in visitor.hear("!pieces 200 100"):
-        if one.name == "delta" and one.data["text"].strip():
+    for event in visitor.hear("!pieces 200 100"):
+        if event.name == "delta" and event.data["text"].strip():
             break
     site.end()
     assert site.process is not None and site.process.returncode == 0
     site.start()
     try:
-        told = list(visitor.follow())
-        assert told[-1].name in ("done", "error")
-        assert any(one.name == "delta" for one in told)
+        events = list(visitor.follow())
+        assert events[-1].name in ("done", "error")
+        assert any(event.name == "delta" for event in events)
     finally:
         site.end()
 

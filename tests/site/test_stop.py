@@ -50,11 +50,11 @@ def test_an_idle_connection_holds_nothing_up(site: Site) -> None:
 
 def test_an_answer_is_heard_to_its_end(site: Site) -> None:
     hearing = Visitor(site.url).hear("!pieces 30 100")
-    told = [next(hearing), next(hearing)]
+    events = [next(hearing), next(hearing)]
     assert site.process is not None
     site.process.terminate()
-    told += list(hearing)
-    assert told[-1].name == "done" and told[-1].data["replies"] == [text(told)]
+    events += list(hearing)
+    assert events[-1].name == "done" and events[-1].data["replies"] == [text(events)]
     assert site.process.wait(30) == 0
 
 
@@ -73,49 +73,49 @@ def test_an_answer_that_takes_longer_is_saved_and_goes_on_after_the_start(
     site = Site(tmp_path, {**coze(emulator), "GRACE_S": 1}).start()
     try:
         visitor = Visitor(site.url)
-        for one in visitor.hear("!pieces 40 150 a long one"):
-            if one.name == "delta" and one.data["text"].strip():
+        for event in visitor.hear("!pieces 40 150 a long one"):
+            if event.name == "delta" and event.data["text"].strip():
                 break
         assert stop(site) < 12
         assert "Perhaps out of memory" not in site.log, "it left by itself"
         site.start()
-        told = list(visitor.follow())
-        assert told[-1].name == "done" and "a long one" in told[-1].data["replies"][0]
+        events = list(visitor.follow())
+        assert events[-1].name == "done" and "a long one" in events[-1].data["replies"][0]
     finally:
         site.end()
 
 
 def test_a_reader_reads_on_after_its_worker_was_killed(site: Site) -> None:
     visitor = Visitor(site.url)
-    told = []
+    events = []
     with pytest.raises(requests.RequestException):
-        for one in visitor.hear("!pieces 57 80 read on"):
-            told.append(one)
-            if len(told) == 12:
+        for event in visitor.hear("!pieces 57 80 read on"):
+            events.append(event)
+            if len(events) == 12:
                 os.kill(worker_of(site), signal.SIGKILL)
     site._wait_until_ready()
-    heard = text(told)
-    for one in visitor.follow(after=told[-1].id):
-        assert one.id >= told[-1].id, "so that a second loss is no worse"
-        if one.name == "replace":
-            heard = one.data["text"]
-        elif one.name == "delta":
-            heard += one.data["text"]
-    assert one.name == "done" and one.data["replies"] == [heard]
+    so_far = text(events)
+    for event in visitor.follow(after=events[-1].id):
+        assert event.id >= events[-1].id, "so that a second loss is no worse"
+        if event.name == "replace":
+            so_far = event.data["text"]
+        elif event.name == "delta":
+            so_far += event.data["text"]
+    assert event.name == "done" and event.data["replies"] == [so_far]
     assert visitor.ask("and now?").ok
 
 
 def test_a_reload_leaves_old_answers_to_the_old_worker_and_serves_at_once(site: Site) -> None:
     visitor = Visitor(site.url)
     hearing = visitor.hear("!pieces 30 100")
-    told = [next(hearing)]
+    events = [next(hearing)]
     assert site.process is not None
     os.kill(site.process.pid, signal.SIGHUP)
     time.sleep(1.5)
     assert Visitor(site.url).ask("hi").ok
-    told += list(hearing)
-    assert told[-1].name == "done"
-    assert list(visitor.follow())[-1].data == told[-1].data
+    events += list(hearing)
+    assert events[-1].name == "done"
+    assert list(visitor.follow())[-1].data == events[-1].data
 
 
 A_REQUEST_IN_THE_MOMENT_OF_THE_END = """

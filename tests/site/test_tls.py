@@ -47,7 +47,9 @@ def test_an_answer_streams_over_tls(secure_site: Site, secure_emulator: Emulator
     visitor = Visitor(secure_site.url)
     started = time.monotonic()
     arrivals = [
-        time.monotonic() - started for one in visitor.hear("!pieces 20 100") if one.name == "delta"
+        time.monotonic() - started
+        for event in visitor.hear("!pieces 20 100")
+        if event.name == "delta"
     ]
     assert arrivals[-1] - arrivals[0] > 1.0, "piece by piece, not all at the end"
     assert visitor.ask("!chop 你好").ok
@@ -56,11 +58,11 @@ def test_an_answer_streams_over_tls(secure_site: Site, secure_emulator: Emulator
 def test_stop_hangs_up_over_tls(secure_site: Site) -> None:
     visitor = Visitor(secure_site.url)
     stopped = 0.0
-    for one in visitor.hear("!pieces 5 10 !pause 30"):
-        if one.name == "delta" and not stopped:
+    for event in visitor.hear("!pieces 5 10 !pause 30"):
+        if event.name == "delta" and not stopped:
             stopped = time.monotonic()
             visitor.stop()
-    assert one.name == "done" and one.data["finish_reason"] == "stopped"
+    assert event.name == "done" and event.data["finish_reason"] == "stopped"
     assert time.monotonic() - stopped < soon(3)
 
 
@@ -95,7 +97,7 @@ def test_the_proxy_of_the_settings_is_used_and_no_other(
     with Tunnel() as tunnel:
         through = start_site(**coze(secure_emulator), CA_BUNDLE=bundle, UPSTREAM_PROXY=tunnel.url)
         assert list(Visitor(through.url).hear("hi"))[-1].name == "done"
-        assert tunnel.asked
+        assert tunnel.targets
         through.end()
     past = start_site(**coze(secure_emulator), CA_BUNDLE=bundle, HTTPS_PROXY="http://127.0.0.1:9")
     assert list(Visitor(past.url).hear("hi"))[-1].name == "done"
@@ -107,7 +109,7 @@ class Tunnel:
     def __enter__(self) -> "Tunnel":
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.asked: list[str] = []
+        self.targets: list[str] = []
         self._threads: list[threading.Thread] = []
         threading.Thread(target=self._serve, daemon=True).start()
         return self
@@ -132,7 +134,7 @@ class Tunnel:
         while b"\r\n\r\n" not in head:
             head += near.recv(4096)
         target = head.split()[1].decode()
-        self.asked.append(target)
+        self.targets.append(target)
         host, _, port = target.partition(":")
         with near, socket.create_connection((host, int(port))) as far:
             near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
