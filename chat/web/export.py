@@ -12,6 +12,7 @@ from chat.answers.live import CUT
 from chat.china import CHINA
 from chat.storage import Answer, Conversation
 from chat.storage.content import Content
+from chat.storage.titles import cut
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~!&$])")
 # What goes on until it is closed.
@@ -65,7 +66,7 @@ def as_markdown(conversation: Conversation, answers: Sequence[Answer], agent: st
 def safe_filename(title: str, ending: str) -> str:
     """A file name that every system takes, made from a title; letters of any script stay."""
     visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in title)
-    name = " ".join(_NOT_IN_NAMES.sub(" ", visible).split())[:_LONGEST_NAME].strip(". ")
+    name = cut(" ".join(_NOT_IN_NAMES.sub(" ", visible).split()), _LONGEST_NAME).strip(". ")
     if not name or _DEVICES.match(name):
         name = f"chat {name}".strip()
     return f"{name}.{ending}"
