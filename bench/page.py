@@ -22,10 +22,13 @@ from tests.kit.filling import fill
 from tests.kit.site import Site
 
 KEY = "a key for a bench only"
-EXCHANGES = (5, 500)  # ten messages, a thousand
+# Ten messages, and a thousand.
+EXCHANGES = (5, 500)
 OPENINGS = 9
-LARGE, LARGE_CHARS = "!huge 2000000", 1_150_000  # of two megabytes
-FROZEN_MS = 200  # a key pressed is answered within this
+# An answer of two megabytes.
+LARGE, LARGE_CHARS = "!huge 2000000", 1_150_000
+# The page answers a key within this.
+FROZEN_MS = 200
 SLOWER = 1.25
 
 

@@ -14,7 +14,8 @@ import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-BATCH = 40  # deltas in one write when there is no rate to keep
+# Deltas in one write when there is no rate to keep.
+BATCH = 40
 ANSWER = "这是平台的回答。"
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Tt-Logid: bench\r\n"

@@ -14,7 +14,8 @@ from bench.site import Site
 CHATS = 1000
 WORK_S = 8.0
 STREAMS, RATE, STREAM_S = 200, 20, 10
-CHATS_COME_S, STREAMS_COME_S = 1.0, 2.0  # visitors do not come in one millisecond
+# Visitors do not come in one millisecond.
+CHATS_COME_S, STREAMS_COME_S = 1.0, 2.0
 BULK_STREAMS, BULK_EVENTS = 50, 2000
 NAIVE_CHATS, NAIVE_S = 20, 28.0
 

@@ -40,7 +40,7 @@ class Vault:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Lets one thread of one process in."""
+        """Lets in one thread at a time, of all processes."""
         mark = hashlib.sha256(name.encode()).hexdigest()[:16]
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock, open(self._folder / f"{mark}.lock", "w") as file:
@@ -48,7 +48,8 @@ class Vault:
             yield
 
     def _fernet(self) -> Any:
-        from cryptography.fernet import Fernet  # megabytes, for the few sites that use OAuth
+        # Megabytes, which only the few sites that use OAuth need.
+        from cryptography.fernet import Fernet
 
         return Fernet(
             base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + self._key.encode()).digest())

@@ -20,7 +20,8 @@ from tests.kit.site import Site, Visitor, text
 
 CROWD = 200
 SAME_MOMENT_MS = 25 * ALLOWANCE**2  # who came so close together may be served in either order
-ARRIVAL_DIGITS = 11  # a message's id begins with the milliseconds at which its question was taken
+# A message's id begins with the milliseconds at which its question arrived.
+ARRIVAL_DIGITS = 11
 
 
 @dataclass

@@ -240,7 +240,8 @@ def talked(store: Storage, *sizes: int) -> tuple[tuple[str, str], ...]:
         )
         conversation = stored.conversation_id
         store.answers.end(stored.answer_id, "done", {"replies": ["x" * size]})
-        time.sleep(0.002)  # what comes in the same millisecond has no order
+        # Questions of the same millisecond have no order.
+        time.sleep(0.002)
     return stored.earlier
 
 

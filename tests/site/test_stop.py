@@ -140,7 +140,8 @@ def connection(is_asked):
 
 talking, idle = gevent.spawn(connection, asked), gevent.spawn(connection, Event())
 gevent.sleep(0.1)
-asked.set()  # the request is there, its connection not awake yet
+# The request is there, its connection not awake yet.
+asked.set()
 worker.handle_exit(signal.SIGTERM, None)
 gevent.joinall([talking], timeout=5, raise_error=True)
 print(told, idle.dead)

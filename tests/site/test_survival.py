@@ -67,30 +67,34 @@ def test_while_another_program_holds_the_database_questions_are_refused_and_page
     hearing = live.hear("!pieces 60 150")
     while next(hearing).name != "delta":
         pass
-    asked = emulator.mark()
+    mark = emulator.mark()
     with locked(database_of(site)):
         began = time.monotonic()
         refused: list[requests.Response] = []
         asking = [
             threading.Thread(target=lambda: refused.append(alice.ask("now"))) for _ in range(4)
         ]
-        for one in asking:
-            one.start()
+        for thread in asking:
+            thread.start()
         time.sleep(1)
         reading = time.monotonic()
         page = alice.get(f"/c/{alice.conversation}", headers=HTML)
         assert page.ok and "before" in page.text
         assert time.monotonic() - reading < soon(2), "nobody else waits for the lock"
         assert next(hearing).name in ("delta", "done"), "an answer goes on"
-        for one in asking:
-            one.join()
+        for thread in asking:
+            thread.join()
         assert time.monotonic() - began < soon(12), "not one after another"
         for response in refused:
             assert_refused(response)
         form = {"message": "by the form", "conversation_id": alice.conversation}
-        told = alice.post(data=form, headers=HTML)
-        assert told.status_code == 502 and NO_STORAGE in told.text and "by the form" in told.text
-    assert not [path for path in emulator.asked(asked) if path == "/v3/chat"], (
+        response = alice.post(data=form, headers=HTML)
+        assert (
+            response.status_code == 502
+            and NO_STORAGE in response.text
+            and "by the form" in response.text
+        )
+    assert not [path for path in emulator.asked(mark) if path == "/v3/chat"], (
         "nothing was asked unstored"
     )
     assert list(hearing)[-1].name == "done"
@@ -129,18 +133,19 @@ def test_on_a_full_disk_nothing_is_asked_that_cannot_be_stored(
     site = start_site(folder=tiny, **coze(emulator))
     alice = asks_in_english(Visitor(site.url))
     assert alice.ask("before").ok
-    sent = alice.post("/files", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n")})
-    assert_refused(sent)  # 80 MB: too little for files, enough for questions
+    response = alice.post("/files", files={"file": ("a.png", b"\x89PNG\r\n\x1a\n")})
+    # 80 MB: too little for files, enough for questions.
+    assert_refused(response)
     live = Visitor(site.url)
     hearing = live.hear("!pieces 40 150")
     while next(hearing).name != "delta":
         pass
-    asked = emulator.mark()
+    mark = emulator.mark()
     filler = tiny / "filler"
     fill(filler)
     refused = alice.ask("x" * 8000)
     assert_refused(refused)
-    assert not [path for path in emulator.asked(asked) if path == "/v3/chat"]
+    assert not [path for path in emulator.asked(mark) if path == "/v3/chat"]
     page = alice.get(f"/c/{alice.conversation}", headers=HTML)
     assert page.ok and "before" in page.text
     assert alice.get("/readyz").status_code == 503 and alice.get("/healthz").ok
@@ -160,8 +165,8 @@ def test_a_database_that_is_gone_is_said_and_found_again(
     aside = site.folder / "aside"
     shutil.move(site.folder / "instance", aside)
     assert_refused(alice.ask("into nothing"))
-    told = alice.get(f"/c/{alice.conversation}", headers=HTML)
-    assert told.status_code == 502 and NO_STORAGE in told.text
+    response = alice.get(f"/c/{alice.conversation}", headers=HTML)
+    assert response.status_code == 502 and NO_STORAGE in response.text
     ready = alice.get("/readyz")
     assert ready.status_code == 503 and "database" in ready.json()
     assert not database_of(site).exists(), "no empty one was begun"
@@ -180,10 +185,10 @@ def test_another_database_in_its_place_is_the_one_that_is_used(
     assert alice.ask("kept").ok
     copy = site.folder / "copy"
     with (
-        closing(sqlite3.connect(database_of(site))) as ours,
-        closing(sqlite3.connect(copy)) as theirs,
+        closing(sqlite3.connect(database_of(site))) as source,
+        closing(sqlite3.connect(copy)) as target,
     ):
-        ours.backup(theirs)
+        source.backup(target)
     assert alice.ask("never mind").ok
     for ending in ("", "-wal", "-shm"):
         Path(f"{database_of(site)}{ending}").unlink(missing_ok=True)
@@ -294,10 +299,10 @@ def test_after_sigterm_nothing_new_begins_and_the_page_goes_on_with_the_next_pro
         visitor, other = Visitor(site.url), Visitor(site.url)
         assert other.get("/healthz").ok, "its connection is kept"
         hearing = visitor.hear("!pieces 80 150 a long one")
-        told = [next(hearing)]
-        while told[-1].name != "delta":
-            told.append(next(hearing))
-        asked = emulator.mark()
+        events = [next(hearing)]
+        while events[-1].name != "delta":
+            events.append(next(hearing))
+        mark = emulator.mark()
         assert site.process is not None
         site.process.terminate()
         time.sleep(0.5)
@@ -306,15 +311,15 @@ def test_after_sigterm_nothing_new_begins_and_the_page_goes_on_with_the_next_pro
             assert (late.status_code, late.json()["code"]) == (502, "unavailable")
             assert "restarting" in late.json()["error"] or "重启" in late.json()["error"]
         with contextlib.suppress(requests.RequestException):
-            told += list(hearing)
+            events += list(hearing)
         assert site.process.wait(30 * ALLOWANCE) == 0
-        assert not [path for path in emulator.asked(asked) if path == "/v3/chat"]
+        assert not [path for path in emulator.asked(mark) if path == "/v3/chat"]
         with closing(sqlite3.connect(database_of(site))) as db:
-            ((kept,),) = db.execute("SELECT replies FROM answers").fetchall()
-        assert len(kept) > 10, "what it had is stored"
+            ((replies,),) = db.execute("SELECT replies FROM answers").fetchall()
+        assert len(replies) > 10, "what it had is stored"
         site.start()
-        heard = list(visitor.follow(after=told[-1].id))
-        assert heard[-1].name == "done" and "a long one" in heard[-1].data["replies"][0]
+        followed = list(visitor.follow(after=events[-1].id))
+        assert followed[-1].name == "done" and "a long one" in followed[-1].data["replies"][0]
         assert visitor.ask("and now?").ok
     finally:
         site.end()
@@ -330,15 +335,18 @@ def test_an_answer_lost_with_its_process_is_not_waited_for_for_ever(
         hearing = visitor.hear("!stuck !pieces 10 20")
         while next(hearing).name != "delta":
             pass
-        time.sleep(2.5)  # until the text so far is saved
+        # Until the text so far is saved.
+        time.sleep(2.5)
         site.kill()
         site.settings["CHAT_TIMEOUT_S"] = 40
         site.start()
         began = time.monotonic()
-        told = list(visitor.follow())
+        events = list(visitor.follow())
         assert time.monotonic() - began < soon(25)
-        assert told[-1].name == "error" and told[-1].data["code"] == "timeout"
-        assert text(told) or any(one.name == "replace" for one in told), "what it had is there"
+        assert events[-1].name == "error" and events[-1].data["code"] == "timeout"
+        assert text(events) or any(event.name == "replace" for event in events), (
+            "what it had is there"
+        )
         assert 'data-state="interrupted"' in visitor.get(f"/c/{visitor.conversation}").text
         assert visitor.ask("again").ok, "the conversation is free"
     finally:
