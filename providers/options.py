@@ -1,4 +1,4 @@
-"""What an agent of any platform is given: checked at the start, frozen, its secrets hidden."""
+"""What an agent of any platform needs: checked at the start, frozen, its secrets hidden."""
 
 import re
 from typing import Annotated, Any
@@ -60,10 +60,9 @@ Token = Annotated[SecretStr, AfterValidator(_token)]
 
 
 class AgentOptions(BaseModel):
-    """Base of each platform's `Options`: an unknown key is an error, an error never repeats what
-    was given.
+    """Base of each platform's `Options`: an unknown key is an error, and no error repeats a value.
 
-    The limits of the account are the platform's own (providers/__init__.py) unless given here; 0
+    The limits of the account are the platform's own (providers/__init__.py) unless set here; 0
     means none.
     """
 

@@ -110,7 +110,7 @@ def load_agents(
     """The agents of this site. Raises SettingsError naming the setting, or the file, table and key.
 
     `spend` counts a question against an account's day; `vault` keeps what accounts grant. `learn`
-    is told each token that a platform grants later.
+    takes each token that a platform grants later.
     """
     maker = _Maker(settings, spend, vault, learn)
     declared = maker.declared(settings.agents_file) if settings.agents_file else []

@@ -57,7 +57,7 @@ def formatter(kind: str) -> logging.Formatter:
 
 
 class _StandardError(logging.StreamHandler[Any]):
-    """Ours, told from handlers of others; it follows where standard error goes."""
+    """Ours, to be distinguished from handlers of others; it follows where standard error goes."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

@@ -57,7 +57,7 @@ def entries(setting: SecretStr | None, shortest: int) -> list[Entry]:
 
 
 def secret_parts(text: str) -> list[str]:
-    """Each code in such a setting by itself, to be kept out of logs."""
+    """Each code in such a setting by itself, for the log to blank out."""
     codes = []
     for part in [*re.split(r"[\s,，]+", text), *_parts(text)]:
         pieces = re.split("[:：]", part)

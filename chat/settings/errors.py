@@ -1,6 +1,4 @@
-"""What can be wrong with the settings and with agents.toml: an error names its sentence and its
-facts.
-"""
+"""What can be wrong with settings and agents.toml: each error has its sentence and facts."""
 
 import re
 from collections.abc import Mapping
@@ -206,7 +204,7 @@ class SettingsError(Exception):
 def problem(error: ErrorDetails, platform: str | None = None) -> Words | Sentence:
     """What pydantic says is wrong with a value, in words of ours; the value is not in them.
 
-    Options are named as in .env when a `platform` is given, else as in agents.toml.
+    Options have their names of .env with a `platform`, else those of agents.toml.
     """
     context = error.get("ctx", {})
     if error["type"] == BILINGUAL:

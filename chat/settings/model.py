@@ -341,7 +341,7 @@ def load() -> Settings:
 
 
 def secrets(settings: Settings) -> list[str]:
-    """All secrets that are set, to be kept out of logs; of a list of codes also each code."""
+    """All secrets that are set, for the log to blank out; of a list of codes also each code."""
     values = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
     parts = [part.strip() for value in values for part in (*value.splitlines(), *passwords(value))]
     lists = [codes for codes in (settings.access_codes, settings.api_keys) if codes]

@@ -1,6 +1,4 @@
-"""Sentences to the owner: written once in Chinese and English, filled with facts, said in either
-language.
-"""
+"""Sentences to the owner: Chinese and English side by side, filled with facts."""
 
 import errno
 from collections.abc import Mapping
@@ -40,7 +38,7 @@ def sentence(words: Words, **facts: Any) -> Sentence:
 
 
 def in_language(fact: Any, language: str) -> Any:
-    """A fact as a sentence needs it: what has words in both languages is said in this one."""
+    """A fact as a sentence needs it: what has words in both languages speaks this one."""
     if isinstance(fact, Words):
         return fact.en if language == "en" else fact.zh
     if isinstance(fact, Exception):

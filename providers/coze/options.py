@@ -1,4 +1,4 @@
-"""What a Coze agent is given, checked when it is made (platforms/coze.md §1.2)."""
+"""What a Coze agent needs, checked when it is made (platforms/coze.md §1.2)."""
 
 import json
 import re
@@ -23,8 +23,8 @@ def _bot_id(value: Any) -> Any:
     text = (
         str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     )
-    found = re.search(r"/bot/([0-9]+)", text)
-    digits = found[1] if found else text
+    match = re.search(r"/bot/([0-9]+)", text)
+    digits = match[1] if match else text
     if not re.fullmatch(r"[0-9]+", digits):
         raise bilingual_error(
             "应是智能体网址里 /bot/ 后面的数字",
@@ -74,8 +74,7 @@ class ShortcutCommand(BaseModel):
 
 
 class Options(AgentOptions):
-    """What an agent on Coze is given. The maps are sent with every question, as the sheet's §1.2
-    has them.
+    """What a Coze agent needs. The maps go with every question (platforms/coze.md §1.2).
 
     It signs in by one of three: a token, a service app (JWT), or a web app that its owner
     authorises (§6).

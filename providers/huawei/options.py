@@ -1,4 +1,4 @@
-"""What an agent of Huawei's engine is given, checked when it is made (platforms/huawei.md)."""
+"""What an agent of Huawei's engine needs, checked when it is made (platforms/huawei.md)."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What a Qingyan agent is given, checked when it is made (platforms/qingyan.md)."""
+"""What a Qingyan agent needs, checked when it is made (platforms/qingyan.md)."""
 
 import re
 from typing import Annotated

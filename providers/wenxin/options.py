@@ -1,4 +1,4 @@
-"""What a Wenxin agent is given, checked when it is made (platforms/wenxin.md)."""
+"""What a Wenxin agent needs, checked when it is made (platforms/wenxin.md)."""
 
 import re
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a Yuanqi agent is given, checked when it is made (platforms/yuanqi.md)."""
+"""What a Yuanqi agent needs, checked when it is made (platforms/yuanqi.md)."""
 
 import re
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""`flask doctor` on set-ups that are broken on purpose: exit codes, and the right cure in both languages."""
+"""`flask doctor` on set-ups that are broken on purpose: exit codes, and cures in both languages."""
 
 import json
 import os
@@ -26,7 +26,7 @@ LANGUAGES = ("zh", "en")
 SECRET_NAMES = ("TOKEN", "SECRET", "API_KEY", "SECRET_KEY")
 
 Settings = Mapping[str, object]
-Told = dict[str, str]  # a finding as --json has it
+FindingObject = dict[str, str]  # a finding as --json has it
 
 
 def settings(platform: str, url: str, **other: object) -> dict[str, object]:
@@ -46,10 +46,9 @@ def settings(platform: str, url: str, **other: object) -> dict[str, object]:
 def table(name: str, platform: str, url: str, **wrong: object) -> str:
     """The same as a table of agents.toml, some of it wrong."""
     options = settings(platform, url, **wrong)
-    lines = [
-        f"{key.removeprefix(platform.upper() + '_').lower()} = {json.dumps(str(value), ensure_ascii=False)}"
-        for key, value in options.items()
-    ]
+    texts = {key: json.dumps(str(value), ensure_ascii=False) for key, value in options.items()}
+    prefix = f"{platform.upper()}_"
+    lines = [f"{key.removeprefix(prefix).lower()} = {text}" for key, text in texts.items()]
     return "\n".join(["[[agents]]", f'id = "{name}"', f'platform = "{platform}"', *lines, ""])
 
 
@@ -82,12 +81,11 @@ def both(folder: Path, given: Settings, *options: str) -> tuple[int, str, str]:
     return code, chinese, english
 
 
-def _without_secrets(said: str, given: Settings) -> str:
-    for name, value in given.items():
-        assert not name.endswith(SECRET_NAMES) or len(str(value)) < 6 or str(value) not in said, (
-            name
-        )
-    return said
+def _without_secrets(output: str, variables: Settings) -> str:
+    for name, value in variables.items():
+        is_secret = name.endswith(SECRET_NAMES) and len(str(value)) >= 6
+        assert not is_secret or str(value) not in output, name
+    return output
 
 
 class Walk:
@@ -112,7 +110,7 @@ class Walk:
         for value in re.findall(r'(?:token|secret|key) = "([^"]{8,})"', "\n".join(tables)):
             assert not any(value in text for _, text in said.values()), "a secret was printed"
 
-    def about(self, name: str, language: str) -> list[Told]:
+    def about(self, name: str, language: str) -> list[FindingObject]:
         return [one for one in self._found[language] if one["about"] == name]
 
     def said(self, name: str, language: str) -> str:
@@ -130,49 +128,157 @@ HUAWEI = "{url}/v1/routes/open/7c0e1d52-0000-4a00-9000-00000000a00"
 BROKEN: list[tuple[str, str, Settings, str, str]] = [
     ("wrong token", "coze", {"COZE_API_TOKEN": "sat_wrong_token"}, "新建令牌", "make a new one"),
     ("expired token", "coze", {"COZE_API_TOKEN": "pat_demo_expired"}, "已过期", "has ended"),
-    ("not published", "coze", {"COZE_BOT_ID": "7480000000000000102"},
-     "未发布到 API 渠道：扣子 → 发布 → 勾选 API", "tick API (Agent As API)"),
-    ("unknown agent", "coze", {"COZE_BOT_ID": "7480000000000000999"}, "/bot/ 后面的数字", "after /bot/"),
+    (
+        "not published",
+        "coze",
+        {"COZE_BOT_ID": "7480000000000000102"},
+        "未发布到 API 渠道：扣子 → 发布 → 勾选 API",
+        "tick API (Agent As API)",
+    ),
+    (
+        "unknown agent",
+        "coze",
+        {"COZE_BOT_ID": "7480000000000000999"},
+        "/bot/ 后面的数字",
+        "after /bot/",
+    ),
     ("may not chat", "coze", {"COZE_API_TOKEN": "pat_demo_no_chat"}, "勾选 chat", "tick chat"),
-    ("may only chat", "coze", {"COZE_API_TOKEN": "pat_demo_chat_only"}, "勾选 getChat", "tick getChat"),
-    ("another workspace", "coze", {"COZE_API_TOKEN": "pat_demo_other_workspace"},
-     "选中智能体所在的工作空间", "choose the agent's workspace"),
-    ("wrong path", "coze", {"COZE_API_BASE": "{url}/nowhere"},
-     "应为 https://api.coze.cn", "COZE_API_BASE is https://api.coze.cn"),
-    ("wrong secret", "qingyan", {"QINGYAN_API_SECRET": "ffffffffffffffffffffffffffffffff"},
-     "chatglm.cn/developersPanel/apiSet", "chatglm.cn/developersPanel/apiSet"),
-    ("disabled key", "qingyan", {
-        "QINGYAN_API_KEY": "0a1b2c3d4e5f6073", "QINGYAN_API_SECRET": "00112233445566778899aabbccddee03",
-    }, "已停用", "disabled"),
-    ("wrong key", "wenxin", {"WENXIN_SECRET_KEY": "EmuSecretBBBBBBBBBBBBBBBBBBBBB99"},
-     "部署 › API 调用", "do not belong together"),
-    ("not published", "wenxin", {
-        "WENXIN_APP_ID": "EmuAgentAAAAAAAAAAAAAAAAAAAAAA02",
-        "WENXIN_SECRET_KEY": "EmuSecretBBBBBBBBBBBBBBBBBBBBB02",
-    }, "智能体未上线", "The agent is offline"),
-    ("wrong token", "yuanqi", {"YUANQI_API_TOKEN": "Qk7Demo0nlyNotASecret9999"},
-     "应用发布 › API管理", "应用发布 › API管理"),
-    ("wrong path", "yuanqi", {"YUANQI_API_BASE": "{url}/openapi/v2"},
-     "https://yuanqi.tencent.com/openapi/v1", "https://yuanqi.tencent.com/openapi/v1"),
-    ("wrong key", "huawei", {"HUAWEI_API_KEY": "sk-demo-wrong"}, "凭证管理 › 我的凭证", "凭证管理 › 我的"),
-    ("not published", "huawei", {"HUAWEI_AGENT_URL": HUAWEI + "2/execute"},
-     "复制整个发布地址", "copy the whole 发布地址"),
-    ("foreign agent", "huawei", {"HUAWEI_AGENT_URL": HUAWEI + "3/execute"},
-     "无权调用该智能体", "may not call the agent"),
-]  # fmt: skip
+    (
+        "may only chat",
+        "coze",
+        {"COZE_API_TOKEN": "pat_demo_chat_only"},
+        "勾选 getChat",
+        "tick getChat",
+    ),
+    (
+        "another workspace",
+        "coze",
+        {"COZE_API_TOKEN": "pat_demo_other_workspace"},
+        "选中智能体所在的工作空间",
+        "choose the agent's workspace",
+    ),
+    (
+        "wrong path",
+        "coze",
+        {"COZE_API_BASE": "{url}/nowhere"},
+        "应为 https://api.coze.cn",
+        "COZE_API_BASE is https://api.coze.cn",
+    ),
+    (
+        "wrong secret",
+        "qingyan",
+        {"QINGYAN_API_SECRET": "ffffffffffffffffffffffffffffffff"},
+        "chatglm.cn/developersPanel/apiSet",
+        "chatglm.cn/developersPanel/apiSet",
+    ),
+    (
+        "disabled key",
+        "qingyan",
+        {
+            "QINGYAN_API_KEY": "0a1b2c3d4e5f6073",
+            "QINGYAN_API_SECRET": "00112233445566778899aabbccddee03",
+        },
+        "已停用",
+        "disabled",
+    ),
+    (
+        "wrong key",
+        "wenxin",
+        {"WENXIN_SECRET_KEY": "EmuSecretBBBBBBBBBBBBBBBBBBBBB99"},
+        "部署 › API 调用",
+        "do not belong together",
+    ),
+    (
+        "not published",
+        "wenxin",
+        {
+            "WENXIN_APP_ID": "EmuAgentAAAAAAAAAAAAAAAAAAAAAA02",
+            "WENXIN_SECRET_KEY": "EmuSecretBBBBBBBBBBBBBBBBBBBBB02",
+        },
+        "智能体未上线",
+        "The agent is offline",
+    ),
+    (
+        "wrong token",
+        "yuanqi",
+        {"YUANQI_API_TOKEN": "Qk7Demo0nlyNotASecret9999"},
+        "应用发布 › API管理",
+        "应用发布 › API管理",
+    ),
+    (
+        "wrong path",
+        "yuanqi",
+        {"YUANQI_API_BASE": "{url}/openapi/v2"},
+        "https://yuanqi.tencent.com/openapi/v1",
+        "https://yuanqi.tencent.com/openapi/v1",
+    ),
+    (
+        "wrong key",
+        "huawei",
+        {"HUAWEI_API_KEY": "sk-demo-wrong"},
+        "凭证管理 › 我的凭证",
+        "凭证管理 › 我的",
+    ),
+    (
+        "not published",
+        "huawei",
+        {"HUAWEI_AGENT_URL": HUAWEI + "2/execute"},
+        "复制整个发布地址",
+        "copy the whole 发布地址",
+    ),
+    (
+        "foreign agent",
+        "huawei",
+        {"HUAWEI_AGENT_URL": HUAWEI + "3/execute"},
+        "无权调用该智能体",
+        "may not call the agent",
+    ),
+]
 
 ONLY_BY_ASKING: list[tuple[str, str, Settings, str, str]] = [
-    ("unknown agent", "qingyan", {"QINGYAN_ASSISTANT_ID": "aaaaaaaaaaaaaaaaaaaaaa99"}, "编号", "of your own"),
-    ("foreign agent", "qingyan", {"QINGYAN_ASSISTANT_ID": "aaaaaaaaaaaaaaaaaaaaaa02"},
-     "不是这个账号创建的", "another account's"),
-    ("deleted agent", "qingyan", {"QINGYAN_ASSISTANT_ID": "aaaaaaaaaaaaaaaaaaaaaa03"},
-     "已被删除", "was deleted"),
-    ("not published", "yuanqi", {"YUANQI_ASSISTANT_ID": "EmuAgent0002"}, "未发布", "is not published"),
-    ("foreign agent", "yuanqi", {"YUANQI_ASSISTANT_ID": "EmuAgent0003"},
-     "不属于这个 Token", "another account"),
-    ("lacks a variable", "huawei", {"HUAWEI_AGENT_URL": HUAWEI + "4/execute"},
-     "sensitive_variables", "sensitive_variables"),
-]  # fmt: skip
+    (
+        "unknown agent",
+        "qingyan",
+        {"QINGYAN_ASSISTANT_ID": "aaaaaaaaaaaaaaaaaaaaaa99"},
+        "编号",
+        "of your own",
+    ),
+    (
+        "foreign agent",
+        "qingyan",
+        {"QINGYAN_ASSISTANT_ID": "aaaaaaaaaaaaaaaaaaaaaa02"},
+        "不是这个账号创建的",
+        "another account's",
+    ),
+    (
+        "deleted agent",
+        "qingyan",
+        {"QINGYAN_ASSISTANT_ID": "aaaaaaaaaaaaaaaaaaaaaa03"},
+        "已被删除",
+        "was deleted",
+    ),
+    (
+        "not published",
+        "yuanqi",
+        {"YUANQI_ASSISTANT_ID": "EmuAgent0002"},
+        "未发布",
+        "is not published",
+    ),
+    (
+        "foreign agent",
+        "yuanqi",
+        {"YUANQI_ASSISTANT_ID": "EmuAgent0003"},
+        "不属于这个 Token",
+        "another account",
+    ),
+    (
+        "lacks a variable",
+        "huawei",
+        {"HUAWEI_AGENT_URL": HUAWEI + "4/execute"},
+        "sensitive_variables",
+        "sensitive_variables",
+    ),
+]
 
 PASTED: dict[str, Settings] = {
     "coze": {
@@ -219,7 +325,7 @@ def tables(rows: list[tuple[str, str, Settings, str, str]], url: str) -> list[st
 
 @pytest.fixture(scope="module")
 def walk(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Walk:
-    """Past agents that are well, and past agents that are broken in ways that cost nothing to see."""
+    """Past agents that are well, and past agents that are broken in ways that are free to see."""
     well = [table(name("well", one), one, emulator.url) for one in PLATFORMS]
     soon = table("coze-soon", "coze", emulator.url, COZE_API_TOKEN="pat_demo_only_not_a_secret")
     return Walk(
@@ -275,9 +381,8 @@ def test_a_token_that_ends_soon_is_a_warning(walk: Walk) -> None:
 
 
 def test_only_stop_suffers_from_a_token_that_may_not_cancel(walk: Walk) -> None:
-    (warning,) = [one for one in walk.about("coze-may-only-chat", "en") if one["level"] == "warn"][
-        :1
-    ]
+    findings = walk.about("coze-may-only-chat", "en")
+    warning = next(finding for finding in findings if finding["level"] == "warn")
     assert "cancelChat" in warning["seen"] and "cancelChat" in warning["to_do"]
 
 
@@ -365,7 +470,8 @@ def test_a_wrong_setting(wrong: Settings, zh: str, en: str, tmp_path: Path) -> N
             "no such option",
         ),
         (
-            '[[agents]]\nid = "a"\nplatform = "yuanqi"\nassistant_id = "1"\napi_token = {env = "LOST_TOKEN"}',
+            '[[agents]]\nid = "a"\nplatform = "yuanqi"\nassistant_id = "1"\n'
+            'api_token = {env = "LOST_TOKEN"}',
             '第 1 个 [[agents]]（"a"）：api_token：LOST_TOKEN 为空',
             "LOST_TOKEN is empty",
         ),

@@ -45,7 +45,7 @@ class Check:
 def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Finding]:
     """Everything there is to say about the set-up of this site. Makes and changes nothing.
 
-    `redaction` is told the secrets of the set-up.
+    `redaction` learns the secrets of the set-up.
     """
     redaction = redaction or Redaction()
     try:
@@ -66,7 +66,7 @@ def local(settings: Settings) -> list[Finding]:
 
 
 def _load_agents(settings: Settings, redaction: Redaction) -> tuple[Agents | None, Finding]:
-    """The agents, when the settings make sense and some are set, and what is to be said of that."""
+    """The agents, when the settings make sense and some are set, and the finding about that."""
     if is_demo(settings):
         return None, Finding("demo", "settings")
     try:
