@@ -373,7 +373,7 @@ def test_no_address_is_in_a_log_or_a_database(world: World) -> None:
 def test_a_wrong_secret_is_not_repeated_by_the_doctor(
     tmp_path: Path, world: World, name: str
 ) -> None:
-    """One with a gap ends the doctor with a line that names the setting and nothing of its value."""
+    """One with a gap ends the doctor with a line that names the setting, not its value."""
     settings = settings_with_a_gap(world, name)
     environ = {key: str(value) for key, value in settings.items()}
     with chdir(tmp_path):
