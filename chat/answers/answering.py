@@ -127,7 +127,7 @@ class Answering:
         code = entry.code if isinstance(entry, Failed) else None
         reason = entry.finish_reason if isinstance(entry, Finished) else None
         columns = {**self.partial.columns(), "code": code, "finish_reason": reason}
-        self.records.saver.end(self.stored.answer_id, state, columns)
+        self.records.saver.end_answer(self.stored.answer_id, state, columns)
         self.ended()
         outcome = code or ("stopped" if state == "stopped" else "done")
         self.records.count_answer(self.agent, self.partial, outcome, self.began)

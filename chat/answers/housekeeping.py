@@ -133,7 +133,7 @@ class Housekeeper:
         """Finishes an orphan from the platform's record; without one, ends it as it is."""
         agent = self._agents.get(answer.conversation.agent)
         if agent is not None and agent.row.records and answer.chat and answer.thread:
-            if self._turns.resume(agent, answer):
+            if self._turns.resume_answer(agent, answer):
                 log.warning("answer %s: its process died; reading the platform's record", answer.id)
         elif self._storage.answers.claim_orphan(answer, self._worker) is not None:
             self._storage.answers.end(answer.id, "interrupted", {"code": "unavailable"})

@@ -25,7 +25,7 @@ class Saver:
         with self._lock:
             self._partials[answer_id] = partial
 
-    def end(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
+    def end_answer(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
         """Stores how an answer ended. When that fails, every `save` tries again.
 
         Until its end is stored, the conversation takes no other question.

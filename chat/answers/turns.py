@@ -51,7 +51,7 @@ class Turns:
         """Takes no question from now on: this process is about to end. Safe in a signal handler."""
         self._is_stopping = True
 
-    def start(self, question: Question) -> tuple[StoredQuestion, LiveAnswer]:
+    def begin_answer(self, question: Question) -> tuple[StoredQuestion, LiveAnswer]:
         """Stores a question and begins to answer it.
 
         Returns at once, with the answer to follow. When nobody reads along it returns at the end:
@@ -77,7 +77,7 @@ class Turns:
             self._give_up(question, stored)
             raise
 
-    def resume(self, agent: Agent, answer: Answer) -> bool:
+    def resume_answer(self, agent: Agent, answer: Answer) -> bool:
         """Finishes an answer whose process died, from the platform's record.
 
         False when another process was faster.
@@ -123,7 +123,7 @@ class Turns:
 
     def _give_up(self, question: Question, stored: StoredQuestion) -> None:
         """Ends an answer that could not be begun: its conversation takes the next question."""
-        self._records.saver.end(stored.answer_id, "failed", {"code": Unexpected.reason})
+        self._records.saver.end_answer(stored.answer_id, "failed", {"code": Unexpected.reason})
         self._forget(question.visitor)
 
     def _forget(self, visitor: str) -> None:

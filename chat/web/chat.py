@@ -129,7 +129,7 @@ def _start(
         address=address(),
         spend=permissions.day_budget(),
     )
-    stored, live = services().turns.start(question)
+    stored, live = services().turns.begin_answer(question)
     return agent, stored, live
 
 

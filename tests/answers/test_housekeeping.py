@@ -216,7 +216,9 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
 ) -> None:
     process = begin()
     process.housekeeper.start()
-    stored, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
+    stored, live = process.turns.begin_answer(
+        Question("alice", process.agent, "!pieces 4 10 !pause 30")
+    )
     batch_with_text = next(
         batch for batch in live.follow() if any("text" in str(entry) for _, entry in batch)
     )
@@ -233,7 +235,9 @@ def test_a_draft_is_saved_within_about_a_second_even_when_the_platform_is_silent
 def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
     process = begin()
     process.housekeeper.start()
-    stored, live = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
+    stored, live = process.turns.begin_answer(
+        Question("alice", process.agent, "!pieces 4 10 !pause 30")
+    )
     text = ""
     for batch in live.follow():
         text += "".join(getattr(entry, "text", "") for _, entry in batch)
@@ -249,7 +253,7 @@ def test_a_proper_end_saves_and_signs_off(begin: Begin) -> None:
 def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
     process = begin()
     process.housekeeper.start()
-    stored, live = process.turns.start(Question("alice", process.agent, "!pieces 10 50"))
+    stored, live = process.turns.begin_answer(Question("alice", process.agent, "!pieces 10 50"))
     with table_missing(process.storage, "answers"):
         entries = [entry for batch in live.follow() for _, entry in batch]
         assert "Finished" in type(entries[-1]).__name__, "the visitor hears the answer all the same"
@@ -264,7 +268,9 @@ def test_a_draft_that_could_not_be_saved_is_saved_later(begin: Begin) -> None:
     process = begin()
     with table_missing(process.storage, "conversations"):
         process.housekeeper.start()
-    stored, _ = process.turns.start(Question("alice", process.agent, "!pieces 4 10 !pause 30"))
+    stored, _ = process.turns.begin_answer(
+        Question("alice", process.agent, "!pieces 4 10 !pause 30")
+    )
     assert eventually(
         lambda: (
             process.live_answers.find(stored.answer_id) is not None and process.answer(stored).chat
@@ -324,7 +330,7 @@ def test_a_question_is_on_the_disk_before_its_platform_hears_it(
         counts.append(len(emulator.asked(before)))
 
     process.storage.disk = Disk(tmp_path / "chat.db", note)
-    stored, _ = process.turns.start(Question("alice", process.agent, "lest it be lost"))
+    stored, _ = process.turns.begin_answer(Question("alice", process.agent, "lest it be lost"))
     assert eventually(lambda: process.answer(stored).state == "done")
     assert counts == [0]
     assert len(emulator.asked(before)) > 0
