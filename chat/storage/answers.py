@@ -1,4 +1,4 @@
-"""The life of an answer: asked, accepted, saved while it grows, ended; taken over when its worker dies."""
+"""The life of an answer: asked, accepted, saved while it grows, ended, claimed as an orphan."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -166,7 +166,7 @@ class Answers:
             db.execute(_UPDATE, {"answer": question.answer_id, **ids})
 
     def save(self, columns: Mapping[str, Mapping[str, Any]]) -> None:
-        """Stores running answers as they are so far: columns by answer id, the same ones for each."""
+        """Stores running answers so far: columns by answer id, the same ones for each."""
         rows = [{"answer": id, **values} for id, values in columns.items()]
         with self._engine.begin() as db:
             db.execute(_UPDATE_RUNNING, rows)
@@ -270,7 +270,7 @@ def _with_history(
 
 
 def _newest_that_fit(exchanges: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """As many whole exchanges as fit into HISTORY_CHARS: they come newest first, go oldest first."""
+    """As many whole exchanges as fit into HISTORY_CHARS, oldest first; they come newest first."""
     fitting: list[tuple[str, str]] = []
     room = HISTORY_CHARS
     for question, answer in exchanges:

@@ -1,4 +1,4 @@
-"""A copy of the database while the site runs, and the way back: checked first, and nothing thrown away."""
+"""A copy of the database while the site runs, and the way back."""
 
 import os
 import socket
@@ -23,7 +23,10 @@ BESIDE = ("-wal", "-shm", "-journal")
 
 
 class BackupError(Exception):
-    """Nothing was changed. `kind` names a sentence for the owner (chat/owner/words.py), `facts` fill it."""
+    """Nothing was changed.
+
+    `kind` names a sentence for the owner (chat/owner/words.py), `facts` fill it.
+    """
 
     def __init__(self, kind: str, **facts: Any) -> None:
         super().__init__(kind)
@@ -42,7 +45,7 @@ class Copied:
 
 
 def backup(database: Path, target: Path, force: bool = False) -> Copied:
-    """Copies the database into one file, mode 0600, as it is at one moment; others may write meanwhile.
+    """Copies the database of one moment into one file, mode 0600; others may write meanwhile.
 
     Raises BackupError: no_database, exists, damaged, unwritable.
     """
@@ -50,21 +53,23 @@ def backup(database: Path, target: Path, force: bool = False) -> Copied:
         raise BackupError("no_database", path=database)
     if not force and os.path.lexists(target):
         raise BackupError("exists", path=target)
-    with _beside(target) as draft:
-        conversations = _copy(database, draft)
-        size = draft.stat().st_size
+    with _beside(target) as part:
+        conversations = _copy(database, part)
+        size = part.stat().st_size
         try:
             if force:
-                draft.replace(target)
+                part.replace(target)
             else:
-                os.link(draft, target)  # unlike a rename it never overwrites
+                os.link(part, target)  # unlike a rename it never overwrites
         except FileExistsError:
             raise BackupError("exists", path=target) from None
     return Copied(target, size, conversations)
 
 
 def restore(source: Path, database: Path, force: bool = False) -> Copied:
-    """Puts a copy in the database's place, its tables brought up to date; the present one is kept beside.
+    """Puts a copy in the database's place, its tables brought up to date.
+
+    The present database stays beside it under another name.
 
     Raises BackupError: no_backup, same, not_ours, newer, damaged, running, unwritable.
     """
@@ -75,13 +80,13 @@ def restore(source: Path, database: Path, force: bool = False) -> Copied:
     _refuse_strangers(source)
     if not force and (living := living_workers(database)):
         raise BackupError("running", pids=", ".join(str(one) for one in living))
-    with _beside(database) as draft:
-        conversations = _copy(source, draft)
-        _prepare(draft)
-        size = draft.stat().st_size
-        _give_to_the_owner(draft, database)
+    with _beside(database) as part:
+        conversations = _copy(source, part)
+        _prepare(part)
+        size = part.stat().st_size
+        _give_to_the_owner(part, database)
         before = _put_aside(database)
-        draft.rename(database)
+        part.rename(database)
     return Copied(database, size, conversations, before)
 
 
@@ -120,17 +125,18 @@ def _refuse_strangers(source: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> int:
-    """Copies a database whole, checks the copy, and makes it one file; how many conversations it holds."""
+    """Copies a database into one file and checks it; how many conversations it has."""
     try:
         with closing(_open(source)) as ours, closing(sqlite3.connect(target)) as copy:
-            # In one go: in pieces, every write of the site would begin it anew. Writers are not held up.
+            # In one go: in pieces, every write of the site would begin it anew. Writers do not
+            # have to wait.
             ours.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
             wrong = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if wrong != "ok":
                 raise BackupError("damaged", path=source, reason=wrong)
-            kept = "SELECT count(*) FROM conversations WHERE deleted_at IS NULL"
-            conversations: int = copy.execute(kept).fetchone()[0]
+            query = "SELECT count(*) FROM conversations WHERE deleted_at IS NULL"
+            conversations: int = copy.execute(query).fetchone()[0]
     except sqlite3.Error as error:
         kind = "unwritable" if error.sqlite_errorcode in _TARGET_TROUBLES else "damaged"
         path = target.parent if kind == "unwritable" else source
@@ -143,30 +149,30 @@ def _copy(source: Path, target: Path) -> int:
 _TARGET_TROUBLES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_READONLY}
 
 
-def _prepare(draft: Path) -> None:
-    """Brings the tables up to date. Its workers are of another time: who has their pids now, nobody knows."""
-    engine = open_engine(URL.create("sqlite", database=str(draft)))
+def _prepare(part: Path) -> None:
+    """Brings the tables up to date, without workers: other processes may have their pids now."""
+    engine = open_engine(URL.create("sqlite", database=str(part)))
     try:
-        bring_up_to_date(engine, draft)
+        bring_up_to_date(engine, part)
         with engine.begin() as db:
             db.exec_driver_sql("DELETE FROM workers")
         with engine.connect() as db:
             db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     except SettingsError as error:
-        raise BackupError("damaged", path=draft, reason=error) from None
+        raise BackupError("damaged", path=part, reason=error) from None
     finally:
         engine.dispose()
 
 
-def _give_to_the_owner(draft: Path, database: Path) -> None:
+def _give_to_the_owner(part: Path, database: Path) -> None:
     """What root restores belongs to whoever runs the site, else the site could not write it."""
     if os.geteuid() == 0:
         owner = (database if database.exists() else database.parent).stat()
-        os.chown(draft, owner.st_uid, owner.st_gid)
+        os.chown(part, owner.st_uid, owner.st_gid)
 
 
 def _put_aside(database: Path) -> Path | None:
-    """Renames the present database and its log, so that the two stay together; its -shm is of no use."""
+    """Renames the present database and its log together; its -shm is of no use."""
     if not database.exists():
         before = None
     else:
@@ -184,19 +190,19 @@ def _put_aside(database: Path) -> Path | None:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """A new file beside another one, nobody else's to read; gone in the end, unless it was renamed."""
-    draft = Path(f"{target}.{os.getpid()}.part")
+    """A new private file beside another one; it is deleted in the end unless it was renamed."""
+    part = Path(f"{target}.{os.getpid()}.part")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield draft
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield part
     except OSError as error:
         raise BackupError(
             "unwritable", path=target.parent, reason=error.strerror or error
         ) from None
     finally:
         for ending in ("", ".migrating", *BESIDE):
-            Path(f"{draft}{ending}").unlink(missing_ok=True)
+            Path(f"{part}{ending}").unlink(missing_ok=True)
 
 
 def _open(database: Path) -> sqlite3.Connection:

@@ -16,14 +16,14 @@ UNDO = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Tree:
-    """How the answers of a conversation follow each other: the parent of each by its id, oldest first."""
+    """How the answers of a conversation follow each other: parents by id, oldest first."""
 
     parents: dict[str, str | None]
 
     def branch(self, at: str | None = None) -> list[str]:
-        """The ids of one branch from its beginning to its end: the one through `at`, else the newest.
+        """The ids of one branch from beginning to end: the one through `at`, else the newest.
 
-        Beyond `at` it goes the way that was gone last. Raises Refusal not_found for an unknown answer.
+        Beyond `at` it takes the newest way. Raises Refusal not_found for an unknown answer.
         """
         if at is None:
             return self._up_from(next(reversed(self.parents), None))
@@ -53,7 +53,8 @@ class Tree:
 class Conversations:
     """Named queries, each one short transaction, each through the visitor whose conversation it is.
 
-    All that name a conversation raise Refusal not_found when it is unknown, deleted or another visitor's.
+    All that take the id of a conversation raise Refusal not_found when it is unknown, deleted or
+    another visitor's.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -79,8 +80,9 @@ class Conversations:
         before: tuple[datetime, str] | None = None,
         agents: Sequence[str] | None = None,
     ) -> Sequence[Conversation]:
-        """A visitor's conversations, latest first; with `before` those older than that moment and id,
-        with `agents` those with one of them.
+        """A visitor's conversations, latest first.
+
+        With `before` those older than that moment and id, with `agents` those with one of them.
         """
         query = (
             select(Conversation)
@@ -100,7 +102,10 @@ class Conversations:
             return db.scalars(query).all()
 
     def agent_of(self, visitor: str, id: str) -> str | None:
-        """The agent of a conversation, or of an answer's; None unless it is the visitor's, deleted or not."""
+        """The agent of a conversation, or of an answer's conversation, deleted or not.
+
+        None when it is not the visitor's.
+        """
         whose = select(Answer.conversation_id).where(Answer.id == id).scalar_subquery()
         is_it = (Conversation.id == id) | (Conversation.id == whose)
         with self._sessions() as db:
@@ -130,11 +135,11 @@ class Conversations:
         """These answers of a conversation, in the order of the ids."""
         query = select(Answer).where(Answer.conversation_id == conversation_id, Answer.id.in_(ids))
         with self._sessions() as db:
-            found = {one.id: one for one in db.scalars(query)}
-        return [found[one] for one in ids if one in found]
+            answers = {answer.id: answer for answer in db.scalars(query)}
+        return [answers[id] for id in ids if id in answers]
 
     def rename(self, visitor: str, conversation_id: str, title: str) -> str:
-        """Gives it a title, which is returned as it was stored. Raises Refusal bad_input for an empty one."""
+        """Gives it a title; what was stored. Raises Refusal bad_input for an empty one."""
         stored_title = as_title(title)
         if not stored_title:
             raise Refusal("bad_input", "an empty title")
@@ -143,7 +148,7 @@ class Conversations:
         return stored_title
 
     def clear(self, visitor: str, conversation_id: str, keep_thread: str | None = None) -> None:
-        """The agent forgets what was said so far; the visitor does not.
+        """The agent forgets the conversation so far; the visitor does not.
 
         `keep_thread` is one that the platform has emptied itself.
         """
@@ -155,7 +160,7 @@ class Conversations:
             db.execute(others.values(thread=None))
 
     def newest_thread(self, conversation_id: str) -> str | None:
-        """What the platform remembers of the newest branch; None when nothing was said since it forgot."""
+        """The thread of the newest branch; None when it has none since the agent forgot."""
         query = select(Answer.thread).join(Answer.conversation)
         query = query.where(Answer.conversation_id == conversation_id, Answer.thread.is_not(None))
         query = query.where(Answer.id > func.coalesce(Conversation.cleared_after, ""))
@@ -163,7 +168,7 @@ class Conversations:
             return db.scalar(query.order_by(Answer.id.desc()).limit(1))
 
     def delete(self, visitor: str, conversation_id: str) -> None:
-        """Takes it off every list; `restore` brings it back until it is purged. Links to it end at once.
+        """Takes it off every list until `restore`, or for good. Links to it end at once.
 
         Raises Refusal busy while it is answering.
         """
@@ -187,12 +192,12 @@ class Conversations:
     def deleted(self, visitor: str, conversation_id: str) -> Conversation | None:
         """The conversation if it was deleted and can still be taken back."""
         with self._sessions() as db:
-            found = db.get(Conversation, conversation_id)
-        return found if found and found.visitor == visitor and found.deleted_at else None
+            row = db.get(Conversation, conversation_id)
+        return row if row and row.visitor == visitor and row.deleted_at else None
 
 
 def owned_conversation(db: Session, visitor: str, conversation_id: str) -> Conversation:
-    """The visitor's conversation. Raises Refusal not_found when there is none, or it is another's."""
+    """The visitor's conversation. Raises Refusal not_found for none or another's."""
     conversation = db.get(Conversation, conversation_id)
     if conversation is None or conversation.visitor != visitor or conversation.deleted_at:
         raise Refusal("not_found", "a conversation")

@@ -1,4 +1,4 @@
-"""What is deleted for good: all of a visitor, what is too old, and the traces both leave in the file."""
+"""Deletion for good: all of a visitor, what is too old, and their traces in the file."""
 
 import time
 from datetime import timedelta
@@ -33,8 +33,8 @@ BATCH = 50  # answers in one transaction, a few milliseconds: nobody else can wr
 class Deletion:
     """Deletes in steps, each so short that nobody notices.
 
-    Deleted text is overwritten in the database's pages. It is still in the log that precedes them (-wal)
-    until `step` has said that nothing is left to do.
+    Deleted text is overwritten in the database's pages. It is still in the log that precedes
+    them (-wal) until `step` returns False.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -43,7 +43,7 @@ class Deletion:
         self.is_urgent = False
 
     def visitor_of(self, named: str) -> str | None:
-        """The visitor of this id, or of the conversation with this id or address; None: there is neither."""
+        """The visitor with this id, or of the conversation with this id or address, if any."""
         id = named.strip().partition("?")[0].rstrip("/").rpartition("/c/")[2]
         with self._engine.connect() as db:
             owner: str | None = db.scalar(select(Conversation.visitor).where(Conversation.id == id))
@@ -60,9 +60,9 @@ class Deletion:
             return list(db.scalars(mine.where(Answer.state == RUNNING)))
 
     def forget(self, visitor: str) -> dict[str, int]:
-        """Deletes everything of a visitor, at once: how many rows of which table. Then `step` has work.
+        """Deletes everything of a visitor: how many rows of which table. Then `step` has work.
 
-        Live answers have to be stopped before; one that is not will find nothing to store its end in.
+        Live answers have to be stopped before: the end of one would have no row to be stored in.
         """
         gone = {"answers": 0, "shares": 0}
         conversations = Conversation.visitor == visitor
@@ -78,7 +78,7 @@ class Deletion:
         return gone
 
     def expire(self, keep_days: int) -> None:
-        """Gives up conversations not touched for so many days, but for those that are being answered."""
+        """Deletes conversations not touched for so many days, except those being answered."""
         limit = now() - timedelta(days=keep_days)
         running = exists().where(Answer.conversation_id == Conversation.id, Answer.state == RUNNING)
         # An id says when its conversation began, so that only the oldest ones are looked at.
@@ -96,7 +96,7 @@ class Deletion:
                 db.execute(update(Conversation).where(still).values(deleted_at=now() - 2 * UNDO))
 
     def expire_files(self) -> None:
-        """Deletes the files that visitors sent longer ago than files are kept."""
+        """Deletes the files that visitors sent longer ago than FILES_KEPT."""
         with self._engine.begin() as db:
             if db.execute(delete(Upload).where(Upload.created_at < now() - FILES_KEPT)).rowcount:
                 self._has_traces = True
@@ -122,7 +122,7 @@ class Deletion:
         return not is_left
 
     def _erase(self, which: ColumnElement[bool]) -> dict[str, int]:
-        """Some answers of the conversations in question, with the conversations that are empty then."""
+        """Deletes some answers of the conversations, and the conversations that are empty then."""
         with self._engine.connect() as db:
             ids = list(db.scalars(select(Conversation.id).where(which).limit(BATCH)))
             mine = select(Answer.id).where(Answer.conversation_id.in_(ids)).limit(BATCH)

@@ -13,8 +13,10 @@ log = logging.getLogger("chat.storage")
 
 
 class Disk:
-    """SQLite's log is written by each commit and reaches the disk some seconds later: that survives a process
-    that is killed, not a power cut. Whoever cannot take that waits here.
+    """The disk under the database.
+
+    SQLite's log is written by each commit and reaches the disk some seconds later. That survives
+    a killed process and not a power cut. `settle` waits until the log is on the disk.
     """
 
     def __init__(self, database: Path, sync: Callable[[int], None] = os.fsync) -> None:
@@ -43,8 +45,8 @@ class Disk:
     def settle(self) -> None:
         """Returns once everything that was committed before is on the disk.
 
-        One write to the disk serves all who were waiting when it began. A disk that refuses is told to the
-        log: the question is stored, and its asker need not pay for it.
+        One write to the disk serves all who were waiting when it began. A disk that refuses is
+        logged and no error: the question is stored.
         """
         with self._changed:
             self._asked += 1
@@ -60,7 +62,7 @@ class Disk:
                     self._changed.notify_all()
 
     def _turn(self, mine: int) -> int | None:
-        """Waits until somebody has settled mine (None), or until it is my turn: for all who have asked."""
+        """Waits until mine is settled (None), or until it is my turn to write for all callers."""
         with self._changed:
             while self._settled < mine:
                 if not self._is_busy:

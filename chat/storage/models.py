@@ -61,9 +61,9 @@ class Base(DeclarativeBase):
 
 
 class Conversation(Base):
-    """A visitor's conversation with one agent; the agent remembers nothing up to the answer `cleared_after`.
+    """A visitor's conversation with one agent, who has forgotten all up to `cleared_after`.
 
-    One that has `deleted_at` is not shown any more; for a while it can be taken back.
+    One with `deleted_at` is on no list; for a while it can be restored.
     """
 
     __tablename__ = "conversations"
@@ -87,20 +87,21 @@ class Conversation(Base):
 
 
 class Answer(Base):
-    """A question and its answer, from the moment the question is asked. Its id is the contract's message_id.
+    """A question and its answer, from the moment the question is asked.
 
-    `parent` is the answer that the question follows, None at the beginning: what has the same parent are
-    versions of one turn, so that a conversation is a tree of which a page shows one branch. `thread` is the
-    platform's own id of what it remembers. `thought_s` is how many seconds the agent thought before it spoke.
-    `state` is running, done, failed, stopped or interrupted; `code` the reason of a failure. `chat` and
-    `trace` are the platform's ids of the run and of its log. `worker` is the process that is answering.
+    `id` is the contract's message_id. `parent` is the answer that the question follows, None at
+    the beginning: answers with the same parent are versions of one turn, so that a conversation is
+    a tree of which a page has one branch. `state` is running, done, failed, stopped or
+    interrupted; `code` the reason of a failure. `thread`, `chat` and `trace` are the platform's ids
+    of its memory, of the run and of its log. `worker` is the process that is answering. The fields
+    of the answer itself are those of `Content`.
     `plain` is what a search looks at (chat/storage/plain.py), made when the answer ends.
     """
 
     __tablename__ = "answers"
     __table_args__ = (
         Index("answers_of_a_conversation", "conversation_id", "id"),
-        # Migration 0001 has the same condition for PostgreSQL; told here, it would load all of that dialect.
+        # Migration 0001 has the same condition for PostgreSQL; here it would load that dialect.
         Index(
             "one_running_answer",
             "conversation_id",
@@ -138,7 +139,7 @@ class Answer(Base):
 
 
 class Share(Base):
-    """A link by which anybody who has it may read a branch of a conversation, as far as the answer `leaf`."""
+    """A link to a branch of a conversation, as far as the answer `leaf`, for whoever has it."""
 
     __tablename__ = "shares"
 
@@ -151,7 +152,7 @@ class Share(Base):
 
 
 class Worker(Base):
-    """A process of this site that answers questions, and when it last said that it lives."""
+    """A process of this site that answers questions, with its last sign of life."""
 
     __tablename__ = "workers"
 
@@ -177,7 +178,7 @@ class Upload(Base):
 
 
 class Day(Base):
-    """How many questions an account has been asked on one of the platforms' days (midnight in China)."""
+    """How many questions an account was asked on a day, which begins at midnight in China."""
 
     __tablename__ = "days"
 
@@ -206,7 +207,7 @@ class Move(Base):
 
 
 class SignIn(Base):
-    """A browser that has given an access code. `id` is the hash of its cookie, `mark` tells which code."""
+    """A browser that has given an access code, known by its `mark`. `id` is its cookie's hash."""
 
     __tablename__ = "sessions"
     __table_args__ = (Index("sessions_of_a_visitor", "visitor"),)

@@ -84,7 +84,7 @@ def readable(question: str, replies: Sequence[str]) -> list[str]:
 
 
 def plain(markdown: str) -> str:
-    """The text without marks, targets of links and tags. Code stays as it is, without its fences."""
+    """The text without marks, tags and targets of links. Code stays, without its fences."""
     prose, blocks = _without_blocks(_without_unreadable(markdown))
     codes: list[str] = []
 

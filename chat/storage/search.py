@@ -31,7 +31,7 @@ _PAGE = (
     .where(_ANSWERS.c.id.in_(bindparam("ids", expanding=True)), _ANSWERS.c.state != RUNNING)
     .order_by(_ANSWERS.c.id.desc())
 )
-# Deleted or given to another visitor while the pages were read: looked at once more.
+# Asks again whose it is: it may have been deleted or merged while the pages were read.
 _HITS = (
     select(
         _ANSWERS.c.id,

@@ -1,4 +1,4 @@
-"""How SQLite is reached: tuned, waited for without holding up anybody else, found again after it was gone."""
+"""How SQLite is reached: tuned, waited for while others work, opened again after it was gone."""
 
 import json
 import os
@@ -17,17 +17,21 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from chat.refusals import Refusal
 
 PRAGMAS = (
-    "journal_mode = WAL",  # readers read while one writes
-    "synchronous = NORMAL",  # survives a killed process; for power cuts see chat/storage/disk.py
+    # Readers read while one writes.
+    "journal_mode = WAL",
+    # Survives a killed process; for power cuts see chat/storage/disk.py.
+    "synchronous = NORMAL",
     "foreign_keys = ON",
-    "secure_delete = ON",  # what is deleted is overwritten; Debian's SQLite does so anyhow
-    "busy_timeout = 0",  # SQLite would wait in C, where a gevent process can do nothing else meanwhile
+    # What is deleted is overwritten; Debian's SQLite does so anyhow.
+    "secure_delete = ON",
+    # SQLite would wait in C, where a gevent process can do nothing else meanwhile.
+    "busy_timeout = 0",
 )
 WAIT_S = 5.0
 RETRY_S = 10.0
 LOOK_S = 0.02
-# SQLite's own codes for a file that cannot be used at the moment. A missing table is not among them: that
-# is no trouble that passes.
+# SQLite's own codes for a file that cannot be used at the moment. A missing table is not among
+# them: that does not pass.
 TROUBLES = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_BUSY,
@@ -66,7 +70,7 @@ def is_trouble(error: BaseException) -> bool:
 
 @contextmanager
 def only_if_stored() -> Iterator[None]:
-    """Around what has to be stored before anything else. Raises StorageRefusal when that cannot be now."""
+    """Around what has to be stored before anything else. Raises StorageRefusal in trouble."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -76,7 +80,7 @@ def only_if_stored() -> Iterator[None]:
 
 
 def open_engine(url: URL) -> Engine:
-    """The engine of a SQLite database. Statements wait WAIT_S for a lock, and let others work meanwhile."""
+    """The engine of a SQLite database. Statements wait WAIT_S for a lock while others work."""
     engine = create_engine(
         url,
         pool_size=5,
@@ -102,8 +106,8 @@ def as_json(value: Any) -> str:
 def guard(engine: Engine, database: Path) -> None:
     """From now on the database has to be there. Call it once the tables are made.
 
-    A connection to a file that was deleted or replaced would go on writing where nobody will ever read, and
-    a new one would begin an empty database; both would look like success.
+    A connection to a file that was deleted or replaced would go on writing where nobody will ever
+    read, and a new one would begin an empty database; both would look like success.
     """
 
     @event.listens_for(engine, "do_connect")
@@ -124,8 +128,10 @@ def guard(engine: Engine, database: Path) -> None:
 
 
 class _Waiting:
-    """Waits for whoever is writing. After one has waited in vain, the next ones hardly wait for a while:
-    a crowd in front of a locked door would else be told one by one, each after five seconds more.
+    """Waits while another process writes.
+
+    After one statement has waited in vain, the next ones hardly wait for a while: otherwise many
+    callers would be refused one after another, each five seconds later.
     """
 
     def __init__(self) -> None:
@@ -157,14 +163,17 @@ class _Waiting:
 
 
 def _give_up_the_connection(context: ExceptionContext) -> None:
-    """What was opened while the file could not be written stays so, and so does what shares its memory with
-    it: all are closed, and opened anew.
+    """Closes all connections after a trouble with the file.
+
+    One that was opened while the file could not be written stays read-only, and so does every one
+    that shares its memory.
     """
     code = getattr(context.original_exception, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in TROUBLES - PASSING:
         context.is_disconnect = True
         if context.execution_context is not None:
-            context.execution_context.cursor.close()  # else the error's traceback keeps the file open
+            # Otherwise the error's traceback keeps the file open.
+            context.execution_context.cursor.close()
         if context.engine is not None:
             context.engine.dispose()
 
@@ -178,7 +187,7 @@ def _tune(connection: Any, record: Any) -> None:
 
 def _identity(database: Path) -> tuple[int, int] | None:
     try:
-        found = os.stat(database)
+        status = os.stat(database)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -40,7 +40,7 @@ def _may_stand(char: str) -> bool:
 
 
 def _is_inside(text: str, position: int) -> bool:
-    """Whether a character of the reader goes on at a position (Unicode's UAX 29, its main rules)."""
+    """Whether a reader's character goes on at a position (the main rules of Unicode's UAX 29)."""
     before, after = text[position - 1], text[position]
     if _extends(after) or before == _JOINER:
         return True

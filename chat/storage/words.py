@@ -25,7 +25,7 @@ _RUNS = re.compile(f"[{_CJK}]+|{_LATIN}+")
 _IS_CJK = re.compile(f"[{_CJK}]")
 # What stands between two words of a search, once folded.
 _BETWEEN = re.compile(r"[\s,;!?、。｡]+")
-# A character with what it is composed with, so that folding it alone gives what folding the text gives.
+# A character with its combining ones: folded alone it is the same as folded in the text.
 _CLUSTERS = re.compile("[^\\n][\u0300-\u036f\u3099\u309a\uff9e\uff9f]*|\\n")
 
 # A text in pieces, each with whether it matches.
@@ -34,13 +34,13 @@ Pieces = tuple[tuple[str, bool], ...]
 
 @dataclass(frozen=True)
 class Words:
-    """What somebody searches for: words, each of one or more runs of characters that stand side by side."""
+    """The words of a search, each of one or more runs of letters that stand side by side."""
 
     runs: tuple[tuple[str, ...], ...]
 
     @classmethod
     def typed(cls, text: str) -> "Words":
-        """The words in what somebody has typed, the first few of them; none when it holds no letter."""
+        """The first few words of what was typed; none when it has no letter."""
         words = (tuple(_RUNS.findall(word)) for word in _BETWEEN.split(folded(text[:MOST_TYPED])))
         return cls(tuple(dict.fromkeys(word for word in words if word))[:MOST_WORDS])
 
@@ -62,7 +62,7 @@ class Words:
         return all(any(pattern.search(part) for part in parts) for pattern in self.patterns)
 
     def excerpt(self, parts: Iterable[str]) -> Pieces:
-        """About EXCERPT characters around the first word that is found in one of the texts, in one line."""
+        """About EXCERPT characters around the first match in one of the texts, in one line."""
         parts = list(parts)
         for part in parts:
             starts = (match.start() for match in self._matches(folded(part)))

@@ -40,7 +40,7 @@ def has_ended(worker: Worker, host: str) -> bool:
 
 
 def is_heard(worker: Worker, at: datetime) -> bool:
-    """Whether its sign of life is recent. One from the future is from before the clock went back."""
+    """Whether its sign of life is recent. One of the future is from before the clock went back."""
     return abs(at - worker.seen_at) < DEAD_AFTER
 
 

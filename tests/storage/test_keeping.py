@@ -1,4 +1,4 @@
-"""What is kept and what is not: backup and way back, old conversations, all of a visitor forgotten."""
+"""Backup and restore, old conversations deleted, all of a visitor deleted."""
 
 import re
 import sqlite3

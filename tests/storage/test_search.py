@@ -1,4 +1,4 @@
-"""Search over real databases: what has ended is found, nobody finds another's, nothing deleted stays."""
+"""Search over real databases: ended answers are found, by their visitor and nobody else."""
 
 import time
 from collections.abc import Iterator

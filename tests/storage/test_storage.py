@@ -1,4 +1,4 @@
-"""Real SQLite files: one running answer per conversation, nobody sees another's, orphans have one heir."""
+"""Real SQLite files: one running answer a conversation, nobody sees another's, migrations."""
 
 import re
 import subprocess
@@ -379,9 +379,10 @@ def test_what_was_stored_survives_from_every_version(
             "VALUES ('c1', 'alice', 'coze', 'old', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
         )
         db.exec_driver_sql(
-            "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, tools, media, "
-            "citations, suggestions, worker, created_at) VALUES ('a1', 'c1', 'how?', 'done', '[\"so\"]', '', "
-            "'[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
+            "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, tools, "
+            "media, citations, suggestions, worker, created_at) "
+            "VALUES ('a1', 'c1', 'how?', 'done', "
+            "'[\"so\"]', '', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
         )
     engine.dispose()
     store = connect()
@@ -407,7 +408,8 @@ def test_a_database_with_an_index_of_the_search_gets_plain_texts(
             db.exec_driver_sql(
                 "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, "
                 "tools, media, citations, suggestions, worker, created_at) VALUES "
-                f"('a{number:04}', 'c1', 'q', 'done', '[\"\\u8bf7**\\u8bbe\\u7f6e**\\u9875 {number}.\"]', "
+                f"('a{number:04}', 'c1', 'q', 'done', "
+                f"'[\"\\u8bf7**\\u8bbe\\u7f6e**\\u9875 {number}.\"]', "
                 "'', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
             )
         db.exec_driver_sql("INSERT INTO passages (answer, visitor, body) VALUES ('a', 'b', 'c')")

@@ -15,7 +15,7 @@ NEWEST = "0008"  # a test compares it with the newest file in versions/
 
 
 def bring_up_to_date(engine: Engine, database: Path) -> None:
-    """Makes or upgrades the tables. Two processes starting at once do it once. Raises SettingsError."""
+    """Makes or upgrades the tables, once for all processes that start. Raises SettingsError."""
     try:
         with _lock(database):
             if _version(engine) != NEWEST:

@@ -16,7 +16,8 @@ def upgrade() -> None:
     op.execute(
         "UPDATE answers SET parent = (SELECT max(earlier.id) FROM answers AS earlier "
         "WHERE earlier.conversation_id = answers.conversation_id AND earlier.id < answers.id), "
-        "thread = (SELECT thread FROM conversations WHERE conversations.id = answers.conversation_id)"
+        "thread = (SELECT thread FROM conversations "
+        "WHERE conversations.id = answers.conversation_id)"
     )
     # Not by a batch: that would drop the table, and with it, by the foreign key, all answers.
     op.execute("ALTER TABLE conversations DROP COLUMN thread")

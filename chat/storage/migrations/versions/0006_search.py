@@ -1,4 +1,4 @@
-"""The index that searches, how far each visitor's is built, and codes for moving to another device."""
+"""The index of the search (until 0008), and codes for moving to another device."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # The short columns come first, so that reading them does not read the long body. The tokenizer finds
-    # only the spaces between the words that words.py has cut. Sizes of columns would serve ranking.
+    # The short columns come first, so that reading them does not read the long body. The tokenizer
+    # finds only the spaces between the words. Sizes of columns would serve ranking.
     op.execute(
         "CREATE VIRTUAL TABLE passages USING fts5("
         "answer UNINDEXED, visitor UNINDEXED, body, tokenize = 'ascii', columnsize = 0)"
