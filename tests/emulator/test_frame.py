@@ -29,13 +29,13 @@ OPENING, CLOSING = [b"event:a\ndata:{}\n\n"], [b"event:z\ndata:{}\n\n"]
 PIECES = [f'event:p\ndata:{{"t":"第{n}块"}}\n\n'.encode() for n in range(4)]
 
 
-def asked(question: str, stream: bool = True) -> dict:
-    said = {"role": "user", "type": "question", "content": question, "content_type": "text"}
+def chat_body(question: str, stream: bool = True) -> dict:
+    message = {"role": "user", "type": "question", "content": question, "content_type": "text"}
     return {
         "bot_id": "7480000000000000101",
         "user_id": "u",
         "stream": stream,
-        "additional_messages": [said],
+        "additional_messages": [message],
     }
 
 
@@ -46,11 +46,11 @@ def steps(question: str, **more) -> list:
 
 def raw(url: str, question: str) -> bytes:
     """Everything the server sends, as it is on the wire, until the connection is gone."""
-    sent = json.dumps(asked(question)).encode()
+    payload = json.dumps(chat_body(question)).encode()
     head = f"POST /v3/chat HTTP/1.1\r\nHost: x\r\nAuthorization: {AUTHORIZED['Authorization']}\r\n"
-    head += f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(payload)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=5) as wire:
-        wire.sendall(head.encode() + sent)
+        wire.sendall(head.encode() + payload)
         received = b""
         while part := wire.recv(65536):
             received += part
@@ -60,16 +60,16 @@ def raw(url: str, question: str) -> bytes:
 def chunks(answer: bytes) -> list[bytes]:
     """The chunks of a chunked body, complete ones only."""
     _, _, rest = answer.partition(b"\r\n\r\n")
-    found = []
+    numbers = []
     while rest:
         size, _, rest = rest.partition(b"\r\n")
-        found.append(rest[: int(size, 16)])
+        numbers.append(rest[: int(size, 16)])
         rest = rest[int(size, 16) + 2 :]
-    return found
+    return numbers
 
 
 @pytest.mark.parametrize(
-    ("question", "found"),
+    ("question", "numbers"),
     [
         ("你好!cut", {"cut": ()}),
         ("!slow 3 then !pieces 5 20", {"slow": (3.0,), "pieces": (5.0, 20.0)}),
@@ -78,8 +78,8 @@ def chunks(answer: bytes) -> list[bytes]:
         ("!code 4028.", {"code": ()}),
     ],
 )
-def test_words(question, found):
-    assert read(question).numbers == found
+def test_words(question, numbers):
+    assert read(question).numbers == numbers
 
 
 def test_an_ordinary_answer_is_its_frames_and_gaps():
@@ -108,8 +108,8 @@ def test_an_endless_answer_goes_on():
 def test_framings():
     whole = b"".join([*OPENING, *PIECES, *CLOSING])
     assert steps("!burst", gap_s=1) == [whole]
-    chopped = steps("!chop")
-    assert b"".join(chopped) == whole and {len(step) for step in chopped} == {1}
+    bytewise = steps("!chop")
+    assert b"".join(bytewise) == whole and {len(step) for step in bytewise} == {1}
     assert b"".join(steps("!crlf")) == whole.replace(b"\n", b"\r\n")
     assert steps("!space")[0] == b"event: a\ndata: {}\n\n"
     assert steps("!comment")[0].startswith(b": ")
@@ -133,15 +133,15 @@ def test_the_words_of_an_agent():
     assert len(speech.pieces("一二三四五", read("!pieces 3"), EmulatorSettings())) == 3
 
 
-def test_the_journal_hides_credentials():
-    sent = {
+def test_the_request_log_hides_credentials():
+    payload = {
         "client_secret": "s",
         "api_key": "k",
         "usage": {"token_count": 1},
         "text": "my sk-abc and pat_abc",
     }
-    shown = without_credentials(sent)
-    assert shown == {
+    cleaned = without_credentials(payload)
+    assert cleaned == {
         "client_secret": "***",
         "api_key": "***",
         "usage": {"token_count": 1},
@@ -149,10 +149,10 @@ def test_the_journal_hides_credentials():
     }
 
 
-def test_the_journal_tells_what_was_asked(start_emulator):
+def test_the_request_log_holds_each_request(start_emulator):
     own = start_emulator()
     answer = requests.post(
-        f"{own.url}/v3/chat?secretKey=x", json=asked("hi", False), headers=AUTHORIZED, timeout=5
+        f"{own.url}/v3/chat?secretKey=x", json=chat_body("hi", False), headers=AUTHORIZED, timeout=5
     )
     (entry,) = own.journal()["requests"]
     assert (entry["method"], entry["path"], entry["platform"], entry["status"]) == (
@@ -186,20 +186,20 @@ def test_state_is_forgotten_on_demand(start_emulator):
     for code in (0, 4028):
         assert (
             requests.post(
-                f"{own.url}/v3/chat", json=asked("hi", False), headers=AUTHORIZED, timeout=5
+                f"{own.url}/v3/chat", json=chat_body("hi", False), headers=AUTHORIZED, timeout=5
             ).json()["code"]
             == code
         )
     requests.delete(f"{own.url}/_emulator/state", timeout=5)
     assert (
         requests.post(
-            f"{own.url}/v3/chat", json=asked("hi", False), headers=AUTHORIZED, timeout=5
+            f"{own.url}/v3/chat", json=chat_body("hi", False), headers=AUTHORIZED, timeout=5
         ).json()["code"]
         == 0
     )
 
 
-def test_connections_are_kept_and_foreign_paths_are_json(emulator):
+def test_connections_stay_open_and_foreign_paths_are_json(emulator):
     with closing(HTTPConnection("127.0.0.1", urlsplit(emulator.url).port, timeout=5)) as connection:
         for _ in range(3):
             connection.request("POST", "/nowhere", b"left over")
@@ -208,18 +208,18 @@ def test_connections_are_kept_and_foreign_paths_are_json(emulator):
             assert connection.sock.getsockname() == local
 
 
-def test_following_a_redirect_to_another_host_is_recorded(start_emulator):
+def test_a_redirect_that_is_followed_is_a_violation(start_emulator):
     own = start_emulator()
-    requests.post(f"{own.url}/v3/chat", json=asked("!redirect"), headers=AUTHORIZED, timeout=5)
-    (found,) = own.violations("redirect_followed")
-    assert found["detail"].endswith("without credentials")
+    requests.post(f"{own.url}/v3/chat", json=chat_body("!redirect"), headers=AUTHORIZED, timeout=5)
+    (violation,) = own.violations("redirect_followed")
+    assert violation["detail"].endswith("without credentials")
 
 
 def test_each_frame_travels_at_once(start_emulator):
     own = start_emulator(pace_s=1.0)
     with requests.post(
         f"{own.url}/v3/chat",
-        json=asked("hi !pieces 4 100"),
+        json=chat_body("hi !pieces 4 100"),
         headers=AUTHORIZED,
         stream=True,
         timeout=5,
@@ -236,7 +236,7 @@ def test_cut_kills_the_connection_inside_a_character(emulator):
         b"".join(chunks(answer)).decode()
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         requests.post(
-            f"{emulator.url}/v3/chat", json=asked("你好 !cut"), headers=AUTHORIZED, timeout=5
+            f"{emulator.url}/v3/chat", json=chat_body("你好 !cut"), headers=AUTHORIZED, timeout=5
         )
 
 
@@ -246,9 +246,9 @@ def test_short_ends_properly_before_the_end(emulator):
 
 
 def test_chop_and_burst_on_the_wire(emulator):
-    chopped = chunks(raw(emulator.url, "你好 !chop"))
-    assert {len(chunk) for chunk in chopped[:-1]} == {1} and chopped[-1] == b""
-    assert b"".join(chopped).decode().endswith('data:"[DONE]"\n\n')
+    bytewise = chunks(raw(emulator.url, "你好 !chop"))
+    assert {len(chunk) for chunk in bytewise[:-1]} == {1} and bytewise[-1] == b""
+    assert b"".join(bytewise).decode().endswith('data:"[DONE]"\n\n')
     burst = chunks(raw(emulator.url, "你好 !burst"))
     assert len(burst) == 2 and burst[0].endswith(b'data:"[DONE]"\n\n')
 
@@ -257,7 +257,7 @@ def test_chop_and_burst_on_the_wire(emulator):
 def test_a_client_that_leaves_is_noticed(start_emulator, question):
     own = start_emulator()
     with requests.post(
-        f"{own.url}/v3/chat", json=asked(question), headers=AUTHORIZED, stream=True, timeout=5
+        f"{own.url}/v3/chat", json=chat_body(question), headers=AUTHORIZED, stream=True, timeout=5
     ):
         pass
     assert eventually(lambda: own.journal()["disconnected"])
@@ -275,10 +275,10 @@ def test_tls(tmp_path):
         with requests.Session() as session:
             session.trust_env, session.verify = False, str(tmp_path / "ca.pem")
             session.headers.update(AUTHORIZED)
-            assert session.post(f"{url}/v3/chat", json=asked("hi"), timeout=5).text.endswith(
+            assert session.post(f"{url}/v3/chat", json=chat_body("hi"), timeout=5).text.endswith(
                 '"[DONE]"\n\n'
             )
-            with session.post(f"{url}/v3/chat", json=asked("!slow 60"), timeout=5, stream=True):
+            with session.post(f"{url}/v3/chat", json=chat_body("!slow 60"), timeout=5, stream=True):
                 pass
             journal = f"{url}/_emulator/journal"
             assert eventually(lambda: session.get(journal, timeout=5).json()["disconnected"])

@@ -14,9 +14,9 @@ KEY = "sk-demo-only-not-a-secret"
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 
-def post(emulator: Emulator, sent: Any, agent: str = "001", **options: Any) -> requests.Response:
+def post(emulator: Emulator, payload: Any, agent: str = "001", **options: Any) -> requests.Response:
     url = f"{emulator.url}{PREFIX}{agent}/execute"
-    return requests.post(url, json=sent, **{"headers": HEADERS, "timeout": 10, **options})
+    return requests.post(url, json=payload, **{"headers": HEADERS, "timeout": 10, **options})
 
 
 def objects(response: requests.Response) -> list[Any]:
@@ -25,10 +25,10 @@ def objects(response: requests.Response) -> list[Any]:
 
 
 def text(response: requests.Response) -> str:
-    return "".join(told["data"].get("content", "") for told in objects(response))
+    return "".join(piece["data"].get("content", "") for piece in objects(response))
 
 
-REFUSED = {
+REFUSALS = {
     "no object": (["a list"], 400, "AIAE.31001701"),
     "no query": ({"memory": []}, 400, "AIAE.31001701"),
     "an empty query": ({"query": ""}, 400, "AIAE.31001701"),
@@ -55,9 +55,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_it_refuses(emulator: Emulator, sent: Any, status: int, code: str) -> None:
-    response = post(emulator, sent)
+@pytest.mark.parametrize(("payload", "status", "code"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_what_it_refuses(emulator: Emulator, payload: Any, status: int, code: str) -> None:
+    response = post(emulator, payload)
     assert (response.status_code, response.json()["error_code"]) == (status, code)
     assert response.headers["Content-Type"] == "application/json"
 
@@ -92,42 +92,42 @@ def test_unknown_paths_are_the_gateways(emulator: Emulator) -> None:
 
 def test_sensitive_variables_go_with_every_call(emulator: Emulator) -> None:
     assert post(emulator, {"query": "x"}, "004").json()["error_code"] == "AIAE.22001004"
-    given = {"common_variables": {}, "sensitive_variables": {"student_pass": "1234"}}
-    assert "你" in text(post(emulator, {"query": "你好", "variables": given}, "004"))
+    variables = {"common_variables": {}, "sensitive_variables": {"student_pass": "1234"}}
+    assert "你" in text(post(emulator, {"query": "你好", "variables": variables}, "004"))
 
 
 def test_both_ids_together_make_a_conversation(emulator: Emulator) -> None:
-    asked = {"user_id": "u-1", "conversation_id": "c-both"}
-    assert "第 1 个" in text(post(emulator, {"query": "一"} | asked))
-    assert text(post(emulator, {"query": "!recall"} | asked)) == "一"
-    for alone in ({"user_id": "u-1"}, {"conversation_id": "c-both"}, asked | {"user_id": "u-2"}):
+    ids = {"user_id": "u-1", "conversation_id": "c-both"}
+    assert "第 1 个" in text(post(emulator, {"query": "一"} | ids))
+    assert text(post(emulator, {"query": "!recall"} | ids)) == "一"
+    for alone in ({"user_id": "u-1"}, {"conversation_id": "c-both"}, ids | {"user_id": "u-2"}):
         assert "一" not in text(post(emulator, {"query": "!recall"} | alone)).replace("第一", "")
 
 
 def test_memory_wins_and_leaves_no_trace(start_emulator: Callable[..., Emulator]) -> None:
     emulator = start_emulator()
-    asked = {"user_id": "u-1", "conversation_id": "c-1"}
-    post(emulator, {"query": "旧的"} | asked)
+    ids = {"user_id": "u-1", "conversation_id": "c-1"}
+    post(emulator, {"query": "旧的"} | ids)
     memory = [{"role": "user", "content": "给的"}, {"role": "assistant", "content": "好"}]
-    assert text(post(emulator, {"query": "!recall", "memory": memory} | asked)) == "给的"
+    assert text(post(emulator, {"query": "!recall", "memory": memory} | ids)) == "给的"
     assert len(emulator.violations("both_contexts")) == 1
-    assert text(post(emulator, {"query": "!recall"} | asked)) == "旧的"
-    assert text(post(emulator, {"query": "!recall", "memory": []} | asked)) == "旧的 | !recall"
+    assert text(post(emulator, {"query": "!recall"} | ids)) == "旧的"
+    assert text(post(emulator, {"query": "!recall", "memory": []} | ids)) == "旧的 | !recall"
     emulator.change(huawei_empty_memory_counts=True)
-    assert "旧的" not in text(post(emulator, {"query": "!recall", "memory": []} | asked))
+    assert "旧的" not in text(post(emulator, {"query": "!recall", "memory": []} | ids))
 
 
 def test_it_remembers_a_few_rounds_that_ended_well(start_emulator: Callable[..., Emulator]) -> None:
     emulator = start_emulator(huawei_rounds=2)
-    asked = {"user_id": "u-1", "conversation_id": "c-1"}
+    ids = {"user_id": "u-1", "conversation_id": "c-1"}
     for query in ("一", "二", "三", "!late-error", "四"):
-        post(emulator, {"query": query} | asked)
-    assert text(post(emulator, {"query": "!recall"} | asked)) == "三 | 四"
+        post(emulator, {"query": query} | ids)
+    assert text(post(emulator, {"query": "!recall"} | ids)) == "三 | 四"
     gone = requests.delete(
         f"{emulator.url}{PREFIX}001/memory?type=conversation", headers=HEADERS, timeout=5
     )
     assert gone.json() == {"data": {"result": True}}
-    assert "四" not in text(post(emulator, {"query": "!recall"} | asked))
+    assert "四" not in text(post(emulator, {"query": "!recall"} | ids))
 
 
 @pytest.mark.parametrize(
@@ -151,32 +151,32 @@ def test_framings(
 
 def test_the_shape_of_objects(start_emulator: Callable[..., Emulator]) -> None:
     emulator = start_emulator(huawei_types="A B C x y z")
-    asked = {
+    ids = {
         "query": "!tool !workflow !knowledge !pieces 1",
         "user_id": "u",
         "conversation_id": "c",
     }
-    told = objects(post(emulator, asked))
-    assert [one["type"] for one in told] == ["A", "B", "A", "B", "A", "B", "C"]
-    assert [one["data"]["type"] for one in told if one["type"] == "A"] == ["x", "y", "z"]
-    assert {(one["user_id"], one["conversation_id"]) for one in told} == {("u", "c")}
-    assert len({one["request_id"] for one in told}) == 1
-    assert told[1]["data"]["status"] == "success"
+    pieces = objects(post(emulator, ids))
+    assert [piece["type"] for piece in pieces] == ["A", "B", "A", "B", "A", "B", "C"]
+    assert [piece["data"]["type"] for piece in pieces if piece["type"] == "A"] == ["x", "y", "z"]
+    assert {(piece["user_id"], piece["conversation_id"]) for piece in pieces} == {("u", "c")}
+    assert len({piece["request_id"] for piece in pieces}) == 1
+    assert pieces[1]["data"]["status"] == "success"
 
 
 @pytest.mark.parametrize(("empty", "left"), [("empty", {"url": {}, "raw": {}}), ("missing", {})])
 def test_what_has_no_value(start_emulator: Callable[..., Emulator], empty: str, left: Any) -> None:
-    (told,) = objects(post(start_emulator(huawei_empty=empty), {"query": "x !pieces 1"}))
+    (piece,) = objects(post(start_emulator(huawei_empty=empty), {"query": "x !pieces 1"}))
     assert {
-        key: value for key, value in told["data"].items() if key not in ("id", "content")
+        key: value for key, value in piece["data"].items() if key not in ("id", "content")
     } == left
 
 
-def test_ids_nobody_sent(start_emulator: Callable[..., Emulator]) -> None:
+def test_ids_that_the_caller_left_out(start_emulator: Callable[..., Emulator]) -> None:
     blank = objects(post(start_emulator(), {"query": "x"}))
-    assert {one["conversation_id"] for one in blank} == {""}
-    made = objects(post(start_emulator(huawei_ids="generated"), {"query": "x"}))
-    assert len(next(iter({one["conversation_id"] for one in made}))) == 32
+    assert {piece["conversation_id"] for piece in blank} == {""}
+    generated = objects(post(start_emulator(huawei_ids="generated"), {"query": "x"}))
+    assert len(next(iter({piece["conversation_id"] for piece in generated}))) == 32
 
 
 def test_ordered_failures(emulator: Emulator) -> None:

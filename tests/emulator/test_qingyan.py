@@ -1,4 +1,4 @@
-"""The emulated Qingyan is strict: what it refuses, in which order and form, and what it can be told to do."""
+"""The emulated Qingyan is strict: its refusals, in their order and form, and its magic words."""
 
 import json
 import threading
@@ -58,8 +58,8 @@ def refusal(response: requests.Response) -> tuple[int, int]:
     return response.status_code, response.json()["status"]
 
 
-def texts(found: list[dict]) -> list[str]:
-    contents = [one["message"].get("content", {}) for one in found]
+def texts(frames: list[dict]) -> list[str]:
+    contents = [frame["message"].get("content", {}) for frame in frames]
     return [content["text"] for content in contents if content.get("type") == "text"]
 
 
@@ -67,11 +67,11 @@ def texts(found: list[dict]) -> list[str]:
 
 
 def test_a_token_is_a_grant_of_ten_days_with_its_end(emulator):
-    told = requests.post(f"{emulator.url}{ROOT}/get_token", json=KEYS, timeout=5).json()
-    assert (told["status"], told["message"]) == (0, "success")
-    assert told["result"]["expires_in"] == 864_000
-    assert abs(told["result"]["token_expires"] - time.time() - 864_000) < 5
-    assert told["result"]["access_token"].startswith("eyJ")
+    payload = requests.post(f"{emulator.url}{ROOT}/get_token", json=KEYS, timeout=5).json()
+    assert (payload["status"], payload["message"]) == (0, "success")
+    assert payload["result"]["expires_in"] == 864_000
+    assert abs(payload["result"]["token_expires"] - time.time() - 864_000) < 5
+    assert payload["result"]["access_token"].startswith("eyJ")
 
 
 @pytest.mark.parametrize(
@@ -169,17 +169,17 @@ def test_conversations_are_their_owners(emulator, api):
 
 
 def test_each_event_repeats_its_message_and_the_last_one_all_of_it(api):
-    found = api.stream("你好 !pieces 3")
-    assert found[0]["status"] == "init" and found[0]["message"] == {}
-    said = texts(found)
-    assert all(later.startswith(earlier) for earlier, later in pairwise(said))
-    assert said[-1] == said[-2] == "你说：你好 !pieces 3\n\n这是第 1 个问题。"
-    assert found[-1]["status"] == found[-1]["message"]["status"] == "finish"
-    assert len({(one["conversation_id"], one["history_id"]) for one in found}) == 1
+    frames = api.stream("你好 !pieces 3")
+    assert frames[0]["status"] == "init" and frames[0]["message"] == {}
+    replies = texts(frames)
+    assert all(later.startswith(earlier) for earlier, later in pairwise(replies))
+    assert replies[-1] == replies[-2] == "你说：你好 !pieces 3\n\n这是第 1 个问题。"
+    assert frames[-1]["status"] == frames[-1]["message"]["status"] == "finish"
+    assert len({(frame["conversation_id"], frame["history_id"]) for frame in frames}) == 1
 
 
 def test_text_starts_again_after_a_tool(api):
-    kinds = [one["message"]["content"]["type"] for one in api.stream("!two !pieces 1")[1:]]
+    kinds = [frame["message"]["content"]["type"] for frame in api.stream("!two !pieces 1")[1:]]
     assert kinds == ["text", "text", "tool_calls", "browser_result", "text", "text"]
 
 
@@ -197,7 +197,7 @@ def test_text_starts_again_after_a_tool(api):
     ],
 )
 def test_every_type_of_content_both_ways(api, words, kinds):
-    assert {one["message"]["content"]["type"] for one in api.stream(words)[1:]} == kinds
+    assert {frame["message"]["content"]["type"] for frame in api.stream(words)[1:]} == kinds
     output = api.ask(words).json()["result"]["output"]
     assert {part["content"][0]["type"] for part in output} == kinds
 
@@ -218,9 +218,9 @@ def test_stream_sync_tells_content_as_a_list_or_an_object(start_emulator):
     [("!late-error", "10024"), ("!late-code 10027", "10027"), ("!blocked-late", "10031")],
 )
 def test_failures_in_the_middle(api, words, code):
-    found = api.stream(f"你好 {words}")
-    assert texts(found) and found[-1]["status"] == "error"
-    assert found[-1]["last_error"]["error_code"] == code
+    frames = api.stream(f"你好 {words}")
+    assert texts(frames) and frames[-1]["status"] == "error"
+    assert frames[-1]["last_error"]["error_code"] == code
     result = api.ask(words).json()["result"]
     assert (result["status"], result["output"], result["last_error"]["error_code"]) == (
         "error",
@@ -230,10 +230,10 @@ def test_failures_in_the_middle(api, words, code):
 
 
 def test_moderation_at_once_in_both_forms(api):
-    assert [one["status"] for one in api.stream("!blocked")] == ["init", "error"]
-    found = api.stream("!intervene")
-    assert [one["status"] for one in found] == ["init", "intervene"]
-    assert found[-1]["last_error"]["intervene_text"]
+    assert [frame["status"] for frame in api.stream("!blocked")] == ["init", "error"]
+    frames = api.stream("!intervene")
+    assert [frame["status"] for frame in frames] == ["init", "intervene"]
+    assert frames[-1]["last_error"]["intervene_text"]
 
 
 @pytest.mark.parametrize("switch", ["qingyan_data_space", "qingyan_escaped_json"])
@@ -243,8 +243,8 @@ def test_spelling(start_emulator, switch):
     plain = api.ask("你好", "stream").content
     emulator.change(**{switch: True})
     changed = api.ask("你好", "stream").content
-    wanted = b"data: {" if switch == "qingyan_data_space" else b"\\u4f60"
-    assert wanted in changed and wanted not in plain
+    spelling = b"data: {" if switch == "qingyan_data_space" else b"\\u4f60"
+    assert spelling in changed and spelling not in plain
 
 
 @pytest.mark.parametrize(

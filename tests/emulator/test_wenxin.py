@@ -1,4 +1,4 @@
-"""The emulated Wenxin is strict: what it refuses, in which order and form, and what it can be told to do."""
+"""The emulated Wenxin is strict: its refusals, in their order and form, and its magic words."""
 
 import json
 import time
@@ -23,13 +23,13 @@ class Api:
         self.emulator = emulator
 
     def token(self, method: str = "GET", **query: str) -> requests.Response:
-        wanted = {
+        params = {
             "grant_type": "client_credentials",
             "client_id": APP,
             "client_secret": SECRET,
         } | query
         return requests.request(
-            method, f"{self.emulator.url}/oauth/2.0/token", params=wanted, timeout=5
+            method, f"{self.emulator.url}/oauth/2.0/token", params=params, timeout=5
         )
 
     def post(self, path: str, body: object, keys: dict | None = KEYS, **more) -> requests.Response:
@@ -64,12 +64,12 @@ def question(text: str = "你好") -> dict:
 
 
 def packets(body: str) -> list[dict | None]:
-    found = []
+    packets = []
     for block in filter(None, body.split("\n\n")):
         name, _, data = block.partition("\n")
         assert name in ("event:message", "event:ping")
-        found.append(json.loads(data.removeprefix("data:")) if data else None)
-    return found
+        packets.append(json.loads(data.removeprefix("data:")) if data else None)
+    return packets
 
 
 def items(messages: list[dict]) -> list[dict]:
@@ -81,8 +81,8 @@ def items(messages: list[dict]) -> list[dict]:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_token_of_thirty_days(api, method):
-    told = api.token(method).json()
-    assert told["access_token"].startswith("24.") and told["expires_in"] == 2_592_000
+    payload = api.token(method).json()
+    assert payload["access_token"].startswith("24.") and payload["expires_in"] == 2_592_000
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_a_body_the_document_does_not_know_is_refused(api, change):
 
 def test_a_body_must_be_json(api):
     url = f"{api.emulator.url}/assistant/getAnswer"
-    told = requests.post(url, params=KEYS, data=json.dumps(question()), timeout=5)
-    assert told.json()["status"] == 1000
+    response = requests.post(url, params=KEYS, data=json.dumps(question()), timeout=5)
+    assert response.json()["status"] == 1000
 
 
 def test_soft_mode_begins_unknown_threads_and_answers_other_sources_with_nothing(api):
@@ -156,8 +156,8 @@ def test_unknown_paths_and_methods(api):
 
 def test_refusals_may_come_as_an_event(api):
     api.emulator.change(wenxin_errors_as_events=True)
-    (told,) = packets(api.ask("!busy", "conversation").content.decode())
-    assert told["status"] == 1002
+    (packet,) = packets(api.ask("!busy", "conversation").content.decode())
+    assert packet["status"] == 1002
     assert api.ask("!busy").json()["status"] == 1002
 
 
@@ -180,15 +180,15 @@ def test_packets_in_their_order(api):
     messages = [packet["data"]["message"] for packet in packets(body) if packet]
     assert messages[0]["content"] is None
     assert items(messages)[0]["data"] is None
-    told = [item["data"]["text"] for item in items(messages) if item["data"]]
-    assert len(told) == 3 and "".join(told) == "你说：你好 !pieces 3\n\n这是第 1 个问题。"
+    texts = [item["data"]["text"] for item in items(messages) if item["data"]]
+    assert len(texts) == 3 and "".join(texts) == "你说：你好 !pieces 3\n\n这是第 1 个问题。"
     assert [message["endTurn"] for message in messages[-3:]] == [True, False, False]
     assert messages[-1]["content"] is None
 
 
 def test_two_sections_have_two_ends(api):
-    found = items(api.stream("!two !pieces 2"))
-    assert [item["sectionId"] for item in found if item["isFinished"]] == ["s1", "s2"]
+    sections = items(api.stream("!two !pieces 2"))
+    assert [item["sectionId"] for item in sections if item["isFinished"]] == ["s1", "s2"]
     assert len(api.answer("!two")["content"]) == 2
 
 

@@ -17,18 +17,18 @@ TOKEN = "Qk7DemoOnlyNotASecret00000000001"
 HEADERS = {"Authorization": f"Bearer {TOKEN}", "X-Source": "openapi"}
 
 
-def said(role: str, text: str = "你好") -> dict[str, Any]:
+def message(role: str, text: str = "你好") -> dict[str, Any]:
     return {"role": role, "content": [{"type": "text", "text": text}]}
 
 
 def body(*messages: dict[str, Any], **more: Any) -> dict[str, Any]:
-    asked = list(messages) or [said("user")]
-    return {"assistant_id": "EmuAgent0001", "user_id": "u-17", "messages": asked, **more}
+    all_messages = list(messages) or [message("user")]
+    return {"assistant_id": "EmuAgent0001", "user_id": "u-17", "messages": all_messages, **more}
 
 
-def post(emulator: Emulator, sent: Any, **options: Any) -> requests.Response:
+def post(emulator: Emulator, payload: Any, **options: Any) -> requests.Response:
     return requests.post(
-        emulator.url + PATH, json=sent, **{"headers": HEADERS, "timeout": 10, **options}
+        emulator.url + PATH, json=payload, **{"headers": HEADERS, "timeout": 10, **options}
     )
 
 
@@ -43,18 +43,21 @@ def with_content(content: Any) -> dict[str, Any]:
     return body({"role": "user", "content": content})
 
 
-REFUSED = {
+REFUSALS = {
     "no object": ["a list"],
     "no assistant": body(assistant_id=""),
     "assistant as a number": body(assistant_id=12),
     "no user": body(user_id=None),
     "stream as a word": body(stream="yes"),
     "no messages": {**body(), "messages": []},
-    "41 messages": {**body(), "messages": [said("user"), said("assistant")] * 20 + [said("user")]},
-    "a system message": body(said("system"), said("user")),
-    "the assistant first": body(said("assistant"), said("user")),
-    "the assistant last": body(said("user"), said("assistant")),
-    "two questions in a row": body(said("user"), said("user")),
+    "41 messages": {
+        **body(),
+        "messages": [message("user"), message("assistant")] * 20 + [message("user")],
+    },
+    "a system message": body(message("system"), message("user")),
+    "the assistant first": body(message("assistant"), message("user")),
+    "the assistant last": body(message("user"), message("assistant")),
+    "two questions in a row": body(message("user"), message("user")),
     "a string as content": with_content("你好"),
     "empty content": with_content([]),
     "empty text": with_content([{"type": "text", "text": ""}]),
@@ -70,12 +73,12 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("sent", REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize("payload", REFUSALS.values(), ids=REFUSALS.keys())
 @pytest.mark.parametrize("stream", [False, True])
-def test_it_refuses_with_400(emulator: Emulator, sent: Any, stream: bool) -> None:
-    if isinstance(sent, dict) and stream:
-        sent = {"stream": True, **sent}
-    response = post(emulator, sent)
+def test_it_refuses_with_400(emulator: Emulator, payload: Any, stream: bool) -> None:
+    if isinstance(payload, dict) and stream:
+        payload = {"stream": True, **payload}
+    response = post(emulator, payload)
     assert response.status_code == 400
     assert response.json()["error"]["type"] == "invalid_request_error"
     assert response.json()["error"]["code"] == "400"
@@ -110,9 +113,9 @@ def test_the_older_host_demands_its_header(start_emulator: Callable[..., Emulato
 
 
 def test_a_whole_answer_has_the_recorded_shape(emulator: Emulator) -> None:
-    told = post(emulator, body(said("user", "!tool"))).json()
-    assert list(told) == ["id", "created", "choices", "assistant_id", "usage"]
-    (choice,) = told["choices"]
+    answer = post(emulator, body(message("user", "!tool"))).json()
+    assert list(answer) == ["id", "created", "choices", "assistant_id", "usage"]
+    (choice,) = answer["choices"]
     assert list(choice) == ["finish_reason", "message"]
     assert [step["role"] for step in choice["message"]["steps"]] == [
         "assistant",
@@ -120,31 +123,31 @@ def test_a_whole_answer_has_the_recorded_shape(emulator: Emulator) -> None:
         "assistant",
     ]
     assert choice["message"]["steps"][-1]["content"] == choice["message"]["content"]
-    assert told["usage"]["total_tokens"] == sum(list(told["usage"].values())[:2])
+    assert answer["usage"]["total_tokens"] == sum(list(answer["usage"].values())[:2])
 
 
 def test_a_stream_has_the_recorded_shape(emulator: Emulator) -> None:
-    response = post(emulator, body(said("user", "!tool"), stream=True))
+    response = post(emulator, body(message("user", "!tool"), stream=True))
     assert response.headers["Content-Type"].startswith("text/event-stream")
-    *told, end = frames(response)
+    *deltas, end = frames(response)
     assert end == "[DONE]"
-    assert len({(frame["id"], frame["created"]) for frame in told}) == 1
-    assert all("index" not in frame["choices"][0] for frame in told)
-    assert ["finish_reason" in frame["choices"][0] for frame in told] == [False] * (
-        len(told) - 1
+    assert len({(frame["id"], frame["created"]) for frame in deltas}) == 1
+    assert all("index" not in frame["choices"][0] for frame in deltas)
+    assert ["finish_reason" in frame["choices"][0] for frame in deltas] == [False] * (
+        len(deltas) - 1
     ) + [True]
-    assert [frame["usage"]["total_tokens"] > 0 for frame in told].index(True) == len(told) - 1
-    assert told[0]["choices"][0]["delta"]["tool_calls"][0]["function"]["name"] == "timetable"
-    assert told[1]["choices"][0]["delta"]["role"] == "tool"
+    assert [frame["usage"]["total_tokens"] > 0 for frame in deltas].index(True) == len(deltas) - 1
+    assert deltas[0]["choices"][0]["delta"]["tool_calls"][0]["function"]["name"] == "timetable"
+    assert deltas[1]["choices"][0]["delta"]["role"] == "tool"
 
 
-def test_it_knows_only_what_it_is_told(emulator: Emulator) -> None:
-    alone = post(emulator, body(said("user", "第二个 !recall"))).json()
-    told = post(
-        emulator, body(said("user", "第一个"), said("assistant"), said("user", "!recall"))
+def test_it_remembers_only_what_a_question_brings(emulator: Emulator) -> None:
+    alone = post(emulator, body(message("user", "第二个 !recall"))).json()
+    answer = post(
+        emulator, body(message("user", "第一个"), message("assistant"), message("user", "!recall"))
     ).json()
     assert "第一个" not in alone["choices"][0]["message"]["content"]
-    assert told["choices"][0]["message"]["content"] == "第一个"
+    assert answer["choices"][0]["message"]["content"] == "第一个"
 
 
 def test_files_and_parts_without_a_type_are_taken(emulator: Emulator) -> None:
@@ -159,18 +162,19 @@ def test_files_and_parts_without_a_type_are_taken(emulator: Emulator) -> None:
 
 def test_ten_at_once_and_no_more(start_emulator: Callable[..., Emulator]) -> None:
     emulator = start_emulator()
-    held = [
-        post(emulator, body(said("user", "!pause 30"), stream=True), stream=True) for _ in range(10)
+    running = [
+        post(emulator, body(message("user", "!pause 30"), stream=True), stream=True)
+        for _ in range(10)
     ]
-    refused = post(emulator, body())
-    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "concurrency")
+    refusal = post(emulator, body())
+    assert (refusal.status_code, refusal.json()["error"]["code"]) == (429, "concurrency")
     assert len(emulator.violations("concurrency")) == 1
-    held.pop().close()
+    running.pop().close()
     assert eventually(lambda: post(emulator, body()).status_code != 429), (
         "a caller who has left still counts"
     )
-    for one in held:
-        one.close()
+    for response in running:
+        response.close()
 
 
 def test_calls_without_a_stream_count_while_they_last(
@@ -178,7 +182,7 @@ def test_calls_without_a_stream_count_while_they_last(
 ) -> None:
     emulator = start_emulator()
     threads = [
-        Thread(target=post, args=(emulator, body(said("user", "!slow 1")))) for _ in range(10)
+        Thread(target=post, args=(emulator, body(message("user", "!slow 1")))) for _ in range(10)
     ]
     for thread in threads:
         thread.start()
@@ -192,17 +196,19 @@ def test_calls_without_a_stream_count_while_they_last(
 def test_the_account_runs_dry(start_emulator: Callable[..., Emulator]) -> None:
     emulator = start_emulator(yuanqi_tokens=50)
     assert post(emulator, body()).status_code == 200
-    refused = post(emulator, body(stream=True))
-    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "quota")
+    refusal = post(emulator, body(stream=True))
+    assert (refusal.status_code, refusal.json()["error"]["code"]) == (429, "quota")
 
 
 def test_codes_come_as_words_and_as_numbers(emulator: Emulator) -> None:
-    assert post(emulator, body(said("user", "!code 1001"))).json()["error"]["code"] == "1001"
-    assert post(emulator, body(said("user", "!code 1001 !numeric"))).json()["error"]["code"] == 1001
+    assert post(emulator, body(message("user", "!code 1001"))).json()["error"]["code"] == "1001"
+    assert (
+        post(emulator, body(message("user", "!code 1001 !numeric"))).json()["error"]["code"] == 1001
+    )
 
 
 def test_the_last_frame_may_carry_text(emulator: Emulator) -> None:
-    *_, last, _ = frames(post(emulator, body(said("user", "!tail"), stream=True)))
+    *_, last, _ = frames(post(emulator, body(message("user", "!tail"), stream=True)))
     assert last["choices"][0]["finish_reason"] == "stop"
     assert last["choices"][0]["delta"]["content"]
 

@@ -1,4 +1,4 @@
-"""The emulated Coze is strict: what it refuses, in which order and form, and what it can be told to do."""
+"""The emulated Coze is strict: its refusals, in their order and form, and its magic words."""
 
 import json
 import time
@@ -77,8 +77,8 @@ def events(text: str) -> list[tuple[str, object]]:
     ]
 
 
-def names(found: list[tuple[str, object]]) -> list[str]:
-    return [name for name, _ in found]
+def names(events: list[tuple[str, object]]) -> list[str]:
+    return [name for name, _ in events]
 
 
 def refusal(response: requests.Response) -> tuple[int, int]:
@@ -153,14 +153,14 @@ STEPS = [
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [pytest.param(sent, code, id=name) for name, sent, code in STEPS]
+    ("payload", "code"), [pytest.param(payload, code, id=name) for name, payload, code in STEPS]
 )
-def test_chat_is_validated_step_by_step(coze, sent, code):
-    assert refusal(coze.post("/v3/chat", json=sent)) == (200, code)
+def test_chat_is_validated_step_by_step(coze, payload, code):
+    assert refusal(coze.post("/v3/chat", json=payload)) == (200, code)
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "payload",
     [
         body(),
         body(additional_messages=[message("words"), objects(IMAGE)]),
@@ -177,8 +177,8 @@ def test_chat_is_validated_step_by_step(coze, sent, code):
         body(additional_messages=[{**message(), "meta_data": None, "id": None}]),
     ],
 )
-def test_chat_accepts_what_is_documented(coze, sent):
-    assert refusal(coze.post("/v3/chat", json=sent)) == (200, 0)
+def test_chat_accepts_what_is_documented(coze, payload):
+    assert refusal(coze.post("/v3/chat", json=payload)) == (200, 0)
 
 
 def test_step_1_needs_json(coze):
@@ -223,13 +223,13 @@ def test_a_conversation_id_in_the_body_is_ignored(emulator, coze):
 
 def test_files_belong_to_their_account(emulator, coze):
     file_id = coze.post("/v1/files/upload", files={"file": ("a.png", b"x")}).json()["data"]["id"]
-    asked = {
+    question = {
         "additional_messages": [
             objects({"type": "text", "text": "?"}, {"type": "image", "file_id": file_id})
         ]
     }
-    assert refusal(coze.chat(**asked)) == (200, 0)
-    assert refusal(Api(emulator.url, "pat_demo_other_account").chat(**asked)) == (200, 4000)
+    assert refusal(coze.chat(**question)) == (200, 0)
+    assert refusal(Api(emulator.url, "pat_demo_other_account").chat(**question)) == (200, 4000)
 
 
 def test_step_12_comes_before_step_13(start_emulator):
@@ -240,17 +240,18 @@ def test_step_12_comes_before_step_13(start_emulator):
 
 
 @pytest.mark.parametrize(
-    ("form", "seen"), [("429", (429, 4013)), ("4008", (200, 4008)), ("710005002", (200, 710005002))]
+    ("form", "answer"),
+    [("429", (429, 4013)), ("4008", (200, 4008)), ("710005002", (200, 710005002))],
 )
-def test_more_than_the_qps_is_refused_and_recorded(start_emulator, form, seen):
+def test_more_than_the_qps_is_refused_and_recorded(start_emulator, form, answer):
     own = start_emulator(coze_qps=3, coze_rate_limit=form)
     coze = Api(own.url)
     ids = coze.ids("hi")
     for _ in range(2):
         assert refusal(coze.get("/v3/chat/message/list", params=ids))[1] == 0
-    refused = coze.get("/v3/chat/retrieve", params=ids)
-    assert refusal(refused) == seen
-    assert "Retry-After" not in refused.headers
+    response = coze.get("/v3/chat/retrieve", params=ids)
+    assert refusal(response) == answer
+    assert "Retry-After" not in response.headers
     assert own.violations("over_qps")
     assert refusal(Api(own.url, "pat_demo_other_account").chat()) == (200, 0)
 
@@ -264,13 +265,13 @@ def test_free_calls_run_out(start_emulator):
 
 def test_step_13_refuses_a_second_chat_in_both_recorded_forms(coze):
     ids = coze.ids("!slow 9")
-    refused = coze.chat(conversation=ids["conversation_id"])
-    assert refusal(refused) == (200, 4016)
+    response = coze.chat(conversation=ids["conversation_id"])
+    assert refusal(response) == (200, 4016)
     streamed = coze.chat(conversation=ids["conversation_id"], stream=True)
     assert streamed.headers["Content-Type"].startswith("text/event-stream")
     ((name, data),) = events(streamed.text)
     assert (name, data["code"]) == ("error", 4016)
-    assert data["msg"] == refused.json()["msg"]
+    assert data["msg"] == response.json()["msg"]
 
 
 def test_the_run_goes_on_when_its_reader_leaves(start_emulator):
@@ -331,7 +332,8 @@ def test_polling_faster_than_once_a_second_is_recorded_not_refused(emulator, coz
     coze.get("/v3/chat/retrieve", params=ids)
     assert coze.post("/v3/chat/retrieve", params=ids).json()["code"] == 0
     assert any(
-        ids["chat_id"] in found["detail"] for found in emulator.violations("polled_too_fast")
+        ids["chat_id"] in violation["detail"]
+        for violation in emulator.violations("polled_too_fast")
     )
 
 
@@ -351,10 +353,10 @@ def test_the_stream_is_byte_for_byte_the_recorded_framing(coze):
     assert text.startswith('event:conversation.chat.created\ndata:{"id":"748')
     assert text.endswith('event:done\ndata:"[DONE]"\n\n')
     assert "\\u" not in text and "\r" not in text and '": "' not in text
-    found = names(events(text))
-    assert found[2] == "conversation.message.completed"
-    assert found[-2:] == ["conversation.chat.completed", "done"]
-    assert found.count("conversation.message.delta") == 3 + 6
+    event_names = names(events(text))
+    assert event_names[2] == "conversation.message.completed"
+    assert event_names[-2:] == ["conversation.chat.completed", "done"]
+    assert event_names.count("conversation.message.delta") == 3 + 6
 
 
 TYPES = {
@@ -382,10 +384,10 @@ def test_orders_of_message_list(coze, question, types):
 
 
 def test_a_card_comes_whole(coze):
-    found = coze.stream("!card")
-    assert "conversation.message.delta" not in names(found)
+    stream = coze.stream("!card")
+    assert "conversation.message.delta" not in names(stream)
     card = next(
-        data for _, data in found if isinstance(data, dict) and data.get("content_type") == "card"
+        data for _, data in stream if isinstance(data, dict) and data.get("content_type") == "card"
     )
     assert json.loads(card["content"])["response_type"] == "card"
 
@@ -413,9 +415,9 @@ def test_failures_after_acceptance(coze, word, code):
 
 def test_late_errors_come_after_some_pieces(coze):
     for word in ("!late-error", "!sse-error"):
-        found = names(coze.stream(word))
-        assert "conversation.message.delta" in found
-        assert found[-1] == ("error" if word == "!sse-error" else "conversation.chat.failed")
+        event_names = names(coze.stream(word))
+        assert "conversation.message.delta" in event_names
+        assert event_names[-1] == ("error" if word == "!sse-error" else "conversation.chat.failed")
 
 
 REFUSALS = {
@@ -433,11 +435,11 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("word", "seen"), REFUSALS.items())
-def test_refusals_come_as_json_even_to_a_stream(coze, word, seen):
+@pytest.mark.parametrize(("word", "answer"), REFUSALS.items())
+def test_refusals_come_as_json_even_to_a_stream(coze, word, answer):
     for stream in (True, False):
         response = coze.chat(word, stream=stream)
-        assert refusal(response) == seen
+        assert refusal(response) == answer
         assert response.headers["Content-Type"].startswith("application/json")
 
 

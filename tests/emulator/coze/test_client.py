@@ -58,9 +58,9 @@ def test_create_retrieve_list(coze):
     assert chat.status == ChatStatus.IN_PROGRESS
     ids = {"conversation_id": chat.conversation_id, "chat_id": chat.id}
     assert coze.chat.retrieve(**ids).status == ChatStatus.IN_PROGRESS
-    found = ended(coze, **ids)
-    assert found.status == ChatStatus.COMPLETED
-    assert found.usage.token_count == found.usage.input_count + found.usage.output_count
+    chat = ended(coze, **ids)
+    assert chat.status == ChatStatus.COMPLETED
+    assert chat.usage.token_count == chat.usage.input_count + chat.usage.output_count
     messages = coze.chat.messages.list(**ids)
     assert messages[0].type == MessageType.VERBOSE
     assert "你好 !pieces 3" in answers(messages)[0]
@@ -109,15 +109,15 @@ def test_conversation_remembers_until_cleared(coze):
 
 
 def test_conversations_are_listed_renamed_and_deleted(coze):
-    one = coze.conversations.create(bot_id="7480000000000000103")
-    two = coze.conversations.create(bot_id="7480000000000000103", meta_data={"k": "v"})
+    first = coze.conversations.create(bot_id="7480000000000000103")
+    second = coze.conversations.create(bot_id="7480000000000000103", meta_data={"k": "v"})
     listed = coze.conversations.list(bot_id="7480000000000000103", page_size=50)
-    assert [conversation.id for conversation in listed.items][:2] == [two.id, one.id]
-    assert coze.conversations.update(conversation_id=one.id, name="new").name == "new"
-    coze.conversations.delete(conversation_id=one.id)
-    with pytest.raises(cozepy.CozeAPIError) as refused:
-        coze.conversations.retrieve(conversation_id=one.id)
-    assert refused.value.code == 4002
+    assert [conversation.id for conversation in listed.items][:2] == [second.id, first.id]
+    assert coze.conversations.update(conversation_id=first.id, name="new").name == "new"
+    coze.conversations.delete(conversation_id=first.id)
+    with pytest.raises(cozepy.CozeAPIError) as error:
+        coze.conversations.retrieve(conversation_id=first.id)
+    assert error.value.code == 4002
 
 
 def test_messages_put_into_a_conversation_are_context(coze):
@@ -125,10 +125,10 @@ def test_messages_put_into_a_conversation_are_context(coze):
     message = coze.conversations.messages.create(
         conversation_id=conversation.id, role="user", content="earlier", content_type="text"
     )
-    found = coze.conversations.messages.retrieve(
+    message = coze.conversations.messages.retrieve(
         conversation_id=conversation.id, message_id=message.id
     )
-    assert found.content == "earlier"
+    assert message.content == "earlier"
     assert streamed(coze, "!recall", conversation_id=conversation.id) == ["earlier"]
 
 
@@ -147,9 +147,9 @@ def test_cancel(coze):
     ids = {"conversation_id": chat.conversation_id, "chat_id": chat.id}
     assert coze.chat.cancel(**ids).status == ChatStatus.CANCELED
     assert coze.chat.retrieve(**ids).status == ChatStatus.CANCELED
-    with pytest.raises(cozepy.CozeAPIError) as refused:
+    with pytest.raises(cozepy.CozeAPIError) as error:
         coze.chat.cancel(**ids)
-    assert refused.value.code == 4104
+    assert error.value.code == 4104
     assert streamed(coze, "!recall", conversation_id=chat.conversation_id) == ["还没有更早的问题。"]
 
 
@@ -202,9 +202,9 @@ def test_bot(coze):
     assert bot.onboarding_info.suggested_questions[0] == "你能做什么？"
     draft = coze.bots.retrieve(bot_id="7480000000000000102", is_published=False, use_api_version=2)
     assert draft.name.endswith("（草稿）")
-    with pytest.raises(cozepy.CozeAPIError) as refused:
+    with pytest.raises(cozepy.CozeAPIError) as error:
         coze.bots.retrieve(bot_id="7480000000000000102")
-    assert refused.value.code == 4015
+    assert error.value.code == 4015
 
 
 @pytest.mark.parametrize(
@@ -212,16 +212,16 @@ def test_bot(coze):
     [("!busy", 4013), ("!quota", 4028), ("!unpublished", 4015), ("!code 4011", 4011)],
 )
 def test_refusals_are_the_clients_own_exceptions(coze, word, code):
-    with pytest.raises(cozepy.CozeAPIError) as refused:
+    with pytest.raises(cozepy.CozeAPIError) as error:
         coze.chat.create(**says(word))
-    assert refused.value.code == code
-    assert refused.value.logid
+    assert error.value.code == code
+    assert error.value.logid
 
 
 def test_failed_chat_breaks_the_client_as_it_does_live(coze):
     chat = coze.chat.create(**says("!failed 4028"))
     ids = {"conversation_id": chat.conversation_id, "chat_id": chat.id}
-    found = ended(coze, **ids)
-    assert (found.status, found.last_error.code) == (ChatStatus.FAILED, 4028)
+    chat = ended(coze, **ids)
+    assert (chat.status, chat.last_error.code) == (ChatStatus.FAILED, 4028)
     with pytest.raises(ValueError):  # the list lacks `data`: coze-py#425
         coze.chat.messages.list(**ids)

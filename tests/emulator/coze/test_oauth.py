@@ -45,11 +45,11 @@ def closing() -> Iterator[Callable]:
     """cozepy's OAuth apps make an HTTP client each, which only we close: `closing(app)` returns the app."""
     with ExitStack() as stack:
 
-        def kept(app):
+        def collect(app):
             stack.callback(app._requester.sync_client.close)
             return app
 
-        yield kept
+        yield collect
 
 
 @pytest.fixture
@@ -85,17 +85,17 @@ def test_denied(web_app):
 
 def test_consent_can_be_given_without_asking(start_emulator):
     url = start_emulator(coze_consent="allow").url
-    asked = {
+    query = {
         "response_type": "code",
         "client_id": CLIENT,
         "redirect_uri": f"{BACK}?a=b",
         "state": "s",
     }
     step = requests.get(
-        f"{url}/api/permission/oauth2/authorize", asked, allow_redirects=False, timeout=5
+        f"{url}/api/permission/oauth2/authorize", query, allow_redirects=False, timeout=5
     )
-    done = requests.get(url + step.headers["Location"], allow_redirects=False, timeout=5)
-    assert done.headers["Location"].startswith(f"{BACK}?a=b&code=code_")
+    result = requests.get(url + step.headers["Location"], allow_redirects=False, timeout=5)
+    assert result.headers["Location"].startswith(f"{BACK}?a=b&code=code_")
 
 
 def test_access_tokens_expire(start_emulator, closing):
@@ -124,7 +124,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("sent", "error"),
+    ("options", "error"),
     [
         ({"data": GOOD}, "invalid_request"),
         ({"json": [GOOD]}, "invalid_request"),
@@ -133,8 +133,8 @@ GOOD = {
         ({"json": {"grant_type": "refresh_token", "client_id": "x"}}, "invalid_client"),
     ],
 )
-def test_token_errors_have_no_envelope(emulator, sent, error):
-    answer = requests.post(emulator.url + TOKEN, **sent, timeout=5).json()
+def test_token_errors_have_no_envelope(emulator, options, error):
+    answer = requests.post(emulator.url + TOKEN, **options, timeout=5).json()
     assert answer["error_code"] == error
     assert answer["error_message"] and "code" not in answer
 
@@ -152,9 +152,9 @@ def test_a_wrong_secret(emulator, web_app):
 
 @pytest.mark.parametrize("missing", ["response_type", "client_id", "redirect_uri", "state"])
 def test_authorize_wants_all_four(emulator, missing):
-    asked = {"response_type": "code", "client_id": CLIENT, "redirect_uri": BACK, "state": "s"}
-    del asked[missing]
-    answer = requests.get(f"{emulator.url}/api/permission/oauth2/authorize", asked, timeout=5)
+    query = {"response_type": "code", "client_id": CLIENT, "redirect_uri": BACK, "state": "s"}
+    del query[missing]
+    answer = requests.get(f"{emulator.url}/api/permission/oauth2/authorize", query, timeout=5)
     assert answer.json()["error_message"] == f"invalid request: {missing}"
 
 
@@ -198,9 +198,9 @@ def test_sessions_keep_conversations_apart(start_emulator, closing, key_pair):
     alice, bob = as_visitor("alice"), as_visitor("bob")
     conversation = alice.conversations.create()
     assert alice.conversations.retrieve(conversation_id=conversation.id)
-    with pytest.raises(cozepy.CozeAPIError) as refused:
+    with pytest.raises(cozepy.CozeAPIError) as error:
         bob.conversations.retrieve(conversation_id=conversation.id)
-    assert refused.value.code == 4002
+    assert error.value.code == 4002
 
 
 @pytest.mark.filterwarnings("ignore")
