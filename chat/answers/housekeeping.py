@@ -30,7 +30,7 @@ TROUBLED_S = 1.0
 # Between two errors in the log about that.
 ERROR_S = 60.0
 
-log = logging.getLogger("chat.keeper")
+log = logging.getLogger("chat.housekeeping")
 
 
 class Housekeeper:
@@ -63,7 +63,7 @@ class Housekeeper:
     def start(self) -> None:
         """Looks for orphans at once, then works on in the background."""
         self._try(self._beat)
-        threading.Thread(target=self._work, name="keeper", daemon=True).start()
+        threading.Thread(target=self._work, name="housekeeper", daemon=True).start()
 
     def end(self) -> None:
         """Saves everything and signs off, so that the next process takes over at once."""
