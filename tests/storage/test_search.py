@@ -1,26 +1,15 @@
 """Search over real databases: ended answers are found, by their visitor and nobody else."""
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, update
 
-from chat import storage
-from chat.settings.model import Settings
 from chat.storage import Storage, StoredQuestion
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.search import PAGE, Search
 from tests.kit.filling import fill
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    yield opened
-    opened.engine.dispose()
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
-"""Backup and restore, old conversations deleted, all of a visitor deleted."""
+"""Old conversations and whole visitors are deleted, in small steps, without a trace."""
 
 import re
-import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import chdir, closing
-from datetime import UTC, datetime, timedelta
+from contextlib import chdir
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,16 +14,15 @@ from sqlalchemy import insert, select, update
 from chat import storage
 from chat.owner.commands import commands
 from chat.settings.model import Settings
-from chat.storage import Storage, backup
+from chat.storage import Storage
 from chat.storage import deletion as forgetting
-from chat.storage.migrations import NEWEST
 from chat.storage.models import Base, Conversation, Upload, now
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.patience import eventually, soon
-from tests.kit.site import Site, Visitor, environment
+from tests.kit.site import Site, Visitor
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
 
@@ -62,130 +58,6 @@ def say(store: Storage, visitor: str, question: str, answer: str) -> str:
 def everything(database: Path) -> bytes:
     """All bytes of a database and of what lies beside it."""
     return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
-
-
-# backup and restore
-
-
-def test_a_backup_of_a_busy_site_is_whole_and_comes_back(
-    emulator: Emulator, start_site: Callable[..., Site]
-) -> None:
-    site = start_site(**coze(emulator))
-    alice = Visitor(site.url)
-    assert alice.ask("to be kept").ok
-    hearing = Visitor(site.url).hear("!pieces 100 50")
-    while next(hearing).name != "delta":
-        pass
-    line = [sys.executable, "-m", "flask", "--app", "app", "backup", "copy.db", "--lang", "en"]
-    done = subprocess.run(
-        line, cwd=site.folder, env=environment(), capture_output=True, text=True, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (0, "") and "2 conversations" in done.stdout, done
-    copy = site.folder / "copy.db"
-    assert copy.stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in site.folder.glob("copy.db*")] == ["copy.db"], "one file"
-    with closing(sqlite3.connect(copy)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert list(hearing)[-1].name == "done", "the site went on meanwhile"
-    assert alice.ask("after the backup").ok
-
-    code, said = command(site.folder, "restore", "copy.db")
-    assert code == 2 and "--force" in said, said
-    assert "after the backup" in alice.get(f"/c/{alice.conversation}").text
-    site.end()
-    code, said = command(site.folder, "restore", "copy.db")
-    assert code == 0 and ".before-" in said, said
-    (before,) = (site.folder / "instance").glob("chat.db.before-*[0-9]")
-    with closing(sqlite3.connect(before)) as db:
-        questions = {question for (question,) in db.execute("SELECT question FROM answers")}
-    assert "after the backup" in questions
-    site.start()
-    alice.url = site.url
-    page = alice.get(f"/c/{alice.conversation}").text
-    assert "to be kept" in page and "after the backup" not in page
-    assert alice.ask("and on").ok
-
-
-def test_a_restore_under_a_running_site_by_force_is_seen_by_it(
-    emulator: Emulator, start_site: Callable[..., Site]
-) -> None:
-    site = start_site(**coze(emulator))
-    alice = Visitor(site.url)
-    assert alice.ask("to be kept").ok
-    assert command(site.folder, "backup", "copy.db")[0] == 0
-    assert alice.ask("after the backup").ok
-    assert command(site.folder, "restore", "copy.db", "--force")[0] == 0
-    assert alice.ask("and on").ok
-    page = alice.get(f"/c/{alice.conversation}").text
-    assert "to be kept" in page and "and on" in page and "after the backup" not in page
-
-
-def test_a_backup_overwrites_nothing_unless_it_is_told_to(store: Storage, tmp_path: Path) -> None:
-    (tmp_path / "there").write_text("mine")
-    code, said = command(tmp_path, "backup", "there")
-    assert code == 2 and "--force" in said
-    assert (tmp_path / "there").read_text() == "mine"
-    assert command(tmp_path, "backup", "there", "--force")[0] == 0
-    assert (tmp_path / "there").read_bytes().startswith(b"SQLite")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["instance", "there"]
-
-
-def test_an_older_backup_is_brought_up_to_date(store: Storage, tmp_path: Path) -> None:
-    say(store, "alice", "old words", "an answer")
-    backup.backup(tmp_path / "instance" / "chat.db", tmp_path / "old")
-    with closing(sqlite3.connect(tmp_path / "old")) as db:
-        db.executescript(
-            "ALTER TABLE answers DROP COLUMN plain; DROP TABLE moves; DROP TABLE sessions;"
-            "UPDATE alembic_version SET version_num = '0005'"
-        )
-    assert command(tmp_path, "restore", "old")[0] == 0
-    with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
-        assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
-    assert len(opened.search.find("alice", "words")) == 1
-    opened.engine.dispose()
-
-
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_what_is_no_backup_changes_nothing(store: Storage, tmp_path: Path, language: str) -> None:
-    say(store, "alice", "hello", "you")
-    database = tmp_path / "instance" / "chat.db"
-    for name, content in {"text": b"hello" * 500, "cut": b"", "other": b""}.items():
-        (tmp_path / name).write_bytes(content)
-    backup.backup(database, tmp_path / "whole")
-    (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:20_000])
-    with closing(sqlite3.connect(tmp_path / "other")) as db:
-        db.execute("CREATE TABLE things (name TEXT)")
-    backup.backup(database, tmp_path / "newer")
-    with closing(sqlite3.connect(tmp_path / "newer")) as db, db:
-        db.execute("UPDATE alembic_version SET version_num = '9999'")
-    held = everything(database)
-    for name in ("text", "cut", "other", "newer", "missing", "instance/chat.db"):
-        code, said = command(tmp_path, "restore", name, language=language)
-        assert code == 2 and len(said) > 10, (name, said)
-        assert bool(re.search("[\u4e00-\u9fff]", said)) == (language == "zh")
-    assert everything(database) == held
-    assert command(tmp_path / "instance", "backup", "copy", language=language)[0] == 2, (
-        "no database there"
-    )
-
-
-def test_a_disk_without_room_for_the_copy_is_said(store: Storage, tmp_path: Path) -> None:
-    fill(store.engine, "rich", conversations=100, answers=10)
-    limited = f"ulimit -f 100; exec {sys.executable} -m flask --app app backup copy --lang en"
-    done = subprocess.run(
-        ["sh", "-c", limited],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        timeout=60,
-        text=True,
-    )
-    assert done.returncode == 2 and "cannot be written" in done.stderr, done
-    assert [path.name for path in tmp_path.iterdir()] == ["instance"], "nothing half is left"
-
-
-# days that are enough
 
 
 def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
@@ -238,9 +110,6 @@ def test_a_site_says_how_long_it_keeps_conversations(
     assert "Conversations are kept for 30 days" in page
     page = Visitor(start_site(**coze(emulator)).url).get("/conversations", headers=HTML).text
     assert "Conversations are kept" not in page
-
-
-# forgotten
 
 
 def test_every_table_that_says_whose_its_rows_are_is_known() -> None:
@@ -330,19 +199,3 @@ def test_a_program_forgets_as_well(emulator: Emulator, start_site: Callable[...,
     done = alice.post("/forget", data={"sure": "yes"})
     assert done.status_code == 204 and '"storage"' in done.headers["Clear-Site-Data"]
     assert alice.get(f"/c/{alice.conversation}").status_code == 404
-
-
-# clocks that are set
-
-
-def test_a_code_is_not_good_for_longer_when_the_clock_is_set_back(store: Storage) -> None:
-    at = [datetime(2026, 1, 2, tzinfo=UTC)]
-    devices = Devices(store.moves, "a key of this test", Guessing(), lambda: at[0])
-    code = devices.begin("alice")
-    at[0] -= timedelta(days=1)
-    assert not devices.peek(code, "192.0.2.1")
-
-
-def test_ids_sort_by_the_order_they_were_made_in() -> None:
-    ids = [storage.models.new_id() for _ in range(5000)]
-    assert ids == sorted(ids) and len(set(ids)) == 5000

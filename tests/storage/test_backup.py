@@ -1,0 +1,167 @@
+"""Backup of a running site and the way back: whole, private, nothing overwritten."""
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import chdir, closing
+from pathlib import Path
+
+import pytest
+
+from chat import storage
+from chat.owner.commands import commands
+from chat.settings.model import Settings
+from chat.storage import Storage, backup
+from chat.storage.migrations import NEWEST
+from tests.kit.emulator import Emulator, coze
+from tests.kit.filling import fill
+from tests.kit.site import Site, Visitor, environment
+
+
+def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
+    """A command of the owner: its exit code and what it says."""
+    with chdir(folder):
+        done = commands().test_cli_runner().invoke(args=[*words, "--lang", language])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Storage]:
+    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
+    yield opened
+    opened.engine.dispose()
+
+
+def say(store: Storage, visitor: str, question: str, answer: str) -> str:
+    """A question with its whole answer; the conversation's id."""
+    asked = store.answers.ask(visitor, "coze", question, "w1")
+    for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
+        store.answers.save({asked.answer_id: {"replies": [answer[:length]]}})
+    store.answers.end(asked.answer_id, "done", {"replies": [answer]})
+    return asked.conversation_id
+
+
+def everything(database: Path) -> bytes:
+    """All bytes of a database and of what lies beside it."""
+    return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
+
+
+def test_a_backup_of_a_busy_site_is_whole_and_comes_back(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator))
+    alice = Visitor(site.url)
+    assert alice.ask("to be kept").ok
+    hearing = Visitor(site.url).hear("!pieces 100 50")
+    while next(hearing).name != "delta":
+        pass
+    line = [sys.executable, "-m", "flask", "--app", "app", "backup", "copy.db", "--lang", "en"]
+    done = subprocess.run(
+        line, cwd=site.folder, env=environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "2 conversations" in done.stdout, done
+    copy = site.folder / "copy.db"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in site.folder.glob("copy.db*")] == ["copy.db"], "one file"
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert list(hearing)[-1].name == "done", "the site went on meanwhile"
+    assert alice.ask("after the backup").ok
+
+    code, said = command(site.folder, "restore", "copy.db")
+    assert code == 2 and "--force" in said, said
+    assert "after the backup" in alice.get(f"/c/{alice.conversation}").text
+    site.end()
+    code, said = command(site.folder, "restore", "copy.db")
+    assert code == 0 and ".before-" in said, said
+    (before,) = (site.folder / "instance").glob("chat.db.before-*[0-9]")
+    with closing(sqlite3.connect(before)) as db:
+        questions = {question for (question,) in db.execute("SELECT question FROM answers")}
+    assert "after the backup" in questions
+    site.start()
+    alice.url = site.url
+    page = alice.get(f"/c/{alice.conversation}").text
+    assert "to be kept" in page and "after the backup" not in page
+    assert alice.ask("and on").ok
+
+
+def test_a_restore_under_a_running_site_by_force_is_seen_by_it(
+    emulator: Emulator, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(**coze(emulator))
+    alice = Visitor(site.url)
+    assert alice.ask("to be kept").ok
+    assert command(site.folder, "backup", "copy.db")[0] == 0
+    assert alice.ask("after the backup").ok
+    assert command(site.folder, "restore", "copy.db", "--force")[0] == 0
+    assert alice.ask("and on").ok
+    page = alice.get(f"/c/{alice.conversation}").text
+    assert "to be kept" in page and "and on" in page and "after the backup" not in page
+
+
+def test_a_backup_overwrites_nothing_unless_it_is_told_to(store: Storage, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+    code, said = command(tmp_path, "backup", "there")
+    assert code == 2 and "--force" in said
+    assert (tmp_path / "there").read_text() == "mine"
+    assert command(tmp_path, "backup", "there", "--force")[0] == 0
+    assert (tmp_path / "there").read_bytes().startswith(b"SQLite")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["instance", "there"]
+
+
+def test_an_older_backup_is_brought_up_to_date(store: Storage, tmp_path: Path) -> None:
+    say(store, "alice", "old words", "an answer")
+    backup.backup(tmp_path / "instance" / "chat.db", tmp_path / "old")
+    with closing(sqlite3.connect(tmp_path / "old")) as db:
+        db.executescript(
+            "ALTER TABLE answers DROP COLUMN plain; DROP TABLE moves; DROP TABLE sessions;"
+            "UPDATE alembic_version SET version_num = '0005'"
+        )
+    assert command(tmp_path, "restore", "old")[0] == 0
+    with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
+        assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
+    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
+    assert len(opened.search.find("alice", "words")) == 1
+    opened.engine.dispose()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_is_no_backup_changes_nothing(store: Storage, tmp_path: Path, language: str) -> None:
+    say(store, "alice", "hello", "you")
+    database = tmp_path / "instance" / "chat.db"
+    for name, content in {"text": b"hello" * 500, "cut": b"", "other": b""}.items():
+        (tmp_path / name).write_bytes(content)
+    backup.backup(database, tmp_path / "whole")
+    (tmp_path / "cut").write_bytes((tmp_path / "whole").read_bytes()[:20_000])
+    with closing(sqlite3.connect(tmp_path / "other")) as db:
+        db.execute("CREATE TABLE things (name TEXT)")
+    backup.backup(database, tmp_path / "newer")
+    with closing(sqlite3.connect(tmp_path / "newer")) as db, db:
+        db.execute("UPDATE alembic_version SET version_num = '9999'")
+    held = everything(database)
+    for name in ("text", "cut", "other", "newer", "missing", "instance/chat.db"):
+        code, said = command(tmp_path, "restore", name, language=language)
+        assert code == 2 and len(said) > 10, (name, said)
+        assert bool(re.search("[\u4e00-\u9fff]", said)) == (language == "zh")
+    assert everything(database) == held
+    assert command(tmp_path / "instance", "backup", "copy", language=language)[0] == 2, (
+        "no database there"
+    )
+
+
+def test_a_disk_without_room_for_the_copy_is_said(store: Storage, tmp_path: Path) -> None:
+    fill(store.engine, "rich", conversations=100, answers=10)
+    limited = f"ulimit -f 100; exec {sys.executable} -m flask --app app backup copy --lang en"
+    done = subprocess.run(
+        ["sh", "-c", limited],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    assert done.returncode == 2 and "cannot be written" in done.stderr, done
+    assert [path.name for path in tmp_path.iterdir()] == ["instance"], "nothing half is left"

@@ -1,0 +1,51 @@
+"""Conversations: their visitor's alone, latest first, cleared and deleted as a whole."""
+
+from sqlalchemy import delete, select
+
+from chat.storage import Storage
+from chat.storage.models import Answer, Conversation
+from tests.storage.acting import answers, ask, end, refused
+
+
+def test_what_is_another_visitor_s_does_not_exist(store: Storage) -> None:
+    asked = ask(store)
+    for act in (
+        lambda: store.conversations.get("bob", asked.conversation_id),
+        lambda: store.answers.get("bob", asked.answer_id),
+        lambda: ask(store, "hi", asked.conversation_id, visitor="bob"),
+        lambda: store.conversations.clear("bob", asked.conversation_id),
+        lambda: store.conversations.get("alice", "nowhere"),
+        lambda: store.answers.get("alice", "nowhere"),
+        lambda: ask(store, "hi", "nowhere"),
+    ):
+        assert refused(act) == "not_found"
+    assert store.conversations.of("bob", 10) == []
+    assert len(answers(store, asked.conversation_id)) == 1
+
+
+def test_what_was_cleared_is_shown_but_not_told(store: Storage) -> None:
+    asked = ask(store, "one")
+    store.answers.note_accepted(asked, "thread", "chat", None)
+    assert store.conversations.is_answering(asked.conversation_id)
+    end(store, asked, "first")
+    store.conversations.clear("alice", asked.conversation_id)
+    again = ask(store, "two", asked.conversation_id)
+    assert (again.earlier, again.thread) == ((), None)
+    assert [one.question for one in answers(store, asked.conversation_id)] == ["one", "two"]
+
+
+def test_conversations_come_latest_first(store: Storage) -> None:
+    first, second = ask(store, "first"), ask(store, "second")
+    end(store, first)
+    assert [one.title for one in store.conversations.of("alice", 10)] == ["second", "first"]
+    ask(store, "again", first.conversation_id)
+    assert [one.title for one in store.conversations.of("alice", 10)] == ["first", "second"]
+    assert second.conversation_id != first.conversation_id
+
+
+def test_deleting_a_conversation_deletes_its_answers(store: Storage) -> None:
+    asked, kept = ask(store), ask(store)
+    with store.engine.begin() as db:
+        db.execute(delete(Conversation).where(Conversation.id == asked.conversation_id))
+    with store.engine.connect() as db:
+        assert db.scalars(select(Answer.id)).all() == [kept.answer_id]

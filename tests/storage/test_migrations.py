@@ -1,0 +1,143 @@
+"""A database of every version becomes one of the newest, rows and all."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, func, inspect, select
+
+from chat.storage import Storage, migrations
+from chat.storage.models import Base, Conversation
+from tests.kit.site import environment
+from tests.storage.acting import Connect, answers, ask
+
+VERSIONS = sorted(path.name[:4] for path in (migrations.FOLDER / "versions").glob("[0-9]*.py"))
+
+
+def _migrate(path: Path, target: str) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, target)
+    engine.dispose()
+
+
+def _schema(store: Storage) -> dict[str, Any]:
+    found = inspect(store.engine)
+    return {
+        name: {
+            "columns": {column["name"]: str(column["type"]) for column in found.get_columns(name)},
+            "indexes": {
+                index["name"]: (index["column_names"], index["unique"])
+                for index in found.get_indexes(name)
+            },
+        }
+        for name in found.get_table_names()
+    }
+
+
+def test_the_newest_migration_is_known_and_none_is_missing() -> None:
+    assert VERSIONS[-1] == migrations.NEWEST
+    assert [f"{number:04}" for number in range(1, len(VERSIONS) + 1)] == VERSIONS
+
+
+def test_from_nothing_and_from_the_first_version_it_becomes_the_same(
+    connect: Connect, tmp_path: Path
+) -> None:
+    _migrate(tmp_path / "old.db", "0001")
+    old, new = connect("old.db"), connect("new.db")
+    assert _schema(old) == _schema(new)
+    assert set(_schema(new)) == {*Base.metadata.tables, "alembic_version"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_was_stored_survives_from_every_version(
+    connect: Connect, tmp_path: Path, version: str
+) -> None:
+    path = tmp_path / "chat.db"
+    _migrate(path, version)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as db:
+        db.exec_driver_sql(
+            "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
+            "VALUES ('c1', 'alice', 'coze', 'old', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+        db.exec_driver_sql(
+            "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, tools, "
+            "media, citations, suggestions, worker, created_at) "
+            "VALUES ('a1', 'c1', 'how?', 'done', "
+            "'[\"so\"]', '', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
+        )
+    engine.dispose()
+    store = connect()
+    (answer,) = answers(store, "c1")
+    assert (answer.question, answer.replies, answer.files) == ("how?", ["so"], [])
+    assert ask(store, "and now?", "c1").earlier == (("how?", "so"),)
+    if version < "0008":
+        assert [hit.answer_id for hit in store.search.find("alice", "how")] == ["a1"]
+
+
+def test_a_database_with_an_index_of_the_search_gets_plain_texts(
+    connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "chat.db"
+    _migrate(path, "0007")
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as db:
+        db.exec_driver_sql(
+            "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
+            "VALUES ('c1', 'alice', 'coze', 't', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+        for number in range(1203):
+            db.exec_driver_sql(
+                "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, "
+                "tools, media, citations, suggestions, worker, created_at) VALUES "
+                f"('a{number:04}', 'c1', 'q', 'done', "
+                f"'[\"\\u8bf7**\\u8bbe\\u7f6e**\\u9875 {number}.\"]', "
+                "'', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
+            )
+        db.exec_driver_sql("INSERT INTO passages (answer, visitor, body) VALUES ('a', 'b', 'c')")
+        db.exec_driver_sql("INSERT INTO searched VALUES ('alice', 'a0000')")
+    engine.dispose()
+    store = connect()
+    for number in (0, 499, 500, 1202):
+        (hit,) = store.search.find("alice", f"设置页 {number}.")
+        assert hit.answer_id == f"a{number:04}"
+    assert not [name for name in _schema(store) if name.startswith("passages")]
+
+
+def test_alembic_finds_nothing_to_change(store: Storage) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.check(config)  # raises when models and migrations differ
+
+
+def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+    code = (
+        "from chat import storage; from chat.settings.model import Settings; "
+        "storage.connect(Settings(database_url='sqlite:///chat.db')).ping()"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said.decode()
+    engine = create_engine(f"sqlite:///{tmp_path}/chat.db")
+    with engine.connect() as db:
+        assert db.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
+            migrations.NEWEST
+        ]
+        assert db.scalar(select(func.count()).select_from(Conversation)) == 0
+    engine.dispose()
