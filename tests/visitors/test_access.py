@@ -62,8 +62,8 @@ def mixed(emulator: Emulator, keep_site: Start, tmp_path_factory: pytest.TempPat
     """Has an agent for all and one for those with a code."""
     folder = tmp_path_factory.mktemp("mixed")
     (folder / "agents.toml").write_text(OPEN_AND_CODED)
-    given = {**coze(emulator), "COZE_BOT_ID": "", "AGENTS_FILE": "agents.toml"}
-    return keep_site(folder, **given, ACCESS_CODES=CODES, API_KEYS=KEYS, TRUSTED_PROXIES=1)
+    settings = {**coze(emulator), "COZE_BOT_ID": "", "AGENTS_FILE": "agents.toml"}
+    return keep_site(folder, **settings, ACCESS_CODES=CODES, API_KEYS=KEYS, TRUSTED_PROXIES=1)
 
 
 # what is closed, and what is not
@@ -86,7 +86,7 @@ def routes() -> dict[str, tuple[str, str]]:
     }
 
 
-def test_every_route_is_closed_but_those_that_are_named(site: Site) -> None:
+def test_every_route_is_closed_except_the_named_ones(site: Site) -> None:
     found = routes()
     assert set(found) >= permissions.OPEN | permissions.WITH_OPEN_AGENTS, (
         "names of routes that are gone"
@@ -104,7 +104,7 @@ def test_every_route_is_closed_but_those_that_are_named(site: Site) -> None:
         assert not visitor.session.cookies or is_open, "who is turned away gets no cookie"
 
 
-def test_without_codes_nothing_has_changed(emulator: Emulator, start_site: Start) -> None:
+def test_a_site_without_codes_is_open(emulator: Emulator, start_site: Start) -> None:
     site = start_site(**coze(emulator))
     visitor = Visitor(site.url)
     visitor.session.headers["Authorization"] = "Bearer pat_of_a_copied_page"
@@ -115,7 +115,7 @@ def test_without_codes_nothing_has_changed(emulator: Emulator, start_site: Start
     assert visitor.get("/device").ok
 
 
-def test_a_browser_gets_the_page_to_sign_in_and_a_program_the_reason(site: Site) -> None:
+def test_a_browser_gets_the_sign_in_page_and_a_program_the_reason(site: Site) -> None:
     page = newcomer(site).get("/", headers=HTML)
     assert page.status_code == 401 and page.headers["Cache-Control"] == "no-store"
     assert 'name="code"' in page.text and 'autocomplete="current-password"' in page.text
@@ -126,7 +126,7 @@ def test_a_browser_gets_the_page_to_sign_in_and_a_program_the_reason(site: Site)
     )
 
 
-def test_with_a_code_everything_is_as_ever(site: Site) -> None:
+def test_with_a_code_everything_works(site: Site) -> None:
     visitor = member(site)
     assert visitor.ask("hi").ok
     assert [one.name for one in visitor.hear("hello")][-1] == "done"
@@ -190,7 +190,7 @@ def test_keys_alone_leave_the_pages_open(emulator: Emulator, start_site: Start) 
     assert somebody.get(f"/c/{machine.conversation}").status_code == 404
 
 
-def test_hashes_in_the_settings_do_as_well(emulator: Emulator, start_site: Start) -> None:
+def test_hashes_in_the_settings_work_as_codes(emulator: Emulator, start_site: Start) -> None:
     ann, key, owner = (
         hashes.make_hash(text, hashes.new_recipe(12))
         for text in (ANN, KEY, "correct horse battery")
@@ -209,7 +209,7 @@ def test_hashes_in_the_settings_do_as_well(emulator: Emulator, start_site: Start
 # agents for all, and agents for those with a code
 
 
-def test_without_a_code_one_sees_and_asks_the_openagents_only(mixed: Site) -> None:
+def test_without_a_code_only_open_agents_are_listed_and_asked(mixed: Site) -> None:
     visitor = newcomer(mixed)
     page = visitor.get("/", headers=HTML)
     assert page.ok and "Free agent" in page.text and "Coded agent" not in page.text
@@ -236,7 +236,7 @@ def test_without_a_code_one_sees_and_asks_the_openagents_only(mixed: Site) -> No
     assert is_refused(newcomer(mixed).get("/device"))
 
 
-def test_with_a_code_one_sees_and_asks_them_all(mixed: Site) -> None:
+def test_with_a_code_all_agents_are_listed_and_asked(mixed: Site) -> None:
     visitor = newcomer(mixed)
     visitor.ask("before signing in", agent="free")
     began = visitor.conversation
@@ -248,7 +248,7 @@ def test_with_a_code_one_sees_and_asks_them_all(mixed: Site) -> None:
     assert visitor.ask("hi", agent="coded").ok
 
 
-def test_what_was_said_with_a_code_needs_it_everywhere(mixed: Site) -> None:
+def test_conversations_with_a_closed_agent_need_a_code_on_every_route(mixed: Site) -> None:
     visitor = member(mixed)
     visitor.ask("zebra in secret", agent="coded")
     secret, message = visitor.conversation, visitor.message
@@ -285,9 +285,7 @@ def test_what_was_said_with_a_code_needs_it_everywhere(mixed: Site) -> None:
     assert is_refused(visitor.post(f"/c/{secret}/restore"))
 
 
-def test_anagent_that_asks_for_a_code_needs_there_to_be_one(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+def test_an_agent_that_needs_a_code_needs_access_codes(emulator: Emulator, tmp_path: Path) -> None:
     (tmp_path / "agents.toml").write_text(OPEN_AND_CODED.replace('"open"', '"code"'))
     said = refusal(tmp_path, AGENTS_FILE="agents.toml", COZE_API_TOKEN="sat_demo_only")
     assert "access: there is no code. Set ACCESS_CODES." in said
@@ -296,7 +294,7 @@ def test_anagent_that_asks_for_a_code_needs_there_to_be_one(
 # guessing, the log, the start
 
 
-def test_who_guesses_waits_and_others_do_not(site: Site) -> None:
+def test_a_guesser_waits_and_others_do_not(site: Site) -> None:
     guesser, neighbour, inside = newcomer(site), newcomer(site), member(site)
     statuses = [sign_in(guesser, f"wrong-{number}").status_code for number in range(8)]
     assert statuses == [401] * 5 + [429] * 3
@@ -312,7 +310,7 @@ def test_who_guesses_waits_and_others_do_not(site: Site) -> None:
     assert program(site).get("/").ok
 
 
-def test_a_flood_of_wrong_codes_locks_nobody_out_who_is_in(
+def test_a_flood_of_wrong_codes_does_not_disturb_signed_in_visitors(
     emulator: Emulator, start_site: Start
 ) -> None:
     site = start_site(**coze(emulator), ACCESS_CODES=ANN, API_KEYS=KEY, TRUSTED_PROXIES=1)
@@ -353,7 +351,7 @@ def test_a_site_that_is_open_to_the_network_says_so(
 
 
 @pytest.mark.parametrize(
-    ("given", "is_warned"),
+    ("settings", "is_warned"),
     [
         ({"public_url": "https://chat.example.com"}, True),
         ({"public_url": "https://chat.example.com", "trusted_proxies": 1}, False),
@@ -363,7 +361,7 @@ def test_a_site_that_is_open_to_the_network_says_so(
     ],
 )
 def test_the_doctor_warns_of_https_without_a_trusted_proxy(
-    given: dict[str, Any], is_warned: bool
+    settings: dict[str, Any], is_warned: bool
 ) -> None:
-    found = [one.id for one in doctor_access.examine(Settings(**given), None)]
+    found = [one.id for one in doctor_access.examine(Settings(**settings), None)]
     assert ("access_proxy" in found) == is_warned

@@ -131,7 +131,7 @@ def test_a_code_is_found_however_it_is_typed() -> None:
         assert site.find(wrong) is None
 
 
-def test_no_code_in_plain_is_kept() -> None:
+def test_no_plain_code_stays_in_memory() -> None:
     site = known(f"ann:{LANTERN},{KITE}")
     for value in (vars(site), *(vars(code) for code in site.all)):
         assert LANTERN not in str(value) and KITE not in str(value)
@@ -166,7 +166,7 @@ def test_a_code_is_good_to_the_end_of_its_day(zone: str, ends: datetime) -> None
     )
 
 
-def test_hashes_do_for_codes() -> None:
+def test_a_hash_works_as_a_code() -> None:
     kept = [hashes.make_hash(text, hashes.new_recipe(10)) for text in (LANTERN, KITE)]
     site = known(f"ann:{kept[0]}:2027-01-01:3,{kept[1]},third-code-33")
     assert [site.find(one) for one in (LANTERN, KITE, "third-code-33")] == list(site.all)
@@ -179,7 +179,7 @@ def test_hashes_do_for_codes() -> None:
 @pytest.mark.parametrize(
     "text", ["scrypt$30$8$1$", "scrypt$14$99$1$", "scrypt$14$8$9$", "scrypt$9$8$1$"]
 )
-def test_a_hash_that_costs_too_much_is_none(text: str) -> None:
+def test_a_too_expensive_hash_is_refused(text: str) -> None:
     good = str(hashes.make_hash(LANTERN, hashes.new_recipe(10)))
     assert hashes.parse_hash(good)
     with pytest.raises(ValueError, match="damaged"):
@@ -205,7 +205,7 @@ def test_the_command_makes_hashes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "\n", "short\n", f"{LANTERN}\nshort\n"])
-def test_what_is_too_short_or_nothing_is_not_hashed(given: str) -> None:
+def test_a_too_short_text_is_not_hashed(given: str) -> None:
     done = CliRunner().invoke(hash_codes, input=given)
     assert done.exit_code == 2 and "8" in done.output and "scrypt" not in done.output
 

@@ -89,7 +89,7 @@ def test_a_code_may_be_typed_in_many_ways(devices: Devices, typed: Callable[[str
 
 
 @pytest.mark.parametrize("typed", ["", "-", "0" * 8, "é\ud83d\x00", "A" * 100_000, "' OR 1=1"])
-def test_nonsense_is_just_wrong(devices: Devices, typed: str) -> None:
+def test_nonsense_is_a_wrong_code(devices: Devices, typed: str) -> None:
     devices.begin("alice")
     assert devices.claim(typed, HERE) is None and not devices.peek(typed, HERE)
 
@@ -114,7 +114,7 @@ def test_a_new_code_replaces_the_old_one(devices: Devices) -> None:
     assert (devices.claim(new, HERE), devices.claim(other, HERE)) == ("alice", "bob")
 
 
-def test_of_ten_at_once_one_gets_it(devices: Devices, store: Storage) -> None:
+def test_one_of_ten_simultaneous_claims_succeeds(devices: Devices, store: Storage) -> None:
     for _ in range(5):
         code, got, barrier = devices.begin("alice"), list[str | None](), threading.Barrier(10)
 
@@ -147,7 +147,7 @@ def test_nobody_tries_many_codes(devices: Devices) -> None:
     assert devices.claim(code, "192.0.2.2") == "alice", "others need not wait"
 
 
-def test_right_codes_are_no_tries(devices: Devices) -> None:
+def test_right_codes_do_not_count_as_tries(devices: Devices) -> None:
     for _ in range(2 * LOCKED_FROM):
         assert devices.peek(code := devices.begin("alice"), HERE) and devices.claim(code, HERE)
 
@@ -155,7 +155,9 @@ def test_right_codes_are_no_tries(devices: Devices) -> None:
 # two visitors become one
 
 
-def test_what_was_one_visitor_s_is_the_other_s(devices: Devices, store: Storage) -> None:
+def test_conversations_and_files_move_to_the_other_visitor(
+    devices: Devices, store: Storage
+) -> None:
     fill(store.engine, "phone", conversations=3, answers=2)
     asked = store.answers.ask("desk", "coze", "桌面上的疑问", "w1")
     store.answers.end(asked.answer_id, "done", {"replies": ["回答"]})
@@ -184,9 +186,7 @@ def test_what_was_one_visitor_s_is_the_other_s(devices: Devices, store: Storage)
     assert found == [running.answer_id, asked.answer_id]
 
 
-def test_old_conversations_are_found_by_whom_they_have_come_to(
-    devices: Devices, store: Storage
-) -> None:
+def test_moved_conversations_are_searchable(devices: Devices, store: Storage) -> None:
     (id,) = fill(store.engine, "phone", conversations=1, answers=1)
     search = store.search
     fill(store.engine, "desk", conversations=2, answers=1, seed=2)

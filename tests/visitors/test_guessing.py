@@ -59,7 +59,7 @@ def test_five_are_free_then_each_waits_longer_and_ten_lock(brake: Guessing, cloc
     assert wait(brake, address=THERE) == 0.0
 
 
-def test_after_a_quiet_hour_all_is_forgotten(brake: Guessing, clock: Clock) -> None:
+def test_after_a_quiet_hour_an_address_is_free_again(brake: Guessing, clock: Clock) -> None:
     while not wait(brake):
         pass
     clock.at += guessing.FORGOTTEN_AFTER_S
@@ -73,7 +73,7 @@ def test_many_behind_one_address_may_each_mistype_once(brake: Guessing) -> None:
     assert brake.size == 0
 
 
-def test_who_has_a_code_does_not_guess_others_for_long(brake: Guessing) -> None:
+def test_a_right_code_does_not_forgive_many_guesses(brake: Guessing) -> None:
     wrong = 0
     while wait(brake) == 0.0:
         wrong += 1
@@ -90,7 +90,7 @@ def test_a_right_one_that_does_not_forgive_takes_back_only_itself(brake: Guessin
     assert wait(brake) == 0.0 and wait(brake) == pytest.approx(guessing.FIRST_WAIT_S)
 
 
-def test_kinds_are_counted_each_for_itself(brake: Guessing) -> None:
+def test_kinds_are_counted_separately(brake: Guessing) -> None:
     for _ in range(FREE):
         wait(brake, "code")
     assert wait(brake, "code") > 0 and wait(brake, "owner") == 0.0 and wait(brake, "key") == 0.0
@@ -98,7 +98,7 @@ def test_kinds_are_counted_each_for_itself(brake: Guessing) -> None:
     assert wait(brake, "code") > 0, "a right password says nothing of codes"
 
 
-def test_of_many_at_once_no_more_get_through(brake: Guessing) -> None:
+def test_simultaneous_tries_are_counted_too(brake: Guessing) -> None:
     barrier, let_in = threading.Barrier(30), list[bool]()
 
     def guess() -> None:
@@ -113,7 +113,7 @@ def test_of_many_at_once_no_more_get_through(brake: Guessing) -> None:
     assert sum(let_in) == FREE
 
 
-def test_a_flood_from_everywhere_slows_the_door_for_all(brake: Guessing, clock: Clock) -> None:
+def test_a_flood_from_many_addresses_brakes_all(brake: Guessing, clock: Clock) -> None:
     for number in range(ALL):
         assert wait(brake, address=f"198.51.100.{number}") == 0.0
         clock.at += 1
@@ -126,7 +126,7 @@ def test_a_flood_from_everywhere_slows_the_door_for_all(brake: Guessing, clock: 
     assert wait(brake, address=HERE) == wait(brake, address=THERE) == 0.0
 
 
-def test_it_remembers_no_more_than_there_is_room_for(brake: Guessing, clock: Clock) -> None:
+def test_its_memory_is_bounded(brake: Guessing, clock: Clock) -> None:
     for number in range(ADDRESSES + 500):
         clock.at += ALL_GAP_S
         wait(brake, address=str(number))

@@ -167,7 +167,7 @@ def test_a_form_keeps_its_draft(proxied: Site) -> None:
     assert re.search(r"<textarea[^>]*>\s*my long thought\s*</textarea>", refused.text)
 
 
-def test_new_cookies_do_not_help(proxied: Site) -> None:
+def test_new_cookies_do_not_evade_the_address_rate(proxied: Site) -> None:
     codes = [visitor_from(proxied, "192.0.2.13").ask("hi").status_code for _ in range(8)]
     assert codes == [200] * 6 + [429] * 2
     assert visitor_from(proxied, "192.0.2.14").ask("hi").status_code == 200
@@ -182,7 +182,7 @@ def test_a_neighbouring_ipv6_address_is_the_same_place(proxied: Site) -> None:
     assert visitor_from(proxied, "2001:db8:5:7::1").ask("hi").status_code == 200
 
 
-def test_a_made_up_address_does_not_help(proxied: Site) -> None:
+def test_a_forged_address_does_not_evade_the_rate(proxied: Site) -> None:
     """Only what the owner's own proxy adds counts, which is the last."""
     codes = [
         visitor_from(proxied, f"198.51.100.{number}, 192.0.2.15").ask("hi").status_code
@@ -191,7 +191,7 @@ def test_a_made_up_address_does_not_help(proxied: Site) -> None:
     assert codes[-1] == 429
 
 
-def test_twenty_at_once_do_not_pass(proxied: Site) -> None:
+def test_simultaneous_questions_do_not_evade_the_rate(proxied: Site) -> None:
     alice = visitor_from(proxied, "192.0.2.16")
     alice.get("/")
     with ThreadPoolExecutor(20) as pool:
@@ -216,7 +216,7 @@ def request_of(visitor: Visitor, body: dict[str, object]) -> dict[str, object]:
     }
 
 
-def test_what_is_refused_for_another_reason_uses_nothing_up(proxied: Site) -> None:
+def test_a_question_refused_for_another_reason_is_not_counted(proxied: Site) -> None:
     alice = visitor_from(proxied, "192.0.2.17")
     alice.get("/")
     for _ in range(5):
@@ -225,7 +225,7 @@ def test_what_is_refused_for_another_reason_uses_nothing_up(proxied: Site) -> No
     assert [alice.ask("hi").status_code for _ in range(3)] == [200, 200, 429]
 
 
-def test_files_are_counted_apart(proxied: Site) -> None:
+def test_files_are_counted_separately(proxied: Site) -> None:
     alice = visitor_from(proxied, "192.0.2.18")
     alice.get("/")
 
@@ -239,7 +239,7 @@ def test_files_are_counted_apart(proxied: Site) -> None:
     assert alice.ask("hi").status_code == 200
 
 
-def test_so_much_of_a_visitor_is_kept(start_site: Start, emulator: Emulator) -> None:
+def test_the_stored_files_of_a_visitor_are_bounded(start_site: Start, emulator: Emulator) -> None:
     site = start_site(**coze(emulator), UPLOAD_MAX_MB=0.1)
     alice = Visitor(site.url)
     alice.get("/")

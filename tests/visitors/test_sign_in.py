@@ -43,7 +43,7 @@ def site(emulator: Emulator, keep_site: Start) -> Site:
 
 
 @pytest.mark.parametrize("code", ["", "wrong", ANN.upper(), OLD, KEY, f"ann:{ANN}", "x" * 10_000])
-def test_nothing_else_opens(site: Site, code: str) -> None:
+def test_wrong_codes_do_not_sign_in(site: Site, code: str) -> None:
     visitor = newcomer(site)
     response = sign_in(visitor, code)
     assert response.status_code == 401 and 'role="alert"' in response.text
@@ -54,7 +54,7 @@ def test_nothing_else_opens(site: Site, code: str) -> None:
     assert is_refused(told) and (not code or code not in told.json()["error"])
 
 
-def test_the_cookies_are_for_this_site_alone_and_for_thirty_days(site: Site) -> None:
+def test_the_session_cookie_is_same_site_and_for_thirty_days(site: Site) -> None:
     visitor = newcomer(site, **{"X-Forwarded-Proto": "https"})
     response = sign_in(visitor, ANN)
     for cookie in set_cookies(response).values():
@@ -74,7 +74,7 @@ def test_the_cookies_are_for_this_site_alone_and_for_thirty_days(site: Site) -> 
     )
 
 
-def test_signing_in_makes_everything_new_and_takes_the_conversations_along(site: Site) -> None:
+def test_signing_in_renews_cookies_and_brings_the_conversations(site: Site) -> None:
     visitor = member(site)
     visitor.ask("from before")
     before = cookies_of(visitor)
@@ -93,7 +93,7 @@ def test_signing_in_makes_everything_new_and_takes_the_conversations_along(site:
     )
 
 
-def test_who_was_here_before_the_codes_keeps_the_conversations(
+def test_a_visitor_from_before_the_codes_keeps_the_conversations(
     emulator: Emulator, start_site: Start
 ) -> None:
     site = start_site(**coze(emulator))
@@ -124,7 +124,7 @@ def test_an_expired_session_is_renewed_by_the_code_and_nothing_is_lost(site: Sit
     assert "keep this" in visitor.get(there).text
 
 
-def test_what_was_typed_into_the_form_is_given_back(site: Site) -> None:
+def test_the_sign_in_page_shows_the_unsent_question(site: Site) -> None:
     visitor = newcomer(site)
     form = {"message": "a long <question>", "agent": "coze", "conversation_id": ""}
     page = visitor.post("/chat", data=form, headers=HTML)
@@ -203,7 +203,7 @@ FOREIGN = [
         *((one, "/") for one in FOREIGN),
     ],
 )
-def test_one_comes_back_to_this_site_only(wish: str | None, there: str) -> None:
+def test_next_leads_to_this_site_only(wish: str | None, there: str) -> None:
     assert local(wish) == there
 
 

@@ -20,7 +20,7 @@ Start = Callable[..., Site]
 # live answers
 
 
-def test_three_answers_at_once_and_no_more(site: Site) -> None:
+def test_a_visitor_has_at_most_three_live_answers(site: Site) -> None:
     alice = Visitor(site.url)
     alice.get("/")
     headers = {
@@ -50,7 +50,7 @@ def test_three_answers_at_once_and_no_more(site: Site) -> None:
     assert alice.ask("hi").status_code == 200
 
 
-def test_the_place_of_an_answer_is_free_when_its_end_is_told(site: Site) -> None:
+def test_an_ended_answer_frees_its_place(site: Site) -> None:
     alice = Visitor(site.url)
     for _ in range(10):
         assert list(alice.hear("hi"))[-1].name == "done"
@@ -63,7 +63,7 @@ def test_the_place_of_an_answer_is_free_when_its_end_is_told(site: Site) -> None
 # streams
 
 
-def test_streams_have_places() -> None:
+def test_streams_are_limited_by_address_and_in_all() -> None:
     streams = Streams(3, per_address=2)
     first, _ = streams.enter("a"), streams.enter("a")
     with pytest.raises(StreamRefusal):
@@ -78,7 +78,9 @@ def test_streams_have_places() -> None:
         streams.enter("c")
 
 
-def test_pages_answer_while_no_more_streams_may(emulator: Emulator, start_site: Start) -> None:
+def test_pages_answer_while_all_stream_places_are_taken(
+    emulator: Emulator, start_site: Start
+) -> None:
     site = start_site(**coze(emulator), MAX_STREAMS=3, VISITOR_LIVE_ANSWERS=0)
     alice = Visitor(site.url)
     told = alice.hear("!pieces 30 100")
@@ -130,8 +132,6 @@ def test_one_address_cannot_take_all_streams(emulator: Emulator, start_site: Sta
     ("wished", "open_files", "fit"),
     [(5000, 65536, 5000), (5000, 10240, 3246), (5000, 256, 1), (5000, -1, 5000)],
 )
-def test_no_more_streams_than_the_process_has_files_for(
-    wished: int, open_files: int, fit: int
-) -> None:
+def test_streams_fit_into_the_limit_of_open_files(wished: int, open_files: int, fit: int) -> None:
     """What is refused in a friendly way must be refused before the process runs out of them."""
     assert places_for(wished, open_files) == fit

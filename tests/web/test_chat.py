@@ -43,13 +43,13 @@ def test_a_json_caller_is_polled_for_and_not_faster_than_once_a_second(
 
 
 def test_events_come_in_the_order_of_the_contract(alice: Visitor) -> None:
-    told = list(alice.hear("你好"))
-    assert told[0].name == "turn"
-    assert set(told[0].data) == {"conversation_id", "message_id", "agent"}
-    assert [one.name for one in told].count("done") == 1 and told[-1].name == "done"
-    assert told[-1].data["replies"] == [text(told)]
-    assert told[-1].data["finish_reason"] == "stop"
-    ids = [one.id for one in told]
+    events = list(alice.hear("你好"))
+    assert events[0].name == "turn"
+    assert set(events[0].data) == {"conversation_id", "message_id", "agent"}
+    assert [event.name for event in events].count("done") == 1 and events[-1].name == "done"
+    assert events[-1].data["replies"] == [text(events)]
+    assert events[-1].data["finish_reason"] == "stop"
+    ids = [event.id for event in events]
     assert ids == sorted(ids)
 
 
@@ -63,11 +63,11 @@ def test_accept_alone_asks_for_events(alice: Visitor) -> None:
 
 
 def test_a_page_is_sent_html_while_the_answer_grows(alice: Visitor) -> None:
-    told = list(alice.hear("!markdown", query="?html=live"))
+    events = list(alice.hear("!markdown", query="?html=live"))
     blocks: list[str] = []
-    for one in told:
-        if one.name == "html":
-            blocks[one.data["from"] :] = one.data["blocks"]
+    for event in events:
+        if event.name == "html":
+            blocks[event.data["from"] :] = event.data["blocks"]
     assert "<table>" in "".join(blocks)
     assert "<script" not in "".join(blocks)
 
@@ -82,18 +82,20 @@ def test_the_third_turn_knows_the_first_two(alice: Visitor, bob: Visitor) -> Non
 
 
 def test_an_answer_is_read_on_from_the_last_event(alice: Visitor) -> None:
-    told = list(alice.hear("!pieces 20 1"))
-    middle = told[len(told) // 2]
+    events = list(alice.hear("!pieces 20 1"))
+    middle = events[len(events) // 2]
     rest = list(alice.follow(after=middle.id))
     assert rest[0].name == "turn"
-    assert [one.id for one in rest[1:]] == [one.id for one in told if one.id > middle.id]
-    assert rest[-1].data == told[-1].data
+    assert [event.id for event in rest[1:]] == [
+        event.id for event in events if event.id > middle.id
+    ]
+    assert rest[-1].data == events[-1].data
 
 
 def test_an_answer_outlives_its_reader(alice: Visitor) -> None:
     hearing = alice.hear("!pieces 10 100")
-    for one in hearing:
-        if one.name == "delta":
+    for event in hearing:
+        if event.name == "delta":
             break
     hearing.close()
     again = list(alice.follow(after=0))
@@ -109,21 +111,23 @@ def test_two_readers_hear_the_same(alice: Visitor) -> None:
     second.start()
     first += list(hearing)
     second.join()
-    assert [one for one in heard if one.name != "turn"] == [
-        one for one in first if one.name != "turn"
+    assert [event for event in heard if event.name != "turn"] == [
+        event for event in first if event.name != "turn"
     ]
 
 
 def test_stop_ends_the_answer_here_and_at_the_platform(alice: Visitor, emulator: Emulator) -> None:
-    told = []
-    for one in alice.hear("!pieces 100 100"):
-        told.append(one)
-        if one.name == "delta" and len(told) > 4:
+    events = []
+    for event in alice.hear("!pieces 100 100"):
+        events.append(event)
+        if event.name == "delta" and len(events) > 4:
             response = alice.stop()
             assert response.status_code == 202
-    assert told[-1].name == "done" and told[-1].data["finish_reason"] == "stopped"
-    assert told[-1].data["replies"][0] == text(told) != ""
-    cancels = [one for one in emulator.journal()["requests"] if one["path"] == "/v3/chat/cancel"]
+    assert events[-1].name == "done" and events[-1].data["finish_reason"] == "stopped"
+    assert events[-1].data["replies"][0] == text(events) != ""
+    cancels = [
+        event for event in emulator.journal()["requests"] if event["path"] == "/v3/chat/cancel"
+    ]
     assert cancels
     assert alice.stop().status_code == 202, "stopping twice is no error"
     assert alice.ask("next").ok, "the conversation goes on"
@@ -194,7 +198,7 @@ def test_visitors_have_their_own_user_id_at_the_platform(
 ) -> None:
     def user_of(visitor: Visitor) -> str:
         visitor.ask("who am I?")
-        chats = [one for one in emulator.journal()["requests"] if one["path"] == "/v3/chat"]
+        chats = [event for event in emulator.journal()["requests"] if event["path"] == "/v3/chat"]
         return str(chats[-1]["body"]["user_id"])
 
     first, second, other = user_of(alice), user_of(alice), user_of(bob)
@@ -215,18 +219,18 @@ def test_every_failure_has_its_code(alice: Visitor) -> None:
         visitor = Visitor(alice.url)
         response = visitor.ask(question)
         assert (response.status_code, response.json()["code"]) == (status, code), question
-        told = list(Visitor(alice.url).hear(question))
-        assert (told[-1].name, told[-1].data["code"]) == ("error", code), question
-        assert told[-1].data["error"] and "Traceback" not in told[-1].data["error"]
+        events = list(Visitor(alice.url).hear(question))
+        assert (events[-1].name, events[-1].data["code"]) == ("error", code), question
+        assert events[-1].data["error"] and "Traceback" not in events[-1].data["error"]
 
 
 def test_an_answer_that_failed_keeps_the_text_it_had(alice: Visitor) -> None:
-    told = list(alice.hear("!late-error"))
-    assert told[-1].name == "error" and text(told)
+    events = list(alice.hear("!late-error"))
+    assert events[-1].name == "error" and text(events)
     page = alice.get(f"/c/{alice.conversation}")
-    assert text(told)[:10] in page.text
+    assert text(events)[:10] in page.text
     again = list(alice.follow())
-    assert again[-1].data["code"] == told[-1].data["code"]
+    assert again[-1].data["code"] == events[-1].data["code"]
 
 
 def test_heartbeats_begin_before_the_platform_s_first_byte(site: Site) -> None:

@@ -65,8 +65,8 @@ def test_every_error_has_its_sentence(code: str, language: str) -> None:
 
 
 def test_every_failure_of_a_platform_has_its_code() -> None:
-    found = [ProviderError]
-    for kind in found:
-        found += kind.__subclasses__()
-    assert {kind.reason for kind in found} <= set(CODES)
+    kinds = [ProviderError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert {kind.reason for kind in kinds} <= set(CODES)
     assert Failed(ProviderError.reason).code in CODES

@@ -70,7 +70,7 @@ def failure(
     return Failure(method, path, status or CONTRACT[code], code, headers or {}, options)
 
 
-def said(message: Any, **more: Any) -> dict[str, Any]:
+def chat_body(message: Any, **more: Any) -> dict[str, Any]:
     return {"json": {"message": message, **more}}
 
 
@@ -88,19 +88,21 @@ FAILURES = [
     failure("POST /chat", "bad_input", 415, {"Content-Type": "text/plain"}, data="hi"),
     failure("POST /chat", "bad_input", headers=JSON, data="{"),
     failure("POST /chat", "bad_input", headers=JSON, data="[1]"),
-    failure("POST /chat", "bad_input", **said("")),
-    failure("POST /chat", "bad_input", **said("a\x00b")),
-    failure("POST /chat", "bad_input", **said("hi", files=[1])),
-    failure("POST /chat", "not_found", **said("hi", files=["nowhere"])),
-    failure("POST /chat", "bad_input", **said("hi", files=["\ud800"])),
-    failure("POST /chat", "not_found", **said("hi", agent="nobody")),
-    failure("POST /chat", "not_found", **said("hi", conversation_id="nowhere")),
-    failure("POST /chat", "bad_input", **said("hi", conversation_id="\ud800")),
-    failure("POST /chat", "bad_input", **said("hi", conversation_id="x" * 1000)),
-    failure("POST /chat", "too_long", **said("x" * 8001)),
+    failure("POST /chat", "bad_input", **chat_body("")),
+    failure("POST /chat", "bad_input", **chat_body("a\x00b")),
+    failure("POST /chat", "bad_input", **chat_body("hi", files=[1])),
+    failure("POST /chat", "not_found", **chat_body("hi", files=["nowhere"])),
+    failure("POST /chat", "bad_input", **chat_body("hi", files=["\ud800"])),
+    failure("POST /chat", "not_found", **chat_body("hi", agent="nobody")),
+    failure("POST /chat", "not_found", **chat_body("hi", conversation_id="nowhere")),
+    failure("POST /chat", "bad_input", **chat_body("hi", conversation_id="\ud800")),
+    failure("POST /chat", "bad_input", **chat_body("hi", conversation_id="x" * 1000)),
+    failure("POST /chat", "too_long", **chat_body("x" * 8001)),
     failure("POST /chat", "too_long", headers=JSON, data=b"x" * 40_000_000),
-    failure("POST /chat", "cross_site", headers=ELSEWHERE, **said("hi")),
-    failure("POST /chat", "cross_site", headers={"Sec-Fetch-Site": "cross-site"}, **said("hi")),
+    failure("POST /chat", "cross_site", headers=ELSEWHERE, **chat_body("hi")),
+    failure(
+        "POST /chat", "cross_site", headers={"Sec-Fetch-Site": "cross-site"}, **chat_body("hi")
+    ),
     failure("POST /chat", "not_found", json={"bot_id": "1", "additional_messages": []}),
     failure("GET /chat/nowhere/events", "not_found"),
     failure("POST /chat/nowhere/events", "bad_input", 405),
@@ -221,7 +223,7 @@ def test_a_program_gets_the_one_shape(
         assert response.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-@pytest.mark.parametrize("failing", [one for one in FAILURES if one.method == "GET"], ids=str)
+@pytest.mark.parametrize("failing", [case for case in FAILURES if case.method == "GET"], ids=str)
 def test_a_browser_gets_a_page_that_says_the_same(site: Site, failing: Failure) -> None:
     response = requests.get(
         site.url + failing.path, headers={**HTML, **failing.headers}, timeout=30
@@ -239,11 +241,11 @@ def test_a_browser_gets_a_page_that_says_the_same(site: Site, failing: Failure) 
 def test_a_platform_s_failure_has_the_one_shape(site: Site, question: str, code: str) -> None:
     visitor = Visitor(site.url)
     assert_shape(visitor.ask(question), CONTRACT[code], code)
-    told = list(visitor.hear(question))[-1]
-    assert (told.name, told.data["code"]) == ("error", code)
+    event = list(visitor.hear(question))[-1]
+    assert (event.name, event.data["code"]) == ("error", code)
     assert (
-        set(told.data) <= {"error", "code", "retry_after", "id"}
-        and f"[{told.data['id']}]" in site.log
+        set(event.data) <= {"error", "code", "retry_after", "id"}
+        and f"[{event.data['id']}]" in site.log
     )
 
 

@@ -48,7 +48,7 @@ ALL: list[Entry] = [
 
 
 @dataclass(frozen=True)
-class Told:
+class SentEvent:
     """An event as a reader of server-sent events has it."""
 
     id: int
@@ -56,11 +56,11 @@ class Told:
     data: dict[str, Any]
 
 
-def heard(chunks: Iterable[bytes]) -> list[Told]:
+def heard(chunks: Iterable[bytes]) -> list[SentEvent]:
     """A small reader of its own, strict: one id, one event, one line of data."""
     blocks = b"".join(chunks).decode("utf-8").split("\n\n")
     assert blocks.pop() == "", "the last event is whole"
-    told = []
+    events = []
     for block in blocks:
         if block.startswith(":"):
             continue
@@ -68,8 +68,8 @@ def heard(chunks: Iterable[bytes]) -> list[Told]:
         assert (
             first.startswith("id: ") and second.startswith("event: ") and third.startswith("data: ")
         )
-        told.append(Told(int(first[4:]), second[7:], json.loads(third[6:])))
-    return told
+        events.append(SentEvent(int(first[4:]), second[7:], json.loads(third[6:])))
+    return events
 
 
 def writer(position: int = 0, is_page: bool = False) -> EventWriter:
@@ -93,8 +93,8 @@ def answer_of(entries: list[Entry], **more: Any) -> Answer:
 
 
 def test_every_event_has_its_name_and_its_data() -> None:
-    told = heard(writer().live(live_of(ALL)))
-    assert [one.name for one in told] == [
+    events = heard(writer().live(live_of(ALL)))
+    assert [event.name for event in events] == [
         *(
             "turn",
             "status",
@@ -109,9 +109,9 @@ def test_every_event_has_its_name_and_its_data() -> None:
         ),
         *("media", "citation", "suggestion", "usage", "done"),
     ]
-    assert told[0].data == OPENING
-    assert [one.id for one in told] == list(range(len(ALL) + 1))
-    by_name = {one.name: one.data for one in told}
+    assert events[0].data == OPENING
+    assert [event.id for event in events] == list(range(len(ALL) + 1))
+    by_name = {event.name: event.data for event in events}
     assert by_name["status"] == {"state": "waiting"}
     assert by_name["tool"] == {"id": "t", "name": "search", "state": "done", "output": "3"}
     assert by_name["delta"] == {"text": "two", "reply": 1}
@@ -136,24 +136,24 @@ def test_last_event_id_gives_exactly_the_rest(position: int) -> None:
 
 @pytest.mark.parametrize("retry_after", [None, 7.5])
 def test_a_failure_is_told_in_a_sentence(retry_after: float | None) -> None:
-    told = heard(writer().live(live_of([Delta("half"), Failed("busy", retry_after)])))[-1]
-    assert told.name == "error"
+    event = heard(writer().live(live_of([Delta("half"), Failed("busy", retry_after)])))[-1]
+    assert event.name == "error"
     expected = {"error": "sentence for busy", "code": "busy"}
-    assert told.data == (expected if retry_after is None else {**expected, "retry_after": 7.5})
+    assert event.data == (expected if retry_after is None else {**expected, "retry_after": 7.5})
 
 
 @pytest.mark.parametrize(
     "text", ["line\nbreak\r\n\r\n", "data: x\n\nid: 9\n\n", "\u2028\u0085\x00", "字👩‍👩‍👧", '"\\']
 )
 def test_no_text_breaks_the_frame(text: str) -> None:
-    told = heard(writer().live(live_of([Delta(text), DONE])))
-    assert [one.name for one in told] == ["turn", "delta", "done"]
-    assert told[1].data["text"] == text
+    events = heard(writer().live(live_of([Delta(text), DONE])))
+    assert [event.name for event in events] == ["turn", "delta", "done"]
+    assert events[1].data["text"] == text
 
 
 def test_a_stored_answer_is_told_in_the_fewest_events() -> None:
-    told = heard(writer().stored(answer_of(ALL)))
-    assert [one.name for one in told] == [
+    events = heard(writer().stored(answer_of(ALL)))
+    assert [event.name for event in events] == [
         *(
             "turn",
             "thought",
@@ -167,15 +167,17 @@ def test_a_stored_answer_is_told_in_the_fewest_events() -> None:
             "done",
         )
     ]
-    assert [one.data["text"] for one in told if one.name == "delta"] == ["one", "two"]
-    assert [one.id for one in told] == list(range(len(told)))
+    assert [event.data["text"] for event in events if event.name == "delta"] == ["one", "two"]
+    assert [event.id for event in events] == list(range(len(events)))
 
 
 def test_a_stored_answer_replaces_what_a_reader_has_heard() -> None:
-    told = heard(writer(7).stored(answer_of(ALL)))
-    assert "delta" not in {one.name for one in told} and "thought" not in {one.name for one in told}
-    assert [one.data["text"] for one in told if one.name == "replace"] == ["one", "two"]
-    assert [one.id for one in told] == list(range(7, 7 + len(told)))
+    events = heard(writer(7).stored(answer_of(ALL)))
+    assert "delta" not in {event.name for event in events} and "thought" not in {
+        event.name for event in events
+    }
+    assert [event.data["text"] for event in events if event.name == "replace"] == ["one", "two"]
+    assert [event.id for event in events] == list(range(7, 7 + len(events)))
 
 
 @pytest.mark.parametrize(
@@ -189,9 +191,9 @@ def test_a_stored_answer_replaces_what_a_reader_has_heard() -> None:
 def test_a_stored_end_is_told_as_it_was(
     columns: dict[str, Any], name: str, data: dict[str, str]
 ) -> None:
-    told = heard(writer().stored(answer_of([Delta("half")], **columns)))
-    assert [one.name for one in told] == ["turn", "delta", name]
-    assert data.items() <= told[-1].data.items()
+    events = heard(writer().stored(answer_of([Delta("half")], **columns)))
+    assert [event.name for event in events] == ["turn", "delta", name]
+    assert data.items() <= events[-1].data.items()
 
 
 @pytest.mark.parametrize("position", [1, 2, 50])
@@ -199,27 +201,27 @@ def test_a_reader_from_before_a_crash_is_told_anew(position: int) -> None:
     resumed: list[Entry] = [Thought("hm"), Delta("so far"), Delta(" and on"), Delta("two", 1), DONE]
     turn, *rest = heard(writer(position).live(live_of(resumed, start=5000)))
     assert turn.name == "turn"
-    assert [one.name for one in rest] == ["replace", "delta", "replace", "done"]
-    assert min(one.id for one in rest) > position, "so that reading on from there is reading on"
+    assert [event.name for event in rest] == ["replace", "delta", "replace", "done"]
+    assert min(event.id for event in rest) > position, "so that reading on from there is reading on"
     again = heard(writer(rest[2].id).live(live_of(resumed, start=5000)))
     assert again[1:] == rest[3:]
 
 
 def test_who_comes_new_to_a_resumed_answer_hears_deltas() -> None:
-    told = heard(writer().live(live_of([Thought("hm"), Delta("so far"), DONE], start=5000)))
-    assert [one.name for one in told] == ["turn", "thought", "delta", "done"]
+    events = heard(writer().live(live_of([Thought("hm"), Delta("so far"), DONE], start=5000)))
+    assert [event.name for event in events] == ["turn", "thought", "delta", "done"]
 
 
 # HTML for the page
 
 
-def drawn(told: Iterable[Told], page: list[str] | None = None) -> list[str]:
+def drawn(events: Iterable[SentEvent], page: list[str] | None = None) -> list[str]:
     """The page after these events, which changes blocks from an index on."""
     blocks = list(page or [])
-    for one in told:
-        if one.name == "html":
-            assert one.data["from"] <= len(blocks), "no block is left out"
-            blocks[one.data["from"] :] = one.data["blocks"]
+    for event in events:
+        if event.name == "html":
+            assert event.data["from"] <= len(blocks), "no block is left out"
+            blocks[event.data["from"] :] = event.data["blocks"]
     return blocks
 
 
@@ -285,10 +287,10 @@ def test_html_adds_up_to_the_whole_however_it_was_split(
     ]
     cut = data.draw(st.integers(0, len(deltas)))
     batches: list[list[Entry]] = [[*deltas[:cut]], [*deltas[cut:], Finished("stop", tuple(texts))]]
-    told = heard(live_in_batches(writer(is_page=True), batches))
-    assert drawn(told) == render_blocks(texts)
-    assert told[-1].name == "done", "after the last picture"
-    assert "<script" not in "".join(drawn(told))
+    events = heard(live_in_batches(writer(is_page=True), batches))
+    assert drawn(events) == render_blocks(texts)
+    assert events[-1].name == "done", "after the last picture"
+    assert "<script" not in "".join(drawn(events))
 
 
 @settings(max_examples=40)
@@ -299,9 +301,9 @@ def test_a_page_that_lost_its_connection_ends_with_the_same(
     entries: list[Entry] = [Delta(text, number) for number, text in enumerate(texts)]
     live = live_of([*entries, Finished("stop", tuple(texts))])
     whole = heard(writer(is_page=True).live(live))
-    kept = data.draw(st.integers(0, len(whole) - 1))
-    page = drawn(whole[:kept])
-    last = whole[kept - 1].id if kept else 0
+    read_count = data.draw(st.integers(0, len(whole) - 1))
+    page = drawn(whole[:read_count])
+    last = whole[read_count - 1].id if read_count else 0
     again = heard(writer(last, is_page=True).live(live))
     assert drawn(again, page) == render_blocks(texts)
     stored = heard(writer(last, is_page=True).stored(answer_of(entries)))
@@ -314,12 +316,14 @@ def _split(text: str, cuts: list[int]) -> list[str]:
 
 
 def test_an_answer_that_cannot_be_followed_any_more_ends_with_its_reason() -> None:
-    told = heard([writer(7).failed("not_found")])
-    assert [one.name for one in told] == ["turn", "error"] and told[-1].data["code"] == "not_found"
+    events = heard([writer(7).failed("not_found")])
+    assert [event.name for event in events] == ["turn", "error"] and events[-1].data[
+        "code"
+    ] == "not_found"
     lost, live = writer(), LiveAnswer()
     live.append(Delta("o"))
     reading = lost.live(live)
     before = heard([next(reading), next(reading)])
     after = heard([lost.reopen().failed("not_found")])
-    assert [one.name for one in before + after] == ["turn", "delta", "error"]
+    assert [event.name for event in before + after] == ["turn", "delta", "error"]
     assert after[0].id > before[-1].id

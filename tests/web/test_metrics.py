@@ -65,10 +65,10 @@ def grown(before: Numbers, after: Numbers, beginning: str) -> Numbers:
 
 def wait_for(site: Site, wanted: Callable[[Numbers], bool]) -> Numbers:
     until = time.monotonic() + 10 * ALLOWANCE
-    while not wanted(found := numbers(site)):
-        assert time.monotonic() < until, found
+    while not wanted(values := numbers(site)):
+        assert time.monotonic() < until, values
         time.sleep(0.05)
-    return found
+    return values
 
 
 # what it says
@@ -104,11 +104,13 @@ def test_each_answer_is_counted_once_by_how_it_ended(site: Site) -> None:
         for platform, question, outcome in OUTCOMES:
             visitor = Visitor(site.url)
             if way == "json":
-                told = visitor.ask(question, agent=platform).json()
+                payload = visitor.ask(question, agent=platform).json()
             else:
-                told = list(visitor.hear(question, agent=platform))[-1].data
-            assert outcome in (None, told.get("code", "done")), told
-            wanted[f"agent={platform} outcome={told.get('code', 'done')} platform={platform}"] += 1
+                payload = list(visitor.hear(question, agent=platform))[-1].data
+            assert outcome in (None, payload.get("code", "done")), payload
+            wanted[
+                f"agent={platform} outcome={payload.get('code', 'done')} platform={platform}"
+            ] += 1
             by_platform[f"platform={platform}"] += 1
     after = numbers(site)
     assert grown(before, after, "zhiye_answers_total") == wanted
@@ -124,8 +126,8 @@ def test_each_answer_is_counted_once_by_how_it_ended(site: Site) -> None:
 
 def test_an_answer_that_was_stopped_is_no_failure(site: Site) -> None:
     before, visitor = numbers(site), Visitor(site.url)
-    for told in visitor.hear("!pieces 100 100", agent="huawei"):
-        if told.name == "delta":
+    for payload in visitor.hear("!pieces 100 100", agent="huawei"):
+        if payload.name == "delta":
             visitor.stop()
     wanted = {"agent=huawei outcome=stopped platform=huawei": 1}
     assert grown(before, numbers(site), "zhiye_answers_total") == wanted
@@ -196,8 +198,8 @@ def test_files_database_and_process_are_measured(site: Site) -> None:
     after = numbers(site)
     assert after["zhiye_uploads"] == 1
     assert after["zhiye_uploads_bytes"] == len(b"%PDF-1.4")
-    kept = (site.folder / "instance" / "chat.db").stat().st_size
-    assert after["zhiye_database_bytes"] >= kept > 0
+    file_size = (site.folder / "instance" / "chat.db").stat().st_size
+    assert after["zhiye_database_bytes"] >= file_size > 0
     assert 20e6 < after["zhiye_process_resident_memory_bytes"] < 500e6
     assert after["zhiye_process_open_fds"] > 3
     assert abs(time.time() - after["zhiye_process_start_time_seconds"]) < 600
@@ -208,9 +210,9 @@ def test_without_its_database_it_tells_the_rest(emulator: Emulator, start_site: 
     assert "zhiye_uploads" in numbers(site)
     for path in (site.folder / "instance").glob("chat.db*"):
         path.rename(path.with_name(f"gone-{path.name}"))
-    found = numbers(site)
-    assert "zhiye_live_answers" in found and "zhiye_process_open_fds" in found
-    assert not {"zhiye_uploads", "zhiye_database_bytes"} & set(found)
+    values = numbers(site)
+    assert "zhiye_live_answers" in values and "zhiye_process_open_fds" in values
+    assert not {"zhiye_uploads", "zhiye_database_bytes"} & set(values)
 
 
 def test_nobody_can_make_the_numbers_many(site: Site) -> None:

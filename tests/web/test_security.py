@@ -55,7 +55,7 @@ ANSWERS: list[tuple[str, str, dict[str, str], int]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "headers", "status"), ANSWERS)
-def test_every_answer_is_guarded(
+def test_every_response_has_the_security_headers(
     site: Site, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     request = requests.Request(method, site.url, headers=headers).prepare()
@@ -65,13 +65,13 @@ def test_every_answer_is_guarded(
     assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
 
 
-def test_a_stream_and_an_answer_are_guarded(alice: Visitor) -> None:
+def test_events_and_json_have_the_security_headers(alice: Visitor) -> None:
     for body in ({"message": "hi"}, {"message": "hi", "stream": True}):
         response = alice.post(json=body)
         assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
 
 
-def test_the_policy_lets_nothing_in_from_elsewhere(site: Site) -> None:
+def test_the_policy_allows_this_site_only(site: Site) -> None:
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "require-trusted-types-for 'script'" in policy
     assert not re.search(r"unsafe|https?:|\*", policy)
@@ -79,7 +79,7 @@ def test_the_policy_lets_nothing_in_from_elsewhere(site: Site) -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=|javascript:", page)
 
 
-def test_what_is_private_is_kept_by_no_cache(alice: Visitor) -> None:
+def test_private_responses_are_not_cached(alice: Visitor) -> None:
     alice.ask("hi")
     for path in (
         "/",
@@ -93,7 +93,7 @@ def test_what_is_private_is_kept_by_no_cache(alice: Visitor) -> None:
     assert {"Cookie", "Accept-Language"} <= {name.strip() for name in page.split(",")}
 
 
-def test_what_is_public_is_kept_for_long_and_tells_no_visitor(site: Site) -> None:
+def test_static_files_are_cached_for_long_and_set_no_cookie(site: Site) -> None:
     for path in ("/static/any/css/page.css", "/healthz", "/readyz"):
         assert "Set-Cookie" not in requests.get(site.url + path, timeout=10).headers
     static = requests.get(f"{site.url}/static/any/css/page.css", timeout=10).headers
@@ -113,7 +113,7 @@ def cookies_of(url: str, **headers: str) -> SimpleCookie:
     return cookies
 
 
-def test_cookies_are_for_our_pages_alone(site: Site) -> None:
+def test_cookies_are_http_only_and_same_site(site: Site) -> None:
     for cookie in cookies_of(site.url).values():
         assert cookie["httponly"] and cookie["samesite"] == "Lax" and cookie["path"] == "/"
         assert not cookie["domain"] and int(cookie["max-age"]) > 30 * 24 * 3600
@@ -135,7 +135,7 @@ def test_behind_https_cookies_are_secure(proxied: Site) -> None:
         {"Forwarded": "proto=https;host=evil.example"},
     ],
 )
-def test_without_a_proxy_nobody_speaks_for_one(site: Site, headers: dict[str, str]) -> None:
+def test_without_a_proxy_forwarded_headers_are_ignored(site: Site, headers: dict[str, str]) -> None:
     assert not cookies_of(site.url, **headers)["visitor"]["secure"]
     refused = requests.post(
         f"{site.url}/chat",
@@ -146,14 +146,14 @@ def test_without_a_proxy_nobody_speaks_for_one(site: Site, headers: dict[str, st
     assert refused.status_code == 403
 
 
-def test_only_the_owner_s_proxy_is_believed(proxied: Site) -> None:
+def test_only_the_owner_s_proxy_is_trusted(proxied: Site) -> None:
     headers = {"X-Forwarded-Proto": "https, http"}
     assert not cookies_of(proxied.url, **headers)["visitor"]["secure"], (
         "the last one is the proxy's"
     )
 
 
-def test_a_name_with_an_underscore_is_no_header_of_ours(site: Site) -> None:
+def test_header_names_with_an_underscore_are_ignored(site: Site) -> None:
     response = requests.get(
         f"{site.url}/healthz", headers={"SCRIPT_NAME": "/x", "PATH_INFO": "/"}, timeout=10
     )
@@ -173,7 +173,7 @@ def may_ask(site: Site, **headers: str) -> bool:
     return status == 400
 
 
-def test_a_program_is_no_browser(site: Site) -> None:
+def test_a_program_without_an_origin_may_write(site: Site) -> None:
     assert may_ask(site)
 
 
@@ -187,7 +187,7 @@ def test_a_program_is_no_browser(site: Site) -> None:
         ("", False),
     ],
 )
-def test_what_the_browser_says_decides(site: Site, value: str, may: bool) -> None:
+def test_sec_fetch_site_decides(site: Site, value: str, may: bool) -> None:
     assert may_ask(site, Sec_Fetch_Site=value, Origin="https://elsewhere.example") is may
 
 
@@ -209,7 +209,7 @@ def test_what_the_browser_says_decides(site: Site, value: str, may: bool) -> Non
         ("chat.lan", "", False),
     ],
 )
-def test_an_old_browser_s_origin_has_to_be_ours(
+def test_an_old_browser_s_origin_must_be_this_site(
     site: Site, host: str, origin: str, may: bool
 ) -> None:
     assert may_ask(site, Host=host, Origin=origin) is may
@@ -292,7 +292,7 @@ def test_behind_a_proxy_the_outer_origin_is_ours(proxied: Site) -> None:
     assert not may_ask(proxied, **outside, Origin=proxied.url)
 
 
-def test_reading_is_no_attack(site: Site) -> None:
+def test_other_sites_may_link_here(site: Site) -> None:
     response = requests.get(site.url, headers={"Sec-Fetch-Site": "cross-site"}, timeout=10)
     assert response.status_code == 200, "a link from another site leads here"
 
@@ -307,27 +307,27 @@ def test_ids_are_long_and_never_the_same() -> None:
 
 
 @given(st.text(max_size=60))
-def test_a_cookie_of_chance_is_nobody(text: str) -> None:
+def test_a_random_cookie_is_no_visitor(text: str) -> None:
     assert Visitors("a-key-of-the-tests-0123456789").read(text) is None
 
 
-def test_a_cookie_is_good_for_its_site_alone() -> None:
-    ours, theirs = (
+def test_a_cookie_is_valid_for_its_site_only() -> None:
+    visitors, theirs = (
         Visitors("a-key-of-the-tests-0123456789"),
         Visitors("a-key-of-another-site-0123456"),
     )
-    cookie = ours.cookie("alice")
-    assert ours.read(cookie) == "alice"
+    cookie = visitors.cookie("alice")
+    assert visitors.read(cookie) == "alice"
     assert theirs.read(cookie) is None
     for place in range(len(cookie)):
         changed = cookie[:place] + ("A" if cookie[place] != "A" else "B") + cookie[place + 1 :]
-        assert ours.read(changed) in (None, "alice"), (
+        assert visitors.read(changed) in (None, "alice"), (
             "the last sign of a signature has bits to spare"
         )
-    assert ours.read(None) is None and ours.read("") is None
+    assert visitors.read(None) is None and visitors.read("") is None
 
 
-def test_a_pseudonym_is_stable_different_and_tells_nothing() -> None:
+def test_a_pseudonym_is_stable_unique_and_irreversible() -> None:
     visitors, others = (
         Visitors("a-key-of-the-tests-0123456789"),
         Visitors("a-key-of-another-site-0123456"),
@@ -341,7 +341,7 @@ def test_a_pseudonym_is_stable_different_and_tells_nothing() -> None:
 # the log
 
 
-def test_the_log_tells_no_secret_no_question_and_no_made_up_line(
+def test_the_log_has_no_secret_no_question_and_no_forged_line(
     emulator: Emulator, site: Site
 ) -> None:
     visitor = Visitor(site.url)

@@ -64,7 +64,7 @@ def test_another_method_changes_nothing(alice: Visitor, talk: str, method: str) 
     assert page.ok and "stolen" not in page.text
 
 
-def test_what_is_private_is_kept_by_no_cache_and_read_by_no_other_page(
+def test_private_responses_are_not_cached_or_readable_by_other_sites(
     alice: Visitor, talk: str
 ) -> None:
     link = alice.post(f"/c/{talk}/share").json()["url"]

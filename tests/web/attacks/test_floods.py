@@ -16,7 +16,7 @@ from tests.kit.site import Site, Visitor
 from tests.kit.sockets import SOON_S, send
 
 
-def test_a_body_beyond_all_measure_is_refused_before_it_comes(site: Site) -> None:
+def test_an_oversized_body_is_refused_before_it_is_sent(site: Site) -> None:
     for kind in (
         "application/json",
         "application/x-www-form-urlencoded",
@@ -30,7 +30,7 @@ def test_a_body_beyond_all_measure_is_refused_before_it_comes(site: Site) -> Non
 
 
 @pytest.mark.parametrize("path", ["/chat", "/files"])
-def test_a_body_without_end_is_cut_short(site: Site, path: str) -> None:
+def test_an_endless_body_is_cut_short(site: Site, path: str) -> None:
     head = (
         f"POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
     )
@@ -45,7 +45,7 @@ def test_a_body_without_end_is_cut_short(site: Site, path: str) -> None:
     assert sent < 100
 
 
-def test_five_thousand_who_say_nothing_keep_nobody_waiting(
+def test_five_thousand_silent_connections_keep_nobody_waiting(
     emulator: Emulator, start_site: Callable[..., Site]
 ) -> None:
     crowd = 5000
@@ -68,7 +68,7 @@ def test_five_thousand_who_say_nothing_keep_nobody_waiting(
         assert time.monotonic() - began < SOON_S
 
 
-def test_who_sends_a_body_byte_by_byte_is_not_waited_for(site: Site) -> None:
+def test_bodies_sent_byte_by_byte_keep_nobody_waiting(site: Site) -> None:
     """How long exactly is in tests/web/test_slow_clients.py; here: meanwhile nobody else waits."""
     head = b"POST /chat HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
     with ExitStack() as stack:

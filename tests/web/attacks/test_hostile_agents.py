@@ -26,10 +26,10 @@ from tests.kit.sockets import SOON_S
 
 
 @pytest.mark.parametrize("part", range(4))
-def test_nothing_hostile_an_agent_says_stands_in_a_page(alice: Visitor, part: int) -> None:
+def test_hostile_text_of_an_agent_is_not_in_a_page(alice: Visitor, part: int) -> None:
     unspeakable = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-    said = [unspeakable.sub(" ", one) for one in CORPUS["closed"][part::4] if len(one) < 200]
-    list(alice.hear("\n\n".join(said)[:7900]))
+    texts = [unspeakable.sub(" ", one) for one in CORPUS["closed"][part::4] if len(one) < 200]
+    list(alice.hear("\n\n".join(texts)[:7900]))
     for path in (f"/c/{alice.conversation}", "/conversations", "/search?q=a"):
         elements = Elements(alice.get(path).text)
         assert all((one.get("src") or "").startswith("/static/") for one in elements.of("script"))
@@ -65,31 +65,31 @@ NOT_OURS = [
 
 
 @pytest.mark.parametrize("address", NOT_OURS)
-def test_a_picture_from_anywhere_else_is_neither_shown_nor_fetched(
+def test_a_picture_from_another_host_is_neither_shown_nor_fetched(
     alice: Visitor, address: str
 ) -> None:
-    told = list(alice.hear(f"![stolen]({address})", "?html=live"))
-    drawn = "".join("".join(one.data["blocks"]) for one in told if one.name == "html")
+    events = list(alice.hear(f"![stolen]({address})", "?html=live"))
+    drawn = "".join("".join(one.data["blocks"]) for one in events if one.name == "html")
     assert "stolen" in drawn and not Elements(drawn).of("img")
-    shown = [
+    addresses = [
         one.get("src") or ""
         for one in Elements(alice.get(f"/c/{alice.conversation}").text).of("img")
     ]
-    assert not [one for one in shown if "evil" in one or quote(address, safe="") in one]
+    assert not [one for one in addresses if "evil" in one or quote(address, safe="") in one]
     for signature in ("0" * 32, Pictures("another key", Http("pictures", Network())).sign(address)):
         assert alice.get(f"/pictures/{signature}?url={quote(address, safe='')}").status_code == 404
 
 
-def test_a_picture_that_is_redirected_inside_is_not_followed(site: Site, canary: Server) -> None:
-    ours = Pictures(KEY, Http("pictures", Network()))
+def test_a_redirect_of_a_picture_is_not_followed(site: Site, canary: Server) -> None:
+    pictures_of_site = Pictures(KEY, Http("pictures", Network()))
     with saying(b"", "302 Found", f"image/png\r\nLocation: {canary.url}/latest/meta-data/") as url:
         got = requests.get(
-            f"{site.url}/pictures/{ours.sign(url)}", params={"url": url}, timeout=SOON_S
+            f"{site.url}/pictures/{pictures_of_site.sign(url)}", params={"url": url}, timeout=SOON_S
         )
     assert (got.status_code, got.json()["code"]) == (502, "unavailable")
 
 
-def test_an_icon_from_anywhere_else_is_neither_shown_nor_fetched(
+def test_an_icon_from_another_host_is_neither_shown_nor_fetched(
     start_site: Callable[..., Site], tmp_path: Path
 ) -> None:
     icons = [
@@ -101,8 +101,12 @@ def test_an_icon_from_anywhere_else_is_neither_shown_nor_fetched(
 
     def introduce(line: socket.socket, request: bytes) -> None:
         number = int(request.split()[1][-2:])  # GET /v1/bots/<id>
-        told = {"name": f"Mallory {number}", "icon_url": icons[number], "onboarding_info": {}}
-        body = json.dumps({"code": 0, "msg": "", "data": {"bot_id": "1", **told}}).encode()
+        introduction = {
+            "name": f"Mallory {number}",
+            "icon_url": icons[number],
+            "onboarding_info": {},
+        }
+        body = json.dumps({"code": 0, "msg": "", "data": {"bot_id": "1", **introduction}}).encode()
         line.sendall(
             b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         )

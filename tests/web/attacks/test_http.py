@@ -15,7 +15,7 @@ from tests.kit.sockets import SOON_S, everything, send
 @pytest.mark.parametrize(
     "before", ["/static/any/", "/files/", "/pictures/", "/c/", "/s/", "/chat/", "/"]
 )
-def test_no_path_leads_out(site: Site, before: str) -> None:
+def test_no_path_leaves_the_static_folder(site: Site, before: str) -> None:
     ways = (
         "../../app.py ..%2f..%2fapp.py %2e%2e/%2e%2e/app.py ..%252f..%252fapp.py ..\\..\\app.py "
         "..%5c..%5capp.py ....//....//app.py /etc/passwd //etc/passwd %2fetc%2fpasswd app.py%00.css "
@@ -51,19 +51,19 @@ def test_no_header_is_smuggled_into_an_answer(
             r'attachment; filename="conversation\.\w+"; filename\*=UTF-8\'\'[\w%.~-]+$',
             answer.headers["Content-Disposition"],
         )
-    given = quote(evil)
+    quoted = quote(evil)
     for path in (
-        f"/?lang=en{given}",
-        f"/?lang={given}&lang=en",
-        f"/c/{given}",
-        f"/search?q={given}",
+        f"/?lang=en{quoted}",
+        f"/?lang={quoted}&lang=en",
+        f"/c/{quoted}",
+        f"/search?q={quoted}",
     ):
         answers.append(alice.get(path, headers=PAGE))
-    for path in (f"/c/{talk}/delete?agent={given}", f"/chat/{given}/stop", f"/c/{given}/clear"):
+    for path in (f"/c/{talk}/delete?agent={quoted}", f"/chat/{quoted}/stop", f"/c/{quoted}/clear"):
         answers.append(alice.post(path, headers=PAGE, allow_redirects=False))
     answers.append(alice.post("/files", files={"file": (f"a{evil}.pdf", b"%PDF-1.7")}))
     answers.append(
-        alice.get("/healthz", headers={"Last-Event-ID": given, "Accept-Language": given})
+        alice.get("/healthz", headers={"Last-Event-ID": quoted, "Accept-Language": quoted})
     )
     for answer in answers:
         assert "X-Evil" not in answer.headers and answer.status_code < 500
@@ -73,7 +73,7 @@ def test_no_header_is_smuggled_into_an_answer(
 @pytest.mark.parametrize(
     "way", ["//evil.example", "https://evil.example", "/\\evil.example", "%2f%2fevil.example"]
 )
-def test_nobody_is_led_elsewhere(site: Site, alice: Visitor, talk: str, way: str) -> None:
+def test_every_redirect_stays_on_this_site(site: Site, alice: Visitor, talk: str, way: str) -> None:
     names = ("next", "url", "return", "redirect", "lang", "deleted", "before", "at")
     query = "&".join(f"{name}={way}" for name in names)
     heard = send(site.port, f"GET {way} HTTP/1.1\r\n".encode() + ENDS + b"\r\n")
@@ -96,7 +96,7 @@ def claiming(visitor: Visitor, host: str) -> dict[str, str]:
     return {"Host": host, "X-Forwarded-Host": host, "Forwarded": f"host={host}", "Cookie": cookie}
 
 
-def test_the_host_that_is_claimed_poisons_no_link(public: Site) -> None:
+def test_a_forged_host_poisons_no_link(public: Site) -> None:
     alice = Visitor(public.url)
     list(alice.hear("hello"))  # its agent has no token yet: the conversation is there all the same
     evil = claiming(alice, "evil.example")
@@ -104,14 +104,14 @@ def test_the_host_that_is_claimed_poisons_no_link(public: Site) -> None:
         refused = requests.post(f"{public.url}{path}", headers=evil, timeout=SOON_S)
         assert refused.status_code == 400 and "evil.example" not in refused.text
     alice.post(f"/c/{alice.conversation}/share")
-    shown = alice.get(f"/c/{alice.conversation}").text
-    assert f'value="{PUBLIC}/s/' in shown, "nor does the address it was asked at"
+    response = alice.get(f"/c/{alice.conversation}").text
+    assert f'value="{PUBLIC}/s/' in response, "nor does the address it was asked at"
     device = alice.post("/device").text
     code = re.search(CODE, device)
     assert code and qr.code(f"{PUBLIC}/device?code={code[0]}").path in device
 
 
-def test_the_host_that_is_claimed_poisons_no_authorisation(public: Site) -> None:
+def test_a_forged_host_poisons_no_authorisation(public: Site) -> None:
     def start(host: str) -> requests.Response:
         return requests.get(
             f"{public.url}/oauth/coze/start",
@@ -130,18 +130,14 @@ def test_the_host_that_is_claimed_poisons_no_authorisation(public: Site) -> None
 @pytest.mark.parametrize(
     "host", ['a"><script>alert(1)</script>', "evil.example/?", "a b", "[", "a@b", ""]
 )
-def test_a_host_that_is_none_writes_nothing_into_a_page(
-    alice: Visitor, talk: str, host: str
-) -> None:
+def test_an_invalid_host_writes_nothing_into_a_page(alice: Visitor, talk: str, host: str) -> None:
     alice.post(f"/c/{talk}/share")
-    shown = requests.get(f"{alice.url}/c/{talk}", headers=claiming(alice, host), timeout=SOON_S)
-    assert shown.status_code in (200, 400)
-    assert "<script>alert" not in shown.text
+    response = requests.get(f"{alice.url}/c/{talk}", headers=claiming(alice, host), timeout=SOON_S)
+    assert response.status_code in (200, 400)
+    assert "<script>alert" not in response.text
 
 
-def test_nobody_writes_lines_of_their_own_into_the_log(
-    site: Site, alice: Visitor, talk: str
-) -> None:
+def test_no_input_writes_forged_lines_into_the_log(site: Site, alice: Visitor, talk: str) -> None:
     forged = "2026-01-01 00:00:00 ERROR forged"
     for signs in ("%0a", "%1b[2J%0d%0a", "%c2%85", "%e2%80%a8"):
         for before in ("/", "/c/", "/files/"):
@@ -183,7 +179,7 @@ def test_nobody_writes_lines_of_their_own_into_the_log(
         "X: y\nTransfer-Encoding: chunked",
     ],
 )
-def test_no_second_request_hides_in_a_first(site: Site, lengths: str) -> None:
+def test_ambiguous_framing_smuggles_no_second_request(site: Site, lengths: str) -> None:
     hidden = "GET /hidden-in-another HTTP/1.1\r\nHost: localhost\r\n\r\n"
     request = f"POST /device HTTP/1.1\r\nHost: localhost\r\n{lengths}\r\n\r\n0\r\n\r\n{hidden}"
     answers = everything(site.port, request.encode("latin-1"))
@@ -193,7 +189,7 @@ def test_no_second_request_hides_in_a_first(site: Site, lengths: str) -> None:
 
 
 @pytest.mark.parametrize("size", ["0x10", "-1", "+5", "G", "", "5 5", "1_0", "5;\x0b=1"])
-def test_a_piece_of_no_size_is_no_fault_of_ours_and_hides_nothing(site: Site, size: str) -> None:
+def test_a_chunk_without_a_size_is_refused(site: Site, size: str) -> None:
     kind = "Content-Type: application/json"
     head = f"POST /chat HTTP/1.1\r\nHost: a\r\n{kind}\r\nTransfer-Encoding: chunked\r\n"
     hidden = "GET /hidden-in-a-body HTTP/1.1\r\nHost: a\r\n\r\n"

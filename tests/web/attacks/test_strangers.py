@@ -27,22 +27,22 @@ from tests.kit.sockets import SOON_S, send
         "%00",
     ],
 )
-def test_a_planted_or_forged_cookie_makes_nobody(site: Site, cookie: str) -> None:
+def test_a_planted_or_forged_cookie_is_replaced(site: Site, cookie: str) -> None:
     request = f"GET / HTTP/1.1\r\nCookie: visitor={cookie}\r\n".encode("latin-1")
     heard = send(site.port, request + ENDS + b"\r\n")
     assert heard is not None and heard.status == 200
-    given = heard.headers["set-cookie"].partition("visitor=")[2].partition(";")[0]
-    assert given != cookie and Visitors(KEY).read(given)
+    fresh_cookie = heard.headers["set-cookie"].partition("visitor=")[2].partition(";")[0]
+    assert fresh_cookie != cookie and Visitors(KEY).read(fresh_cookie)
 
 
-def test_who_planted_a_cookie_does_not_follow_to_the_visitor_of_another_device(
+def test_a_planted_cookie_does_not_open_the_visitor_of_another_device(
     alice: Visitor, bob: Visitor, talk: str
 ) -> None:
     bob.get("/")
     planted = bob.session.cookies["visitor"]
-    found = re.search(CODE, alice.post("/device").text)
-    assert found
-    bob.post("/device/claim", data={"code": found[0]}, headers=PAGE)
+    match = re.search(CODE, alice.post("/device").text)
+    assert match
+    bob.post("/device/claim", data={"code": match[0]}, headers=PAGE)
     assert bob.get(f"/c/{talk}").ok
     mallory = Visitor(bob.url)
     mallory.session.cookies["visitor"] = planted
@@ -52,8 +52,8 @@ def test_who_planted_a_cookie_does_not_follow_to_the_visitor_of_another_device(
 def test_a_stranger_s_page_does_not_use_up_a_visitor_s_tries(alice: Visitor, bob: Visitor) -> None:
     for _ in range(LOCKED_FROM):
         assert alice.get("/device?code=WRONG", headers={**PAGE, "Sec-Fetch-Dest": "image"}).ok
-    found = re.search(CODE, alice.post("/device").text)
-    assert found and bob.get(f"/device?code={found[0]}", headers=PAGE).ok
+    match = re.search(CODE, alice.post("/device").text)
+    assert match and bob.get(f"/device?code={match[0]}", headers=PAGE).ok
 
 
 @pytest.mark.parametrize("path", ["", "/export.md", "/export.json"])
@@ -67,7 +67,7 @@ def test_nobody_follows_or_stops_another_s_answer(alice: Visitor, bob: Visitor) 
     next(hearing)
     assert bob.get(f"/chat/{alice.message}/events").status_code == 404
     assert bob.post(f"/chat/{alice.message}/stop").status_code == 404
-    assert [told.data["finish_reason"] for told in hearing if told.name == "done"] == ["stop"]
+    assert [event.data["finish_reason"] for event in hearing if event.name == "done"] == ["stop"]
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -159,7 +159,7 @@ def sign_in(url: str, code: str, **cookies: str) -> requests.Response:
     )
 
 
-def test_a_session_that_was_planted_is_not_the_one_that_signs_in(closed: Site) -> None:
+def test_signing_in_replaces_a_planted_session(closed: Site) -> None:
     attacker = requests.get(closed.url, timeout=SOON_S)
     planted = {"session": "planted", "visitor": attacker.cookies.get("visitor", "planted")}
     victim = sign_in(closed.url, SECRET_CODE, **planted)
@@ -180,17 +180,17 @@ def test_a_session_that_was_planted_is_not_the_one_that_signs_in(closed: Site) -
 @pytest.mark.parametrize(
     "path", ["/", "/conversations", "/search?q=a", "/c/nowhere", "/device", "/nowhere/x"]
 )
-def test_nothing_is_shown_without_a_code(closed: Site, path: str) -> None:
-    shown = requests.get(closed.url + path, headers=PAGE, timeout=SOON_S)
-    assert shown.status_code in (401, 404)
-    assert "data-ask" not in shown.text and "chat-composer" not in shown.text
+def test_no_page_is_shown_without_a_code(closed: Site, path: str) -> None:
+    response = requests.get(closed.url + path, headers=PAGE, timeout=SOON_S)
+    assert response.status_code in (401, 404)
+    assert "data-ask" not in response.text and "chat-composer" not in response.text
 
 
 @pytest.mark.parametrize(
     "there",
     ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "evil"],
 )
-def test_nobody_is_led_elsewhere_by_signing_in(closed: Site, there: str) -> None:
+def test_signing_in_redirects_to_this_site_only(closed: Site, there: str) -> None:
     sent = {"data": {"code": SECRET_CODE, "next": there}, "headers": PAGE, "allow_redirects": False}
     answer = requests.post(f"{closed.url}/sign-in", timeout=SOON_S, **sent)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
@@ -208,7 +208,7 @@ def test_no_other_key_opens(closed: Site, given: str) -> None:
     assert (asked.status_code, asked.json()["code"]) in ((401, "sign_in"), (429, "rate_limited"))
 
 
-def test_codes_cannot_be_tried_for_long_and_a_right_one_is_not_told_then(
+def test_a_braked_guesser_does_not_learn_that_a_code_is_right(
     emulator: Emulator, start_site: Callable[..., Site]
 ) -> None:
     site = start_site(**coze(emulator), ACCESS_CODES=SECRET_CODE)
@@ -218,7 +218,7 @@ def test_codes_cannot_be_tried_for_long_and_a_right_one_is_not_told_then(
     braked = sign_in(site.url, SECRET_CODE)
     assert braked.status_code == 429 and int(braked.headers["Retry-After"]) >= 1
     assert "session" not in braked.cookies
-    told = requests.post(
+    response = requests.post(
         f"{site.url}/chat", json={"message": "hi"}, cookies=inside.cookies, timeout=SOON_S
     )
-    assert told.ok, "who is in notices nothing"
+    assert response.ok, "who is in notices nothing"
