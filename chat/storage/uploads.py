@@ -69,9 +69,3 @@ class StoredUploads:
         with self._engine.connect() as db:
             count, size = db.execute(columns.where(Upload.created_at >= now() - FILES_KEPT)).one()
         return count, size
-
-    def expire(self) -> int:
-        """Deletes files older than FILES_KEPT; how many those were."""
-        with self._engine.begin() as db:
-            old = delete(Upload).where(Upload.created_at < now() - FILES_KEPT)
-            return db.execute(old).rowcount

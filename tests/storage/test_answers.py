@@ -26,8 +26,8 @@ def test_of_twenty_questions_at_once_one_is_answered(connect: Connect) -> None:
     end(first, asked, "hello")
     stores = [first, connect(), connect()]
     results = together(lambda n: ask(stores[n % 3], f"question {n}", asked.conversation_id), 20)
-    taken = [one for one in results if isinstance(one, StoredQuestion)]
-    assert len(taken) == 1
+    stored = [result for result in results if isinstance(result, StoredQuestion)]
+    assert len(stored) == 1
     assert [one.code for one in results if isinstance(one, Refusal)] == ["busy"] * 19
     assert len(answers(first, asked.conversation_id)) == 2
 
@@ -77,7 +77,7 @@ def test_history_is_the_latest_part_in_order(store: Storage) -> None:
     assert questions == list(range(5, HISTORY + 5))
 
 
-def test_a_draft_is_saved_while_it_runs_and_never_over_its_end(store: Storage) -> None:
+def test_a_growing_answer_is_saved_and_never_over_its_end(store: Storage) -> None:
     one, two = ask(store), ask(store)
     store.answers.save(
         {one.answer_id: {"replies": ["so far"]}, two.answer_id: {"replies": ["here too"]}}

@@ -23,7 +23,7 @@ def test_what_is_another_visitor_s_does_not_exist(store: Storage) -> None:
     assert len(answers(store, asked.conversation_id)) == 1
 
 
-def test_what_was_cleared_is_shown_but_not_told(store: Storage) -> None:
+def test_what_was_cleared_stays_on_the_page_and_is_no_history(store: Storage) -> None:
     asked = ask(store, "one")
     store.answers.note_accepted(asked, "thread", "chat", None)
     assert store.conversations.is_answering(asked.conversation_id)

@@ -21,7 +21,7 @@ def test_wal_and_foreign_keys_are_on(store: Storage) -> None:
     assert pragmas == {"journal_mode": "wal", "foreign_keys": 1}
 
 
-def test_an_error_of_the_database_does_not_tell_what_people_wrote(store: Storage) -> None:
+def test_an_error_of_the_database_does_not_repeat_the_question(store: Storage) -> None:
     with store.engine.begin() as db:
         db.exec_driver_sql("DROP TABLE answers")
     with pytest.raises(Exception, match="answers") as raised:
