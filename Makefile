@@ -7,7 +7,7 @@ BABEL := $(BIN)/pybabel -q
 TESTERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css messages documents reliability soak fuzz bench lighthouse screenshots browser redis
+.PHONY: help run test check doctor css messages documents reliability soak fuzz bench lighthouse screenshots packages
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -15,7 +15,9 @@ help: ## list the commands
 run: .venv/runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when nothing is configured
 	@exec $(BIN)/gunicorn app:app
 
-test: .venv/tests browser redis check ## set up what tests need, check everything, run all tests
+test: .venv/bin/python ## set up what tests need, check everything, run all tests
+	@$(MAKE) --no-print-directory -j2 .venv/tests packages
+	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -rfEs
 	@if command -v node >/dev/null; then node --test tests/js/; \
 	elif [ "$$CI" = true ]; then echo "tests/js needs Node.js" >&2; exit 1; \
@@ -55,29 +57,24 @@ fuzz: .venv/tests ## random bytes against the readers of streams and Markdown, w
 bench: .venv/tests ## measure against the targets, beside the naive page; writes bench/RESULTS.md
 	$(BIN)/python -m bench
 
-lighthouse: .venv/tests browser node_modules/lighthouse ## score a conversation with Lighthouse; below 100 fails (needs Node.js)
+lighthouse: .venv/tests packages node_modules/lighthouse ## score a conversation with Lighthouse; below 100 fails (needs Node.js)
 	$(BIN)/python -m bench.lighthouse
 
-screenshots: .venv/tests browser ## pictures of every state of the page, in screenshots/index.html
+screenshots: .venv/tests packages ## pictures of every state of the page, in screenshots/index.html
 	$(BIN)/python -m tests.browser.screenshots
 
 node_modules/lighthouse: package-lock.json
 	npm ci --no-audit --no-fund --silent
 	@touch $@
 
-browser: # Debian's Chromium, for the tests that look at the page
-	@if ! command -v chromium-headless-shell >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium-headless-shell fonts-noto-cjk; \
-	  else echo "Chromium is missing, browser tests will be skipped: apt-get install chromium-headless-shell fonts-noto-cjk"; fi; \
-	fi
-
-redis: # Debian's Redis, for the tests of several processes on one database
-	@if ! command -v redis-server >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server; \
-	  else echo "redis-server is missing, its tests will be skipped: apt-get install redis-server"; fi; \
-	fi
+packages: # Debian's Chromium and Redis, for the tests that need them
+	@missing=""; \
+	command -v chromium-headless-shell >/dev/null || missing="chromium-headless-shell fonts-noto-cjk"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; \
+	else echo "Tests that need these will be skipped: apt-get install $$missing"; fi
 
 .venv/runs: requirements.txt | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt

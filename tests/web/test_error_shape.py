@@ -98,7 +98,7 @@ FAILURES = [
     failure("POST /chat", "bad_input", **chat_body("hi", conversation_id="\ud800")),
     failure("POST /chat", "bad_input", **chat_body("hi", conversation_id="x" * 1000)),
     failure("POST /chat", "too_long", **chat_body("x" * 8001)),
-    failure("POST /chat", "too_long", headers=JSON, data=b"x" * 40_000_000),
+    failure("POST /chat", "too_long", headers=JSON, data=b"x" * 18_000_000),
     failure("POST /chat", "cross_site", headers=ELSEWHERE, **chat_body("hi")),
     failure(
         "POST /chat", "cross_site", headers={"Sec-Fetch-Site": "cross-site"}, **chat_body("hi")
@@ -142,7 +142,7 @@ FAILURES = [
     failure("POST /files", "bad_input", files={"file": ("a.pdf", b"")}),
     failure("POST /files", "bad_input", files={"file": ("../a.txt", b"x")}),
     failure("POST /files", "not_found", files={"file": ("a.txt", b"x")}, data={"agent": "nobody"}),
-    failure("POST /files", "too_long", files={"file": ("a.txt", b"x" * 40_000_000)}),
+    failure("POST /files", "too_long", files={"file": ("a.txt", b"x" * 18_000_000)}),
     failure("POST /files", "cross_site", headers=ELSEWHERE, files={"file": ("a.txt", b"x")}),
     failure("GET /files", "bad_input", 405),
     failure("GET /files/nowhere", "not_found"),
@@ -174,7 +174,7 @@ OF_A_PLATFORM = {"!quota": "quota_exhausted", "!requires-action": "needs_action"
 
 @pytest.fixture(scope="module")
 def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
-    return keep_site(**coze(emulator), ADMIN_PASSWORD="correct horse battery")
+    return keep_site(**coze(emulator), ADMIN_PASSWORD="correct horse battery", UPLOAD_MAX_MB=1)
 
 
 @pytest.fixture(scope="module")
