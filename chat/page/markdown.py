@@ -1,178 +1,108 @@
 """The Markdown that agents write: CommonMark with tables, tasks, formulas and Chinese emphasis."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
-from latex2mathml.converter import convert
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
-from markdown_it.parser_inline import ParserInline
-from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
-from markdown_it.rules_inline import StateInline
-from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 from mdit_py_plugins.tasklists import tasklists_plugin
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
 
+from chat.page.budget import (
+    MAX_BLOCK_TOKENS,
+    MAX_INLINE_TOKENS,
+    MAX_NESTING,
+    Block,
+    Budget,
+    Cost,
+    Meter,
+    TooMuch,
+)
+from chat.page.containers import containers_plugin
 from chat.page.footnotes import footnotes_plugin
-
-# Prose costs 3 µs a character, code 1.5 µs. A larger block is shown as plain text.
-MAX_PROSE_CHARS = 20_000
-MAX_CODE_CHARS = 30_000
-MAX_FORMULA_CHARS = 2_000
+from chat.page.formulas import formulas_plugin, mathml
+from chat.page.inlines import inlines_plugin
 
 _LINKABLE = re.compile(r"(?:https?://|mailto:)\S", re.IGNORECASE)
 _INLINE_PICTURE = re.compile(r"data:image/", re.IGNORECASE)
-# A bare address ends at white space, quotes and Chinese: in "见 https://a.cn。" the stop is outside.
-_BARE_LINK = re.compile(
-    r"https?://[^\s<>\"'`\u2018-\u201d\u3000-\u303f\u3400-\u9fff\uff00-\uffef]+"
-)
-_AFTER_LINK = ".,;:!?)]}*_~"
-_LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+#._-]{0,29}")
+_LANGUAGE = re.compile(r"[a-z0-9+#_-]{1,30}")
 _IMAGE_WITHOUT_TEXT = "图片 · Image"
 
-_FORMULA = re.compile(
-    rf"""\\\((?P<round>.{{1,{MAX_FORMULA_CHARS}}}?)\\\)
-    | \\\[(?P<square>.{{1,{MAX_FORMULA_CHARS}}}?)\\\]
-    | \$\$(?P<double>[^$]{{1,{MAX_FORMULA_CHARS}}})\$\$
-    | (?<!\d)\$(?!\s)(?P<single>(?:[^$\\]|\\.){{1,{MAX_FORMULA_CHARS}}})(?<!\s)\$(?!\d)""",
-    re.VERBOSE | re.DOTALL,
-)
-# \[1\] is a footnote mark, not a formula.
-_ESCAPED_NUMBER = re.compile(r"\\\[\s*\d+\s*\\\]")
-_FENCES = {"$$": "$$", r"\[": r"\]"}
-_AFTER_FORMULA = " \t.,;:。，；：、"
-# latex2mathml knows the environments that number their lines, not those for use inside a formula.
-_INNER_ENVIRONMENT = re.compile(r"\\(begin|end)\{(?:aligned|alignedat|gathered|split)\}")
 
-
-class _Inline(StateInline):
-    """Lets ** open and close beside Chinese punctuation, as in `**注意：**请`."""
-
-    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
-        scanned = super().scanDelims(start, canSplitWord)
-        before = self.src[start - 1] if start else " "
-        after_at = start + scanned.length
-        after = self.src[after_at] if after_at < self.posMax else " "
-        if self.src[start] == "_" or not (_is_chinese(before) or _is_chinese(after)):
-            return scanned
-        return Scanned(not after.isspace(), not before.isspace(), scanned.length)
-
-
-class _ParserInline(ParserInline):
-    def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
-        state = _Inline(src, md, env, tokens)
-        self.tokenize(state)
-        for rule in self.ruler2.getRules(""):
-            rule(state)
-        return state.tokens
-
-
-def _is_chinese(character: str) -> bool:
-    return character > "\u2e7f" and unicodedata.east_asian_width(character) in "WF"
-
-
-def parser() -> MarkdownIt:
+def _parser() -> MarkdownIt:
     """A parser whose blocks depend on nothing that follows them.
 
     Link definitions are off: one at the end of an answer would change every block before it.
-    `env["picture"]` maps a picture's address to the one the page shows it at, or None. `env["scope"]`
-    is the prefix of the ids of footnotes.
+    Underlined headings are off: a list that begins under a paragraph would make it a heading.
     """
-    md = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20})
-    md.inline = _ParserInline()
-    md.enable(["table", "strikethrough"]).disable(["reference", "html_block", "html_inline"])
+    options = {"html": False, "breaks": True, "maxNesting": MAX_NESTING}
+    md = MarkdownIt("commonmark", options)
+    md.enable(["table", "strikethrough"])
+    md.disable(["reference", "lheading", "html_block", "html_inline"])
     md.validateLink = _is_linkable  # type: ignore[method-assign]
-    md.inline.ruler.before("escape", "formula", _inline_formula)
-    md.block.ruler.before(
-        "fence", "formula", _block_formula, {"alt": ["paragraph", "blockquote", "list", "table"]}
-    )
-    md.core.ruler.before("inline", "shorten", _leave_long_prose_alone)
-    md.use(tasklists_plugin)
-    md.use(footnotes_plugin)
+    md.use(inlines_plugin).use(containers_plugin).use(formulas_plugin)
+    md.use(tasklists_plugin).use(footnotes_plugin)
     md.core.ruler.push("headings", _lower_headings)
     md.core.ruler.push("images", _show_or_link_images)
-    md.core.ruler.push("bare_links", _link_bare_addresses)
     for kind, rule in _RENDER_RULES.items():
         md.add_render_rule(kind, rule)
     return md
 
 
+def read_blocks(text: str, budget: Budget) -> list[Block]:
+    """The top-level blocks of a text. The last one has no tokens if it costs too much."""
+    env: EnvType = {"meter": Meter(MAX_BLOCK_TOKENS - budget.block_tokens)}
+    tokens: list[Token] = []
+    _MARKDOWN.block.parse(text, _MARKDOWN, env, tokens)
+    blocks: list[Block] = []
+    for token in tokens:
+        if token.level == 0 and token.nesting >= 0:
+            blocks.append(Block(token.map[0] if token.map else 0))
+        blocks[-1].tokens.append(token)
+    if blocks and env.get("is_too_much"):
+        blocks[-1].tokens = []
+    return blocks
+
+
+def draw_block(block: Block, source_chars: int, env: EnvType, budget: Budget) -> str:
+    """The HTML of one block, which is not cleaned yet. Raises TooMuch.
+
+    `env["picture"]` maps a picture's address to the one the page shows it at, or None.
+    `env["scope"]` is the prefix of the ids of footnotes.
+    """
+    if not block.tokens:
+        raise TooMuch
+    meter = Meter(MAX_INLINE_TOKENS - budget.inline_tokens)
+    env = {**env, "meter": meter}
+    state = StateCore("", _MARKDOWN, env, block.tokens)
+    _MARKDOWN.core.process(state)
+    cost = Cost(len(block.tokens), meter.count, _count_formulas(state.tokens), source_chars)
+    budget.add(cost)
+    html: str = _MARKDOWN.renderer.render(state.tokens, _MARKDOWN.options, env)
+    if html == "<p></p>\n":
+        # It held nothing but a comment.
+        html = ""
+    budget.add(Cost(html_chars=len(html)))
+    return html
+
+
+def plain(text: str) -> str:
+    """The rest of a reply that costs too much, as it was written."""
+    return f'<pre class="plain" tabindex="0">{escapeHtml(text)}</pre>\n'
+
+
+def _count_formulas(tokens: list[Token]) -> int:
+    count = 0
+    for token in tokens:
+        count += token.type == "formula_block"
+        count += sum(child.type == "formula" for child in token.children or ())
+    return count
+
+
 def _is_linkable(url: str) -> bool:
     return bool(_LINKABLE.match(url) or _INLINE_PICTURE.match(url))
-
-
-def _inline_formula(state: StateInline, silent: bool) -> bool:
-    if state.src[state.pos] not in "$\\":
-        return False
-    match = _FORMULA.match(state.src, state.pos, state.posMax)
-    if match is None or _ESCAPED_NUMBER.fullmatch(match[0]):
-        return False
-    if not silent:
-        token = state.push("formula", "math", 0)
-        token.content = match[match.lastgroup or 0]
-        token.markup = "$$" if match.lastgroup in ("square", "double") else "$"
-    state.pos = match.end()
-    return True
-
-
-def _block_formula(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A formula on lines of its own; without its end it is a paragraph up to the next blank line."""
-    first = _line(state, start)
-    closing = _FENCES.get(first[:2])
-    if closing is None or state.is_code_block(start):
-        return False
-    if closing in first[2:] and not first[2:].rstrip(_AFTER_FORMULA).endswith(closing):
-        return False
-    if silent:
-        return True
-    last = start
-    while not (is_closed := _closes(_line(state, last)[2 * (last == start) :], closing)):
-        if last + 1 >= end or state.isEmpty(last + 1) or state.sCount[last + 1] < state.blkIndent:
-            break
-        last += 1
-    state.line = last + 1
-    source = "\n".join(_line(state, number) for number in range(start, last + 1))
-    if is_closed and len(source) <= MAX_FORMULA_CHARS:
-        token = state.push("formula_block", "math", 0)
-        token.content, token.map = source.rstrip(_AFTER_FORMULA)[2:-2], [start, last + 1]
-    else:
-        _push_paragraph(state, source, [start, last + 1])
-    return True
-
-
-def _closes(line: str, closing: str) -> bool:
-    return line.rstrip(_AFTER_FORMULA).endswith(closing)
-
-
-def _line(state: StateBlock, number: int) -> str:
-    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
-
-
-def _push_paragraph(state: StateBlock, source: str, lines: list[int]) -> None:
-    state.push("paragraph_open", "p", 1).map = lines
-    inline = state.push("inline", "", 0)
-    inline.content, inline.map, inline.children = source.strip(), lines, []
-    state.push("paragraph_close", "p", -1)
-
-
-def _leave_long_prose_alone(state: StateCore) -> None:
-    """Shows as plain text what would take too long to read for emphasis and links."""
-    spent = 0
-    for token in state.tokens:
-        if token.level == 0 and token.nesting >= 0:
-            spent = 0
-        if token.type == "inline":
-            spent += len(token.content)
-            if spent > MAX_PROSE_CHARS:
-                token.type = "plain"
 
 
 def _lower_headings(state: StateCore) -> None:
@@ -183,22 +113,19 @@ def _lower_headings(state: StateCore) -> None:
 
 
 def _show_or_link_images(state: StateCore) -> None:
-    """Shows a picture only when this server fetches it. Any other becomes a link: an image would call
-    a stranger's server from the visitor's browser.
+    """Shows a picture only when this server fetches it. Any other becomes a link: an image would
+    call a stranger's server from the visitor's browser.
     """
     picture: Callable[[str], str | None] = state.env.get("picture") or _no_picture
     for block in state.tokens:
-        if block.type != "inline" or not any(
-            child.type == "image" for child in block.children or ()
-        ):
+        if not any(child.type == "image" for child in block.children or ()):
             continue
         children: list[Token] = []
         depth = 0
         for child in block.children or ():
             depth += child.nesting if child.type in ("link_open", "link_close") else 0
-            children += (
-                _picture_or_link(child, depth > 0, picture) if child.type == "image" else [child]
-            )
+            is_image = child.type == "image"
+            children += _picture_or_link(child, depth > 0, picture) if is_image else [child]
         block.children = children
 
 
@@ -221,82 +148,47 @@ def _picture_or_link(
     return [Token("link_open", "a", 1, attrs=attributes), inside, Token("link_close", "a", -1)]
 
 
-def _link_bare_addresses(state: StateCore) -> None:
-    for block in state.tokens:
-        if block.type != "inline" or "://" not in block.content:
-            continue
-        children: list[Token] = []
-        depth = 0
-        for child in block.children or ():
-            depth += child.nesting if child.type in ("link_open", "link_close") else 0
-            children += _linked(child.content) if child.type == "text" and not depth else [child]
-        block.children = children
-
-
-def _linked(text: str) -> list[Token]:
-    tokens: list[Token] = []
-    position = 0
-    for match in _BARE_LINK.finditer(text):
-        url = match[0].rstrip(_AFTER_LINK)
-        if match[0][len(url) :].startswith(")") and url.count("(") > url.count(")"):
-            url += ")"
-        tokens.append(Token("text", "", 0, content=text[position : match.start()]))
-        tokens.append(Token("link_open", "a", 1, attrs={"href": url}))
-        tokens.append(Token("text", "", 0, content=url))
-        tokens.append(Token("link_close", "a", -1))
-        position = match.start() + len(url)
-    tokens.append(Token("text", "", 0, content=text[position:]))
-    return tokens
-
-
-@lru_cache(maxsize=512)
-def _formula(source: str, display: str) -> str:
-    """MathML, or the source where the formula makes no sense."""
-    try:
-        return str(
-            convert(_INNER_ENVIRONMENT.sub(r"\\\1{align*}", source.strip()), display=display)
-        )
-    except Exception:
-        # latex2mathml raises anything from KeyError to RecursionError.
-        return f'<code class="formula">{escapeHtml(source.strip())}</code>'
-
-
-def _code(source: str, language: str) -> str:
-    # A lexer that adds or drops a newline would make a growing block flicker.
-    if language and len(source) <= MAX_CODE_CHARS:
-        try:
-            lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-            return highlight(source, lexer, _FORMATTER)
-        except ClassNotFound:
-            pass
-    return escapeHtml(source)
-
-
-_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
-
 Rule = Sequence[Token]
 
 
 def _render_code(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
-    match = _LANGUAGE.match(tokens[at].info.strip())
-    language = match[0] if match else ""
-    label = f' data-language="{escapeHtml(language)}"' if language else ""
-    code = _code(tokens[at].content.removesuffix("\n"), language.lower())
-    return f'<div class="code"{label}><pre tabindex="0"><code>{code}</code></pre></div>\n'
+    """Code is coloured in the browser, which finds the language in the class."""
+    words = tokens[at].info.split(maxsplit=1)
+    language = words[0].lower() if words else ""
+    label = name = ""
+    if _LANGUAGE.fullmatch(language):
+        label = f' data-language="{language}"'
+        name = f' class="language-{language}"'
+    code = escapeHtml(tokens[at].content.removesuffix("\n"))
+    return f'<div class="code"{label}><pre tabindex="0"><code{name}>{code}</code></pre></div>\n'
 
 
 def _render_formula(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
-    return _formula(tokens[at].content, "block" if tokens[at].markup == "$$" else "inline")
+    return mathml(tokens[at].content, tokens[at].markup == "$$")
 
 
 def _render_formula_block(
     renderer: object, tokens: Rule, at: int, options: object, env: EnvType
 ) -> str:
-    return f'<div class="formula" tabindex="0">{_formula(tokens[at].content, "block")}</div>\n'
+    return f'<div class="formula" tabindex="0">{mathml(tokens[at].content, True)}</div>\n'
 
 
-def _render_plain(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
-    return escapeHtml(tokens[at].content)
+def _render_long(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
+    return f'<span class="plain">{escapeHtml(tokens[at].content)}</span>'
+
+
+def _render_long_block(
+    renderer: object, tokens: Rule, at: int, options: object, env: EnvType
+) -> str:
+    return plain(tokens[at].content)
+
+
+def _render_nothing(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
+    return ""
+
+
+def _render_tag(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
+    return f"</{tokens[at].tag}>" if tokens[at].nesting < 0 else f"<{tokens[at].tag}>"
 
 
 def _render_picture(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
@@ -346,7 +238,10 @@ _RENDER_RULES = {
     "code_block": _render_code,
     "formula": _render_formula,
     "formula_block": _render_formula_block,
-    "plain": _render_plain,
+    "long": _render_long,
+    "long_block": _render_long_block,
+    "comment": _render_nothing,
+    "tag": _render_tag,
     "picture": _render_picture,
     "html_inline": _render_task,
     "table_open": _render_table_open,
@@ -354,3 +249,6 @@ _RENDER_RULES = {
     "th_open": _render_cell,
     "td_open": _render_cell,
 }
+_MARKDOWN = _parser()
+# Blocks are read first and drawn one by one.
+_MARKDOWN.core.ruler.disable(["normalize", "block"])

@@ -3,40 +3,50 @@
 import re
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import nh3
-from pygments.token import STANDARD_TYPES
 
 from chat.legible import legible
-from chat.page.markdown import parser
+from chat.offload import beside_others
+from chat.page.budget import MAX_REPLY_CHARS, MIN_HTML_CHARS, Budget, TooMuch
+from chat.page.markdown import draw_block, plain, read_blocks
 
-# A growing block larger than _SMALL is rendered again when it has grown by a sixteenth, one larger
-# than _LARGE when it has grown by a quarter. All renderings together then cost a constant times its
-# size.
+# What is stored of drawn answers is drawn anew when this changes: add one with every change of
+# what any text looks like.
+VERSION = 2
+
+# A growing block up to _SMALL characters is drawn at every step. A larger one waits until it has
+# grown by a sixteenth or _PAUSE_S have passed, one beyond _LARGE in proportion longer.
 _SMALL = 1_000
 _LARGE = 20_000
-_PIECE = 50_000
+_PAUSE_S = 0.2
+# More text than this is drawn in a thread: it takes more than about ten milliseconds.
+_MUCH = 3_000
 
+# The last, unfinished line may still become a list, a rule, a fence, a table or a heading.
+_UNDECIDED = re.compile(r"(?:\A|(?<=\n))[ >]*[-=+*_#>|`~:]+ *\Z")
 _REPLY_BREAK = '<hr class="reply">\n'
 
 _MATH_TAGS = set(
-    "math mrow mi mn mo ms mtext mspace mstyle merror mpadded mphantom mfrac msqrt mroot msub msup msubsup "
-    "munder mover munderover mmultiscripts mprescripts none mtable mtr mlabeledtr mtd menclose".split()
+    "math mrow mi mn mo ms mtext mspace mstyle merror mpadded mphantom mfrac msqrt mroot msub msup "
+    "msubsup munder mover munderover mmultiscripts mprescripts none mtable mtr mtd menclose".split()
 )
 _MATH_ATTRIBUTES = set(
-    "accent accentunder columnalign columnlines columnspacing depth displaystyle fence form frame height "
-    "largeop linebreak linethickness lspace mathcolor mathsize mathvariant maxsize minsize movablelimits "
-    "notation rowlines rowspacing rspace scriptlevel separator stretchy symmetric voffset width".split()
+    "accent accentunder depth displaystyle fence form height largeop linebreak linethickness "
+    "lspace mathcolor mathsize mathvariant maxsize minsize movablelimits notation rspace "
+    "scriptlevel separator stretchy symmetric voffset width".split()
 )
 _TAGS = set(
-    "a blockquote br code del div em h3 h4 h5 h6 hr li ol p pre s span strong sup table tbody td th "
-    "thead tr ul".split()
+    "a b blockquote br code del details div em h3 h4 h5 h6 hr i kbd li mark ol p pre s span "
+    "strong sub summary sup table tbody td th thead tr u ul".split()
 )
 _ATTRIBUTES = {tag: _MATH_ATTRIBUTES for tag in _MATH_TAGS} | {
     "math": {"display"},
     "a": {"href", "title"},
     "div": {"data-language"},
+    "details": {"open"},
     "ol": {"start"},
 }
 _VALUES = {
@@ -51,14 +61,15 @@ _CLASSES = {
     "div": {"code", "footnote", "formula", "table"},
     "hr": {"reply"},
     "li": {"task-list-item"},
-    "span": set(STANDARD_TYPES.values()) - {""},
+    "mtd": {"left", "right"},
+    "pre": {"plain"},
+    "span": {"plain"},
     "sup": {"mark"},
     "ul": {"contains-task-list"},
     "ol": {"contains-task-list"},
 }
 _RULES: dict[str, Any] = {
     "tag_attribute_values": _VALUES,
-    "allowed_classes": _CLASSES,
     "link_rel": "noopener noreferrer nofollow ugc",
 }
 _CLEANER = nh3.Cleaner(
@@ -67,12 +78,13 @@ _CLEANER = nh3.Cleaner(
     set_tag_attribute_values={"a": {"target": "_blank"}},
     url_schemes={"http", "https", "mailto"},
     url_relative="deny",
+    allowed_classes=_CLASSES,
     **_RULES,
 )
 
-# Blocks with pictures or footnotes hold addresses of this page. Their cleaner compares every attribute
-# with what our own rules write; it is slower, and such blocks are few.
-_HAS_OWN_ADDRESSES = re.compile(r'<img |<sup class="mark">|<div class="footnote"')
+# Pictures, footnotes and code have attributes with values of our own. Their cleaner compares every
+# attribute with what our own rules write; it is slower, and such blocks are few.
+_HAS_OWN_VALUES = re.compile(r'<img |<sup class="mark">|<div class="footnote"|<code class="lang')
 _PICTURE = r"/pictures/[0-9a-f]{32}\?url=[A-Za-z0-9%._~-]+"
 _OWN_VALUES = {
     ("a", "href"): re.compile(
@@ -82,13 +94,15 @@ _OWN_VALUES = {
     ("img", "src"): re.compile(
         rf"{_PICTURE}|data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+"
     ),
+    ("code", "class"): re.compile(r"formula|language-[a-z0-9+#_-]{1,30}"),
     ("div", "id"): re.compile(r"note-[a-z0-9-]+"),
 }
-_CLEANER_OF_OWN_ADDRESSES = nh3.Cleaner(
+_CLEANER_OF_OWN_VALUES = nh3.Cleaner(
     tags=_TAGS | _MATH_TAGS | {"img"},
     attributes=_ATTRIBUTES
     | {
         "a": {"href", "title", "target"},
+        "code": {"class"},
         "div": {"data-language", "id"},
         "img": {"src", "alt", "loading", "decoding", "width", "height"},
     },
@@ -97,11 +111,9 @@ _CLEANER_OF_OWN_ADDRESSES = nh3.Cleaner(
     attribute_filter=lambda tag, name, value: (
         value if (tag, name) not in _OWN_VALUES or _OWN_VALUES[tag, name].fullmatch(value) else None
     ),
+    allowed_classes={tag: names for tag, names in _CLASSES.items() if tag != "code"},
     **_RULES,
 )
-_MARKDOWN = parser()
-_BLOCKS_ONLY = parser()
-_BLOCKS_ONLY.core.ruler.enableOnly(["normalize", "block"])
 
 
 def render(markdown: str) -> str:
@@ -118,11 +130,7 @@ def render_blocks(
     """
     growing = GrowingMarkdown(picture, scope)
     for number, text in enumerate(replies):
-        for begin in range(0, len(text), _PIECE):
-            growing.feed(text[begin : begin + _PIECE], number)
-            growing.changes()
-            # Yield to other greenlets.
-            time.sleep(0)
+        growing.feed(text, number)
     growing.changes(last=True)
     return growing.blocks()
 
@@ -157,6 +165,11 @@ class GrowingMarkdown:
         A large block that has grown only a little may be left for a later call. After the last text, call
         once more with `last=True`: nothing is left then.
         """
+        if sum(reply.pending_size() for reply in self._replies) < _MUCH:
+            return self._advance(last)
+        return beside_others(lambda: self._advance(last))
+
+    def _advance(self, last: bool) -> tuple[int, list[str]] | None:
         changed_from: int | None = None
         fresh: list[str] = []
         index = 0
@@ -175,24 +188,36 @@ class GrowingMarkdown:
 
     def _reply(self, number: int) -> "_Reply":
         while len(self._replies) <= number:
-            scope = f"{self._scope}-{len(self._replies)}" if self._scope else ""
+            number_of_reply = len(self._replies)
+            scope = f"{self._scope}-{number_of_reply}" if self._scope else ""
             env = {"picture": self._picture, "scope": scope}
-            self._replies.append(_Reply(_REPLY_BREAK if self._replies else "", env))
+            # However many replies an answer has, all of them together get twice the least.
+            budget = Budget(least_html=MIN_HTML_CHARS >> number_of_reply)
+            self._replies.append(_Reply(_REPLY_BREAK if number_of_reply else "", env, budget))
         return self._replies[number]
 
 
 class _Reply:
-    """One reply: its blocks, of which the first `_frozen` are final, and the text of the others."""
+    """One reply: its blocks, of which the first `_final` are final, and the text of the others."""
 
-    def __init__(self, beginning: str, env: dict[str, Any]) -> None:
+    def __init__(self, beginning: str, env: dict[str, Any], budget: Budget) -> None:
         self._beginning = beginning
         self._env = env
+        self._new_budget = budget
         self.blocks: list[str] = []
-        self._frozen = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._final = 0
+        # What the final blocks have cost.
+        self._budget = replace(self._new_budget)
+        self._is_plain = False
         self._tail = ""
-        # Text that came after `_tail` was rendered.
+        # Text that came after `_tail` was drawn.
         self._fresh: list[str] = []
         self._fresh_size = 0
+        self._drawn_at = 0.0
+        self._is_withheld = False
         self._ends_with_cr = False
 
     def feed(self, text: str) -> None:
@@ -206,67 +231,115 @@ class _Reply:
         self._fresh_size += len(text)
 
     def rewrite(self, text: str) -> None:
-        self._tail, self._frozen, self._fresh, self._ends_with_cr = "", 0, [], False
+        self._clear()
         self.feed(text)
         # Even an empty text is a change here.
         self._fresh_size = len(text) + 1
 
+    def pending_size(self) -> int:
+        """The text that the next drawing has to read."""
+        return len(self._tail) + self._fresh_size if self._fresh_size else 0
+
     def advance(self, last: bool) -> int | None:
         """Brings the blocks up to date and says from which on they changed."""
-        if not self._fresh_size or not (last or self._has_grown_enough()):
+        is_complete = last and self._is_withheld
+        if not is_complete and (not self._fresh_size or not (last or self._is_due())):
             return None
         before = self.blocks
         fresh = "".join(self._fresh)
         self._tail += fresh
         self._fresh, self._fresh_size = [], 0
-        self.blocks = before[: self._frozen]
+        self.blocks = before[: self._final]
         if "\n" in fresh:
-            self._freeze()
-        self.blocks = self.blocks + self._with_beginning(_render(self._tail, self._env))
+            self._finish_blocks()
+        text = self._tail if last else _UNDECIDED.sub("", self._tail)
+        self._is_withheld = len(text) < len(self._tail)
+        self.blocks = self.blocks + self._with_beginning(self._draw_tail(text))
+        self._drawn_at = time.monotonic()
         return _first_difference(before, self.blocks)
 
-    def _has_grown_enough(self) -> bool:
+    def _is_due(self) -> bool:
         size = len(self._tail) + self._fresh_size
         if size <= _SMALL:
             return True
-        return self._fresh_size >= size // (16 if size <= _LARGE else 4)
+        if self._fresh_size >= size // (16 if size <= _LARGE else 4):
+            return True
+        return time.monotonic() - self._drawn_at >= _PAUSE_S * max(1, size / _LARGE)
 
-    def _freeze(self) -> None:
+    def _finish_blocks(self) -> None:
         """Makes final all blocks but the last one that begins in the finished lines."""
         lines = self._tail[: self._tail.rfind("\n") + 1]
-        starts = [
-            token.map[0] for token in _BLOCKS_ONLY.parse(lines) if token.map and token.level == 0
-        ]
-        if len(starts) < 2:
-            return
-        cut = _start_of_line(lines, starts[-1])
-        self.blocks += self._with_beginning(_render(self._tail[:cut], self._env))
-        self._frozen = len(self.blocks)
-        self._tail = self._tail[cut:]
+        drawing = _Drawing(lines, self._env, self._budget, self._is_plain)
+        html = drawing.draw(are_last=False)
+        self.blocks += self._with_beginning(html)
+        self._final = len(self.blocks)
+        self._is_plain = drawing.is_plain
+        self._tail = self._tail[drawing.position :]
+
+    def _draw_tail(self, text: str) -> list[str]:
+        drawing = _Drawing(text, self._env, replace(self._budget), self._is_plain)
+        return drawing.draw(are_last=True)
 
     def _with_beginning(self, blocks: list[str]) -> list[str]:
         is_first = bool(blocks and self._beginning and not self.blocks)
         return [self._beginning, *blocks] if is_first else blocks
 
 
-def _render(text: str, env: dict[str, Any]) -> list[str]:
-    blocks: list[str] = []
-    begin = 0
-    tokens = _MARKDOWN.parse(text, env)
-    for at, token in enumerate(tokens):
-        if token.level == 0 and token.nesting <= 0:
-            html = _MARKDOWN.renderer.render(tokens[begin : at + 1], _MARKDOWN.options, env)
-            cleaner = _CLEANER_OF_OWN_ADDRESSES if _HAS_OWN_ADDRESSES.search(html) else _CLEANER
-            blocks.append(cleaner.clean(html))
-            begin = at + 1
-    return blocks
+class _Drawing:
+    """Draws the blocks of a text under a budget, up to the block that exceeds it."""
+
+    def __init__(self, text: str, env: dict[str, Any], budget: Budget, is_plain: bool) -> None:
+        self._text = text
+        self._env = env
+        self._budget = budget
+        self.is_plain = is_plain
+        # Up to where the text has been drawn.
+        self.position = 0
+
+    def draw(self, are_last: bool) -> list[str]:
+        """The HTML of each block. Of blocks that are not the last, all but the last."""
+        html: list[str] = []
+        try:
+            html = self._draw_blocks(are_last, html)
+        except TooMuch:
+            self.is_plain = True
+        if self.is_plain and are_last and self.position < len(self._text):
+            html.append(_CLEANER.clean(plain(self._text[self.position :].strip("\n"))))
+        return html
+
+    def _draw_blocks(self, are_last: bool, html: list[str]) -> list[str]:
+        if self.is_plain:
+            return html
+        # A block that reaches beyond the largest reply is too much, whatever it holds.
+        blocks = read_blocks(self._text[: MAX_REPLY_CHARS + 1], self._budget)
+        starts = _offsets(self._text, [block.line for block in blocks])
+        ends = [*starts[1:], len(self._text)]
+        for number, block in enumerate(blocks):
+            if number + 1 == len(blocks) and not are_last:
+                break
+            size = ends[number] - self.position
+            block_html = draw_block(block, size, self._env, self._budget)
+            if block_html:
+                html.append(_clean(block_html))
+            self.position = ends[number]
+        return html
 
 
-def _start_of_line(text: str, line: int) -> int:
-    position = 0
-    for _ in range(line):
-        position = text.index("\n", position) + 1
-    return position
+def _clean(html: str) -> str:
+    cleaner = _CLEANER_OF_OWN_VALUES if _HAS_OWN_VALUES.search(html) else _CLEANER
+    return cleaner.clean(html)
+
+
+def _offsets(text: str, lines: list[int]) -> list[int]:
+    """Where the lines with these ascending numbers begin."""
+    offsets: list[int] = []
+    position = number = 0
+    for line in lines:
+        while number < line:
+            position = text.index("\n", position) + 1
+            number += 1
+        offsets.append(position)
+    return offsets
 
 
 def _first_difference(before: list[str], after: list[str]) -> int | None:

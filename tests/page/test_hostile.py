@@ -28,15 +28,16 @@ PER_QUESTION = 10
 UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 HTML = set(
-    "a blockquote br code del div em h3 h4 h5 h6 hr img li ol p pre s span strong sup table tbody td "
-    "th thead tr ul".split()
+    "a b blockquote br code del details div em h3 h4 h5 h6 hr i img kbd li mark ol p pre s span "
+    "strong sub summary sup table tbody td th thead tr u ul".split()
 )
 MATHML = set(
-    "math mrow mi mn mo ms mtext mspace mstyle merror mpadded mphantom mfrac msqrt mroot msub msup msubsup "
-    "munder mover munderover mmultiscripts mprescripts none mtable mtr mlabeledtr mtd menclose".split()
+    "math mrow mi mn mo ms mtext mspace mstyle merror mpadded mphantom mfrac msqrt mroot msub msup "
+    "msubsup munder mover munderover mmultiscripts mprescripts none mtable mtr mtd menclose".split()
 )
 CLASS = re.compile(
-    r"image|formula|code|table|reply|mark|footnote|task-list-item|contains-task-list|[a-z][a-z0-9]{0,2}|p-Indicator"
+    r"image|formula|code|table|reply|mark|footnote|task-list-item|contains-task-list|plain|"
+    r"language-[a-z0-9+#_-]{1,30}"
 )
 LOCAL = r"/pictures/0{32}\?url=[\w%.~-]+"
 ATTRIBUTES = {
@@ -59,7 +60,8 @@ ATTRIBUTES = {
         "id": r"note-m1-0-[a-z0-9-]+",
         "tabindex": r"0",
     },
-    "pre": {"tabindex": r"0"},
+    "details": {"open": r""},
+    "pre": {"tabindex": r"0", "class": r"plain"},
     "ol": {"start": r"\d+", "class": r"contains-task-list"},
     "td": {"align": r"left|center|right"},
     "th": {"align": r"left|center|right"},
@@ -88,6 +90,8 @@ class Judge(HTMLParser):
     handle_decl = handle_pi = unknown_decl = handle_comment
 
     def _may(self, tag: str, name: str, value: str) -> bool:
+        if tag == "mtd" and name == "class":
+            return value in ("left", "right")
         if tag in MATHML:
             return not re.match(r"on|style|href|src|id|class|xlink", name) and ":" not in value
         if name in (allowed := ATTRIBUTES.get(tag, {})):

@@ -228,7 +228,8 @@ def assert_harmless(html: str) -> None:
 
 
 MARKDOWN = [
-    ("# a\n\nb\n===\n\n## c\n\n##### d", "<h3>a</h3>\n<h3>b</h3>\n<h4>c</h4>\n<h6>d</h6>"),
+    ("# a\n\n## c\n\n##### d", "<h3>a</h3>\n<h4>c</h4>\n<h6>d</h6>"),
+    ("优点有三条：\n---", "<p>优点有三条：</p>\n<hr>"),
     ("**注意：**请看", "<strong>注意：</strong>请看"),
     ("他说**“好”**了", "<strong>“好”</strong>"),
     ("a ** b", "a ** b"),
@@ -252,7 +253,7 @@ MARKDOWN = [
     ("|a|\n|:-:|\n|1|", '<td align="center">1</td>'),
     (
         "```python\nx = 1\n```",
-        '<div class="code" data-language="python"><pre tabindex="0"><code><span class="n">x',
+        '<div class="code" data-language="python"><pre tabindex="0"><code class="language-python">x = 1',
     ),
     ("```c++\nx\n```", 'data-language="c++"'),
     ("```unheard-of\n<x>\n```", "&lt;x&gt;"),

@@ -1,0 +1,238 @@
+"""What stands inside a line: emphasis beside Chinese, bare addresses, and the tags that models write."""
+
+import re
+import unicodedata
+
+from markdown_it import MarkdownIt
+from markdown_it.parser_inline import ParserInline
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline, image, link
+from markdown_it.rules_inline.state_inline import Scanned
+from markdown_it.token import Token
+from markdown_it.utils import EnvType
+
+from chat.page.budget import MAX_NESTING, MAX_PROSE_CHARS
+
+# A bare address ends at white space, quotes and Chinese: in "见 https://a.cn。" the stop is outside.
+_BARE_ADDRESS = re.compile(
+    r"://[^\s<>\"'`\\|\u2018-\u201d\u3000-\u303f\u3400-\u9fff\uff00-\uffef]*"
+    r"(?:\\[_*~&#-][^\s<>\"'`\\|\u2018-\u201d\u3000-\u303f\u3400-\u9fff\uff00-\uffef]*)*"
+)
+_SCHEME = re.compile(r"(?:^|[^A-Za-z0-9+.-])(https?)$", re.IGNORECASE)
+_AFTER_ADDRESS = ".,;:!?*~"
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+
+# Behind the opening marks of `**重点**` no sentence goes on: `呀~~，` and `张**，` open nothing.
+_CONTINUING = re.compile(r"[，。、；：！？…,.;:!?）》」』】”’)\]}>]")
+_MARKED_PUNCTUATION = re.compile(r"(\*\*|~~)[^\w\s*~]{1,3}\1")
+# A wave behind such a particle is a tone of voice: 你好呀~~
+_PARTICLES = frozenset("呀啊呢吧啦嘛哦噢喔哟嗯哈嘿哒哇耶咯嘞啵~")
+
+_TAG = re.compile(
+    r"<(?P<end>/?)(?P<name>br|sub|sup|u|kbd|mark|b|i|s)\s*/?>", re.IGNORECASE
+)
+_MAX_COMMENT_CHARS = 2_000
+_PLAIN = re.compile(r"[^\n\\`*_~!\[\]<>&$:^{}]*")
+_EMPHASIS = {"strong_open", "em_open", "s_open"}
+_EMPHASIS_END = {"strong_close", "em_close", "s_close"}
+
+
+def inlines_plugin(md: MarkdownIt) -> None:
+    """Adds the rules."""
+    md.inline = _ParserInline(md.inline)
+    md.inline.ruler.at("link", _link)
+    md.inline.ruler.at("image", _image)
+    md.inline.ruler.before("newline", "bare_address", _bare_address)
+    md.inline.ruler.before("autolink", "comment", _comment)
+    md.inline.ruler.before("autolink", "tag", _tag)
+    md.core.ruler.push("tags", _pair_tags)
+    md.core.ruler.push("depth", _flatten_emphasis)
+
+
+class _State(StateInline):
+    """Counts tokens, and knows which marks may open and close emphasis."""
+
+    def push(self, ttype: str, tag: str, nesting: int) -> Token:  # type: ignore[override]
+        """Raises TooMuch."""
+        self.env["meter"].add()
+        return super().push(ttype, tag, nesting)  # type: ignore[arg-type]
+
+    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
+        """Lets ** open and close beside Chinese punctuation, as in `**注意：**请`."""
+        scanned = super().scanDelims(start, canSplitWord)
+        before = self.src[start - 1] if start else " "
+        after_at = start + scanned.length
+        after = self.src[after_at] if after_at < self.posMax else " "
+        mark = self.src[start]
+        if mark == "*" and _is_mask(before, after, scanned.length):
+            return Scanned(False, False, scanned.length)
+        if mark != "_" and (_is_chinese(before) or _is_chinese(after)):
+            scanned = Scanned(not after.isspace(), not before.isspace(), scanned.length)
+        if scanned.can_open and not self._may_open(start, before, after):
+            return Scanned(False, scanned.can_close, scanned.length)
+        return scanned
+
+    def _may_open(self, start: int, before: str, after: str) -> bool:
+        if self.src[start] == "~" and before in _PARTICLES:
+            return False
+        if not _CONTINUING.match(after) or not _is_chinese(after):
+            return True
+        return _MARKED_PUNCTUATION.match(self.src, start) is not None
+
+
+def _is_mask(before: str, after: str, length: int) -> bool:
+    """Whether the stars hide digits, as in 138****5678."""
+    is_before, is_after = before.isdigit(), after.isdigit()
+    return (is_before and is_after) or (length > 3 and (is_before or is_after))
+
+
+def _is_chinese(character: str) -> bool:
+    return character > "\u2e7f" and unicodedata.east_asian_width(character) in "WF"
+
+
+class _ParserInline(ParserInline):
+    """Reads text without marks at once, and too long text as it is."""
+
+    def __init__(self, standard: ParserInline) -> None:
+        super().__init__()
+        self.ruler, self.ruler2 = standard.ruler, standard.ruler2
+
+    def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        """Raises TooMuch."""
+        if len(src) > MAX_PROSE_CHARS or _PLAIN.fullmatch(src):
+            env["meter"].add()
+            kind = "long" if len(src) > MAX_PROSE_CHARS else "text"
+            tokens.append(Token(kind, "", 0, content=src))
+            return tokens
+        state = _State(src, md, env, tokens)
+        self.tokenize(state)
+        for rule in self.ruler2.getRules(""):
+            rule(state)
+        return state.tokens
+
+
+def _link(state: StateInline, silent: bool) -> bool:
+    return _may_be_link(state) and link(state, silent)
+
+
+def _image(state: StateInline, silent: bool) -> bool:
+    return _may_be_link(state) and image(state, silent)
+
+
+def _may_be_link(state: StateInline) -> bool:
+    """Without references a link needs `](`: 20,000 brackets are not looked at one by one."""
+    return state.html_terminator_last("](") > state.pos
+
+
+def _bare_address(state: StateInline, silent: bool) -> bool:
+    """An address is found before emphasis and escapes: `/main/__init__.py` is one link, whole."""
+    if not state.src.startswith("://", state.pos):
+        return False
+    scheme = _SCHEME.search(state.src[max(0, state.pos - 6) : state.pos])
+    match = _BARE_ADDRESS.match(state.src, state.pos, state.posMax)
+    if scheme is None or match is None:
+        return False
+    rest = _trimmed(match[0])
+    if len(rest) <= len("://"):
+        return False
+    if not silent:
+        state.pending = state.pending[: -len(scheme[1])]
+        _push_address(state, scheme[1] + re.sub(r"\\(.)", r"\1", rest))
+    state.pos += len(rest)
+    return True
+
+
+def _trimmed(address: str) -> str:
+    """Without the brackets and stops that belong to the sentence."""
+    depth = dict.fromkeys(_BRACKETS.values(), 0)
+    for position, character in enumerate(address):
+        if character in depth:
+            depth[character] += 1
+        elif character in _BRACKETS:
+            depth[_BRACKETS[character]] -= 1
+            if depth[_BRACKETS[character]] < 0:
+                address = address[:position]
+                break
+    return address.rstrip(_AFTER_ADDRESS)
+
+
+def _push_address(state: StateInline, address: str) -> None:
+    if state.linkLevel:
+        state.push("text", "", 0).content = address
+        return
+    state.push("link_open", "a", 1).attrs = {"href": address}
+    state.push("text", "", 0).content = address
+    state.push("link_close", "a", -1)
+
+
+def _comment(state: StateInline, silent: bool) -> bool:
+    if not state.src.startswith("<!--", state.pos):
+        return False
+    end = state.src.find("-->", state.pos + 4, state.pos + _MAX_COMMENT_CHARS)
+    if end < 0 or end + 3 > state.posMax:
+        return False
+    if not silent:
+        state.push("comment", "", 0)
+    state.pos = end + len("-->")
+    return True
+
+
+def _tag(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] != "<":
+        return False
+    match = _TAG.match(state.src, state.pos, state.posMax)
+    if match is None:
+        return False
+    if not silent:
+        name = match["name"].lower()
+        if name == "br":
+            state.push("hardbreak", "br", 0)
+        else:
+            token = state.push("tag_close" if match["end"] else "tag_open", name, 0)
+            token.content = match[0]
+    state.pos = match.end()
+    return True
+
+
+def _pair_tags(state: StateCore) -> None:
+    """Keeps the tags that open and close within one text; the others are shown as they were written."""
+    for block in state.tokens:
+        children = block.children or []
+        if any(child.type in ("tag_open", "tag_close") for child in children):
+            _pair(children)
+
+
+def _pair(children: list[Token]) -> None:
+    pending: list[Token] = []
+    for child in children:
+        if child.type == "tag_open":
+            pending.append(child)
+        elif child.type == "tag_close":
+            # An opening tag that is overtaken by another's end stays text.
+            names = [token.tag for token in pending[-MAX_NESTING:]]
+            if child.tag not in names:
+                child.type = "text"
+                continue
+            depth = len(names) - 1 - names[::-1].index(child.tag)
+            del pending[len(pending) - len(names) + depth + 1 :]
+            opening = pending.pop()
+            opening.type, opening.nesting = "tag", 1
+            child.type, child.nesting = "tag", -1
+    for child in children:
+        if child.type == "tag_open":
+            child.type = "text"
+
+
+def _flatten_emphasis(state: StateCore) -> None:
+    """Drops emphasis inside emphasis inside … beyond the depth that a page may have."""
+    for block in state.tokens:
+        depth = 0
+        for child in block.children or []:
+            is_open = child.type in _EMPHASIS or (child.type == "tag" and child.nesting > 0)
+            is_end = child.type in _EMPHASIS_END or (child.type == "tag" and child.nesting < 0)
+            depth += is_open
+            if (is_open or is_end) and depth > MAX_NESTING:
+                child.type, child.content = "text", child.markup or child.content
+            depth -= is_end
+
+
