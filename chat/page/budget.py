@@ -1,6 +1,5 @@
 """How much one reply may cost to draw: tokens, formulas, depth, and the size of its HTML."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from markdown_it.rules_block import StateBlock
@@ -103,7 +102,7 @@ class CountedBlocks(StateBlock):
             self._first_line = line
         return line
 
-    def push(self, ttype: str, tag: str, nesting: int) -> Token:  # type: ignore[override]
+    def push(self, ttype: str, tag: str, nesting: int) -> Token:
         """Raises TooMuch."""
         is_first = self.level == 0
         token = super().push(ttype, tag, nesting)  # type: ignore[arg-type]

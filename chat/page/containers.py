@@ -4,6 +4,7 @@ import re
 
 from markdown_it import MarkdownIt
 from markdown_it.parser_block import ParserBlock
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, paragraph, table
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
@@ -15,7 +16,7 @@ _FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$")
 _DETAILS = re.compile(r"<details(?:\s+open)?\s*>[ \t]*", re.IGNORECASE)
 _DETAILS_END = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>[ \t]*", re.IGNORECASE)
-_INTERRUPTING = {"alt": ["paragraph", "blockquote", "list", "table"]}
+_INTERRUPTING: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list", "table"]}
 
 
 def containers_plugin(md: MarkdownIt) -> None:

@@ -1,7 +1,7 @@
 """Footnotes whose marks and notes stand where they were written.
 
-The usual plugins gather the notes at the end and accept a mark only when its note exists. Then no block
-of a growing answer could be final before the end.
+The usual plugins gather the notes at the end and accept a mark only when its note exists. Then no
+block of a growing answer could be final before the end.
 """
 
 import re

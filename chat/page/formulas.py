@@ -26,7 +26,9 @@ _NUMBER = re.compile(r"\s*\d+\s*")
 
 # `$name`, `${name}` and `$5` are no ends of a formula: a letter, digit or brace follows the sign.
 _AFTER_CLOSING_DOLLAR = re.compile(r"[A-Za-z0-9_{]")
-_ESCAPED_BRACKET = re.compile(r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:\\?[^\sA-Za-z]|\\[A-Za-z]+)|\\.")
+_ESCAPED_BRACKET = re.compile(
+    r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:\\?[^\sA-Za-z]|\\[A-Za-z]+)|\\."
+)
 _SENTENCE_END = re.compile(r"[。！？；]")
 _CHINESE_COMMA = re.compile(r"[，、：]")
 _MATHEMATICAL = re.compile(r"[\\=^_+<>≤≥≈×÷±∈0-9]")

@@ -1,4 +1,4 @@
-"""What stands inside a line: emphasis beside Chinese, bare addresses, and the tags that models write."""
+"""What stands inside a line: emphasis beside Chinese, bare addresses, harmless tags."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ from markdown_it.utils import EnvType
 
 from chat.page.budget import MAX_NESTING, MAX_PROSE_CHARS
 
-# A bare address ends at white space, quotes and Chinese: in "见 https://a.cn。" the stop is outside.
+# A bare address ends at white space, quotes and Chinese: the stop of 见 https://a.cn。 is outside
 _BARE_ADDRESS = re.compile(
     r"://[^\s<>\"'`\\|\u2018-\u201d\u3000-\u303f\u3400-\u9fff\uff00-\uffef]*"
     r"(?:\\[_*~&#-][^\s<>\"'`\\|\u2018-\u201d\u3000-\u303f\u3400-\u9fff\uff00-\uffef]*)*"
@@ -28,9 +28,7 @@ _MARKED_PUNCTUATION = re.compile(r"(\*\*|~~)[^\w\s*~]{1,3}\1")
 # A wave behind such a particle is a tone of voice: 你好呀~~
 _PARTICLES = frozenset("呀啊呢吧啦嘛哦噢喔哟嗯哈嘿哒哇耶咯嘞啵~")
 
-_TAG = re.compile(
-    r"<(?P<end>/?)(?P<name>br|sub|sup|u|kbd|mark|b|i|s)\s*/?>", re.IGNORECASE
-)
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>br|sub|sup|u|kbd|mark|b|i|s)\s*/?>", re.IGNORECASE)
 _MAX_COMMENT_CHARS = 2_000
 _PLAIN = re.compile(r"[^\n\\`*_~!\[\]<>&$:^{}]*")
 _EMPHASIS = {"strong_open", "em_open", "s_open"}
@@ -52,7 +50,7 @@ def inlines_plugin(md: MarkdownIt) -> None:
 class _State(StateInline):
     """Counts tokens, and knows which marks may open and close emphasis."""
 
-    def push(self, ttype: str, tag: str, nesting: int) -> Token:  # type: ignore[override]
+    def push(self, ttype: str, tag: str, nesting: int) -> Token:
         """Raises TooMuch."""
         self.env["meter"].add()
         return super().push(ttype, tag, nesting)  # type: ignore[arg-type]
@@ -195,7 +193,7 @@ def _tag(state: StateInline, silent: bool) -> bool:
 
 
 def _pair_tags(state: StateCore) -> None:
-    """Keeps the tags that open and close within one text; the others are shown as they were written."""
+    """Keeps the tags that open and close within one text; the others are text."""
     for block in state.tokens:
         children = block.children or []
         if any(child.type in ("tag_open", "tag_close") for child in children):
@@ -234,5 +232,3 @@ def _flatten_emphasis(state: StateCore) -> None:
             if (is_open or is_end) and depth > MAX_NESTING:
                 child.type, child.content = "text", child.markup or child.content
             depth -= is_end
-
-

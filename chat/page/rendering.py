@@ -138,12 +138,13 @@ def render_blocks(
 class GrowingMarkdown:
     """An answer while it grows: it takes text and tells which blocks have changed.
 
-    Each block is one HTML element. Only the last block of a growing reply can still change; the others are
-    final and never rendered again. Replies after the first begin with a rule (`<hr class="reply">`).
+    Each block is one HTML element. Only the last block of a growing reply can still change; the
+    others are final and never drawn again. Replies after the first begin with a rule
+    (`<hr class="reply">`).
 
     `picture` maps a picture's address to where the page finds it; without it, or where it returns
-    None, a link stands instead. `scope` makes the footnotes of an answer unique on the page; without
-    it marks are no links.
+    None, a link stands instead. `scope` makes the footnotes of an answer unique on the page;
+    without it marks are no links.
     """
 
     def __init__(self, picture: Callable[[str], str | None] | None = None, scope: str = "") -> None:
@@ -160,10 +161,10 @@ class GrowingMarkdown:
         self._reply(reply).rewrite(text)
 
     def changes(self, last: bool = False) -> tuple[int, list[str]] | None:
-        """The blocks that replace all from an index on, or None when nothing changed since the last call.
+        """The blocks that replace all from an index on, or None when nothing changed.
 
-        A large block that has grown only a little may be left for a later call. After the last text, call
-        once more with `last=True`: nothing is left then.
+        A large block that has grown only a little may be left for a later call. After the last
+        text, call once more with `last=True`: nothing is left then.
         """
         if sum(reply.pending_size() for reply in self._replies) < _MUCH:
             return self._advance(last)

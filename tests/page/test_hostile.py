@@ -1,4 +1,4 @@
-"""A corpus of hostile answers: the HTML of each is harmless, and nothing of it runs in a browser."""
+"""A corpus of hostile answers: the HTML of each is harmless, and a browser runs nothing of it."""
 
 import json
 import re
@@ -119,11 +119,21 @@ def test_the_corpus_is_large_and_has_no_duplicates() -> None:
 
 def test_the_judge_reports_forbidden_html() -> None:
     for html in (
-        "<script>", "<img src=https://evil.example>", "<p onclick=x>", "<a href=javascript:x target=_blank>",
-        "<a href=/chat target=_blank>", "<!-- -->", "<div style=x>", "<div id=transcript>", "<svg>",
-        "<img src=x onerror=x>", "<a href=https://evil.example>", "<mi href=x>", "<div id=note-m2-0-1>",
+        "<script>",
+        "<img src=https://evil.example>",
+        "<p onclick=x>",
+        "<a href=javascript:x target=_blank>",
+        "<a href=/chat target=_blank>",
+        "<!-- -->",
+        "<div style=x>",
+        "<div id=transcript>",
+        "<svg>",
+        "<img src=x onerror=x>",
+        "<a href=https://evil.example>",
+        "<mi href=x>",
+        "<div id=note-m2-0-1>",
         "<p class=lightbox>",
-    ):  # fmt: skip
+    ):
         assert faults(html), html
 
 
@@ -156,10 +166,10 @@ def test_all_together_are_harmless_too() -> None:
 
 # What HTML is made of, in any order: between it the corpus, whole or cut off.
 SHREDS = [
-    *"< > </ /> <!-- --> <! <? ]]> <![CDATA[ = \" ' ` / \\ & &lt; &#60; &#x3c &colon; &Tab; \n \t".split(
-        " "
-    ),
-    *"script style svg math img a div iframe object form input template noscript textarea title".split(),
+    *"< > </ /> <!-- --> <! <? ]]> <![CDATA[ = \" ' ` / \\ & &lt; &#60; &#x3c &colon;".split(" "),
+    *"&Tab; \n \t".split(" "),
+    *"script style svg math img a div iframe object form input".split(),
+    *"template noscript textarea title details summary kbd".split(),
     *(
         f" {name}="
         for name in "src href onerror onclick style id class srcdoc xlink:href name".split()
@@ -167,9 +177,8 @@ SHREDS = [
     *"javascript: data:text/html, https://evil.example // alert(1) on x \x00 \x0c \xa0 ｓ ſ".split(
         " "
     ),
-    *"<math> <mi> <annotation-xml encoding=text/html> $ $$ ``` ~~~ | |- [^1] [^1]: ![ ]( ) [x] #".split(
-        " "
-    ),
+    *"<math> <mi> <annotation-xml encoding=text/html> $ $$ ``` ~~~ | |- [^1] [^1]:".split(" "),
+    *"![ ]( ) [x] # <b> </b> <details> <summary> </summary> </details> <br>".split(" "),
 ]
 SOUP = st.lists(
     st.sampled_from(SHREDS)
@@ -205,7 +214,8 @@ NOTE_WHAT_RUNS = """
 window.ran = []
 for (const name of ["alert", "confirm", "prompt", "print", "open", "msgbox"])
     window[name] = () => window.ran.push(name)
-document.addEventListener("securitypolicyviolation", event => window.ran.push(event.violatedDirective))
+document.addEventListener("securitypolicyviolation",
+    event => window.ran.push(event.violatedDirective))
 addEventListener("error", event => window.ran.push("error " + event.message))
 """
 
@@ -246,7 +256,8 @@ def ran(page: Page) -> list[str]:
     """What ran or was refused, and the elements that no answer may have."""
     violations: list[str] = page.evaluate("window.ran")
     strange = page.evaluate(
-        "[...document.querySelectorAll('.prose :is(script, style, iframe, form, input, svg:not(.icon),"
-        " [style], [name], [srcset], [srcdoc], [onerror], [onload], [onclick])')].map(element => element.outerHTML)"
+        "[...document.querySelectorAll('.prose :is(script, style, iframe, form, input,"
+        " svg:not(.icon), [style], [name], [srcset], [srcdoc], [onerror], [onload], [onclick])')]"
+        ".map(element => element.outerHTML)"
     )
     return violations + strange

@@ -20,9 +20,11 @@ PIECES = [
     "\\(a+b\\)", "\\frac{1}{2}\n", "$5", "[link](https://example.com)",
     "![pic](https://example.com/a.png)", "[ref]: https://example.com\n", "[ref]",
     "https://example.com/a?b=c。", "<b>html</b>", "<!-- c -->\n", "&amp;", "&", "\t", "\\", "😀",
-    "[^1]", "[^note]", "word[^note]", "[^1]: ", "[^注]：", "[^2]: note\n", "![p](https://ours.example/p.png)",
-    "![d](data:image/png;base64,AAAA)", "\x00", "\ud83d", "\u2028", "\x0b", "\u3000", "***", "___\n",
-    "+ \n", "!", "|",
+    "[^1]", "[^note]", "word[^note]", "[^1]: ", "[^注]：", "[^2]: note\n",
+    "![p](https://ours.example/p.png)", "![d](data:image/png;base64,AAAA)", "\x00", "\ud83d",
+    "\u2028", "\x0b", "\u3000", "***", "___\n", "+ \n", "!", "|", "~~", "**", "呀~~", "，",
+    "<details>\n", "<summary>s</summary>\n", "</details>\n", "<br>", "<b>", "</b>", "<!--", "-->",
+    "```markdown\n", "```bash\n", "://a.cn/_b_", "https", "$AAPL", "${name}", "138****5678",
 ]  # fmt: skip
 
 documents = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=40).map("".join)
@@ -253,7 +255,7 @@ MARKDOWN = [
     ("|a|\n|:-:|\n|1|", '<td align="center">1</td>'),
     (
         "```python\nx = 1\n```",
-        '<div class="code" data-language="python"><pre tabindex="0"><code class="language-python">x = 1',
+        'data-language="python"><pre tabindex="0"><code class="language-python">x = 1</code>',
     ),
     ("```c++\nx\n```", 'data-language="c++"'),
     ("```unheard-of\n<x>\n```", "&lt;x&gt;"),
@@ -297,7 +299,7 @@ PICTURES = [
     (
         "![a <b>](https://ours.example/p.png?x=1&y=2)",
         'url=https%3A%2F%2Fours.example%2Fp.png%3Fx%3D1%26y%3D2"'
-        ' class="image" target="_blank" rel="noopener noreferrer nofollow ugc"><img src="/pictures/',
+        ' class="image" target="_blank" rel="noopener noreferrer nofollow ugc"><img src="/pictu',
     ),
     (
         "![a <b>](https://ours.example/p.png)",

@@ -1,0 +1,156 @@
+"""Signs that models and people write: what is markup, and what stays as it was written."""
+
+import pytest
+
+from chat.page.rendering import GrowingMarkdown, render
+
+AS_WRITTEN = [
+    "苹果($AAPL)和微软($MSFT)都涨了",
+    "涨的有$AAPL，跌的有$MSFT。",
+    "模板里写 ${name}和${age} 即可",
+    "路径是$HOME/bin:$PATH",
+    "从$5涨到$8，又跌到$6",
+    "costs $5 and $10",
+    "US$5，HK$39",
+    "(A$)和(B$)",
+    "你好呀~~，很高兴见到你~~",
+    "好哒~~我们走吧~~",
+    "约3~5天，~10元",
+    "手机号138****5678与139****1234",
+    "尾号****1234和****5678",
+    "张**，李**，王**",
+    "5*3*2=30",
+    "a ** b",
+    "snake_case_name",
+    "2 < 3 > 1",
+    "<think>",
+    "\\[1\\] 作者",
+    "优点：\n===",
+]
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN)
+def test_signs_that_are_no_markup_stay(text: str) -> None:
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    expected = escaped.replace("\\[", "[").replace("\\]", "]").replace("\n", "<br>\n")
+    assert render(text) == f"<p>{expected}</p>\n"
+
+
+MARKED = [
+    ("~~旧价：~~新价", "<s>旧价：</s>新价"),
+    ("原价~~100元~~80元", "<s>100元</s>80元"),
+    ("**注意：**请看", "<strong>注意：</strong>请看"),
+    ("他说**“好”**了", "<strong>“好”</strong>了"),
+    ("这是**重点**，记住", "<strong>重点</strong>，"),
+    ("**1.** 第一", "<strong>1.</strong> 第一"),
+    ("**（一）**总则", "<strong>（一）</strong>总则"),
+    ("**《论语》**：儒家", "<strong>《论语》</strong>：儒家"),
+    ("用**、**隔开", "<strong>、</strong>"),
+    ("涨了**5%**。", "<strong>5%</strong>。"),
+    ("***又粗又斜***的", "<em><strong>又粗又斜</strong></em>的"),
+    ("买$AAPL，解$x^2=4$", "买$AAPL，解<math"),
+    ("设 $f(x)=\\left\\{x\\right.$ 则", "<math"),
+    ("区间$[0,1)$内", "<math"),
+    ("$\\text{速度}=\\frac{距离}{时间}$", "<math"),
+    ("变量$name和`$age`不同", "变量$name和<code>$age</code>不同"),
+    ("`a` 和 $`b`$", "<code>b</code>"),
+]
+
+
+@pytest.mark.parametrize(("text", "html"), MARKED)
+def test_signs_that_are_markup_become_elements(text: str, html: str) -> None:
+    assert html in render(text)
+
+
+ADDRESSES = [
+    "https://github.com/x/y/blob/main/__init__.py",
+    "https://a.example/_a_b_",
+    "https://a.example/*x*y",
+    "https://a.example/$x$/~~y~~/z",
+    "https://a.example/a_(b)",
+    "https://a.example/?q=[1]&x=<".removesuffix("<"),
+    "HTTPS://A.example/x",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("frame", ["{}", "见 {}。", "({})", "**{}**", "|a|\n|-|\n|{}|", "- {}，"])
+def test_an_address_is_one_link(address: str, frame: str) -> None:
+    href = address.replace("&", "&amp;")
+    assert f'<a href="{href}" target' in render(frame.format(address))
+
+
+def test_an_escaped_sign_in_an_address_is_the_sign() -> None:
+    assert 'href="https://a.example/a_b"' in render(r"https://a.example/a\_b")
+
+
+TAGS = [
+    ("|a|\n|-|\n|一<br>二<br/>三|", "<td>一<br>\n二<br>\n三</td>"),
+    ("H<sub>2</sub>O", "H<sub>2</sub>O"),
+    ("x<sup>2</sup>", "x<sup>2</sup>"),
+    ("<kbd>Ctrl</kbd>+<u>C</u>", "<kbd>Ctrl</kbd>+<u>C</u>"),
+    ("<mark>重</mark><b>粗</b><i>斜</i><s>删</s>", "<mark>重</mark><b>粗</b><i>斜</i><s>删</s>"),
+    ("<B>**两**</B>", "<b><strong>两</strong></b>"),
+    ("a<!-- note -->b", "<p>ab</p>"),
+    ("a\n\n<!-- note -->\n\nb", "<p>a</p>\n<p>b</p>"),
+    ("<b>open", "&lt;b&gt;open"),
+    ("close</b>", "close&lt;/b&gt;"),
+    ("<b class=x>a</b>", "&lt;b class=x&gt;a&lt;/b&gt;"),
+    ("`<br>`", "<code>&lt;br&gt;</code>"),
+    (
+        "<details>\n<summary>点**我**</summary>\n\n- 一\n</details>\n\n后",
+        "<details>\n<summary>点<strong>我</strong></summary>\n<ul>\n<li>一</li>\n</ul>\n</details>\n<p>后",
+    ),
+    ("<details><summary>问</summary>答</details>", "<summary>问</summary>\n<p>答</p>"),
+    ("<details>\n没有结尾\n\n后", '<details open="">'),
+]
+
+
+@pytest.mark.parametrize(("text", "html"), TAGS)
+def test_harmless_tags_are_elements(text: str, html: str) -> None:
+    assert html in render(text)
+
+
+def test_a_fence_of_markdown_holds_fences_with_a_language() -> None:
+    html = render("```markdown\n# 安装\n```bash\nls\n```\n完\n```\n外面")
+    assert html.count("<pre") == 1
+    assert html.endswith("<p>外面</p>\n")
+
+
+FORMULAS = [r"\ce{2H2 + O2 ->[点燃] 2H2O}", r"\unknown{x}", r"\frac{1}", "{" * 500, r"\href{x}{y}"]
+
+
+@pytest.mark.parametrize("source", FORMULAS)
+def test_a_formula_without_meaning_is_its_source(source: str) -> None:
+    html = render(f"\\({source}\\)")
+    escaped = source.replace(">", "&gt;")
+    assert html == f'<p><code class="formula">{escaped}</code></p>\n'
+
+
+def test_the_indent_of_a_paragraph_stays() -> None:
+    html = "<p>\u3000\u3000第一段<br>\n\u3000\u3000第二段</p>\n"
+    assert render("\u3000\u3000第一段\n\u3000\u3000第二段") == html
+
+
+LANGUAGES = [("Python title=x", "python"), ("c++", "c++"), ("objective-c", "objective-c")]
+
+
+@pytest.mark.parametrize(("info", "language"), LANGUAGES)
+def test_code_names_its_language(info: str, language: str) -> None:
+    html = render(f"```{info}\nx < 1\n```")
+    assert f'<code class="language-{language}">x &lt; 1</code>' in html
+    assert f'data-language="{language}"' in html
+
+
+def test_a_strange_language_is_left_out() -> None:
+    assert '<div class="code"><pre tabindex="0"><code>x' in render("```<i>\nx\n```")
+
+
+def test_a_list_that_begins_never_shows_as_a_heading_or_a_rule() -> None:
+    growing = GrowingMarkdown()
+    for character in "优点有三条：\n- 便宜\n- 好用\n\n***\n| a | b |\n|---|---|\n| 1 | 2 |":
+        growing.feed(character)
+        growing.changes()
+        html = "".join(growing.blocks())
+        assert "<h" not in html or html.count("<hr") == 1, html
+        assert "|" not in html.replace("| a |", "") or "- 好用" not in html
