@@ -29,6 +29,7 @@ _LINKABLE = re.compile(r"(?:https?://|mailto:)\S", re.IGNORECASE)
 _INLINE_PICTURE = re.compile(r"data:image/", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z0-9+#_-]{1,30}")
 _IMAGE_WITHOUT_TEXT = "图片 · Image"
+_LONG_FORMULA = 40
 
 
 def _parser() -> MarkdownIt:
@@ -164,7 +165,12 @@ def _render_code(renderer: object, tokens: Rule, at: int, options: object, env: 
 
 
 def _render_formula(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
-    return mathml(tokens[at].content, tokens[at].markup == "$$")
+    source = tokens[at].content
+    html = mathml(source, tokens[at].markup == "$$")
+    if len(source) < _LONG_FORMULA:
+        return html
+    # A long formula scrolls in a box of its own; the baseline of a short one stays that of its line.
+    return f'<span class="formula">{html}</span>'
 
 
 def _render_formula_block(

@@ -17,11 +17,13 @@ from chat.page.markdown import draw_block, plain, read_blocks
 # what any text looks like.
 VERSION = 2
 
-# A growing block up to _SMALL characters is drawn at every step. A larger one waits until it has
-# grown by a sixteenth or _PAUSE_S have passed, one beyond _LARGE in proportion longer.
+# A growing block up to _SMALL characters is drawn at every step. A larger one is drawn after a
+# pause, which is longer for a block beyond _LARGE, and for one that took long to draw: no growing
+# answer takes more than a tenth of the processor.
 _SMALL = 1_000
 _LARGE = 20_000
 _PAUSE_S = 0.2
+_PAUSE_PER_COST = 9
 # More text than this is drawn in a thread: it takes more than about ten milliseconds.
 _MUCH = 3_000
 
@@ -63,7 +65,7 @@ _CLASSES = {
     "li": {"task-list-item"},
     "mtd": {"left", "right"},
     "pre": {"plain"},
-    "span": {"plain"},
+    "span": {"formula", "plain"},
     "sup": {"mark"},
     "ul": {"contains-task-list"},
     "ol": {"contains-task-list"},
@@ -218,6 +220,7 @@ class _Reply:
         self._fresh: list[str] = []
         self._fresh_size = 0
         self._drawn_at = 0.0
+        self._cost_s = 0.0
         self._is_withheld = False
         self._ends_with_cr = False
 
@@ -246,6 +249,7 @@ class _Reply:
         is_complete = last and self._is_withheld
         if not is_complete and (not self._fresh_size or not (last or self._is_due())):
             return None
+        started_at = time.monotonic()
         before = self.blocks
         fresh = "".join(self._fresh)
         self._tail += fresh
@@ -257,15 +261,15 @@ class _Reply:
         self._is_withheld = len(text) < len(self._tail)
         self.blocks = self.blocks + self._with_beginning(self._draw_tail(text))
         self._drawn_at = time.monotonic()
+        self._cost_s = self._drawn_at - started_at
         return _first_difference(before, self.blocks)
 
     def _is_due(self) -> bool:
         size = len(self._tail) + self._fresh_size
         if size <= _SMALL:
             return True
-        if self._fresh_size >= size // (16 if size <= _LARGE else 4):
-            return True
-        return time.monotonic() - self._drawn_at >= _PAUSE_S * max(1, size / _LARGE)
+        pause_s = max(_PAUSE_S, _PAUSE_S * size / _LARGE, _PAUSE_PER_COST * self._cost_s)
+        return time.monotonic() - self._drawn_at >= pause_s
 
     def _finish_blocks(self) -> None:
         """Makes final all blocks but the last one that begins in the finished lines."""

@@ -124,7 +124,7 @@ FORMULAS = [r"\ce{2H2 + O2 ->[点燃] 2H2O}", r"\unknown{x}", r"\frac{1}", "{" *
 def test_a_formula_without_meaning_is_its_source(source: str) -> None:
     html = render(f"\\({source}\\)")
     escaped = source.replace(">", "&gt;")
-    assert html == f'<p><code class="formula">{escaped}</code></p>\n'
+    assert f'<code class="formula">{escaped}</code>' in html
 
 
 def test_the_indent_of_a_paragraph_stays() -> None:
