@@ -1,4 +1,6 @@
-"""The emulator's frame: words, framing, journal, switches, and a server whose connections really die."""
+"""The emulator's frame: words, framing, journal, switches, and a server whose connections really
+die.
+"""
 
 import json
 import os
@@ -225,7 +227,8 @@ def test_each_frame_travels_at_once(start_emulator):
         timeout=5,
     ) as answer:
         arrived = [time.monotonic() for _ in answer.iter_content(None)]
-    # Six frames within five seconds; a reader that stood still for a while finds some of them together.
+    # Six frames within five seconds; a reader that stood still for a while finds some of them
+    # together.
     assert sum(later - earlier > 0.05 for earlier, later in pairwise(arrived)) >= 3
 
 
@@ -318,7 +321,8 @@ def test_the_command_ends_with_its_parent(child, tmp_path):
     """The parent is killed outright, so only the end of the pipe can tell."""
     script = (
         "import subprocess, sys, time\n"
-        "p = subprocess.Popen([sys.executable, '-m', 'emulator', '--with-parent'], stdin=subprocess.PIPE, "
+        "p = subprocess.Popen([sys.executable, '-m', 'emulator', '--with-parent'], "
+        "stdin=subprocess.PIPE, "
         "stdout=subprocess.PIPE, text=True)\n"
         "print(p.stdout.readline(), end='', flush=True)\n"
         "time.sleep(60)\n"

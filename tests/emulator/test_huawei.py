@@ -1,4 +1,6 @@
-"""The emulated engine refuses what Huawei's refuses, and answers in its shapes (platforms/huawei.md §9)."""
+"""The emulated engine refuses what Huawei's refuses, and answers in its shapes
+(platforms/huawei.md §9).
+"""
 
 import json
 from collections.abc import Callable

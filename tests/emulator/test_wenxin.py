@@ -127,12 +127,20 @@ def test_the_order_of_the_checks(api):
 @pytest.mark.parametrize(
     "change",
     [
-        {"from": "web"}, {"source": "web"}, {"openId": "user-1"}, {"openId": ""}, {"openId": "x" * 101},
-        {"threadId": 7}, {"threadId": "invented"}, {"stream": True}, {"message": {}}, {"message": None},
+        {"from": "web"},
+        {"source": "web"},
+        {"openId": "user-1"},
+        {"openId": ""},
+        {"openId": "x" * 101},
+        {"threadId": 7},
+        {"threadId": "invented"},
+        {"stream": True},
+        {"message": {}},
+        {"message": None},
         {"message": {"content": {"type": "text", "value": {"showText": ""}}}},
         {"message": {"content": {"type": "audio", "value": {"showText": "x"}}}},
     ],
-)  # fmt: skip
+)
 def test_a_body_the_document_does_not_know_is_refused(api, change):
     assert api.status("conversation", question() | change) == 1000
 
@@ -203,8 +211,9 @@ def test_progress_pictures_sources_and_corrections(api):
     assert ["image_url" in card for card in cards] == [True, False, True]
     assert any("referenceList" in message for message in api.stream("!cite"))
     assert [item["data"]["showType"] for item in items(api.stream("!replace")) if item["data"]] == [
-        "append", "replace",
-    ]  # fmt: skip
+        "append",
+        "replace",
+    ]
     assert not any(message["endTurn"] for message in api.stream("!no-end"))
 
 

@@ -1,4 +1,6 @@
-"""The emulated Yuanqi refuses what Yuanqi refuses, and answers in its shapes (platforms/yuanqi.md §9)."""
+"""The emulated Yuanqi refuses what Yuanqi refuses, and answers in its shapes (platforms/yuanqi.md
+§9).
+"""
 
 import json
 import time

@@ -88,7 +88,9 @@ LINKED = [
 
 @pytest.fixture(scope="module")
 def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
-    """One agent on Coze, whose address nobody listens at, and one on Yuanqi, which names no hosts."""
+    """One agent on Coze, whose address nobody listens at, and one on Yuanqi, which names no
+    hosts.
+    """
     given = Settings(
         _env_file=None,
         database_url=f"sqlite:///{tmp_path_factory.mktemp('data')}/chat.db",

@@ -155,7 +155,8 @@ def _call(method: str, path: str) -> str:
 
 
 def _send(line: Any, response: Response) -> None:
-    head = f"HTTP/1.1 {response.status} X\r\nContent-Type: {response.content_type}\r\nConnection: close\r\n"
+    head = f"HTTP/1.1 {response.status} X\r\nContent-Type: {response.content_type}\r\n"
+    head += "Connection: close\r\n"
     line.sendall(f"{head}Content-Length: {len(response.body)}\r\n\r\n".encode() + response.body)
 
 

@@ -9,7 +9,14 @@ from xdist.scheduler import LoadScopeScheduling
 # All files of this folder read one harvest.
 TOGETHER = "tests/faults/"
 # These take longest: begun last, they would keep one worker busy alone.
-LONGEST = (TOGETHER, "tests/browser/", "tests/site/", "tests/providers/", "tests/web/")
+LONGEST = (
+    TOGETHER,
+    "tests/web/test_openapi.py",
+    "tests/browser/",
+    "tests/site/",
+    "tests/providers/",
+    "tests/web/",
+)
 
 
 class FolderScheduling(LoadScopeScheduling):

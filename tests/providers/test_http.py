@@ -1,4 +1,6 @@
-"""The door to the network: what fails becomes ours and tells no secret, what waits can be stopped."""
+"""The door to the network: what fails becomes ours and tells no secret, what waits can be
+stopped.
+"""
 
 import gzip
 import inspect

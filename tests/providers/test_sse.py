@@ -1,4 +1,6 @@
-"""Server-sent events come out the same however their bytes are framed and cut, and never fill the memory."""
+"""Server-sent events come out the same however their bytes are framed and cut, and never fill the
+memory.
+"""
 
 import time
 import tracemalloc

@@ -1,4 +1,6 @@
-"""Bearer tokens: fetched once for everybody, renewed early, replaced when refused, failures never kept."""
+"""Bearer tokens: fetched once for everybody, renewed early, replaced when refused, failures never
+kept.
+"""
 
 import gc
 import threading
@@ -16,7 +18,9 @@ from tests.kit.patience import eventually
 
 
 class Mint:
-    """Gives numbered tokens, slowly or not at all when told; `clock` stands still until it is moved."""
+    """Gives numbered tokens, slowly or not at all when told; `clock` stands still until it is
+    moved.
+    """
 
     def __init__(self, life_s: float = 1000.0, takes_s: float = 0.0) -> None:
         self.life_s, self.takes_s = life_s, takes_s

@@ -1,4 +1,6 @@
-"""Coze's OAuth as emulated: the web flow with consent, rotation of refresh tokens, PKCE and signed JWTs."""
+"""Coze's OAuth as emulated: the web flow with consent, rotation of refresh tokens, PKCE and
+signed JWTs.
+"""
 
 import time
 import warnings
@@ -42,7 +44,9 @@ def is_accepted(url: str, access_token: str) -> bool:
 
 @pytest.fixture
 def closing() -> Iterator[Callable]:
-    """cozepy's OAuth apps make an HTTP client each, which only we close: `closing(app)` returns the app."""
+    """cozepy's OAuth apps make an HTTP client each, which only we close: `closing(app)` returns
+    the app.
+    """
     with ExitStack() as stack:
 
         def collect(app):

@@ -1,4 +1,6 @@
-"""Files that come with a question, a conversation that is forgotten, and an account that shares its calls."""
+"""Files that come with a question, a conversation that is forgotten, and an account that shares
+its calls.
+"""
 
 import json
 import time

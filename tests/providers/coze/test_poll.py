@@ -131,7 +131,9 @@ def test_create_retrieve_list_and_nothing_else(start_emulator):
 
 @dataclass
 class Crowd:
-    """Many chats begun at once, and what the platform saw of them; `slow` are polled every two seconds."""
+    """Many chats begun at once, and what the platform saw of them; `slow` are polled every two
+    seconds.
+    """
 
     quick: list[CozeAnswer]
     slow: list[CozeAnswer]
@@ -229,7 +231,9 @@ def test_a_busy_conversation_is_waited_for_as_well(start_emulator):
 
 
 class Platform(Server):
-    """Answers retrieve and list with the next of what it was given: a status with a body, or a rude end."""
+    """Answers retrieve and list with the next of what it was given: a status with a body, or a
+    rude end.
+    """
 
     def __init__(self, **answers: list[Any]) -> None:
         self.answers = {name: list(of) for name, of in answers.items()}
@@ -292,7 +296,9 @@ GOOD = {"retrieve": (200, {**CHAT, "status": "completed"}), "list": (200, [ANSWE
 
 @pytest.fixture(scope="module")
 def troubled() -> dict[tuple[str, str], CozeAnswer]:
-    """What came of an answer read again, when one call failed once; all at once, for they take a second."""
+    """What came of an answer read again, when one call failed once; all at once, for they take a
+    second.
+    """
 
     def one(pair: tuple[str, str]) -> CozeAnswer:
         call, trouble = pair

@@ -1,4 +1,6 @@
-"""A streamed answer: every event, every way to frame and to break it, Stop, a conversation that is busy."""
+"""A streamed answer: every event, every way to frame and to break it, Stop, a conversation that
+is busy.
+"""
 
 import json
 import re
@@ -255,9 +257,16 @@ def test_the_completed_message_has_the_last_word(platform):
 
 def test_two_answers_at_once_do_not_mix(platform):
     server = platform(
-        created(), delta("A1", "a"), delta("B1", "b"), delta("A2", "a"), delta("B2", "b"),
-        whole("B1B2", "b"), whole("A1A2", "a"), COMPLETED, DONE,
-    )  # fmt: skip
+        created(),
+        delta("A1", "a"),
+        delta("B1", "b"),
+        delta("A2", "a"),
+        delta("B2", "b"),
+        whole("B1B2", "b"),
+        whole("A1A2", "a"),
+        COMPLETED,
+        DONE,
+    )
     assert ask(agent(server.url), "hi").replies == ["A1A2", "B1B2"]
 
 
@@ -502,7 +511,9 @@ def test_a_stop_does_not_wait_long_for_a_chat_that_gets_no_name(request):
 
 
 def test_a_cancel_that_fails_does_not_hide_the_stop(platform):
-    """The platform answers the cancel with a body that is no chat, then with 4104, then not at all."""
+    """The platform answers the cancel with a body that is no chat, then with 4104, then not at
+    all.
+    """
     server = platform(created(), hold=5)
     stop, _ = stop_after(0.2)
     assert isinstance(ask(agent(server.url), "hi", stop=stop).error, Stopped)

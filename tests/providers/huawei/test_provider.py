@@ -1,4 +1,6 @@
-"""The provider of Huawei's engine against the emulated one, over real sockets (platforms/huawei.md)."""
+"""The provider of Huawei's engine against the emulated one, over real sockets
+(platforms/huawei.md).
+"""
 
 import json
 from collections.abc import Callable

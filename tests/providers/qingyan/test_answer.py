@@ -207,9 +207,11 @@ def test_every_text_of_every_part_of_a_whole_answer_counts():
         {"content": [{"type": "text", "text": "我查一下。"}]},
         {"content": {"type": "tool_calls", "tool_calls": {"name": "browser", "arguments": "x"}}},
         {"content": [{"type": "browser_result", "content": "{}"}]},
-        {"content": [{"type": "text", "text": "小雨"}, {"type": "text", "text": "带伞"}],
-         "meta_data": {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}},
-    ]  # fmt: skip
+        {
+            "content": [{"type": "text", "text": "小雨"}, {"type": "text", "text": "带伞"}],
+            "meta_data": {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}},
+        },
+    ]
     answer = QingyanReader()
     events = list(answer.apply_whole({"output": parts, "status": "finish"})) + list(answer.end())
     assert said(events) == "我查一下。\n\n小雨\n\n带伞"

@@ -1,4 +1,6 @@
-"""Qingyan against its emulation: the answer, the token, the files, and every way in which it may end."""
+"""Qingyan against its emulation: the answer, the token, the files, and every way in which it may
+end.
+"""
 
 import logging
 import threading
@@ -172,16 +174,34 @@ def test_a_question_that_may_have_been_taken_is_never_asked_twice(start_emulator
 
 
 OUTCOMES = [
-    ("!busy", RateLimited), ("!quota", QuotaExhausted), ("!unauthorized", AuthRejected),
-    ("!unpublished", NotConfigured), ("!unknown", NotConfigured), ("!blocked", ContentBlocked),
-    ("!late-error", Unavailable), ("!blocked-late", ContentBlocked), ("!intervene", ContentBlocked),
-    ("!empty", EmptyAnswer), ("!cut", Unavailable), ("!http 400", Unexpected), ("!http 403", AuthRejected),
-    ("!http 429", RateLimited), ("!http 500", Unavailable), ("!html 404", NotConfigured),
-    ("!html 502", Unavailable), ("!html 200", Unexpected), ("!nothing 503", Unavailable),
-    ("!nothing 200", Unavailable), ("!garbage", Unavailable), ("!json-error", Unavailable),
-    ("!redirect", Unexpected), ("!late-code 10028", Unavailable), ("!late-code 99", Unexpected),
-    ("!code 10005", BadQuestion), ("!code 77", Unexpected),
-]  # fmt: skip
+    ("!busy", RateLimited),
+    ("!quota", QuotaExhausted),
+    ("!unauthorized", AuthRejected),
+    ("!unpublished", NotConfigured),
+    ("!unknown", NotConfigured),
+    ("!blocked", ContentBlocked),
+    ("!late-error", Unavailable),
+    ("!blocked-late", ContentBlocked),
+    ("!intervene", ContentBlocked),
+    ("!empty", EmptyAnswer),
+    ("!cut", Unavailable),
+    ("!http 400", Unexpected),
+    ("!http 403", AuthRejected),
+    ("!http 429", RateLimited),
+    ("!http 500", Unavailable),
+    ("!html 404", NotConfigured),
+    ("!html 502", Unavailable),
+    ("!html 200", Unexpected),
+    ("!nothing 503", Unavailable),
+    ("!nothing 200", Unavailable),
+    ("!garbage", Unavailable),
+    ("!json-error", Unavailable),
+    ("!redirect", Unexpected),
+    ("!late-code 10028", Unavailable),
+    ("!late-code 99", Unexpected),
+    ("!code 10005", BadQuestion),
+    ("!code 77", Unexpected),
+]
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -305,10 +325,14 @@ def test_a_check_sees_the_keys_and_not_the_agent(emulator):
 
 
 def test_a_conversation_of_another_account_begins_anew_instead_of_dying(emulator):
-    stranger = Visitor(agent(
-        emulator.url, api_key="0a1b2c3d4e5f6072", api_secret="00112233445566778899aabbccddee02",
-        assistant_id="aaaaaaaaaaaaaaaaaaaaaa02",
-    ))  # fmt: skip
+    stranger = Visitor(
+        agent(
+            emulator.url,
+            api_key="0a1b2c3d4e5f6072",
+            api_secret="00112233445566778899aabbccddee02",
+            assistant_id="aaaaaaaaaaaaaaaaaaaaaa02",
+        )
+    )
     stranger.ask("你好")
     alice = Visitor(agent(emulator.url))
     for forgotten in (stranger.conversation, "f" * 24):
@@ -432,10 +456,23 @@ def test_the_account_s_limits_are_told_apart(start_emulator):
 
 # The table, the options, and what may be seen of them
 
-DOCUMENTED = (
-    {1001, 1002, 10003, 10004, 10005, 10006, 10007, 10008, 10010, 10018, 10024, 10025, 10027, 10028, 10031}
-    | {11003, 11004, 11005, 11006, 11009, 12001, 12002}
-)  # fmt: skip
+DOCUMENTED = {
+    1001,
+    1002,
+    10003,
+    10004,
+    10005,
+    10006,
+    10007,
+    10008,
+    10010,
+    10018,
+    10024,
+    10025,
+    10027,
+    10028,
+    10031,
+} | {11003, 11004, 11005, 11006, 11009, 12001, 12002}
 
 
 def test_every_documented_code_has_a_row():

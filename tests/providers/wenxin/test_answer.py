@@ -1,4 +1,6 @@
-"""Wenxin's packets as our events: appended, replaced, in sections, with everything that may be missing."""
+"""Wenxin's packets as our events: appended, replaced, in sections, with everything that may be
+missing.
+"""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,8 @@ from hypothesis import strategies as st
 from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
 from providers.wenxin.answer import WenxinReader
 
-# Each operation: the section it names (None: no id), append or replace, the text, whether it ends that.
+# Each operation: the section it names (None: no id), append or replace, the text, whether it ends
+# that.
 OPERATIONS = st.lists(
     st.tuples(
         st.sampled_from([None, "s1", "s2"]),
@@ -70,7 +73,9 @@ def test_packets_may_be_cut_anywhere(operations, size):
 
 @given(OPERATIONS)
 def test_replaced_sections_read_as_if_they_had_been_right_at_once(operations):
-    """A model that keeps whole sections and joins them at the end agrees with what was told on the way."""
+    """A model that keeps whole sections and joins them at the end agrees with what was told on
+    the way.
+    """
     sections: list[list] = []  # [id, text, has ended]
     for section, show, text, ended in operations:
         found = [one for one in sections if section and one[0] == section]
@@ -143,9 +148,15 @@ def test_everything_may_be_missing():
 
 
 def test_text_may_be_a_string_an_object_or_its_content():
-    items = [{"dataType": kind, "data": data} for kind, data in (
-        ("txt", "一"), ("text", {"text": "二"}), ("markdown", {"content": "三"}), ("markdown", None),
-    )]  # fmt: skip
+    items = [
+        {"dataType": kind, "data": data}
+        for kind, data in (
+            ("txt", "一"),
+            ("text", {"text": "二"}),
+            ("markdown", {"content": "三"}),
+            ("markdown", None),
+        )
+    ]
     answer = WenxinReader()
     assert said(list(answer.apply_whole({"data": {"content": items}}))) == "一\n\n二\n\n三"
 
@@ -177,8 +188,9 @@ def test_sources_on_the_message_and_on_an_item():
         packet({"data": None, "referenceList": [source]}, referenceList=[source, {"text": "书"}])
     )
     assert [one for one in events if isinstance(one, Citation)] == [
-        Citation("天气", "https://weather.example/a"), Citation("书"),
-    ]  # fmt: skip
+        Citation("天气", "https://weather.example/a"),
+        Citation("书"),
+    ]
 
 
 def test_tools_in_both_of_their_forms():

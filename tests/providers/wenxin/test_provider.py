@@ -166,16 +166,33 @@ def test_a_question_that_may_have_been_taken_is_never_asked_twice(start_emulator
 
 
 OUTCOMES = [
-    ("!busy", RateLimited), ("!quota", QuotaExhausted), ("!unauthorized", AuthRejected),
-    ("!unpublished", NotConfigured), ("!unknown", AuthRejected), ("!blocked", ContentBlocked),
-    ("!late-error", Unavailable), ("!blocked-late", ContentBlocked), ("!empty", EmptyAnswer),
-    ("!cut", Unavailable), ("!http 400", Unexpected), ("!http 401", AuthRejected),
-    ("!http 503", Unavailable), ("!nothing 400", Unexpected),
-    ("!nothing 429", RateLimited), ("!nothing 499", Unavailable), ("!nothing 500", Unavailable),
-    ("!html 404", NotConfigured), ("!html 502", Unavailable), ("!html 200", Unexpected),
-    ("!nothing 200", Unavailable), ("!garbage", Unavailable), ("!json-error", Unavailable),
-    ("!redirect", Unexpected), ("!late-code 1005", ContentBlocked), ("!late-code 99", Unexpected),
-]  # fmt: skip
+    ("!busy", RateLimited),
+    ("!quota", QuotaExhausted),
+    ("!unauthorized", AuthRejected),
+    ("!unpublished", NotConfigured),
+    ("!unknown", AuthRejected),
+    ("!blocked", ContentBlocked),
+    ("!late-error", Unavailable),
+    ("!blocked-late", ContentBlocked),
+    ("!empty", EmptyAnswer),
+    ("!cut", Unavailable),
+    ("!http 400", Unexpected),
+    ("!http 401", AuthRejected),
+    ("!http 503", Unavailable),
+    ("!nothing 400", Unexpected),
+    ("!nothing 429", RateLimited),
+    ("!nothing 499", Unavailable),
+    ("!nothing 500", Unavailable),
+    ("!html 404", NotConfigured),
+    ("!html 502", Unavailable),
+    ("!html 200", Unexpected),
+    ("!nothing 200", Unavailable),
+    ("!garbage", Unavailable),
+    ("!json-error", Unavailable),
+    ("!redirect", Unexpected),
+    ("!late-code 1005", ContentBlocked),
+    ("!late-code 99", Unexpected),
+]
 
 
 @pytest.mark.parametrize("streaming", [True, False])

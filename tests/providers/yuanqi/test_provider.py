@@ -306,7 +306,9 @@ def test_an_echoed_token_stays_out_of_the_log() -> None:
 
 
 def test_a_platform_that_never_closes_its_stream() -> None:
-    """After its finish_reason an answer is whole, even if the end marker and the close never come."""
+    """After its finish_reason an answer is whole, even if the end marker and the close never
+    come.
+    """
     frame = WORDS.replace(b'"delta"', b'"finish_reason":"stop","delta"')
     began = time.monotonic()
     with saying(frame, lingers=True) as url:
