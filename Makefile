@@ -7,7 +7,7 @@ BABEL := $(BIN)/pybabel -q
 TESTERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css messages documents reliability soak fuzz bench lighthouse screenshots packages
+.PHONY: help run test check doctor css vendor messages documents reliability soak fuzz bench lighthouse screenshots packages
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ doctor: .venv/runs ## look at settings, disk and platforms, and say what to do a
 css: ## compile static/css/page.css (needs Node.js)
 	npm ci --no-audit --no-fund --silent
 	npm run --silent css
+
+vendor: ## copy highlight.js into static/vendor (needs Node.js)
+	npm ci --no-audit --no-fund --silent
+	npm run --silent vendor
 
 messages: .venv/tests ## gather the sentences for translation, and compile the catalogues
 	$(BABEL) extract -F babel.cfg --no-location --sort-output -o .venv/messages.pot .

@@ -88,7 +88,7 @@ class Assets:
         data = (FOLDER / name).read_bytes()
         if name == STYLE:
             data = BLANKS_OF_STYLES.sub(b"", data) + self._look.css.encode()
-        if name.endswith(".js"):
+        if name.startswith("js/"):
             data = REMARKS.sub(b"", data)
         return data, KINDS[Path(name).suffix]
 

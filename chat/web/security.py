@@ -11,8 +11,8 @@ from chat.visitors.addresses import is_loopback
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types reply-html"
+    "frame-ancestors 'none'; worker-src 'self'; "
+    "require-trusted-types-for 'script'; trusted-types reply-html code-worker"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,

@@ -40,7 +40,9 @@ export class Drawing {
     const portion = takePortion(waiting.blocks)
     const fresh = document.createElement("template")
     setServerHTML(fresh, portion.join(""))
-    while (element.children.length > waiting.from) element.lastElementChild.remove()
+    const stale = [...element.children].slice(waiting.from)
+    for (const block of stale) block.remove()
+    keepCode(stale, fresh.content)
     this.#finish(fresh.content)
     element.append(fresh.content)
     waiting.from += portion.length
@@ -54,6 +56,31 @@ export class Drawing {
     if (document.hidden) setTimeout(draw, HIDDEN_MS)
     else requestAnimationFrame(draw)
   }
+}
+
+/** A block of code that only grew stays the same element, with its colours and its position. */
+function keepCode(stale, fresh) {
+  const isCode = block => block.matches(".code")
+  const blocks = stale.flatMap(
+    block => isCode(block) ? [block] : [...block.querySelectorAll(".code")],
+  )
+  const grown = [...fresh.querySelectorAll(".code")].slice(0, blocks.length)
+  grown.forEach((block, number) => {
+    const old = blocks[number]
+    if (growCode(old.querySelector("code"), block.querySelector("code"))) block.replaceWith(old)
+  })
+}
+
+/** Whether `code` could take in what `grown` has more. */
+function growCode(code, grown) {
+  const { textContent: text } = grown
+  const { length } = code.textContent
+  const hasGrown = code.className === grown.className && text.startsWith(code.textContent)
+  // Elements would be the server's.
+  if (!hasGrown || grown.firstElementChild) return false
+  if (code.lastChild?.nodeType === Node.TEXT_NODE) code.lastChild.appendData(text.slice(length))
+  else code.append(text.slice(length))
+  return true
 }
 
 /** Takes a portion from the front, one block at least. */

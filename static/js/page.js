@@ -43,6 +43,13 @@ export function focusField() {
 export const isEscapeTaken = ({ type }) =>
   type === "search" || document.querySelector("dialog[open]") !== null
 
+/** Colours the blocks of code in an element, if there are any. */
+export function colour(root) {
+  const elements = [...root.querySelectorAll("code[class^=language-]")]
+  if (!elements.length) return
+  load("./colouring.js").then(({ colourCode }) => colourCode(elements), () => {})
+}
+
 const SLOW_MS = 20_000
 const modules = new Map()
 const failures = new Map()

@@ -1,7 +1,7 @@
 // The questions and answers: made from a <template>, changed by what the events of an answer say.
 
 import { followEnd } from "./follow.js"
-import { copyOf, load } from "./page.js"
+import { colour, copyOf, load } from "./page.js"
 
 // Without a connection the text comes all the same, when it comes.
 const ignore = () => {}
@@ -64,7 +64,10 @@ class ChatTranscript extends HTMLElement {
   /** Loads what draws an answer. */
   async prepareDrawing() {
     const { Drawing } = await load("./drawing.js")
-    this.#drawing ??= new Drawing(fresh => this.#addCopyButtons(fresh))
+    this.#drawing ??= new Drawing(fresh => {
+      this.#addCopyButtons(fresh)
+      colour(fresh)
+    })
   }
 
   /** Shows what an event says. prepareDrawing() has to be done. */
