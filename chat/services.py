@@ -24,6 +24,7 @@ from chat.files.uploads import Uploads
 from chat.logs import logging as logs
 from chat.page import look
 from chat.page.assets import Assets
+from chat.page.drawings import LiveDrawings
 from chat.page.look import Look
 from chat.settings.model import INSTANCE, Settings
 from chat.settings.model import secrets as secret_settings
@@ -72,6 +73,7 @@ class Services:
     assets: Assets
     metrics: Metrics
     health: Health = field(default_factory=Health)
+    live_drawings: LiveDrawings = field(default_factory=LiveDrawings)
     _process: Process | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -169,7 +169,7 @@ def _render_formula(renderer: object, tokens: Rule, at: int, options: object, en
     html = mathml(source, tokens[at].markup == "$$")
     if len(source) < _LONG_FORMULA:
         return html
-    # A long formula scrolls in a box of its own; the baseline of a short one stays that of its line.
+    # A long formula scrolls in a box of its own. A short one stays on the baseline of its line.
     return f'<span class="formula">{html}</span>'
 
 

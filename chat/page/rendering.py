@@ -189,6 +189,10 @@ class GrowingMarkdown:
         """All blocks as of the last `changes()`, for a reader who begins now."""
         return [block for reply in self._replies for block in reply.blocks]
 
+    def is_behind(self) -> bool:
+        """Whether text is left for a later call of `changes`."""
+        return any(reply.pending_size() for reply in self._replies)
+
     def _reply(self, number: int) -> "_Reply":
         while len(self._replies) <= number:
             number_of_reply = len(self._replies)
@@ -262,7 +266,7 @@ class _Reply:
         self.blocks = self.blocks + self._with_beginning(self._draw_tail(text))
         self._drawn_at = time.monotonic()
         self._cost_s = self._drawn_at - started_at
-        return _first_difference(before, self.blocks)
+        return first_difference(before, self.blocks)
 
     def _is_due(self) -> bool:
         size = len(self._tail) + self._fresh_size
@@ -347,7 +351,8 @@ def _offsets(text: str, lines: list[int]) -> list[int]:
     return offsets
 
 
-def _first_difference(before: list[str], after: list[str]) -> int | None:
+def first_difference(before: list[str], after: list[str]) -> int | None:
+    """The index of the first block that differs, None when all are the same."""
     for index, (old, new) in enumerate(zip(before, after, strict=False)):
         if old != new:
             return index

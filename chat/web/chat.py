@@ -153,6 +153,7 @@ def _writer(conversation_id: str, message_id: str, agent_id: str, position: int)
         is_page,
         lambda failed: errors.sentence(failed.code, failed.retry_after),
         picture,
+        services().live_drawings,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from chat.answers.live import Entry, Failed, Finished, LiveAnswer, RemoteAnswer
 from chat.answers.partial import events_of
-from chat.page.rendering import GrowingMarkdown
+from chat.page.drawings import FRAME_S, LiveDrawing, LiveDrawings
+from chat.page.rendering import first_difference
 from chat.storage import Answer
 from chat.storage.content import Content
 from providers.events import (
@@ -25,8 +26,8 @@ from providers.events import (
 HEARTBEAT = b": keep-alive\n\n"
 QUIET_S = 10.0
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-# A page needs no more than twenty frames a second.
-FRAME_S = 0.05
+# So many frames a reader waits for the HTML of what it has, before it reads on.
+FRAMES = 4
 
 NAMES: dict[type[Any], str] = {
     Delta: "delta",
@@ -46,9 +47,9 @@ class EventWriter:
     """Writes the events of one answer for one reader.
 
     `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0
-    for nothing. With `is_page` the text comes as `html` events, rendered here while it grows.
-    `sentence` is a failure in the reader's language. `picture` gives the address at which a page
-    finds a picture.
+    for nothing. With `is_page` the text comes as `html` events, drawn once for all readers
+    of one of the `drawings`. `sentence` is a failure in the reader's language. `picture` gives the
+    address at which a page finds a picture.
     """
 
     def __init__(
@@ -58,12 +59,17 @@ class EventWriter:
         is_page: bool,
         sentence: Callable[[Failed], str],
         picture: Callable[[str], str | None] | None = None,
+        drawings: LiveDrawings | None = None,
     ) -> None:
         self._opening = opening
         self._position = position
         self._sentence = sentence
         self._picture = picture if is_page else None
-        self._markdown = GrowingMarkdown(picture, opening["message_id"]) if is_page else None
+        self._is_page = is_page
+        self._drawings = drawings or LiveDrawings()
+        self._drawing: LiveDrawing | None = None
+        # The HTML that the reader has.
+        self._blocks: list[str] = []
         # The replies that were begun, for a reader of an earlier log.
         self._begun_replies: set[int] | None = None
         self._sent_position = position
@@ -71,9 +77,13 @@ class EventWriter:
 
     def reopen(self) -> "EventWriter":
         """A writer for the same reader when the log was lost: it goes on from another log."""
-        is_page = self._markdown is not None
         writer = EventWriter(
-            self._opening, self._sent_position, is_page, self._sentence, self._picture
+            self._opening,
+            self._sent_position,
+            self._is_page,
+            self._sentence,
+            self._picture,
+            self._drawings,
         )
         writer._is_opened = self._is_opened
         return writer
@@ -88,15 +98,15 @@ class EventWriter:
         Raises Lost.
         """
         yield HEARTBEAT + self._opened()
-        drawn_at = 0.0
         if 0 < self._position <= live.start:
             self._begun_replies = set()
+        if self._is_page:
+            message_id = self._opening["message_id"]
+            self._drawing = self._drawings.of(message_id, live.start, self._picture)
         for batch in live.follow(quiet_s=QUIET_S):
-            chunk = self._write(batch)
-            yield chunk or HEARTBEAT
-            if self._markdown is not None:
-                time.sleep(max(0.0, drawn_at + FRAME_S - time.monotonic()))
-                drawn_at = time.monotonic()
+            yield self._write(batch) or HEARTBEAT
+            if self._drawing is not None and not _is_end(batch):
+                yield from self._wait_for_html(self._drawing)
 
     def stored(self, answer: Answer) -> Iterator[bytes]:
         """Yields an answer that has ended, in as few events as possible.
@@ -105,6 +115,8 @@ class EventWriter:
         longer hold.
         """
         yield self._opened() or HEARTBEAT
+        if self._is_page:
+            self._drawing = LiveDrawing(self._picture, self._opening["message_id"])
         entries: list[Entry] = [
             *events_of(Content.of(answer), anew=self._position > 0),
             ending(answer),
@@ -119,20 +131,26 @@ class EventWriter:
 
     def _write(self, batch: list[tuple[int, Entry]]) -> bytes:
         chunks = []
-        latest = 0
+        if self._drawing is not None:
+            self._drawing.apply(batch)
         for position, entry in batch:
-            is_last = isinstance(entry, Finished | Failed)
-            latest = position
-            if self._markdown is not None:
-                self._feed(self._markdown, entry)
-                if is_last:
-                    chunks.append(self._drawn(position - 1, last=True))
+            if isinstance(entry, Finished | Failed):
+                chunks.append(self._html(position - 1, last=True))
             if position > self._position:
                 chunks.append(self._encode(position, self._for_new_log(entry)))
-        if latest and self._markdown is not None and not is_last:
-            chunks.append(self._drawn(latest, last=False))
-        self._sent_position = max(self._sent_position, latest)
+            self._sent_position = max(self._sent_position, position)
+        if batch and not _is_end(batch):
+            chunks.append(self._html(batch[-1][0]))
         return b"".join(chunks)
+
+    def _wait_for_html(self, drawing: LiveDrawing) -> Iterator[bytes]:
+        """Yields the HTML of what was sent when its frame has come."""
+        for _ in range(FRAMES):
+            time.sleep(FRAME_S)
+            if chunk := self._html(self._sent_position):
+                yield chunk
+            if drawing.position >= self._sent_position:
+                return
 
     def _for_new_log(self, entry: Entry) -> Entry | None:
         """The entry for a reader of an earlier log: replies begin anew, without thoughts."""
@@ -145,20 +163,16 @@ class EventWriter:
         self._begun_replies.add(entry.reply)
         return Rewrite(entry.text, entry.reply)
 
-    def _feed(self, markdown: GrowingMarkdown, entry: Entry) -> None:
-        match entry:
-            case Delta(text, reply):
-                markdown.feed(text, reply)
-            case Rewrite(text, reply):
-                markdown.rewrite(text, reply)
-
-    def _drawn(self, position: int, last: bool) -> bytes:
-        changes = self._markdown.changes(last) if self._markdown is not None else None
-        if changes is None:
+    def _html(self, position: int, last: bool = False) -> bytes:
+        """The blocks that the reader has not, or has otherwise."""
+        if self._drawing is None:
             return b""
-        return _event(
-            max(position, self._position), "html", {"from": changes[0], "blocks": changes[1]}
-        )
+        before, self._blocks = self._blocks, self._drawing.draw(last)
+        changed_from = first_difference(before, self._blocks)
+        if changed_from is None:
+            return b""
+        html = {"from": changed_from, "blocks": self._blocks[changed_from:]}
+        return _event(max(position, self._position), "html", html)
 
     def _encode(self, position: int, entry: Entry | None) -> bytes:
         if isinstance(entry, Failed):
@@ -173,6 +187,10 @@ class EventWriter:
         if isinstance(entry, Media) and self._picture is not None:
             data |= picture_field(data, self._picture)
         return _event(position, name, data)
+
+
+def _is_end(batch: list[tuple[int, Entry]]) -> bool:
+    return bool(batch) and isinstance(batch[-1][1], Finished | Failed)
 
 
 def picture_field(
