@@ -16,7 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE_CORE, OTHER_CORE = 0, 1
-UNLIMITED = {"COZE_QPS": "0", "VISITOR_RATE": "0", "VISITOR_LIVE_ANSWERS": "0"}
+UNLIMITED = {
+    "COZE_QPS": "0",
+    "VISITOR_RATE": "0",
+    "VISITOR_LIVE_ANSWERS": "0",
+    "ADDRESS_SHARE": "0",
+}
 ALONE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(ROOT)}
 TABLES = "from chat import storage; from chat.settings import model; storage.connect(model.load())"
 

@@ -102,7 +102,9 @@ class Services:
             owner=Owner(settings.admin_password, guessing),
             readers=Readers(settings.metrics_token, guessing),
             devices=Devices(storage.moves, key, guessing),
-            limits=VisitorLimits(settings.visitor_rate, settings.upload_max_mb),
+            limits=VisitorLimits(
+                settings.visitor_rate, settings.upload_max_mb, settings.address_share
+            ),
             streams=_streams(settings),
             uploads=Uploads(storage, key, settings.upload_max_mb, settings.public_url),
             pictures=pictures,
@@ -190,7 +192,8 @@ def _streams(settings: Settings) -> Streams:
             "MAX_STREAMS: the system's limit of open files lets in %d (ulimit -n, LimitNOFILE)",
             most,
         )
-    return Streams(most, None if is_off(settings.visitor_rate) else PER_ADDRESS)
+    are_addresses_counted = settings.address_share and not is_off(settings.visitor_rate)
+    return Streams(most, PER_ADDRESS if are_addresses_counted else None)
 
 
 def _metrics(agents: Agents) -> Metrics:

@@ -241,9 +241,8 @@ class Settings(_PlatformSettings):
     visitor_rate: str = _setting(
         "limits",
         "20/minute;300/day",
-        en="Questions and, counted apart, files a visitor may send; an address three times "
-        "as many; 0: no limit",
-        zh="每个访客的提问（文件另计）频率上限；同一网络地址为其三倍；0 为不限",
+        en="Questions and, counted apart, files a visitor may send; 0: no limit",
+        zh="每个访客的提问（文件另计）频率上限；0 为不限",
     )
     visitor_live_answers: int = _setting(
         "limits",
@@ -251,6 +250,16 @@ class Settings(_PlatformSettings):
         en="Answers a visitor may be getting at once; 0: no limit",
         zh="每个访客同时进行的回答上限；0 为不限",
         ge=0,
+    )
+    address_share: int = _setting(
+        "limits",
+        3,
+        en="How many visitors one network address counts for, in all limits of a visitor; raise "
+        "it for a school or an office behind one address; 0: addresses are not counted",
+        zh="一个网络地址在访客的各项限额里算作几个访客；学校、公司共用一个地址时请调大；"
+        "0 为不按地址计",
+        ge=0,
+        le=100_000,
     )
     max_streams: int = _setting(
         "limits",

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from limits import RateLimitItem
 
 
-# Many people share one address: a school, an office, a mobile network.
-ADDRESS_SHARE = 3
 # Times the largest file: what a visitor may have here at once, and send in a day.
 UPLOADS_KEPT = 10
 DAY_S = 24 * 3600
@@ -24,14 +22,21 @@ MEGABYTE = 2**20
 class VisitorLimits:
     """What each visitor may ask and send, and each address.
 
-    `rate` is as in VISITOR_RATE, `upload_mb` the largest file.
+    `rate` is as in VISITOR_RATE, `upload_mb` the largest file. An address counts for
+    `address_share` visitors, because a school, an office or a mobile network shares it; with 0 it
+    is not counted.
     """
 
     def __init__(
-        self, rate: str, upload_mb: float, clock: Callable[[], float] = time.monotonic
+        self,
+        rate: str,
+        upload_mb: float,
+        address_share: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rate = rate
-        self._day_megabytes = max(1, int(ADDRESS_SHARE * UPLOADS_KEPT * upload_mb))
+        self._address_share = address_share
+        self._day_megabytes = max(1, int(address_share * UPLOADS_KEPT * upload_mb))
         self._clock = clock
         self._lock = threading.RLock()
         self._loaded: _Rates | None = None
@@ -56,7 +61,7 @@ class VisitorLimits:
         Raises FileRefusal rate_limited, and counts nothing, when it is one too many, or too large
         together with the others that came from the address in a day.
         """
-        megabytes = round(size / MEGABYTE) if address else 0
+        megabytes = round(size / MEGABYTE) if address and self._address_share else 0
         with self._lock:
             wait = self._wait("file", visitor, address)
             if megabytes and (rates := self._rates):
@@ -76,7 +81,9 @@ class VisitorLimits:
             return None
         with self._lock:
             if self._loaded is None:
-                self._loaded = _Rates(self._rate, self._day_megabytes, self._clock)
+                self._loaded = _Rates(
+                    self._rate, self._address_share, self._day_megabytes, self._clock
+                )
             return self._loaded
 
     def _wait(self, deed: str, visitor: str, address: str) -> float:
@@ -101,7 +108,9 @@ class VisitorLimits:
 class _Rates:
     """The rates of a site, and its counts. `day_megabytes` is what an address may send in a day."""
 
-    def __init__(self, text: str, day_megabytes: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, text: str, address_share: int, day_megabytes: int, clock: Callable[[], float]
+    ) -> None:
         # Imported here: the library costs 1.5 MB, and is needed only when the first question comes.
         from limits import RateLimitItemPerDay
 
@@ -109,7 +118,9 @@ class _Rates:
 
         self.of_visitor: Sequence[RateLimitItem] = parse_rates(text)
         self.of_address = [
-            type(rate)(ADDRESS_SHARE * rate.amount, rate.multiples) for rate in self.of_visitor
+            type(rate)(address_share * rate.amount, rate.multiples)
+            for rate in self.of_visitor
+            if address_share
         ]
         self.megabytes = [RateLimitItemPerDay(day_megabytes)]
         self.counts: RateCounts = RateCounts(clock=clock)

@@ -83,7 +83,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         store, live_answers = storage.connect(settings), LiveAnswers()
         agents = load_agents(settings, store.days.spend, Vault(store.secrets, KEY, tmp_path))
         saver = Saver(store)
-        limits = VisitorLimits("0", 1)
+        limits = VisitorLimits("0", 1, 3)
         records = Records(store, saver, Health(), Metrics(), worker, "en")
         turns = Turns(settings, live_answers, Visitors(KEY), limits, records)
         housekeeper = Housekeeper(

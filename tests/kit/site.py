@@ -18,7 +18,8 @@ from tests.kit.patience import ALLOWANCE
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20.0 * ALLOWANCE
-UNLIMITED = {"VISITOR_RATE": 0}  # all tests ask from one address; those of the limits set their own
+# All tests ask from one address; those of the limits set their own.
+UNLIMITED = {"VISITOR_RATE": 0, "ADDRESS_SHARE": 0}
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -107,6 +107,7 @@ def _site(folder: Path) -> Iterator[Site]:
             "CHAT_TIMEOUT_S": CHAT_TIMEOUT_S,
             "GRACE_S": 2,
             "VISITOR_RATE": 0,
+            "ADDRESS_SHARE": 0,
         }
         site = Site(folder, settings)
         try:

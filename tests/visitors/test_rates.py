@@ -10,7 +10,7 @@ import requests
 from chat.refusals import FileRefusal, Refusal
 from chat.settings.rate_text import parse_rates
 from chat.visitors.rate_counts import BoundedMemory, RateCounts
-from chat.visitors.rates import ADDRESS_SHARE, VisitorLimits
+from chat.visitors.rates import VisitorLimits
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 
@@ -81,10 +81,10 @@ def test_a_flood_of_visitors_is_bounded() -> None:
     assert memory.acquire_entry("visitor 0", 1, MINUTE)
 
 
-def test_an_address_has_three_times_as_much_and_a_refusal_counts_nothing() -> None:
+def test_an_address_has_the_rate_of_its_share_and_a_refusal_counts_nothing() -> None:
     clock = Clock()
-    limits = VisitorLimits("2/minute", 1, clock)
-    for number in range(2 * ADDRESS_SHARE):
+    limits = VisitorLimits("2/minute", 1, 3, clock)
+    for number in range(2 * 3):
         limits.check_question(f"v{number}", "192.0.2.1")
         limits.count_question(f"v{number}", "192.0.2.1")
     for _ in range(5):
@@ -99,10 +99,20 @@ def test_an_address_has_three_times_as_much_and_a_refusal_counts_nothing() -> No
     limits.check_question("somebody new", "192.0.2.1")
 
 
+def test_addresses_are_not_counted_with_a_share_of_nought() -> None:
+    limits = VisitorLimits("1/minute", 1, 0, Clock())
+    for number in range(50):
+        limits.check_question(f"v{number}", "192.0.2.1")
+        limits.count_question(f"v{number}", "192.0.2.1")
+        limits.count_file(f"v{number}", "192.0.2.1", 2**20)
+    with pytest.raises(Refusal):
+        limits.check_question("v1", "192.0.2.1")
+
+
 def test_the_log_says_when_it_is_the_owner_s_proxy() -> None:
-    limits = VisitorLimits("1/minute", 1)
+    limits = VisitorLimits("1/minute", 1, 3)
     for address, says in (("127.0.0.1", True), ("10.0.0.3", True), ("8.8.8.8", False)):
-        for number in range(ADDRESS_SHARE):
+        for number in range(3):
             limits.count_question(f"{number}", address)
         with pytest.raises(Refusal) as refused:
             limits.check_question("another", address)
@@ -110,7 +120,7 @@ def test_the_log_says_when_it_is_the_owner_s_proxy() -> None:
 
 
 def test_an_address_sends_so_much_in_a_day() -> None:
-    limits = VisitorLimits("1000/minute", 2, Clock())
+    limits = VisitorLimits("1000/minute", 2, 3, Clock())
     for number in range(30):
         limits.count_file(f"v{number}", "192.0.2.1", 2 * 2**20)
     with pytest.raises(FileRefusal) as refused:
@@ -126,7 +136,7 @@ def test_an_address_sends_so_much_in_a_day() -> None:
 @pytest.fixture(scope="module")
 def proxied(emulator: Emulator, keep_site: Start) -> Site:
     """Two questions a minute; the tests are its proxy, and say where a visitor comes from."""
-    return keep_site(**coze(emulator), VISITOR_RATE="2/minute", TRUSTED_PROXIES=1)
+    return keep_site(**coze(emulator), VISITOR_RATE="2/minute", ADDRESS_SHARE=3, TRUSTED_PROXIES=1)
 
 
 def test_one_question_too_many_is_refused_and_not_stored(proxied: Site, emulator: Emulator) -> None:

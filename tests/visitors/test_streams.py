@@ -108,7 +108,8 @@ def test_pages_answer_while_all_stream_places_are_taken(
 
 
 def test_one_address_cannot_take_all_streams(emulator: Emulator, start_site: Start) -> None:
-    site = start_site(**coze(emulator), VISITOR_RATE="1000/minute", TRUSTED_PROXIES=1)
+    counted = {"VISITOR_RATE": "1000/minute", "ADDRESS_SHARE": 3, "TRUSTED_PROXIES": 1}
+    site = start_site(**coze(emulator), **counted)
     alice = visitor_from(site, "192.0.2.1")
     told = alice.hear("!pieces 50 200")
     next(told)
