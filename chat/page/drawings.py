@@ -54,6 +54,20 @@ class LiveDrawing:
             return self.blocks
 
 
+class EndedDrawing:
+    """The blocks of an answer that has ended."""
+
+    def __init__(self, blocks: list[str]) -> None:
+        self._blocks = blocks
+
+    def apply(self, batch: Iterable[tuple[int, object]]) -> None:
+        """Takes nothing: all of it is drawn."""
+
+    def draw(self, last: bool = False) -> list[str]:
+        """All blocks."""
+        return self._blocks
+
+
 class LiveDrawings:
     """The drawings that have a reader."""
 

@@ -134,6 +134,8 @@ def render_blocks(
     for number, text in enumerate(replies):
         growing.feed(text, number)
     growing.changes(last=True)
+    # Yield to other greenlets: a page has many answers.
+    time.sleep(0)
     return growing.blocks()
 
 

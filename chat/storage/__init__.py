@@ -14,6 +14,7 @@ from chat.storage.conversations import Conversations
 from chat.storage.days import Days
 from chat.storage.deletion import Deletion
 from chat.storage.disk import Disk
+from chat.storage.drawings import Drawings
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation
 from chat.storage.moves import Moves
@@ -35,6 +36,7 @@ class Storage:
     answers: Answers
     conversations: Conversations
     shares: Shares
+    drawings: Drawings
     days: Days
     workers: Workers
     uploads: StoredUploads
@@ -54,6 +56,7 @@ class Storage:
             answers=Answers(engine),
             conversations=conversations,
             shares=Shares(engine, conversations),
+            drawings=Drawings(engine),
             days=Days(engine),
             workers=Workers(engine),
             uploads=StoredUploads(engine),

@@ -138,6 +138,19 @@ class Answer(Base):
     conversation: Mapped[Conversation] = relationship(back_populates="answers")
 
 
+class Drawing(Base):
+    """The HTML of an ended answer, a cache (chat/storage/drawings.py)."""
+
+    __tablename__ = "drawings"
+
+    answer_id: Mapped[str] = mapped_column(
+        ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[str] = mapped_column(String(40))
+    blocks: Mapped[list[Any]] = mapped_column()
+    size: Mapped[int] = mapped_column()
+
+
 class Share(Base):
     """A link to a branch of a conversation, as far as the answer `leaf`, for whoever has it."""
 

@@ -17,6 +17,7 @@ from chat.storage import Answer, StoredQuestion
 from chat.storage.sqlite import StorageError, is_trouble
 from chat.web import errors, files, permissions, services
 from chat.web.chat_request import ChatRequest, read_chat_request
+from chat.web.ended_answers import blocks_of
 from chat.web.events import HEARTBEAT, QUIET_S, EventWriter
 from chat.web.pages import page
 from chat.web.visitors import address, visitor
@@ -182,7 +183,13 @@ def _follow_events(answer: Answer, writer: EventWriter) -> Iterator[bytes]:
                 raise
         if live is not None and answer.state != "running":
             break
-    yield from writer.stored(answer)
+    yield from writer.stored(answer, lambda: _blocks_of(answer))
+
+
+def _blocks_of(answer: Answer) -> list[str]:
+    agent = services().agents.get(answer.conversation.agent)
+    picture = services().pictures.addresses(agent) if agent else None
+    return blocks_of([answer], picture)[answer.id]
 
 
 def _live_events(

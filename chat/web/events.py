@@ -7,7 +7,7 @@ from typing import Any
 
 from chat.answers.live import Entry, Failed, Finished, LiveAnswer, RemoteAnswer
 from chat.answers.partial import events_of
-from chat.page.drawings import FRAME_S, LiveDrawing, LiveDrawings
+from chat.page.drawings import FRAME_S, EndedDrawing, LiveDrawing, LiveDrawings
 from chat.page.rendering import first_difference
 from chat.storage import Answer
 from chat.storage.content import Content
@@ -67,7 +67,7 @@ class EventWriter:
         self._picture = picture if is_page else None
         self._is_page = is_page
         self._drawings = drawings or LiveDrawings()
-        self._drawing: LiveDrawing | None = None
+        self._drawing: LiveDrawing | EndedDrawing | None = None
         # The HTML that the reader has.
         self._blocks: list[str] = []
         # The replies that were begun, for a reader of an earlier log.
@@ -102,21 +102,21 @@ class EventWriter:
             self._begun_replies = set()
         if self._is_page:
             message_id = self._opening["message_id"]
-            self._drawing = self._drawings.of(message_id, live.start, self._picture)
+            self._drawing = drawing = self._drawings.of(message_id, live.start, self._picture)
         for batch in live.follow(quiet_s=QUIET_S):
             yield self._write(batch) or HEARTBEAT
-            if self._drawing is not None and not _is_end(batch):
-                yield from self._wait_for_html(self._drawing)
+            if self._is_page and not _is_end(batch):
+                yield from self._wait_for_html(drawing)
 
-    def stored(self, answer: Answer) -> Iterator[bytes]:
-        """Yields an answer that has ended, in as few events as possible.
+    def stored(self, answer: Answer, blocks: Callable[[], list[str]]) -> Iterator[bytes]:
+        """Yields an answer that has ended, in as few events as possible; a page gets its `blocks`.
 
         A reader with a part of the text gets all of it again: the positions of the live log no
         longer hold.
         """
         yield self._opened() or HEARTBEAT
         if self._is_page:
-            self._drawing = LiveDrawing(self._picture, self._opening["message_id"])
+            self._drawing = EndedDrawing(blocks())
         entries: list[Entry] = [
             *events_of(Content.of(answer), anew=self._position > 0),
             ending(answer),

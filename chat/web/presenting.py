@@ -9,7 +9,6 @@ from typing import Any
 from markupsafe import Markup
 
 from chat.answers.live import CUT
-from chat.page.rendering import render_blocks
 from chat.refusals import Refusal
 from chat.storage import Answer, Conversation
 from chat.storage.content import Content
@@ -17,6 +16,7 @@ from chat.storage.conversations import Tree
 from chat.storage.models import now
 from chat.web import errors, permissions, services
 from chat.web.dates import day
+from chat.web.ended_answers import blocks_of
 from chat.web.events import picture_field
 from chat.web.visitors import visitor
 
@@ -104,9 +104,13 @@ def branch_page(
     answers = services().storage.conversations.answers(conversation.id, ids[begin:end])
     agent = services().agents.get(conversation.agent)
     picture = services().pictures.addresses(agent) if agent else _no_picture
+    blocks = blocks_of(answers, picture)
     cleared_after = conversation.cleared_after
     return BranchPage(
-        [_exchange(answer, tree.versions(answer.id), cleared_after, picture) for answer in answers],
+        [
+            _exchange(answer, blocks[answer.id], tree.versions(answer.id), cleared_after, picture)
+            for answer in answers
+        ],
         earlier=ids[begin] if begin else None,
         is_end=end == len(ids),
         after=ids[-1] if ids and ids[-1] != newest else None,
@@ -120,6 +124,7 @@ def _no_picture(url: str) -> None:
 
 def _exchange(
     answer: Answer,
+    blocks: list[str],
     versions: list[str],
     cleared_after: str | None,
     picture: Callable[[str], str | None],
@@ -131,7 +136,7 @@ def _exchange(
         question=answer.question,
         files=answer.files,
         state=answer.state,
-        html=Markup("".join(render_blocks(content.replies, picture, answer.id))),
+        html=Markup("".join(blocks)),
         content=replace(content, media=media),
         problem=errors.sentence(answer.code) if answer.code else None,
         code=answer.code,

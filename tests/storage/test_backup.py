@@ -117,7 +117,8 @@ def test_an_older_backup_is_brought_up_to_date(store: Storage, tmp_path: Path) -
     backup.backup(tmp_path / "instance" / "chat.db", tmp_path / "old")
     with closing(sqlite3.connect(tmp_path / "old")) as db:
         db.executescript(
-            "ALTER TABLE answers DROP COLUMN plain; DROP TABLE moves; DROP TABLE sessions;"
+            "ALTER TABLE answers DROP COLUMN plain;"
+            "DROP TABLE drawings; DROP TABLE moves; DROP TABLE sessions;"
             "UPDATE alembic_version SET version_num = '0005'"
         )
     assert command(tmp_path, "restore", "old")[0] == 0

@@ -152,7 +152,7 @@ def test_no_text_breaks_the_frame(text: str) -> None:
 
 
 def test_a_stored_answer_is_told_in_the_fewest_events() -> None:
-    events = heard(writer().stored(answer_of(ALL)))
+    events = heard(writer().stored(answer_of(ALL), list))
     assert [event.name for event in events] == [
         *(
             "turn",
@@ -172,7 +172,7 @@ def test_a_stored_answer_is_told_in_the_fewest_events() -> None:
 
 
 def test_a_stored_answer_replaces_what_a_reader_has_heard() -> None:
-    events = heard(writer(7).stored(answer_of(ALL)))
+    events = heard(writer(7).stored(answer_of(ALL), list))
     assert "delta" not in {event.name for event in events} and "thought" not in {
         event.name for event in events
     }
@@ -191,7 +191,7 @@ def test_a_stored_answer_replaces_what_a_reader_has_heard() -> None:
 def test_a_stored_end_is_told_as_it_was(
     columns: dict[str, Any], name: str, data: dict[str, str]
 ) -> None:
-    events = heard(writer().stored(answer_of([Delta("half")], **columns)))
+    events = heard(writer().stored(answer_of([Delta("half")], **columns), list))
     assert [event.name for event in events] == ["turn", "delta", name]
     assert data.items() <= events[-1].data.items()
 
@@ -306,7 +306,8 @@ def test_a_page_that_lost_its_connection_ends_with_the_same(
     last = whole[read_count - 1].id if read_count else 0
     again = heard(writer(last, is_page=True).live(live))
     assert drawn(again, page) == render_blocks(texts)
-    stored = heard(writer(last, is_page=True).stored(answer_of(entries)))
+    answer = answer_of(entries)
+    stored = heard(writer(last, is_page=True).stored(answer, lambda: render_blocks(texts)))
     assert drawn(stored, page) == render_blocks(texts)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chat.settings.errors import SettingsError
 
 FOLDER = Path(__file__).parent
-NEWEST = "0008"  # a test compares it with the newest file in versions/
+NEWEST = "0009"  # a test compares it with the newest file in versions/
 
 
 def bring_up_to_date(engine: Engine, database: Path) -> None:

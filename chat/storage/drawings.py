@@ -1,0 +1,65 @@
+"""The HTML of ended answers, so that a text is drawn once and not at each view."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select
+
+from chat.storage.models import Answer, Drawing
+
+# All HTML together; beyond it that of the oldest answers goes.
+MAX_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class StoredDrawing:
+    """The blocks of an answer. `version` names the renderer and the text they were made from."""
+
+    version: str
+    blocks: list[str]
+
+
+class Drawings:
+    """A cache: what is missing can be drawn again."""
+
+    def __init__(self, engine: Engine, max_bytes: int = MAX_BYTES) -> None:
+        self._engine = engine
+        self._max_bytes = max_bytes
+
+    def find(self, answer_ids: Sequence[str]) -> dict[str, StoredDrawing]:
+        """What there is of these answers, in any version."""
+        query = select(Drawing.answer_id, Drawing.version, Drawing.blocks)
+        with self._engine.connect() as db:
+            rows = db.execute(query.where(Drawing.answer_id.in_(answer_ids))).all()
+        return {answer_id: StoredDrawing(version, blocks) for answer_id, version, blocks in rows}
+
+    def put(self, drawings: Mapping[str, StoredDrawing]) -> None:
+        """Replaces what there is of these answers."""
+        with self._engine.begin() as db:
+            db.execute(delete(Drawing).where(Drawing.answer_id.in_(drawings)))
+            # An answer may have been deleted while it was drawn.
+            existing = set(db.scalars(select(Answer.id).where(Answer.id.in_(drawings))))
+            rows = [
+                {
+                    "answer_id": answer_id,
+                    "version": drawing.version,
+                    "blocks": drawing.blocks,
+                    "size": sum(len(block.encode()) for block in drawing.blocks),
+                }
+                for answer_id, drawing in drawings.items()
+                if answer_id in existing
+            ]
+            if rows:
+                db.execute(insert(Drawing), rows)
+            self._drop_oldest(db)
+
+    def _drop_oldest(self, db: Connection) -> None:
+        excess = (db.scalar(select(func.sum(Drawing.size))) or 0) - self._max_bytes
+        if excess <= 0:
+            return
+        by_age = select(Drawing.answer_id, Drawing.size).order_by(Drawing.answer_id)
+        for answer_id, size in db.execute(by_age).all():
+            db.execute(delete(Drawing).where(Drawing.answer_id == answer_id))
+            excess -= size
+            if excess <= 0:
+                return

@@ -1,0 +1,62 @@
+"""The HTML of answers on a page: stored where it can be, drawn where it has to be."""
+
+import zlib
+from collections.abc import Callable, Sequence
+
+from chat.page.rendering import VERSION, render_blocks
+from chat.storage import Answer
+from chat.storage.drawings import StoredDrawing
+from chat.storage.models import RUNNING
+from chat.storage.sqlite import StorageError
+from chat.web import services
+
+# Less text is drawn faster than it is looked up.
+_MIN_CHARS = 500
+
+
+def blocks_of(
+    answers: Sequence[Answer], picture: Callable[[str], str | None] | None
+) -> dict[str, list[str]]:
+    """The blocks of each answer, by its id."""
+    drawings = services().storage.drawings
+    lasting = [answer.id for answer in answers if _is_lasting(answer)]
+    stored = drawings.find(lasting) if lasting else {}
+    blocks: dict[str, list[str]] = {}
+    fresh: dict[str, StoredDrawing] = {}
+    for answer in answers:
+        drawing = stored.get(answer.id)
+        version = _version(answer)
+        if drawing is None or drawing.version != version:
+            drawing = StoredDrawing(version, render_blocks(answer.replies, picture, answer.id))
+            if answer.id in lasting:
+                fresh[answer.id] = drawing
+        blocks[answer.id] = drawing.blocks
+    _store(fresh)
+    return blocks
+
+
+def _is_lasting(answer: Answer) -> bool:
+    """Whether the HTML is worth storing and stays true.
+
+    The address of a picture is signed for a time, and depends on the agent.
+    """
+    size = sum(len(reply) for reply in answer.replies)
+    has_picture = any("![" in reply for reply in answer.replies)
+    return answer.state != RUNNING and size >= _MIN_CHARS and not has_picture
+
+
+def _version(answer: Answer) -> str:
+    digest = 0
+    for reply in answer.replies:
+        digest = zlib.crc32(reply.encode("utf-8", "replace") + b"\0", digest)
+    return f"{VERSION}-{digest:x}"
+
+
+def _store(drawings: dict[str, StoredDrawing]) -> None:
+    if not drawings:
+        return
+    try:
+        services().storage.drawings.put(drawings)
+    except StorageError:
+        # A full disk has no room for a cache; the page is drawn all the same.
+        return

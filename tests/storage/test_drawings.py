@@ -1,0 +1,50 @@
+"""Drawings: the HTML of ended answers, replaced with its version, bounded, gone with its answer."""
+
+from sqlalchemy import func, select
+
+from chat.storage import Storage
+from chat.storage.drawings import Drawings, StoredDrawing
+from chat.storage.models import Drawing
+from tests.storage.acting import ask, end
+
+DRAWING = StoredDrawing("1-a", ["<p>hello</p>\n"])
+
+
+def ended_answer(store: Storage, question: str) -> str:
+    asked = ask(store, question)
+    end(store, asked, "hello")
+    return asked.answer_id
+
+
+def count(store: Storage) -> int:
+    with store.engine.connect() as db:
+        return db.scalar(select(func.count()).select_from(Drawing)) or 0
+
+
+def test_a_drawing_is_found_until_another_replaces_it(store: Storage) -> None:
+    id = ended_answer(store, "how?")
+    assert store.drawings.find([id]) == {}
+    store.drawings.put({id: DRAWING})
+    assert store.drawings.find([id, "other"]) == {id: DRAWING}
+    newer = StoredDrawing("2-a", ["<p>new</p>\n", "<hr>\n"])
+    store.drawings.put({id: newer})
+    assert store.drawings.find([id]) == {id: newer}
+
+
+def test_a_drawing_of_a_deleted_answer_is_not_stored(store: Storage) -> None:
+    store.drawings.put({"gone": DRAWING})
+    assert count(store) == 0
+
+
+def test_a_drawing_goes_with_its_answer(store: Storage) -> None:
+    store.drawings.put({ended_answer(store, "how?"): DRAWING})
+    store.deletion.forget("alice")
+    assert count(store) == 0
+
+
+def test_the_oldest_drawings_go_when_there_are_too_many(store: Storage) -> None:
+    drawings = Drawings(store.engine, max_bytes=100)
+    ids = [ended_answer(store, f"question {number}") for number in range(10)]
+    for id in ids:
+        drawings.put({id: DRAWING})
+    assert set(drawings.find(ids)) == set(ids[-7:])
