@@ -1,4 +1,4 @@
-"""QR codes as SVG: module by module what the library says, and nothing that a content policy would block."""
+"""QR codes as SVG: the library's modules one by one, and nothing that a content policy blocks."""
 
 import re
 

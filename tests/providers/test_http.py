@@ -543,7 +543,8 @@ def test_bodies_have_their_limits(serve):
 
 def test_compressed_bodies_are_read_and_counted_as_what_they_become(serve):
     packed = gzip.compress(b"x" * 1_000_000)
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    headers = f"Content-Encoding: gzip\r\nContent-Length: {len(packed)}"
+    head = f"HTTP/1.1 200 OK\r\n{headers}\r\n\r\n".encode()
     server = serve(always(head + packed))
     assert len(door().call("GET", server.url)[1]) == 1_000_000
     with pytest.raises(Unexpected), door().open("GET", server.url) as response:

@@ -15,8 +15,8 @@ from tests.kit.site import Site
 from tests.kit.sockets import Heard, send
 
 FIELDS = (
-    "message agent conversation_id files after instead stream bot_id user_id additional_messages role "
-    "content content_type"
+    "message agent conversation_id files after instead stream bot_id user_id "
+    "additional_messages role content content_type"
 ).split()
 BESIDES = {("bad_input", 405), ("bad_input", 415)}
 CLOSE = b"Connection: close\r\n"
@@ -163,8 +163,11 @@ header_values = legal | st.sampled_from(
     ]
 )
 header_names = st.sampled_from(
-    "Accept Accept-Language Accept-Encoding Last-Event-ID Cookie Origin Referer Range If-None-Match "
-    "Authorization X-Forwarded-For X-HTTP-Method-Override Sec-Fetch-Site User-Agent X-Requested-With".split()
+    (
+        "Accept Accept-Language Accept-Encoding Last-Event-ID Cookie Origin Referer Range "
+        "If-None-Match Authorization X-Forwarded-For X-HTTP-Method-Override Sec-Fetch-Site "
+        "User-Agent X-Requested-With"
+    ).split()
 )
 heads = st.lists(st.tuples(header_names, header_values), max_size=5)
 

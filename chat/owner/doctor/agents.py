@@ -176,7 +176,8 @@ def _name(host: str) -> str:
 def _side_by_side(jobs: dict[str, Job], seconds: float) -> list[Finding]:
     """Runs each job on a thread of its own; whoever is not back in time is left behind.
 
-    The threads are daemons: a look-up of a name cannot be interrupted, and must not keep the doctor.
+    The threads are daemons: a look-up of a name cannot be interrupted and must not keep the
+    doctor waiting.
     """
     results: dict[str, list[Finding]] = {}
 

@@ -250,7 +250,9 @@ def test_every_documented_failure_has_a_row() -> None:
     assert {"400", "401", "403", "404", "429", "sensitive", "tool_fail"} <= set(ERRORS)
 
 
-WORDS = 'data: {"id":"r1","created":1,"choices":[{"delta":{"role":"assistant","content":"你好"}}]}\n\n'.encode()
+WORDS = (
+    'data: {"id":"r1","created":1,"choices":[{"delta":{"role":"assistant","content":"你好"}}]}\n\n'
+).encode()
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from tests.kit.sockets import SOON_S, everything, send
 )
 def test_no_path_leaves_the_static_folder(site: Site, before: str) -> None:
     ways = (
-        "../../app.py ..%2f..%2fapp.py %2e%2e/%2e%2e/app.py ..%252f..%252fapp.py ..\\..\\app.py "
-        "..%5c..%5capp.py ....//....//app.py /etc/passwd //etc/passwd %2fetc%2fpasswd app.py%00.css "
+        "../../app.py ..%2f..%2fapp.py %2e%2e/%2e%2e/app.py ..%252f..%252fapp.py "
+        "..\\..\\app.py ..%5c..%5capp.py ....//....//app.py "
+        "/etc/passwd //etc/passwd %2fetc%2fpasswd app.py%00.css "
         "css/page.css%00 css/../../app.py %c0%ae%c0%ae/app.py ..;/app.py instance/chat.db .env ~root"
     )
     for way in ways.split():
