@@ -20,7 +20,8 @@ def test_no_path_leaves_the_static_folder(site: Site, before: str) -> None:
         "../../app.py ..%2f..%2fapp.py %2e%2e/%2e%2e/app.py ..%252f..%252fapp.py "
         "..\\..\\app.py ..%5c..%5capp.py ....//....//app.py "
         "/etc/passwd //etc/passwd %2fetc%2fpasswd app.py%00.css "
-        "css/page.css%00 css/../../app.py %c0%ae%c0%ae/app.py ..;/app.py instance/chat.db .env ~root"
+        "css/page.css%00 css/../../app.py %c0%ae%c0%ae/app.py ..;/app.py "
+        "instance/chat.db .env ~root"
     )
     for way in ways.split():
         heard = send(site.port, f"GET {before}{way} HTTP/1.1\r\n".encode() + ENDS + b"\r\n")
