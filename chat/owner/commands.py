@@ -21,6 +21,7 @@ from chat.settings.errors import SettingsError
 from chat.settings.words import LANGUAGES
 from chat.storage import backup
 from chat.storage.backup import BackupError
+from chat.storage.files import copies_before
 from chat.storage.sqlite import StorageError
 
 TRACES_S = 60.0
@@ -130,6 +131,8 @@ def forget(visitor: str, lang: str) -> None:
         deleted = store.deletion.forget(id)
         click.echo(say("forgotten", lang, visitor=id, counts=counts(deleted)))
         click.echo(say("copies", lang))
+        if paths := copies_before(database):
+            click.echo(say("copies_before", lang, paths=", ".join(map(str, paths))))
         if not store.deletion.finish(TRACES_S):
             click.echo(say("traces", lang, path=database))
             raise SystemExit(EXIT["warn"])

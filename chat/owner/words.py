@@ -83,6 +83,11 @@ WORDS: dict[str, Words] = {
         "备份里的副本不受影响",
         "Copies in backups are not touched",
     ),
+    "copies_before": Words(
+        "升级前的副本里也还有：{paths}。不再需要时请删除",
+        "Copies from before an upgrade are not touched either: {paths}. Delete them once you do "
+        "not need them any more",
+    ),
     "no_codes": Words(
         "每行一个，至少 {least} 个字符",
         "One a line, of at least {least} characters",

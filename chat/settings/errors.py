@@ -71,6 +71,11 @@ WRONG: dict[str, Words] = {
         "DATABASE_URL：{path}：{reason}。检查这个文件和它的文件夹",
         "DATABASE_URL: {path}: {reason}. Check the file and its folder.",
     ),
+    "no_room_to_copy": Words(
+        "DATABASE_URL：升级 {path} 前要先留副本，需要 {needed}，磁盘只剩 {free}。请先腾出空间",
+        "DATABASE_URL: {path} is copied before it is upgraded, which needs {needed}, and the disk "
+        "has {free} left. Make room first.",
+    ),
     "redis_address": Words(
         "REDIS_URL：不是 Redis 的地址，写作 redis://:password@host:6379/0",
         "REDIS_URL: no address of a Redis. Write it as redis://:password@host:6379/0.",

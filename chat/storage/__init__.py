@@ -15,6 +15,7 @@ from chat.storage.days import Days
 from chat.storage.deletion import Deletion
 from chat.storage.disk import Disk
 from chat.storage.drawings import Drawings
+from chat.storage.files import create, make_private
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation
 from chat.storage.moves import Moves
@@ -96,11 +97,17 @@ def connect(settings: Settings) -> Storage:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError("database_folder", path=path.parent, reason=error) from None
+    try:
+        create(path)
+    except OSError as error:
+        raise SettingsError("database", path=path, reason=error.strerror or error) from None
     engine = open_engine(url)
     # Alembic is large: it is imported only when there is work for it.
     from chat.storage import migrations
 
     migrations.bring_up_to_date(engine, path)
+    # Only now is it certain that the file is a database of ours.
+    make_private(path)
     # SQLite's connections must not be carried into a worker.
     engine.dispose()
     guard(engine, path)

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
 
-from chat.settings.errors import SettingsError
-from chat.storage.migrations import NEWEST, bring_up_to_date
+from chat.storage.files import BESIDE, PRIVATE, open_read_only
+from chat.storage.migrations import NEWEST, upgrade, versions
 from chat.storage.models import Worker, now
 from chat.storage.sqlite import open_engine
 from chat.storage.workers import has_ended, is_heard
 
 TABLES = {"alembic_version", "conversations", "answers", "workers"}
-BESIDE = ("-wal", "-shm", "-journal")
 
 
 class BackupError(Exception):
@@ -67,9 +67,11 @@ def backup(database: Path, target: Path, force: bool = False) -> Copied:
 
 
 def restore(source: Path, database: Path, force: bool = False) -> Copied:
-    """Puts a copy in the database's place, its tables brought up to date.
+    """Puts the rows of a copy in the database's place, in tables that are made anew.
 
-    The present database stays beside it under another name.
+    Nothing else of the copy is taken: no trigger, view, index or table that is not ours. What the
+    owner did is not undone: the longer log of the two stays. The present database stays beside it
+    under another name.
 
     Raises BackupError: no_backup, same, not_ours, newer, damaged, running, unwritable.
     """
@@ -77,12 +79,11 @@ def restore(source: Path, database: Path, force: bool = False) -> Copied:
         raise BackupError("no_backup", path=source)
     if database.exists() and source.samefile(database):
         raise BackupError("same", path=source)
-    _refuse_strangers(source)
+    version = _version_of(source)
     if not force and (living := living_workers(database)):
-        raise BackupError("running", pids=", ".join(str(one) for one in living))
+        raise BackupError("running", pids=", ".join(str(pid) for pid in living))
     with _beside(database) as part:
-        conversations = _copy(source, part)
-        _prepare(part)
+        conversations = _copy_rows(source, part, version, database)
         size = part.stat().st_size
         _give_to_the_owner(part, database)
         before = _put_aside(database)
@@ -93,7 +94,7 @@ def restore(source: Path, database: Path, force: bool = False) -> Copied:
 def living_workers(database: Path) -> list[int]:
     """The process ids of the site that uses a database; none when that cannot be read."""
     try:
-        with closing(_open(database)) as db:
+        with closing(open_read_only(database)) as db:
             rows = db.execute("SELECT id, host, pid, seen_at FROM workers").fetchall()
     except sqlite3.Error:
         return []
@@ -102,66 +103,147 @@ def living_workers(database: Path) -> list[int]:
         for id, host, pid, seen in rows
     ]
     host = socket.gethostname()
-    return [one.pid for one in workers if not has_ended(one, host) and is_heard(one, now())]
+    return [
+        worker.pid for worker in workers if not has_ended(worker, host) and is_heard(worker, now())
+    ]
 
 
-def _refuse_strangers(source: Path) -> None:
-    """Raises BackupError unless it is a database of ours that this version can read."""
+def _version_of(source: Path) -> str:
+    """The version of a database of ours. Raises BackupError unless this version can read it."""
     try:
-        with closing(_open(source)) as db:
-            tables = {
-                name
-                for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            }
-            if not tables >= TABLES:
+        with closing(open_read_only(source)) as db:
+            if not {name for name, _ in _tables(db, "main")} >= TABLES:
                 raise BackupError("not_ours", path=source)
             (version,) = db.execute("SELECT version_num FROM alembic_version").fetchone() or ("",)
     except sqlite3.Error as error:
-        raise BackupError(
-            "not_ours" if _is_no_database(error) else "damaged", path=source, reason=error
-        ) from None
-    if version > NEWEST:
-        raise BackupError("newer", path=source, version=version, newest=NEWEST)
+        kind = "not_ours" if _is_no_database(error) else "damaged"
+        raise BackupError(kind, path=source, reason=error) from None
+    if not isinstance(version, str) or version not in versions():
+        if isinstance(version, str) and version > NEWEST:
+            raise BackupError("newer", path=source, version=version, newest=NEWEST)
+        raise BackupError("not_ours", path=source)
+    return version
 
 
 def _copy(source: Path, target: Path) -> int:
     """Copies a database into one file and checks it; how many conversations it has."""
     try:
-        with closing(_open(source)) as ours, closing(sqlite3.connect(target)) as copy:
+        with closing(open_read_only(source)) as ours, closing(sqlite3.connect(target)) as copy:
             # In one go: in pieces, every write of the site would begin it anew. Writers do not
             # have to wait.
             ours.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
-            wrong = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if wrong != "ok":
-                raise BackupError("damaged", path=source, reason=wrong)
-            query = "SELECT count(*) FROM conversations WHERE deleted_at IS NULL"
-            conversations: int = copy.execute(query).fetchone()[0]
+            _require_whole(copy, source)
+            conversations = _count_conversations(copy)
     except sqlite3.Error as error:
-        kind = "unwritable" if error.sqlite_errorcode in _TARGET_TROUBLES else "damaged"
-        path = target.parent if kind == "unwritable" else source
-        raise BackupError(kind, path=path, reason=error) from None
-    with open(target, "rb") as file:
-        os.fsync(file.fileno())
+        raise _trouble(error, source, target) from None
+    _settle(target)
     return conversations
 
 
-_TARGET_TROUBLES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_READONLY}
+def _copy_rows(source: Path, part: Path, version: str, database: Path) -> int:
+    """Fills a new database with the rows of one of that version, and brings it up to date.
 
-
-def _prepare(part: Path) -> None:
-    """Brings the tables up to date, without workers: other processes may have their pids now."""
+    Returns how many conversations it has.
+    """
     engine = open_engine(URL.create("sqlite", database=str(part)))
     try:
-        bring_up_to_date(engine, part)
-        with engine.begin() as db:
-            db.exec_driver_sql("DELETE FROM workers")
-        with engine.connect() as db:
-            db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    except SettingsError as error:
-        raise BackupError("damaged", path=part, reason=error) from None
+        upgrade(engine, version)
+        engine.dispose()
+        with closing(
+            sqlite3.connect(part.absolute().as_uri(), uri=True, isolation_level=None)
+        ) as db:
+            # An expression in the schema of the source may call nothing that has an effect.
+            db.execute("PRAGMA trusted_schema = OFF")
+            db.execute("ATTACH ? AS source", [f"{source.resolve().as_uri()}?mode=ro"])
+            _require_whole(db, source, "source")
+            _fill_tables(db, source)
+            db.execute("DETACH source")
+        upgrade(engine)
+        # The mode in which it is one file is not to be had while others have it open.
+        engine.dispose()
+        with closing(sqlite3.connect(part)) as db:
+            # Other processes may have the pids of its workers now.
+            with db:
+                db.execute("DELETE FROM workers")
+            db.execute("PRAGMA journal_mode = DELETE")
+            conversations = _count_conversations(db)
+    except DBAPIError as error:
+        raise _trouble(error.orig, source, part) from None
+    except sqlite3.Error as error:
+        raise _trouble(error, source, part) from None
     finally:
         engine.dispose()
+    _settle(part)
+    return conversations
+
+
+def _fill_tables(db: sqlite3.Connection, source: Path) -> None:
+    """Copies each of our tables from the attached source; what is beside them stays behind."""
+    theirs = dict(_tables(db, "source"))
+    db.execute("BEGIN")
+    for table, _ in _tables(db, "main"):
+        if _is_searched_text(table) or table == "alembic_version":
+            continue
+        columns = _columns(db, "main", table)
+        # A virtual table runs code of a module, a generated column an expression: ours are plain.
+        is_plain = theirs.get(table, "").upper().startswith("CREATE TABLE")
+        if not is_plain or not _columns(db, "source", table) >= columns:
+            raise BackupError("not_ours", path=source)
+        names = ", ".join(f'"{column}"' for column in sorted(columns))
+        db.execute(f'DELETE FROM main."{table}"')
+        db.execute(f'INSERT INTO main."{table}" ({names}) SELECT {names} FROM source."{table}"')
+    # Rows whose conversation somebody deleted by hand would stop a later change of the tables.
+    for table, rowid, *_ in db.execute("PRAGMA main.foreign_key_check").fetchall():
+        db.execute(f'DELETE FROM main."{table}" WHERE rowid = ?', [rowid])
+    db.execute("COMMIT")
+
+
+def _tables(db: sqlite3.Connection, schema: str) -> list[tuple[str, str]]:
+    """The tables of a database with how they were made, without SQLite's own."""
+    query = f"SELECT name, sql FROM {schema}.sqlite_master WHERE type = 'table'"
+    return [(name, sql) for name, sql in db.execute(query) if not name.startswith("sqlite_")]
+
+
+def _columns(db: sqlite3.Connection, schema: str, table: str) -> set[str]:
+    """The columns of a table that hold a value: `hidden` are those that are generated."""
+    rows = db.execute(f'PRAGMA {schema}.table_xinfo("{table}")')
+    return {name for _, name, _, _, _, _, hidden in rows if not hidden}
+
+
+def _is_searched_text(table: str) -> bool:
+    """Whether a table was part of the full-text index, which step 0008 drops."""
+    return table == "passages" or table.startswith("passages_")
+
+
+def _require_whole(db: sqlite3.Connection, source: Path, schema: str = "main") -> None:
+    """Raises BackupError when a page of the database is damaged."""
+    result = db.execute(f"PRAGMA {schema}.integrity_check(1)").fetchone()[0]
+    if result != "ok":
+        raise BackupError("damaged", path=source, reason=result)
+
+
+def _count_conversations(db: sqlite3.Connection) -> int:
+    query = "SELECT count(*) FROM conversations WHERE deleted_at IS NULL"
+    count: int = db.execute(query).fetchone()[0]
+    return count
+
+
+def _settle(path: Path) -> None:
+    """Waits until a file is on the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def _trouble(error: BaseException | None, source: Path, target: Path) -> BackupError:
+    """What an error of SQLite means: the source is damaged, or the target cannot be written."""
+    code = getattr(error, "sqlite_errorcode", None)
+    kind = "unwritable" if code in _TARGET_TROUBLES else "damaged"
+    path = target.parent if kind == "unwritable" else source
+    return BackupError(kind, path=path, reason=error)
+
+
+_TARGET_TROUBLES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_READONLY}
 
 
 def _give_to_the_owner(part: Path, database: Path) -> None:
@@ -194,19 +276,15 @@ def _beside(target: Path) -> Iterator[Path]:
     part = Path(f"{target}.{os.getpid()}.part")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
         yield part
     except OSError as error:
         raise BackupError(
             "unwritable", path=target.parent, reason=error.strerror or error
         ) from None
     finally:
-        for ending in ("", ".migrating", *BESIDE):
+        for ending in ("", *BESIDE):
             Path(f"{part}{ending}").unlink(missing_ok=True)
-
-
-def _open(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=30)
 
 
 def _is_no_database(error: sqlite3.Error) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chat.offload import beside_others
+from chat.storage.files import size_of
 
 log = logging.getLogger("chat.storage")
 
@@ -30,9 +31,7 @@ class Disk:
     @property
     def size(self) -> int:
         """Bytes of the database, with what is in its log. Raises OSError."""
-        return self._database.stat().st_size + (
-            self._log.stat().st_size if self._log.exists() else 0
-        )
+        return size_of(self._database)
 
     @property
     def free(self) -> int:

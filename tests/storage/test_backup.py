@@ -14,10 +14,11 @@ from chat import storage
 from chat.owner.commands import commands
 from chat.settings.model import Settings
 from chat.storage import Storage, backup
-from chat.storage.migrations import NEWEST
+from chat.storage.migrations import NEWEST, versions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment
+from tests.storage.test_migrations import migrate
 
 
 def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
@@ -166,3 +167,93 @@ def test_a_disk_without_room_for_the_copy_is_said(store: Storage, tmp_path: Path
     )
     assert done.returncode == 2 and "cannot be written" in done.stderr, done
     assert [path.name for path in tmp_path.iterdir()] == ["instance"], "nothing half is left"
+
+
+HARMLESS_STRANGERS = {
+    "trigger": "CREATE TRIGGER spy AFTER INSERT ON answers BEGIN DELETE FROM conversations; END",
+    "view": "CREATE VIEW spied AS SELECT * FROM answers",
+    "table": "CREATE TABLE things (name TEXT); INSERT INTO things VALUES ('x')",
+    "index": "CREATE UNIQUE INDEX trap ON answers (worker)",
+    "column": "ALTER TABLE answers ADD COLUMN extra TEXT DEFAULT 'x'",
+    "generated column": "ALTER TABLE answers ADD COLUMN extra TEXT AS (upper(question)) VIRTUAL",
+    "virtual table": "CREATE VIRTUAL TABLE other USING fts5(body)",
+    "orphan": "INSERT INTO shares VALUES ('t', 'gone', 'l', '2026-01-01')",
+}
+IMPOSTORS = {
+    "view": "ALTER TABLE days RENAME TO real; CREATE VIEW days AS SELECT * FROM real",
+    "view of conversations": (
+        "ALTER TABLE conversations RENAME TO real;CREATE VIEW conversations AS SELECT * FROM real"
+    ),
+    "virtual table": ("DROP TABLE days; CREATE VIRTUAL TABLE days USING fts5(account, day, asked)"),
+    "generated column": (
+        "ALTER TABLE days DROP COLUMN asked;"
+        "ALTER TABLE days ADD COLUMN asked INTEGER AS (length(account)) VIRTUAL"
+    ),
+    "missing column": "ALTER TABLE days DROP COLUMN asked",
+    "missing table": "DROP TABLE days",
+    "version": "UPDATE alembic_version SET version_num = '0008; DROP TABLE answers'",
+    "version as bytes": "UPDATE alembic_version SET version_num = x'00'",
+    "no version": "DELETE FROM alembic_version",
+}
+
+
+def schema_of(database: Path) -> list[tuple[str, str, str]]:
+    with closing(sqlite3.connect(database)) as db:
+        return sorted(db.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master"))
+
+
+def spoil(source: Path, target: Path, script: str) -> None:
+    """A backup with something in it that is not ours."""
+    backup.backup(source, target)
+    with closing(sqlite3.connect(target)) as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.executescript(script)
+
+
+@pytest.mark.parametrize("stranger", HARMLESS_STRANGERS)
+def test_a_restore_takes_rows_of_our_tables_and_nothing_else(
+    store: Storage, tmp_path: Path, stranger: str
+) -> None:
+    database = tmp_path / "instance" / "chat.db"
+    conversation = say(store, "alice", "hello", "you")
+    schema = schema_of(database)
+    spoil(database, tmp_path / "copy", HARMLESS_STRANGERS[stranger])
+    store.close()
+    code, output = command(tmp_path, "restore", "copy")
+    assert code == 0, output
+    assert schema_of(database) == schema
+    with closing(sqlite3.connect(database)) as db:
+        rows = db.execute("SELECT conversation_id, question FROM answers").fetchall()
+        assert rows == [(conversation, "hello")]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert not list((tmp_path / "instance").glob("*.part*"))
+
+
+@pytest.mark.parametrize("impostor", IMPOSTORS)
+def test_what_only_looks_like_a_table_of_ours_is_refused(
+    store: Storage, tmp_path: Path, impostor: str
+) -> None:
+    database = tmp_path / "instance" / "chat.db"
+    say(store, "alice", "hello", "you")
+    spoil(database, tmp_path / "copy", IMPOSTORS[impostor])
+    before = everything(database)
+    code, output = command(tmp_path, "restore", "copy")
+    assert code == 2 and "nothing was changed" in output, output
+    assert everything(database) == before
+    assert not list((tmp_path / "instance").glob("*.part*"))
+
+
+def test_a_backup_of_every_version_comes_back_as_the_newest(tmp_path: Path) -> None:
+    (tmp_path / "instance").mkdir()
+    for version in versions():
+        old = tmp_path / f"old-{version}"
+        migrate(old, version)
+        with closing(sqlite3.connect(old)) as db, db:
+            db.execute(
+                "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
+                "VALUES ('c1', 'alice', 'coze', 't', '2026-01-01', '2026-01-01')"
+            )
+        code, output = command(tmp_path, "restore", old.name)
+        assert code == 0 and "1 conversation" in output, (version, output)
+        with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
+            assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)

@@ -18,7 +18,7 @@ from tests.storage.acting import Connect, answers, ask
 VERSIONS = sorted(path.name[:4] for path in (migrations.FOLDER / "versions").glob("[0-9]*.py"))
 
 
-def _migrate(path: Path, target: str) -> None:
+def migrate(path: Path, target: str) -> None:
     engine = create_engine(f"sqlite:///{path}")
     config = Config()
     config.set_main_option("script_location", str(migrations.FOLDER))
@@ -50,7 +50,7 @@ def test_the_newest_migration_is_known_and_none_is_missing() -> None:
 def test_from_nothing_and_from_the_first_version_it_becomes_the_same(
     connect: Connect, tmp_path: Path
 ) -> None:
-    _migrate(tmp_path / "old.db", "0001")
+    migrate(tmp_path / "old.db", "0001")
     old, new = connect("old.db"), connect("new.db")
     assert _schema(old) == _schema(new)
     assert set(_schema(new)) == {*Base.metadata.tables, "alembic_version"}
@@ -61,7 +61,7 @@ def test_what_was_stored_survives_from_every_version(
     connect: Connect, tmp_path: Path, version: str
 ) -> None:
     path = tmp_path / "chat.db"
-    _migrate(path, version)
+    migrate(path, version)
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as db:
         db.exec_driver_sql(
@@ -87,7 +87,7 @@ def test_a_database_with_an_index_of_the_search_gets_plain_texts(
     connect: Connect, tmp_path: Path
 ) -> None:
     path = tmp_path / "chat.db"
-    _migrate(path, "0007")
+    migrate(path, "0007")
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as db:
         db.exec_driver_sql(
