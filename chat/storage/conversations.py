@@ -167,6 +167,14 @@ class Conversations:
         with self._sessions() as db:
             return db.scalar(query.order_by(Answer.id.desc()).limit(1))
 
+    def live_answers(self, conversation_id: str) -> list[str]:
+        """The ids of its answers that are being made."""
+        running = select(Answer.id).where(
+            Answer.conversation_id == conversation_id, Answer.state == RUNNING
+        )
+        with self._sessions() as db:
+            return list(db.scalars(running))
+
     def delete(self, visitor: str, conversation_id: str) -> None:
         """Takes it off every list until `restore`, or for good. Links to it end at once.
 

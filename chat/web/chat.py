@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, request, stream_with_context, url_for
 from werkzeug.datastructures import FileStorage
@@ -18,8 +19,9 @@ from chat.storage.sqlite import StorageError, is_trouble
 from chat.web import errors, files, permissions, services
 from chat.web.chat_request import ChatRequest, read_chat_request
 from chat.web.ended_answers import blocks_of
-from chat.web.events import HEARTBEAT, QUIET_S, EventWriter
+from chat.web.events import HEARTBEAT, QUIET_S, EventWriter, PageReader
 from chat.web.pages import page
+from chat.web.presenting import answer_details
 from chat.web.visitors import address, visitor
 
 bp = Blueprint("chat", __name__)
@@ -145,17 +147,27 @@ def _agent_of(conversation_id: str | None) -> Agent:
 
 def _writer(conversation_id: str, message_id: str, agent_id: str, position: int) -> EventWriter:
     opening = {"conversation_id": conversation_id, "message_id": message_id, "agent": agent_id}
-    is_page = request.args.get("html") == "live"
-    agent = services().agents.get(agent_id)
-    picture = services().pictures.addresses(agent) if agent else None
+    reader = _page_reader(message_id, agent_id) if request.args.get("html") == "live" else None
     return EventWriter(
         opening,
         position,
-        is_page,
         lambda failed: errors.sentence(failed.code, failed.retry_after),
-        picture,
-        services().live_drawings,
+        reader,
     )
+
+
+def _page_reader(message_id: str, agent_id: str) -> PageReader:
+    site, reader = services(), visitor()
+    agent = site.agents.get(agent_id)
+    picture = site.pictures.addresses(agent) if agent else None
+
+    def details() -> dict[str, Any]:
+        # An answer may be deleted while it is read.
+        with suppress(Refusal):
+            return answer_details(site.storage.answers.get(reader, message_id))
+        return {}
+
+    return PageReader(site.live_drawings, details, picture)
 
 
 def _follow_events(answer: Answer, writer: EventWriter) -> Iterator[bytes]:

@@ -47,8 +47,9 @@ def rename(conversation_id: str) -> AnyResponse:
 
 @bp.post("/c/<conversation_id>/delete")
 def delete(conversation_id: str) -> AnyResponse:
-    """Deletes it; for an hour it can be restored."""
+    """Deletes it, and ends the answer that is being made; for an hour it can be restored."""
     agent = services().storage.conversations.get(visitor(), conversation_id).agent
+    _stop(_conversations().live_answers(conversation_id))
     _conversations().delete(visitor(), conversation_id)
     return _done(url_for("pages.home", agent=agent, deleted=conversation_id))
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chat.answers.live import Entry, Failed, Finished, LiveAnswer, RemoteAnswer
@@ -43,30 +44,36 @@ NAMES: dict[type[Any], str] = {
 }
 
 
+@dataclass(frozen=True)
+class PageReader:
+    """What a page gets beyond a program: the text as `html` events, drawn once for all readers in
+    `drawings`; pictures at the address that `picture` gives; `details` of the answer at its end.
+    """
+
+    drawings: LiveDrawings
+    details: Callable[[], dict[str, Any]]
+    picture: Callable[[str], str | None] | None = None
+
+
 class EventWriter:
     """Writes the events of one answer for one reader.
 
     `opening` is the data of the `turn` event. `position` is what the reader has (Last-Event-ID), 0
-    for nothing. With `is_page` the text comes as `html` events, drawn once for all readers
-    of one of the `drawings`. `sentence` is a failure in the reader's language. `picture` gives the
-    address at which a page finds a picture.
+    for nothing. `sentence` is a failure in the reader's language.
     """
 
     def __init__(
         self,
         opening: dict[str, str],
         position: int,
-        is_page: bool,
         sentence: Callable[[Failed], str],
-        picture: Callable[[str], str | None] | None = None,
-        drawings: LiveDrawings | None = None,
+        page: PageReader | None = None,
     ) -> None:
         self._opening = opening
         self._position = position
         self._sentence = sentence
-        self._picture = picture if is_page else None
-        self._is_page = is_page
-        self._drawings = drawings or LiveDrawings()
+        self._page = page
+        self._picture = page.picture if page else None
         self._drawing: LiveDrawing | EndedDrawing | None = None
         # The HTML that the reader has.
         self._blocks: list[str] = []
@@ -77,14 +84,7 @@ class EventWriter:
 
     def reopen(self) -> "EventWriter":
         """A writer for the same reader when the log was lost: it goes on from another log."""
-        writer = EventWriter(
-            self._opening,
-            self._sent_position,
-            self._is_page,
-            self._sentence,
-            self._picture,
-            self._drawings,
-        )
+        writer = EventWriter(self._opening, self._sent_position, self._sentence, self._page)
         writer._is_opened = self._is_opened
         return writer
 
@@ -100,12 +100,13 @@ class EventWriter:
         yield HEARTBEAT + self._opened()
         if 0 < self._position <= live.start:
             self._begun_replies = set()
-        if self._is_page:
+        if self._page is not None:
             message_id = self._opening["message_id"]
-            self._drawing = drawing = self._drawings.of(message_id, live.start, self._picture)
+            drawing = self._page.drawings.of(message_id, live.start, self._picture)
+            self._drawing = drawing
         for batch in live.follow(quiet_s=QUIET_S):
             yield self._write(batch) or HEARTBEAT
-            if self._is_page and not _is_end(batch):
+            if self._page is not None and not _is_end(batch):
                 yield from self._wait_for_html(drawing)
 
     def stored(self, answer: Answer, blocks: Callable[[], list[str]]) -> Iterator[bytes]:
@@ -115,7 +116,7 @@ class EventWriter:
         longer hold.
         """
         yield self._opened() or HEARTBEAT
-        if self._is_page:
+        if self._page is not None:
             self._drawing = EndedDrawing(blocks())
         entries: list[Entry] = [
             *events_of(Content.of(answer), anew=self._position > 0),
@@ -136,6 +137,7 @@ class EventWriter:
         for position, entry in batch:
             if isinstance(entry, Finished | Failed):
                 chunks.append(self._html(position - 1, last=True))
+                chunks.append(self._details(position - 1))
             if position > self._position:
                 chunks.append(self._encode(position, self._for_new_log(entry)))
             self._sent_position = max(self._sent_position, position)
@@ -173,6 +175,11 @@ class EventWriter:
             return b""
         html = {"from": changed_from, "blocks": self._blocks[changed_from:]}
         return _event(max(position, self._position), "html", html)
+
+    def _details(self, position: int) -> bytes:
+        if self._page is None:
+            return b""
+        return _event(max(position, self._position), "details", self._page.details())
 
     def _encode(self, position: int, entry: Entry | None) -> bytes:
         if isinstance(entry, Failed):

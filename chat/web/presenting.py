@@ -122,6 +122,23 @@ def _no_picture(url: str) -> None:
     """Pictures of a former agent are not fetched."""
 
 
+def answer_details(answer: Answer) -> dict[str, Any]:
+    """When it was asked, how many seconds it took, how many tokens: what is known of it."""
+    usage = Content.of(answer).usage or {}
+    details = {
+        "asked_at": answer.created_at.isoformat(),
+        "seconds": _seconds(answer),
+        "tokens": usage.get("total"),
+    }
+    return {name: value for name, value in details.items() if value is not None}
+
+
+def _seconds(answer: Answer) -> float | None:
+    if answer.ended_at is None:
+        return None
+    return round(max(0.0, (answer.ended_at - answer.created_at).total_seconds()), 1)
+
+
 def _exchange(
     answer: Answer,
     blocks: list[str],
@@ -142,9 +159,7 @@ def _exchange(
         code=answer.code,
         is_cut=answer.finish_reason == CUT,
         asked_at=answer.created_at,
-        seconds=max(0.0, (answer.ended_at - answer.created_at).total_seconds())
-        if answer.ended_at
-        else None,
+        seconds=_seconds(answer),
         age=max(0, int((now() - answer.created_at).total_seconds())),
         versions=versions,
         is_forgotten=answer.id == cleared_after,

@@ -1,6 +1,6 @@
 // What stands beside an answer's text: thoughts, steps, media, sources, follow-ups.
 
-import { copyOf } from "./page.js"
+import { copyOf, formatMoment } from "./page.js"
 
 /** An address of the platform's, if it is one that a click may follow. */
 const isWeb = url => /^https?:\/\//i.test(url ?? "")
@@ -21,7 +21,22 @@ export function showBeside(exchange, { type, data }) {
     case "media": return addMedia(exchange, data)
     case "citation": return addCitation(exchange, data)
     case "suggestion": return addSuggestion(exchange, data)
+    case "details": return showDetails(exchange, data)
   }
+}
+
+/** The line of an answer: when it was asked, how many seconds it took, how many tokens. */
+function showDetails(exchange, { asked_at: askedAt, seconds, tokens }) {
+  const time = exchange.querySelector(".facts time")
+  if (askedAt) {
+    time.dateTime = askedAt
+    time.textContent = formatMoment(askedAt)
+  }
+  const took = exchange.querySelector(".took")
+  if (seconds !== undefined) took.textContent = took.dataset.text.replace("%s", seconds.toFixed(1))
+  const count = exchange.querySelector(".tokens")
+  const number = tokens && new Intl.NumberFormat(document.documentElement.lang).format(tokens)
+  if (number) count.textContent = count.dataset.text.replace("%s", number)
 }
 
 /** An answer that is read again from its start begins with nothing beside it. */

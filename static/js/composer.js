@@ -1,11 +1,14 @@
 // The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; no typed text is lost.
 
-import { focusField, isEscapeTaken, isPhone, load, sentenceOf, showProblem } from "./page.js"
+import {
+  focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf, showProblem,
+} from "./page.js"
 import "./transcript.js"
-import { join, keyOf, Turn } from "./turn.js"
 
 // Safari ends a composition before it reports the Enter that ended it.
 const AFTER_COMPOSING_MS = 50
+const FIRST_PAUSE_MS = 500
+const LAST_PAUSE_MS = 8000
 // The counter appears beyond this share of the limit.
 const NEARLY_FULL = 0.9
 
@@ -16,6 +19,7 @@ class ChatComposer extends HTMLElement {
   #files
   // The turn whose answer has not ended yet.
   turn = null
+  #isStarting = false
 
   connectedCallback() {
     this.#listen()
@@ -24,7 +28,7 @@ class ChatComposer extends HTMLElement {
     this.#measure()
     if (hasDrafts()) load("./drafts.js").then(({ restoreDraft }) => restoreDraft(this), () => {})
     const { running } = document.querySelector("chat-transcript")
-    if (running) new Turn(this).resume(running, this.#leaving.signal)
+    if (running) this.#resume(running)
   }
 
   disconnectedCallback() {
@@ -39,6 +43,9 @@ class ChatComposer extends HTMLElement {
     for (const type of ["dragover", "dragleave", "drop"]) {
       document.addEventListener(type, event => this.#receive(event), options)
     }
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (target.closest("[data-ask]")) loadTurn().catch(ignore)
+    }, options)
     this.addEventListener("paste", event => this.#receive(event), options)
     this.addEventListener("compositionend", event => { this.#composedAt = event.timeStamp }, options)
     this.addEventListener("input", () => this.#input(), options)
@@ -104,8 +111,6 @@ class ChatComposer extends HTMLElement {
     const { target } = event
     const isTyped = target === this.#form
     if (!isTyped && !("ask" in target.dataset)) return
-    // Without their module, the form itself takes the files along.
-    if (isTyped && this.#picker?.value && !this.#files) return
     event.preventDefault()
     const { message, instead } = target.elements
     if (isTyped) this.#submit()
@@ -147,8 +152,7 @@ class ChatComposer extends HTMLElement {
 
   #input() {
     // On its way before the question is.
-    load("./stream.js").catch(() => {})
-    load("./drawing.js").catch(() => {})
+    loadTurn().catch(ignore)
     this.#measure()
     this.keepDraft()
   }
@@ -183,17 +187,52 @@ class ChatComposer extends HTMLElement {
 
   /** Sends what is written, unless it is too long, once its files have arrived. */
   async #submit() {
-    if (this.turn || await this.#measure(true)) return
-    const files = await this.#files
-    if (files && !await files.haveArrived()) return
+    if (this.turn || this.#isStarting || await this.#measure(true)) return
+    const files = await this.#filesChosen()
+    if (files === null || (files && !await files.haveArrived())) return
     const instead = this.#form.elements.instead.value
-    if (this.turn || !this.#field.value.trim()) return
+    if (this.turn || this.#isStarting || !this.#field.value.trim()) return
     this.#ask({ text: this.#field.value, isTyped: true, files: files?.take(), instead })
   }
 
-  #ask(question) {
-    const isAllowed = !this.turn && question.text.trim()
-    if (isAllowed) new Turn(this).ask(question, this.#leaving.signal)
+  /** What takes the files of this question; undefined where there are none, null if it fails. */
+  async #filesChosen() {
+    const isLeft = this.#picker?.value && !this.#files
+    if (isLeft) await this.#attach(this.#picker.files)
+    const isLeftAgain = this.#picker?.value && !this.#files
+    // Without their module, the form itself takes the files along.
+    if (isLeftAgain && navigator.onLine !== false && this.#field.value.trim()) this.#form.submit()
+    if (isLeftAgain) return null
+    return this.#files?.catch(() => null)
+  }
+
+  /** Asks. Until its module has come, everything stays as it was. */
+  async #ask(question) {
+    if (this.turn || this.#isStarting || !question.text.trim()) return
+    this.#isStarting = true
+    try {
+      const { Turn } = await loadTurn()
+      new Turn(this).ask(question, this.#leaving.signal)
+    } catch (error) {
+      for (const file of question.files ?? []) file.putBack()
+      showProblem(sentenceOf(error))
+    } finally {
+      this.#isStarting = false
+    }
+  }
+
+  /** Reads on an answer that is being made. What does not come is asked for again and again. */
+  async #resume(exchange) {
+    const { signal } = this.#leaving
+    for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
+      try {
+        const { Turn } = await loadTurn()
+        return new Turn(this).resume(exchange, signal)
+      } catch {
+        document.querySelector("chat-transcript").apply(exchange, { type: "lost" })
+        await wait(pause)
+      }
+    }
   }
 
   /** Grows with the text, and counts it near the limit. Returns the characters too many. */
@@ -209,6 +248,20 @@ class ChatComposer extends HTMLElement {
     )
   }
 }
+
+const ignore = () => {}
+
+/** The module of a turn, and what a turn cannot do without. */
+async function loadTurn() {
+  const [turn] = await Promise.all(["./turn.js", "./stream.js", "./drawing.js"].map(load))
+  return turn
+}
+
+/** Waits; a browser that comes online again waits no longer. */
+const wait = milliseconds => new Promise(resolve => {
+  setTimeout(resolve, milliseconds)
+  addEventListener("online", resolve, { once: true })
+})
 
 /** A field becomes as high as its text, where style sheets cannot say so. */
 function grow(field) {

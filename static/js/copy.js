@@ -8,7 +8,7 @@ const ticked = new Set()
 
 /** Copies what belongs to the button, and says so if it is true. */
 export async function copy(button) {
-  if (!await writeToClipboard(textFor(button))) return
+  if (!await writeToClipboard(contentFor(button))) return
   announce("copied")
   if (ticked.has(button)) return
   const sign = button.firstElementChild
@@ -20,28 +20,52 @@ export async function copy(button) {
   }, TICK_MS)
 }
 
-function textFor(button) {
+/** What is copied, by type. An answer is the Markdown that was said, and for documents its looks. */
+function contentFor(button) {
   switch (button.dataset.copy) {
-    case "code": return button.closest(".code").querySelector("pre").textContent
-    case "answer": return button.closest(".exchange").querySelector(".prose").innerText
-    default: return document.getElementById("share-link").value
+    case "code": return plain(button.closest(".code").querySelector("pre").textContent)
+    case "answer": return answer(button.closest(".exchange"))
+    default: return plain(document.getElementById("share-link").value)
+  }
+}
+
+const plain = text => ({ "text/plain": text })
+
+function answer(exchange) {
+  const prose = exchange.querySelector(".prose")
+  const copy = prose.cloneNode(true)
+  for (const button of copy.querySelectorAll("button")) button.remove()
+  const source = exchange.querySelector(".source").content.textContent
+  return {
+    "text/plain": source || prose.innerText,
+    "text/html": new XMLSerializer().serializeToString(copy),
   }
 }
 
 /** Whether it worked. On plain http there is no navigator.clipboard; the old way works everywhere. */
-async function writeToClipboard(text) {
+async function writeToClipboard(content) {
   try {
-    await navigator.clipboard.writeText(text)
+    const blobs = Object.entries(content).map(([type, text]) => [type, new Blob([text], { type })])
+    await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(blobs))])
     return true
   } catch {
-    const focused = document.activeElement
-    const field = document.createElement("textarea")
-    Object.assign(field, { value: text, readOnly: true, className: "sr-only" })
-    document.body.append(field)
-    field.select()
-    const isCopied = document.execCommand("copy")
-    field.remove()
-    focused?.focus({ preventScroll: true })
-    return isCopied
+    return copyBySelection(content)
   }
+}
+
+function copyBySelection(content) {
+  const focused = document.activeElement
+  const field = document.createElement("textarea")
+  Object.assign(field, { value: content["text/plain"], readOnly: true, className: "sr-only" })
+  document.body.append(field)
+  field.addEventListener("copy", event => {
+    event.preventDefault()
+    event.stopPropagation()
+    for (const [type, text] of Object.entries(content)) event.clipboardData.setData(type, text)
+  })
+  field.select()
+  const isCopied = document.execCommand("copy")
+  field.remove()
+  focused?.focus({ preventScroll: true })
+  return isCopied
 }

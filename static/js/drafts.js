@@ -1,6 +1,6 @@
 // Drafts: what is being written, kept in this browser for each conversation and each edited question.
 
-import { join, keyOf } from "./turn.js"
+import { join, keyOf } from "./page.js"
 
 const MAX_DRAFTS = 50
 const MAX_CHARS = 200_000

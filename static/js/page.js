@@ -27,6 +27,13 @@ export function announce(name, text) {
   status.textContent = text ?? status.dataset[name] ?? ""
 }
 
+/** Texts, one below the other. */
+export const join = (...texts) => texts.filter(Boolean).join("\n")
+
+/** The key of a form's draft: the answer it asks anew, else its conversation, else its agent. */
+export const keyOf = ({ elements: { instead, conversation_id: place, agent } }) =>
+  instead.value || place.value || agent.value
+
 const touchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)")
 
 /** Fingers and nothing else: a laptop with a touch screen is no phone. */
@@ -42,6 +49,12 @@ export function focusField() {
 /** Whether Esc has another meaning here: it closes a picture and empties a search. */
 export const isEscapeTaken = ({ type }) =>
   type === "search" || document.querySelector("dialog[open]") !== null
+
+/** A point in time, ISO 8601, as the reader's own zone and the page's language have it. */
+export function formatMoment(moment) {
+  const format = { dateStyle: "short", timeStyle: "short" }
+  return new Date(moment).toLocaleString(document.documentElement.lang, format)
+}
 
 /** Colours the blocks of code in an element, if there are any. */
 export function colour(root) {

@@ -4,6 +4,9 @@ import { Refused } from "./page.js"
 
 // The server says something at least every ten seconds; after three such silences nobody is there.
 const SILENCE_MS = 35_000
+// A page that wakes waits for no more than one such silence, and a moment for what is on its way.
+const HEARTBEAT_MS = 12_000
+const GRACE_MS = 1500
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000, 15_000]
 
 /** Asks a question and yields the events of its answer; {type: "lost"} stands for a lost connection. */
@@ -87,23 +90,52 @@ function parseEvent(block) {
   return fields.data && { id: fields.id, type: fields.event, data: JSON.parse(fields.data) }
 }
 
+/** The next bytes, or an error when nobody is there any more. */
 function orSilence(reading) {
+  const since = Date.now()
   let timer
+  let ignoreWaking
   const silence = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("silence")), SILENCE_MS)
+    const giveUp = () => reject(new Error("silence"))
+    timer = setTimeout(giveUp, SILENCE_MS)
+    // Timers stand still while a phone sleeps, and its sockets are often dead when it wakes.
+    ignoreWaking = onWaking(isNewNetwork => {
+      clearTimeout(timer)
+      const rest = isNewNetwork ? 0 : HEARTBEAT_MS - (Date.now() - since)
+      timer = setTimeout(giveUp, Math.max(rest, GRACE_MS))
+    })
   })
-  return Promise.race([reading, silence]).finally(() => clearTimeout(timer))
+  return Promise.race([reading, silence]).finally(() => {
+    clearTimeout(timer)
+    ignoreWaking()
+  })
 }
 
-/** Waits; a browser that comes online again waits no longer. */
+/** Waits; a page that wakes waits no longer. */
 function pause(milliseconds, signal) {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, milliseconds)
     const end = () => {
       clearTimeout(timer)
+      ignoreWaking()
       resolve()
     }
-    globalThis.addEventListener?.("online", end, { once: true })
+    const timer = setTimeout(end, milliseconds)
+    const ignoreWaking = onWaking(end)
     signal.addEventListener("abort", end, { once: true })
   })
+}
+
+/** Calls back when the page is looked at again or the browser comes online. Returns what ends that. */
+function onWaking(callback) {
+  const page = globalThis.document
+  const look = () => page.visibilityState === "visible" && callback(false)
+  const connect = () => callback(true)
+  page?.addEventListener("visibilitychange", look)
+  globalThis.addEventListener?.("pageshow", connect)
+  globalThis.addEventListener?.("online", connect)
+  return () => {
+    page?.removeEventListener("visibilitychange", look)
+    globalThis.removeEventListener?.("pageshow", connect)
+    globalThis.removeEventListener?.("online", connect)
+  }
 }

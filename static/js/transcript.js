@@ -12,6 +12,8 @@ class ChatTranscript extends HTMLElement {
   // The exchanges that a new version took out of the list.
   #replaced = new WeakMap()
   #follower
+  // The Markdown of each exchange's replies, while it comes.
+  #replies = new WeakMap()
 
   connectedCallback() {
     const { signal } = this.#leaving
@@ -78,7 +80,9 @@ class ChatTranscript extends HTMLElement {
       case "lost": return this.#showProgress(exchange, "lost")
       case "status": return this.#showProgress(exchange, data.state, data.position)
       case "html": return this.#draw(exchange, data)
-      case "done": return this.#finish(exchange, data.finish_reason)
+      case "delta": return this.#addText(exchange, data)
+      case "replace": return this.#setText(exchange, data)
+      case "done": return this.#finish(exchange, data)
       case "error": return this.#fail(exchange, data.error)
       default: load("./beside.js").then(({ showBeside }) => showBeside(exchange, { type, data }), ignore)
     }
@@ -125,9 +129,6 @@ class ChatTranscript extends HTMLElement {
     exchange.id = `m-${id}`
     exchange.querySelector("form [name=instead]").value = id
     exchange.querySelector("[data-edit]").href = `?edit=${id}`
-    const time = exchange.querySelector("time")
-    const format = { dateStyle: "short", timeStyle: "short" }
-    time.textContent ||= new Date().toLocaleString(document.documentElement.lang, format)
     if (isAnew) load("./beside.js").then(({ clearBeside }) => clearBeside(exchange), ignore)
     const hasText = exchange.querySelector(".prose").firstChild !== null
     this.#showProgress(exchange, hasText ? "answering" : "waiting")
@@ -138,7 +139,21 @@ class ChatTranscript extends HTMLElement {
     this.#drawing.draw(exchange.querySelector(".prose"), from, blocks)
   }
 
-  #finish(exchange, reason) {
+  /** Keeps the Markdown of an answer's replies, for copying. */
+  #addText(exchange, { text, reply }) {
+    const replies = this.#replies.get(exchange) ?? []
+    replies[reply] = (replies[reply] ?? "") + text
+    this.#replies.set(exchange, replies)
+  }
+
+  #setText(exchange, { text, reply }) {
+    const replies = this.#replies.get(exchange) ?? []
+    replies[reply] = text
+    this.#replies.set(exchange, replies)
+  }
+
+  #finish(exchange, { finish_reason: reason, replies }) {
+    this.#replies.set(exchange, replies)
     exchange.querySelector(".cut").hidden = reason !== "length"
     this.#end(exchange, reason === "stopped" ? "stopped" : "done")
   }
@@ -150,6 +165,8 @@ class ChatTranscript extends HTMLElement {
 
   #end(exchange, state) {
     this.#drawing?.drawNow(exchange.querySelector(".prose"))
+    const source = (this.#replies.get(exchange) ?? []).filter(Boolean).join("\n\n")
+    if (source) exchange.querySelector(".source").content.textContent = source
     exchange.dataset.state = state
     exchange.querySelector(".answer").removeAttribute("aria-busy")
   }

@@ -1,17 +1,10 @@
 // One turn: a question goes out, its answer comes in, and the page around them follows.
 
-import { announce, focusField, load, sentenceOf, showProblem } from "./page.js"
+import { announce, focusField, join, keyOf, load, sentenceOf, showProblem } from "./page.js"
 
 const MAX_TITLE = 80
 // Of a longer answer, screen readers hear only that it is there.
 const MAX_READ_OUT = 300
-
-/** Texts, one below the other. */
-export const join = (...texts) => texts.filter(Boolean).join("\n")
-
-/** The key of a form's draft: the answer it asks anew, else its conversation, else its agent. */
-export const keyOf = ({ elements: { instead, conversation_id: place, agent } }) =>
-  instead.value || place.value || agent.value
 
 export class Turn {
   #composer
@@ -42,6 +35,7 @@ export class Turn {
     focusField()
     try {
       await this.#readAnswer(async () => {
+        await this.#transcript.prepareDrawing()
         const { ask } = await load("./stream.js")
         return ask(request, signal)
       }, () => this.#accept(key, question))
@@ -57,6 +51,7 @@ export class Turn {
     this.#exchange = exchange
     const { messageId, lastEventId } = exchange.dataset
     return this.#readAnswer(async () => {
+      await this.#transcript.prepareDrawing()
       const { follow } = await load("./stream.js")
       return follow(messageId, lastEventId, signal)
     })
@@ -94,7 +89,9 @@ export class Turn {
 
   #takeFromField(key, { text, instead }) {
     this.#pending = { key, text }
-    this.#composer.write("")
+    // What was typed while this module was on its way is the next question.
+    const { value } = document.getElementById("question")
+    this.#composer.write(value.startsWith(text) ? value.slice(text.length) : value)
     this.#composer.keepDraft()
     if (instead) this.#composer.edit(null)
   }
@@ -105,7 +102,6 @@ export class Turn {
     this.#showStop(true)
     announce("answering")
     try {
-      await this.#transcript.prepareDrawing()
       for await (const event of await open()) this.#apply(event, accept)
     } catch (error) {
       announce()

@@ -15,7 +15,7 @@ from tests.kit.site import ROOT, Site
 
 pytestmark = pytest.mark.browser
 
-DRAWN = ("h3", "ul ul", "ol", "blockquote", ".task-list-item", ".code .k", "math", "s")
+DRAWN = ("h3", "ul ul", "ol", "blockquote", ".task-list-item", ".code .code-keyword", "math", "s")
 # Each device once and each language once; the tablet has the phone's page with the desk's keys.
 WALKS = [("phone", "zh-CN"), ("desk", "en-US")]
 TOUCH = """(element, types) => {

@@ -14,7 +14,8 @@ const sources = new Map(names.map(name => [name, readFileSync(new URL(name, FOLD
 /** The modules that this pattern finds in a module. */
 const find = (name, pattern) => [...sources.get(name).matchAll(pattern)].map(match => match[1])
 const importedBy = name => find(name, /^(?:import|export)\b[^"]*"\.\/([\w-]+\.js)"/gm)
-const loadedBy = name => find(name, /load\("\.\/([\w-]+\.js)"\)/g)
+// load("./x.js"), and the list of what a turn needs.
+const loadedBy = name => find(name, /(?:load\(|[[ ])"\.\/([\w-]+\.js)"[\],)]/g)
 const workersOf = name => find(name, /new URL\("\.\/([\w-]+\.js)", import\.meta\.url\)/g)
 // load() itself, and what has to load in a worker.
 const MAY_IMPORT = ["colouring-worker.js", "page.js"]

@@ -33,7 +33,7 @@ def test_the_contract_names_every_error_with_its_status() -> None:
 def test_the_contract_names_every_event() -> None:
     section = read("docs/api.md").partition("## Events")[2].partition("## Errors")[0]
     documented = {row[0].strip("`") for row in rows(section)}
-    assert documented == {*NAMES.values(), "turn", "html", "error"}
+    assert documented == {*NAMES.values(), "turn", "html", "details", "error"}
 
 
 def test_the_contract_names_every_address() -> None:

@@ -52,11 +52,16 @@ def test_what_is_deleted_is_gone_and_can_be_taken_back(alice: Visitor) -> None:
     assert alice.ask("and on").ok
 
 
-def test_nothing_is_deleted_while_it_is_being_answered(alice: Visitor) -> None:
-    hearing = alice.hear("!pieces 10 100")
-    next(hearing)
-    assert alice.post(f"/c/{alice.conversation}/delete").status_code == 409
-    assert list(hearing)[-1].name == "done"
+def test_deleting_ends_the_answer_that_is_being_made(alice: Visitor) -> None:
+    events = alice.hear("!endless")
+    while next(events).name != "delta":
+        pass
+    assert alice.post(f"/c/{alice.conversation}/delete").status_code == 204
+    end = list(events)[-1]
+    assert (end.name, end.data["finish_reason"]) == ("done", "stopped")
+    assert titles(alice) == []
+    assert alice.post(f"/c/{alice.conversation}/restore").status_code == 204
+    assert titles(alice) == ["!endless"]
 
 
 def test_others_can_do_nothing_with_it(alice: Visitor, bob: Visitor) -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from chat.answers.live import Entry, Failed, Finished, LiveAnswer
 from chat.answers.partial import PartialAnswer
+from chat.page.drawings import LiveDrawings
 from chat.page.rendering import render_blocks
 from chat.storage import Answer, Conversation
-from chat.web.events import HEARTBEAT, EventWriter
+from chat.web.events import HEARTBEAT, EventWriter, PageReader
 from providers.events import (
     Citation,
     Delta,
@@ -73,7 +74,8 @@ def heard(chunks: Iterable[bytes]) -> list[SentEvent]:
 
 
 def writer(position: int = 0, is_page: bool = False) -> EventWriter:
-    return EventWriter(OPENING, position, is_page, lambda failed: f"sentence for {failed.code}")
+    page = PageReader(LiveDrawings(), dict) if is_page else None
+    return EventWriter(OPENING, position, lambda failed: f"sentence for {failed.code}", page)
 
 
 def live_of(entries: list[Entry], start: int = 0) -> LiveAnswer:
