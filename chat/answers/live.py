@@ -89,6 +89,9 @@ class LiveAnswer:
         for `quiet_s` seconds.
         """
         read = max(0, position - self.start)
+        # One beyond the end is from an earlier process, too, whose clock was ahead of ours.
+        if self.start and read > len(self._entries):
+            read = 0
         while True:
             with self._changed:
                 if read >= len(self._entries) and self.ended_at is None:
