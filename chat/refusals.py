@@ -36,6 +36,10 @@ class LiveRefusal(Refusal):
     """A visitor has as many live answers as allowed."""
 
 
+class QueueRefusal(Refusal):
+    """As many questions as allowed wait for the agent's account."""
+
+
 class StreamRefusal(Refusal):
     """This site, or an address, has as many event streams as allowed."""
 

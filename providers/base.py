@@ -20,7 +20,8 @@ class Pace(Protocol):
     def wait(self, stop: Stop, deadline: float) -> None:
         """Waits for a fair turn among all calls of the account.
 
-        Raises Stopped, and TimedOut at the deadline (time.monotonic() seconds).
+        At the deadline (time.monotonic() seconds) it raises TimedOut, or OutOfTurn when the
+        platform has made the account hold back. Raises Stopped.
         """
 
     def spend(self) -> None:

@@ -10,6 +10,7 @@
       BadQuestion      bad_input         the visitor has to change the question or its files
       NeedsAction      needs_action      the agent asks for a step this site cannot take
       EmptyAnswer      empty             it finished without an answer; ask again
+      OutOfTurn        rate_limited      it was never its turn: the visitor asks again when told
       TimedOut         timeout           longer than the site allows; ask again or more briefly
       Unavailable      unavailable       nobody can do anything; try again later
       Unexpected       unexpected        we misread the platform; a bug of ours
@@ -65,6 +66,12 @@ class QuotaExhausted(ProviderError):
 
 
 class RateLimited(ProviderError):
+    reason = "rate_limited"
+
+
+class OutOfTurn(ProviderError):
+    """The time passed in this site's own line, or while the account was held back."""
+
     reason = "rate_limited"
 
 

@@ -235,7 +235,9 @@ class _Maker:
             limits = {key: getattr(own, key) for key in asdict(row.limits)}
             changes = {key: limit for key, limit in limits.items() if limit is not None}
             account_limits = replace(row.limits, **changes)
-            self._accounts[name] = Account(name, platform, account_limits, self._spend)
+            self._accounts[name] = Account(
+                name, platform, account_limits, self._spend, self._settings.address_share
+            )
         return self._accounts[name]
 
     def _defaults(self, platform: str) -> dict[str, Any]:

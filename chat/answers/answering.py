@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from chat.agents.offered import Agent
+from chat.agents.waiting_room import Place
 from chat.answers.bounds import Bounds
 from chat.answers.live import CUT, Failed, Finished, LiveAnswer
 from chat.answers.partial import PartialAnswer, events_of, mended
@@ -18,6 +19,10 @@ from providers.errors import EmptyAnswer, ProviderError, Unexpected
 from providers.events import Accepted, Delta, Done, Event, Rewrite, Status, Thought
 from providers.stop import Stopped
 
+# A question that waits unread so long gives up its place: a reload or a break of the network is
+# shorter.
+UNREAD_S = 20.0
+
 log = logging.getLogger("chat.turns")
 
 # The last entry of the live answer, and the state of the stored one.
@@ -28,7 +33,8 @@ Ending = tuple[Finished | Failed, str]
 class Answering:
     """The one reader of a provider: it appends to the live answer, and brings it to its end.
 
-    `ended` is called once the end is stored, before readers see it.
+    `place` is the one in line; a resumed answer has none. One that `needs_reader` gives it up when
+    nobody follows. `ended` is called once the end is stored, before readers see it.
     """
 
     agent: Agent
@@ -38,6 +44,8 @@ class Answering:
     bounds: Bounds
     records: Records
     ended: Callable[[], None]
+    place: Place | None = None
+    needs_reader: bool = False
     request: str | None = field(default_factory=request_id.current)
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
@@ -76,12 +84,15 @@ class Answering:
         raise Unexpected("its provider ended without Done", provider=self.agent.platform)
 
     def _events(self) -> Iterator[Event]:
-        partial = self.partial
-        if not partial.is_resumed:
-            return self.agent.account.ask(self.turn, self.agent.provider.stream)
+        partial, provider = self.partial, self.agent.provider
+        if self.place is not None:
+            return self.agent.account.ask(self.turn, self.place, provider.stream, self._is_unread)
         for event in events_of(partial.content):
             self.live.append(event)
-        return self.agent.provider.resume(self.turn, partial.chat or "", partial.replies)
+        return provider.resume(self.turn, partial.chat or "", partial.replies)
+
+    def _is_unread(self) -> bool:
+        return self.needs_reader and self.live.unread_s >= UNREAD_S
 
     def _pass_on(self, event: Event) -> None:
         """Adds what the bounds leave of an event to the answer, stored and live."""

@@ -73,6 +73,13 @@ class LiveAnswer:
         # A Condition makes an RLock. With a plain Lock, gevent would yield at each notify.
         self._changed = threading.Condition()
         self.ended_at: float | None = None
+        self._readers: set[object] = set()
+        self._last_read_at = clock()
+
+    @property
+    def unread_s(self) -> float:
+        """For how many seconds nobody has followed it."""
+        return 0.0 if self._readers else self._clock() - self._last_read_at
 
     def append(self, entry: Entry) -> None:
         """Adds an entry; Finished or Failed ends the answer."""
@@ -88,10 +95,15 @@ class LiveAnswer:
         A position of an earlier process counts as none. An empty batch says that nothing happened
         for `quiet_s` seconds.
         """
-        read = max(0, position - self.start)
-        # One beyond the end is from an earlier process, too, whose clock was ahead of ours.
-        if self.start and read > len(self._entries):
-            read = 0
+        reader = object()
+        self._readers.add(reader)
+        try:
+            yield from self._read(max(0, position - self.start), quiet_s)
+        finally:
+            self._last_read_at = self._clock()
+            self._readers.discard(reader)
+
+    def _read(self, read: int, quiet_s: float) -> Iterator[list[tuple[int, Entry]]]:
         while True:
             with self._changed:
                 if read >= len(self._entries) and self.ended_at is None:

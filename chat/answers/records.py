@@ -13,7 +13,7 @@ from chat.answers.question import Question
 from chat.answers.saving import Saver
 from chat.storage import Answer, Storage, StoredQuestion
 from chat.storage.sqlite import only_if_stored
-from providers.errors import ProviderError
+from providers.errors import OutOfTurn, ProviderError
 
 log = logging.getLogger("chat.turns")
 
@@ -79,7 +79,9 @@ class Records:
     def note_failure(self, stored: StoredQuestion, agent: Agent, error: ProviderError) -> None:
         """The agent, or its platform, has failed: for the log, with what the owner can do."""
         log.warning("answer %s: %s", stored.answer_id, cures.with_cure(error, self.language))
-        self.health.note(agent.id, error)
+        # The platform was not asked, so there is nothing to learn about it.
+        if not isinstance(error, OutOfTurn):
+            self.health.note(agent.id, error)
 
     def count_answer(
         self, agent: Agent, partial: PartialAnswer, outcome: str, began: float

@@ -90,6 +90,11 @@ class CopiedAnswer(LiveAnswer):
             self._due(self)
 
     @property
+    def unread_s(self) -> float:
+        """Unknown, and so taken for none: it may be followed in another process."""
+        return 0.0
+
+    @property
     def is_behind(self) -> bool:
         """Whether Redis lacks some of its entries."""
         return self.sent < len(self._entries)

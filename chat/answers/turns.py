@@ -6,17 +6,18 @@ import time
 from collections import Counter
 
 from chat.agents.offered import Agent
+from chat.agents.waiting_room import Place
 from chat.answers.answering import Answering
 from chat.answers.bounds import Bounds
 from chat.answers.live import LiveAnswer, LiveAnswers
 from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.answers.records import Records
-from chat.refusals import LiveRefusal, StoppingRefusal
+from chat.refusals import LiveRefusal, Refusal, StoppingRefusal
 from chat.settings.model import Settings
 from chat.storage import Answer, StoredQuestion
 from chat.visitors.access import Visitors
-from chat.visitors.rates import VisitorLimits
+from chat.visitors.rates import VisitorLimits, describe
 from providers.base import Exchange, Turn
 from providers.errors import Unexpected
 from providers.stop import Stop
@@ -25,6 +26,8 @@ from providers.stop import Stop
 RESUMED_S = 10.0
 # After this the next process takes questions.
 SOON_S = 5.0
+# One of several live answers has ended by then, as a rule.
+LIVE_S = 5.0
 
 
 class Turns:
@@ -43,7 +46,8 @@ class Turns:
         self._visitors = visitors
         self._limits = limits
         self._records = records
-        self._answers_by_visitor: Counter[str] = Counter()
+        # By visitor and by address.
+        self._live_counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._is_stopping = False
 
@@ -63,18 +67,23 @@ class Turns:
         """
         with self._lock:
             self._check(question)
-            stored = self._records.store_question(question)
+            place = question.agent.account.enter(question.origin)
+            try:
+                stored = self._records.store_question(question)
+            except Exception:
+                place.leave()
+                raise
             self._limits.count_question(question.visitor, question.address)
-            self._answers_by_visitor[question.visitor] += 1
+            self._count_live(question, 1)
             # Yield to other greenlets after each question: many simultaneous questions would
             # otherwise starve running streams.
             time.sleep(0)
         try:
             # Outside the lock: one write to the disk serves all questions stored meanwhile.
             self._records.settle()
-            return stored, self._begin(question, stored, PartialAnswer())
+            return stored, self._begin(question, stored, PartialAnswer(), place)
         except Exception:
-            self._give_up(question, stored)
+            self._give_up(question, stored, place)
             raise
 
     def resume_answer(self, agent: Agent, answer: Answer) -> bool:
@@ -87,7 +96,7 @@ class Turns:
             return False
         question = Question(answer.conversation.visitor, agent, answer.question)
         with self._lock:
-            self._answers_by_visitor[question.visitor] += 1
+            self._count_live(question, 1)
         self._begin(question, stored, PartialAnswer.of(answer))
         return True
 
@@ -95,13 +104,30 @@ class Turns:
         if self._is_stopping:
             raise StoppingRefusal("unavailable", "this process is about to end", retry_after=SOON_S)
         self._limits.check_question(question.visitor, question.address)
-        count = self._answers_by_visitor[question.visitor]
+        self._check_live(question)
+
+    def _check_live(self, question: Question) -> None:
+        """Live answers are those that wait in line as well."""
         most = self._settings.visitor_live_answers
-        if most and count >= most:
-            raise LiveRefusal("rate_limited", f"{count} live answers", retry_after=5)
+        if most and self._live_counts[question.visitor] >= most:
+            raise LiveRefusal("rate_limited", f"{most} live answers", retry_after=LIVE_S)
+        most *= self._settings.address_share
+        if most and question.address and self._live_counts[question.address] >= most:
+            detail = f"{most} live answers, {describe(question.address)}"
+            raise Refusal("rate_limited", detail, retry_after=LIVE_S)
+
+    def _count_live(self, question: Question, change: int) -> None:
+        for name in filter(None, question.origin):
+            self._live_counts[name] += change
+            if self._live_counts[name] <= 0:
+                del self._live_counts[name]
 
     def _begin(
-        self, question: Question, stored: StoredQuestion, partial: PartialAnswer
+        self,
+        question: Question,
+        stored: StoredQuestion,
+        partial: PartialAnswer,
+        place: Place | None = None,
     ) -> LiveAnswer:
         live, stop = self._live_answers.open(stored.answer_id, is_resumed=partial.is_resumed)
         answering = Answering(
@@ -111,7 +137,9 @@ class Turns:
             live=live,
             bounds=Bounds(partial, self._settings.max_answer_chars),
             records=self._records,
-            ended=functools.partial(self._forget, question.visitor),
+            ended=functools.partial(self._forget, question),
+            place=place,
+            needs_reader=question.needs_reader,
         )
         self._records.saver.add(stored.answer_id, partial)
         if question.streaming:
@@ -121,17 +149,16 @@ class Turns:
             answering.work()
         return live
 
-    def _give_up(self, question: Question, stored: StoredQuestion) -> None:
+    def _give_up(self, question: Question, stored: StoredQuestion, place: Place) -> None:
         """Ends an answer that could not be begun: its conversation takes the next question."""
+        place.leave()
         self._records.saver.end_answer(stored.answer_id, "failed", {"code": Unexpected.reason})
-        self._forget(question.visitor)
+        self._forget(question)
 
-    def _forget(self, visitor: str) -> None:
-        """One answer of this visitor has ended."""
+    def _forget(self, question: Question) -> None:
+        """The answer has ended."""
         with self._lock:
-            self._answers_by_visitor[visitor] -= 1
-            if self._answers_by_visitor[visitor] <= 0:
-                del self._answers_by_visitor[visitor]
+            self._count_live(question, -1)
 
     def _patience_s(self, is_resumed: bool) -> float:
         """How long an answer may take.

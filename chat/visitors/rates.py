@@ -49,7 +49,7 @@ class VisitorLimits:
     def check_question(self, visitor: str, address: str) -> None:
         """Counts nothing. Raises Refusal rate_limited when a question would be one too many."""
         if wait := self._wait("question", visitor, address):
-            raise Refusal("rate_limited", _describe(address), retry_after=wait)
+            raise Refusal("rate_limited", describe(address), retry_after=wait)
 
     def count_question(self, visitor: str, address: str) -> None:
         """Counts a question that is asked."""
@@ -69,7 +69,7 @@ class VisitorLimits:
                 wait = max(wait, counts.wait(day, "megabyte", address, cost=megabytes))
             if wait:
                 retry_after = min(wait, DAY_S)
-                raise FileRefusal("rate_limited", _describe(address), retry_after=retry_after)
+                raise FileRefusal("rate_limited", describe(address), retry_after=retry_after)
             self._count("file", visitor, address)
             if megabytes and rates:
                 counts.add(day, "megabyte", address, cost=megabytes)
@@ -126,8 +126,9 @@ class _Rates:
         self.counts: RateCounts = RateCounts(clock=clock)
 
 
-def _describe(address: str) -> str:
-    """The address for the log, with a hint when it may be that of the owner's own proxy."""
+def describe(address: str) -> str:
+    """The address for the log, with a hint why it may be that of many people."""
     is_inner = address and ipaddress.ip_network(address).is_private
     hint = "; if this is a proxy of yours, set TRUSTED_PROXIES" if is_inner else ""
-    return f"too much from {address or 'a visitor'}{hint}"
+    share = "; if many people share it, raise ADDRESS_SHARE" if address else ""
+    return f"too much from {address or 'a visitor'}{hint}{share}"

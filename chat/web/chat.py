@@ -45,7 +45,7 @@ def ask() -> AnyResponse:
             _, stored, live = _start(chat_request, streaming=False)
             return _whole_answer(stored, live)
     with _reading() as leave:
-        agent, stored, live = _start(chat_request, streaming=True)
+        agent, stored, live = _start(chat_request, streaming=True, needs_reader=True)
         return _event_stream(
             _writer(stored.conversation_id, stored.answer_id, agent.id, 0).live(live), leave
         )
@@ -112,7 +112,10 @@ def _redirect_to(conversation_id: str, answer_id: str) -> AnyResponse:
 
 
 def _start(
-    chat_request: ChatRequest, streaming: bool, sent_files: Sequence[FileStorage] = ()
+    chat_request: ChatRequest,
+    streaming: bool,
+    sent_files: Sequence[FileStorage] = (),
+    needs_reader: bool = False,
 ) -> tuple[Agent, StoredQuestion, LiveAnswer]:
     """Begins the turn, with the files it names and those `sent_files` along."""
     agent = permissions.require_agent(chat_request.agent or _agent_of(chat_request.conversation_id))
@@ -129,6 +132,7 @@ def _start(
         instead=chat_request.instead,
         attachments=attachments,
         streaming=streaming,
+        needs_reader=needs_reader,
         address=address(),
         spend=permissions.day_budget(),
     )

@@ -17,6 +17,7 @@ from chat.refusals import (
     HostRefusal,
     LiveRefusal,
     PictureRefusal,
+    QueueRefusal,
     Refusal,
     StoppingRefusal,
     StreamRefusal,
@@ -98,6 +99,7 @@ FILE_SENTENCES = {
 TOO_MANY_LIVE = _(
     "Your earlier questions are still being answered. Wait for one of them, or stop it."
 )
+TOO_MANY_IN_LINE = _("Too many people are waiting for this agent. Ask again in a moment.")
 TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
 RESTARTING = _("This site is just restarting. Your question was not taken: ask again in a moment.")
 WRONG_HOST = _("This site has another address. Open it there.")
@@ -109,6 +111,7 @@ NO_STORAGE = _(
 OWN_SENTENCES = {
     PictureRefusal: NO_PICTURE,
     LiveRefusal: TOO_MANY_LIVE,
+    QueueRefusal: TOO_MANY_IN_LINE,
     StreamRefusal: TOO_MANY_READERS,
     HostRefusal: WRONG_HOST,
     StorageRefusal: NO_STORAGE,

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,17 +13,20 @@ from typing import Any
 
 import pytest
 
-from chat.agents.pacing import HEADROOM, Account, Patience, Rate, Seats
+from chat.agents.fair_queue import Origin
+from chat.agents.pacing import Account
+from chat.agents.queues import HEADROOM, Patience, Rate, Seats
 from chat.settings.model import Settings
 from chat.storage import Storage, connect
 from providers import Limits
 from providers.base import Turn
-from providers.errors import QuotaExhausted, RateLimited, TimedOut, Unavailable
+from providers.errors import OutOfTurn, QuotaExhausted, RateLimited, TimedOut, Unavailable
 from providers.events import Delta, Done, Event, Status
 from providers.stop import Stop, Stopped
 from tests.kit.patience import ALLOWANCE, eventually, soon
 
 LONG_S = 30.0
+ALICE = Origin("192.0.2.1", "alice")
 NOON = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)  # in China
 
 
@@ -62,7 +65,7 @@ class Waiting:
                 for place in take(self.stop):
                     self.places.append(place)
                 self.served_at = clock.last_time
-            except (Stopped, TimedOut) as error:
+            except (Stopped, OutOfTurn) as error:
                 self.error = error
             self.ended.set()
 
@@ -82,8 +85,22 @@ def patience(
     return Patience(stop or Stop(), now() + seconds, "coze", now)
 
 
-def turns_at(rate: Rate, clock: Clock, kind: int = Rate.NEW) -> Callable[[Stop], Iterator[int]]:
-    return lambda stop: rate.take(kind, patience(stop, 100 * LONG_S, clock))
+Take = Callable[[Rate, Patience], Iterator[int]]
+
+
+def first_call(rate: Rate, patience: Patience) -> Iterator[int]:
+    """The first call of a question."""
+    return rate.take_first(patience, ALICE)
+
+
+def further_call(rate: Rate, patience: Patience) -> Iterator[int]:
+    """A further call of a running turn, whose place nobody hears of."""
+    rate.take_further(patience)
+    yield from ()
+
+
+def turns_at(rate: Rate, clock: Clock, take: Take = first_call) -> Callable[[Stop], Iterator[int]]:
+    return lambda stop: take(rate, patience(stop, 100 * LONG_S, clock))
 
 
 def queued_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
@@ -101,13 +118,17 @@ def queued_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
 def test_calls_are_spaced_by_the_rate_in_any_window(clock: Clock) -> None:
     rate, times = Rate(200, clock), []
 
-    def take(kind: int) -> None:
+    def call(take: Take) -> None:
         for _ in range(25):
-            for _ in rate.take(kind, patience()):
+            for _ in take(rate, patience()):
                 pass
             times.append(clock.last_time)
 
-    threads = [threading.Thread(target=take, args=(number % 2,)) for number in range(8)]
+    threads = [
+        threading.Thread(target=call, args=(take,))
+        for _ in range(4)
+        for take in (first_call, further_call)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -120,7 +141,7 @@ def test_calls_are_spaced_by_the_rate_in_any_window(clock: Clock) -> None:
 def test_a_rate_of_nought_spaces_nothing() -> None:
     rate, began = Rate(0), time.monotonic()
     for _ in range(1000):
-        assert list(rate.take(Rate.NEW, patience())) == []
+        assert list(first_call(rate, patience())) == []
     assert time.monotonic() - began < soon(1)
 
 
@@ -149,24 +170,24 @@ def test_places_go_down_when_somebody_leaves(clock: Clock) -> None:
 def test_new_and_running_turns_take_turns(clock: Clock) -> None:
     rate = Rate(200, clock)
     rate.hold(1000)
-    queues = {
-        number: [Waiting().begin(turns_at(rate, clock, number), clock) for _ in range(10)]
-        for number in (0, 1)
-    }
+    queues = [
+        [Waiting().begin(turns_at(rate, clock, take), clock) for _ in range(10)]
+        for take in (further_call, first_call)
+    ]
     time.sleep(0.3)
     clock.ahead += 1000
-    everybody = [(visitor, number) for number, queue in queues.items() for visitor in queue]
+    everybody = [(visitor, number) for number, queue in enumerate(queues) for visitor in queue]
     assert all(visitor.ended.wait(5) for visitor, _ in everybody)
     order = [
         number for _, number in sorted((visitor.served_at, number) for visitor, number in everybody)
     ]
     assert all(earlier != later for earlier, later in pairwise(order))
-    assert not any(visitor.places for visitor in queues[Rate.RUNNING])
+    assert not any(visitor.places for visitor in queues[0])
 
 
 def test_who_stops_at_the_head_passes_the_call_on(clock: Clock) -> None:
     rate = Rate(2, clock)
-    list(rate.take(Rate.NEW, patience()))
+    list(first_call(rate, patience()))
     began = time.monotonic()
     first = Waiting().begin(turns_at(rate, clock), clock)
     time.sleep(0.1)
@@ -182,35 +203,38 @@ def test_a_stop_from_before_the_wait_takes_no_call(clock: Clock) -> None:
     rate, stop = Rate(0.1, clock), Stop()
     stop.request()
     with pytest.raises(Stopped):
-        list(rate.take(Rate.NEW, patience(stop)))
-    assert list(rate.take(Rate.NEW, patience(seconds=0.5))) == []
+        list(first_call(rate, patience(stop)))
+    assert list(first_call(rate, patience(seconds=0.5))) == []
 
 
-@pytest.mark.parametrize("kind", [Rate.NEW, Rate.RUNNING])
+@pytest.mark.parametrize("take", [first_call, further_call])
 @pytest.mark.parametrize("is_head", [True, False])
-def test_a_deadline_holds_in_the_queue(clock: Clock, kind: int, is_head: bool) -> None:
+def test_a_deadline_holds_in_the_queue(clock: Clock, take: Take, is_head: bool) -> None:
     rate = Rate(0.1, clock)
-    list(rate.take(Rate.NEW, patience()))
+    list(first_call(rate, patience()))
     if not is_head:
-        Waiting().begin(turns_at(rate, clock, kind), clock)
+        Waiting().begin(turns_at(rate, clock, take), clock)
         time.sleep(0.1)
     began = time.monotonic()
-    with pytest.raises(TimedOut):
-        list(rate.take(kind, patience(seconds=0.4)))
+    with pytest.raises(OutOfTurn):
+        list(take(rate, patience(seconds=0.4)))
     assert 0.35 < time.monotonic() - began < soon(0.7)
 
 
 def test_the_queue_moves_on_whoever_comes_and_goes() -> None:
     rate, chance, served = Rate(3000), random.Random(7), []
-    everybody = [(Stop(), chance.random() * 0.3, chance.randrange(2)) for _ in range(300)]
+    everybody = [
+        (Stop(), chance.random() * 0.3, chance.choice([first_call, further_call]))
+        for _ in range(300)
+    ]
 
-    def wait(stop: Stop, kind: int) -> None:
+    def wait(stop: Stop, take: Take) -> None:
         with suppress(Stopped):
-            for _ in rate.take(kind, patience(stop)):
+            for _ in take(rate, patience(stop)):
                 pass
             served.append(stop)
 
-    threads = [threading.Thread(target=wait, args=(stop, kind)) for stop, _, kind in everybody]
+    threads = [threading.Thread(target=wait, args=(stop, take)) for stop, _, take in everybody]
     for thread, (stop, seconds, _) in zip(threads, everybody, strict=True):
         if seconds < 0.1:
             threading.Timer(seconds, stop.request).start()
@@ -221,7 +245,7 @@ def test_the_queue_moves_on_whoever_comes_and_goes() -> None:
     assert {id(stop) for stop, _, _ in everybody if not stop.is_requested} <= {
         id(stop) for stop in served
     }
-    assert list(rate.take(Rate.NEW, patience(seconds=1))) == []
+    assert list(first_call(rate, patience(seconds=1))) == []
 
 
 def test_many_polled_chats_share_the_budget_evenly_and_new_ones_are_not_starved() -> None:
@@ -233,7 +257,7 @@ def test_many_polled_chats_share_the_budget_evenly_and_new_ones_are_not_starved(
 
     def poll(times: list[float]) -> None:
         while time.monotonic() < ends_at:
-            list(rate.take(Rate.RUNNING, patience()))
+            rate.take_further(patience())
             times.append(time.monotonic())
             time.sleep(0.1)
 
@@ -244,7 +268,7 @@ def test_many_polled_chats_share_the_budget_evenly_and_new_ones_are_not_starved(
     waits = []
     while time.monotonic() < ends_at:
         began = time.monotonic()
-        list(rate.take(Rate.NEW, patience()))
+        list(first_call(rate, patience()))
         waits.append(time.monotonic() - began)
         time.sleep(0.1)
     for thread in threads:
@@ -268,7 +292,7 @@ def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
 
     def sit(number: int, arrived: threading.Event) -> None:
         nonlocal seated, most
-        for _ in seats.take(patience()):
+        for _ in seats.take(patience(), ALICE):
             arrived.set()
         arrived.set()
         with lock:
@@ -278,7 +302,7 @@ def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
         time.sleep(0.02)
         with lock:
             seated -= 1
-        seats.leave()
+        seats.leave(0.02)
 
     threads = []
     for number in range(12):
@@ -295,29 +319,29 @@ def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
 
 def test_places_before_a_seat(clock: Clock) -> None:
     seats = Seats(1)
-    list(seats.take(patience()))
+    list(seats.take(patience(), ALICE))
     queue = []
     for _ in range(3):
-        queue.append(Waiting().begin(lambda stop: seats.take(patience(stop)), clock))
+        queue.append(Waiting().begin(lambda stop: seats.take(patience(stop), ALICE), clock))
         assert eventually(lambda: queue[-1].places)
     assert [visitor.places[0] for visitor in queue] == [0, 1, 2]
     queue[0].stop.request()
     assert queue[0].ended.wait(soon(0.5)) and isinstance(queue[0].error, Stopped)
     assert eventually(lambda: queue[2].places[-1] == 1)
-    seats.leave()
+    seats.leave(0.02)
     assert queue[1].ended.wait(soon(0.5)) and queue[1].error is None
     assert not queue[2].ended.is_set()
 
 
 def test_a_deadline_before_a_seat_is_kept() -> None:
     seats = Seats(1)
-    list(seats.take(patience()))
+    list(seats.take(patience(), ALICE))
     began = time.monotonic()
-    with pytest.raises(TimedOut):
-        list(seats.take(patience(seconds=0.3)))
+    with pytest.raises(OutOfTurn):
+        list(seats.take(patience(seconds=0.3), ALICE))
     assert 0.25 < time.monotonic() - began < soon(0.6)
-    seats.leave()
-    assert list(seats.take(patience(seconds=0.1))) == []
+    seats.leave(0.02)
+    assert list(seats.take(patience(seconds=0.1), ALICE)) == []
 
 
 def test_a_seat_given_in_the_moment_of_giving_up_is_not_lost() -> None:
@@ -325,9 +349,9 @@ def test_a_seat_given_in_the_moment_of_giving_up_is_not_lost() -> None:
 
     def sit(stop: Stop) -> None:
         with suppress(Stopped):
-            list(seats.take(patience(stop)))
+            list(seats.take(patience(stop), ALICE))
             time.sleep(0.001)
-            seats.leave()
+            seats.leave(0.02)
 
     stops = [Stop() for _ in range(300)]
     threads = [threading.Thread(target=sit, args=(stop,)) for stop in stops]
@@ -339,9 +363,9 @@ def test_a_seat_given_in_the_moment_of_giving_up_is_not_lost() -> None:
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
-    assert [list(seats.take(patience(seconds=1))) for _ in range(2)] == [[], []]
-    with pytest.raises(TimedOut):
-        list(seats.take(patience(seconds=0.05)))
+    assert [list(seats.take(patience(seconds=1), ALICE)) for _ in range(2)] == [[], []]
+    with pytest.raises(OutOfTurn):
+        list(seats.take(patience(seconds=0.05), ALICE))
 
 
 # An account
@@ -353,8 +377,24 @@ def account(clock: Clock | None = None, chance: float = 0.5, **more: Any) -> Acc
     )
     spend = more.pop("spend", lambda *_: True)
     return Account(
-        "coze:a", "coze", limits, spend, clock or time.monotonic, chance=lambda: chance, **more
+        "coze:a",
+        "coze",
+        limits,
+        spend,
+        clock=clock or time.monotonic,
+        chance=lambda: chance,
+        **more,
     )
+
+
+Stream = Callable[[Turn], Iterator[Event]]
+
+
+def ask(
+    account: Account, turn: Turn, stream: Stream, origin: Origin = ALICE
+) -> Generator[Event, None, None]:
+    """The events of a question."""
+    yield from account.ask(turn, account.enter(origin), stream)
 
 
 def turn(stop: Stop | None = None, seconds: float = LONG_S, clock: Clock | None = None) -> Turn:
@@ -375,14 +415,14 @@ def may_call(account: Account, clock: Clock) -> bool:
     """Whether there is a call to be had at once."""
     try:
         account.wait(Stop(), clock())
-    except TimedOut:
+    except (OutOfTurn, TimedOut):
         return False
     return True
 
 
 def be_refused(account: Account, clock: Clock) -> None:
     with pytest.raises(RateLimited):
-        list(account.ask(turn(clock=clock), refusing))
+        list(ask(account, turn(clock=clock), refusing))
 
 
 def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
@@ -392,7 +432,7 @@ def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
     waiting = Waiting().begin(
         lambda stop: (
             event.position
-            for event in shared.ask(turn(stop, 99, clock), answering)
+            for event in ask(shared, turn(stop, 99, clock), answering)
             if isinstance(event, Status)
         ),
         clock,
@@ -423,7 +463,7 @@ def test_each_refusal_after_a_pause_doubles_the_next_up_to_a_minute(clock: Clock
         assert not may_call(shared, clock), seconds
         clock.ahead += 0.4
         assert may_call(shared, clock), seconds
-    assert list(shared.ask(turn(clock=clock), answering))[-1] == Done()
+    assert list(ask(shared, turn(clock=clock), answering))[-1] == Done()
     be_refused(shared, clock)
     clock.ahead += 2.2
     assert may_call(shared, clock), "an answer ends the series"
@@ -464,7 +504,7 @@ def test_who_is_refused_is_told_how_long_the_account_is_left_alone(
         yield Done()
 
     with pytest.raises(RateLimited) as caught:
-        list(account(clock).ask(turn(clock=clock), refusing_for))
+        list(ask(account(clock), turn(clock=clock), refusing_for))
     assert caught.value.retry_after == expected
 
 
@@ -482,21 +522,21 @@ def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
         yield Done()
 
     if ending == "queued":
-        first = shared.ask(turn(), answering)
+        first = ask(shared, turn(), answering)
         next(first)
-        with pytest.raises(TimedOut):
-            list(shared.ask(turn(seconds=0.2), answering))
-        first.close()  # type: ignore[attr-defined]
+        with pytest.raises(OutOfTurn):
+            list(ask(shared, turn(seconds=0.2), answering))
+        first.close()
     else:
-        events = shared.ask(turn(stop), stream)
+        events = ask(shared, turn(stop), stream)
         next(events)
         if ending == "stopped":
             stop.request()
         if ending == "abandoned":
-            events.close()  # type: ignore[attr-defined]
+            events.close()
         with suppress(Unavailable, RateLimited, Stopped):
             list(events)
-    assert list(shared.ask(turn(seconds=0.3), answering))[-1] == Done()
+    assert list(ask(shared, turn(seconds=0.3), answering))[-1] == Done()
 
 
 def test_turns_are_admitted_in_the_order_they_came() -> None:
@@ -510,7 +550,7 @@ def test_turns_are_admitted_in_the_order_they_came() -> None:
             time.sleep(0.03)
             yield Done()
 
-        for event in shared.ask(turn(), stream):
+        for event in ask(shared, turn(), stream):
             if isinstance(event, Status):
                 arrived.set()
 
@@ -551,7 +591,7 @@ def budget(storage: Storage, daily: int, now: Day, name: str = "wenxin:a") -> Ac
 
 def is_asked(account: Account) -> bool:
     try:
-        return list(account.ask(turn(), answering))[-1] == Done()
+        return list(ask(account, turn(), answering))[-1] == Done()
     except QuotaExhausted:
         return False
 
@@ -560,7 +600,7 @@ def test_over_the_day_s_budget_it_says_when_there_will_be_more(storage: Storage)
     shared = budget(storage, 3, Day())
     assert [is_asked(shared) for _ in range(5)] == [True, True, True, False, False]
     with pytest.raises(QuotaExhausted) as refused:
-        list(shared.ask(turn(), answering))
+        list(ask(shared, turn(), answering))
     assert refused.value.retry_after == 12 * 3600  # it is noon in China
     assert refused.value.reason == "quota_exhausted"
 
@@ -608,7 +648,7 @@ def test_a_question_asked_a_second_time_counts_twice(storage: Storage) -> None:
         shared.spend()
         yield Done()
 
-    assert list(shared.ask(turn(), twice)) == [Done()]
+    assert list(ask(shared, turn(), twice)) == [Done()]
     assert is_asked(shared) and not is_asked(shared)
 
 
@@ -631,10 +671,10 @@ def test_who_stops_in_line_has_spent_nothing(storage: Storage) -> None:
     shared = Account(
         "qingyan:a", "qingyan", Limits(concurrency=1, daily=2), storage.days.spend, now=Day()
     )
-    first, stop = shared.ask(turn(), answering), Stop()
+    first, stop = ask(shared, turn(), answering), Stop()
     next(first)
     stop.request()
     with pytest.raises(Stopped):
-        list(shared.ask(turn(stop), answering))
+        list(ask(shared, turn(stop), answering))
     list(first)
     assert is_asked(shared) and not is_asked(shared)

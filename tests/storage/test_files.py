@@ -11,7 +11,8 @@ import pytest
 
 from chat.settings.errors import SettingsError
 from chat.storage import files, migrations
-from tests.storage.acting import Connect, ask, end, migrate
+from tests.storage.acting import Connect, ask, end
+from tests.storage.test_migrations import migrate
 
 
 @pytest.fixture

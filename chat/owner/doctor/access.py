@@ -20,6 +20,10 @@ def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
     yield _rule(settings, agents, codes, keys)
     if _is_unseen_behind_tls(settings):
         yield Finding("access_proxy", "access", {"url": settings.public_url})
+    if answers := settings.visitor_live_answers * settings.address_share:
+        yield Finding(
+            "access_share", "access", {"share": settings.address_share, "answers": answers}
+        )
     today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
     if expired := [*_expired(codes, today), *_expired(keys, today)]:
         yield Finding("access_expired", "access", {"names": ", ".join(expired)})

@@ -247,6 +247,15 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "X-Forwarded-For and X-Forwarded-Proto",
         ),
     ),
+    "access_share": _ok(
+        Words(
+            "一个网络地址算作 {share} 个访客：同时最多 {answers} 个回答；"
+            "学校、公司共用一个地址时，把 ADDRESS_SHARE 设为同时提问的大致人数",
+            "A network address counts for {share} visitors, so at most {answers} answers at once; "
+            "for a school or an office behind one address set ADDRESS_SHARE to about how many "
+            "ask at a time",
+        ),
+    ),
     "access_open": _ok(
         Words(
             "没有设访问码：能打开 {host} 的人都可以提问；API 密钥 {keys} 个",
