@@ -95,10 +95,14 @@ class LiveAnswer:
         A position of an earlier process counts as none. An empty batch says that nothing happened
         for `quiet_s` seconds.
         """
+        read = max(0, position - self.start)
+        # One beyond the end is from an earlier process, too, whose clock was ahead of ours.
+        if self.start and read > len(self._entries):
+            read = 0
         reader = object()
         self._readers.add(reader)
         try:
-            yield from self._read(max(0, position - self.start), quiet_s)
+            yield from self._read(read, quiet_s)
         finally:
             self._last_read_at = self._clock()
             self._readers.discard(reader)

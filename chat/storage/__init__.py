@@ -1,6 +1,8 @@
 """The database: its tables by subject, opened for a site by `connect`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, select
@@ -17,7 +19,7 @@ from chat.storage.disk import Disk
 from chat.storage.drawings import Drawings
 from chat.storage.files import create, make_private
 from chat.storage.merging import merge_visitors
-from chat.storage.models import Answer, Conversation
+from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
 from chat.storage.search import Search
 from chat.storage.secrets import Secrets
@@ -48,24 +50,24 @@ class Storage:
     deletion: Deletion
 
     @classmethod
-    def on(cls, engine: Engine) -> "Storage":
-        """All subjects on one engine."""
-        conversations = Conversations(engine)
+    def on(cls, engine: Engine, clock: Callable[[], datetime] = now) -> "Storage":
+        """All subjects on one engine. `clock` says what time it is, and never what comes later."""
+        conversations = Conversations(engine, clock)
         return cls(
             engine=engine,
             disk=Disk(Path(engine.url.database or "")),
-            answers=Answers(engine),
+            answers=Answers(engine, clock),
             conversations=conversations,
             shares=Shares(engine, conversations),
             drawings=Drawings(engine),
             days=Days(engine),
             workers=Workers(engine),
-            uploads=StoredUploads(engine),
+            uploads=StoredUploads(engine, clock),
             sessions=StoredSessions(engine),
             moves=Moves(engine),
             secrets=Secrets(engine),
             search=Search(engine),
-            deletion=Deletion(engine),
+            deletion=Deletion(engine, clock),
         )
 
     def ping(self) -> None:

@@ -1,8 +1,9 @@
 """The life of an answer: asked, accepted, saved while it grows, ended, claimed as an orphan."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +22,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload, sessionmaker
 
 from chat.refusals import Refusal
-from chat.storage.models import RUNNING, Answer, Base, new_id, now
+from chat.storage.models import RUNNING, Answer, Base, new_id, next_sequence, now
 from chat.storage.plain import searchable
 from chat.storage.titles import title_of
 
@@ -34,18 +35,27 @@ _CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.
 _INSERT_CONVERSATION = insert(_CONVERSATIONS)
 _INSERT_ANSWER = insert(_ANSWERS)
 _IN_CONVERSATION = _ANSWERS.c.conversation_id == bindparam("conversation")
-_TOUCH = update(_CONVERSATIONS).where(_CONVERSATIONS.c.id == bindparam("conversation"))
-_OWNED = select(_CONVERSATIONS.c.agent, _CONVERSATIONS.c.cleared_after).where(
+# The question that is stored next in the same transaction gets the same number.
+_TOUCH = (
+    update(_CONVERSATIONS)
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .values(sequence=next_sequence(), updated_at=bindparam("at"))
+)
+# No sequence is negative.
+_CLEARED_AFTER = func.coalesce(_CONVERSATIONS.c.cleared_after, -1).label("cleared_after")
+_OWNED = select(_CONVERSATIONS.c.agent, _CLEARED_AFTER).where(
     _CONVERSATIONS.c.id == bindparam("conversation"),
     _CONVERSATIONS.c.visitor == bindparam("visitor"),
     _CONVERSATIONS.c.deleted_at.is_(None),
 )
-_NEWEST = select(func.max(_ANSWERS.c.id)).where(_IN_CONVERSATION)
+_NEWEST = (
+    select(_ANSWERS.c.id).where(_IN_CONVERSATION).order_by(_ANSWERS.c.sequence.desc()).limit(1)
+)
 _NEWEST_IN_THREAD = _NEWEST.where(_ANSWERS.c.thread == bindparam("thread"))
 _LATEST_THREAD = (
     select(_ANSWERS.c.thread)
     .where(_IN_CONVERSATION, _ANSWERS.c.thread.is_not(None))
-    .order_by(_ANSWERS.c.id.desc())
+    .order_by(_ANSWERS.c.sequence.desc())
     .limit(1)
 )
 _ANSWER_AND_PARENT = select(_ANSWERS.c.id, _ANSWERS.c.parent).where(
@@ -55,8 +65,8 @@ _BRANCH = text(
     "WITH RECURSIVE branch(id, depth) AS (SELECT :leaf, 1 UNION ALL "
     "SELECT answers.parent, depth + 1 FROM answers JOIN branch ON answers.id = branch.id "
     "WHERE answers.parent IS NOT NULL AND depth < :most) "
-    "SELECT answers.id, question, replies, state, chat, thread FROM branch "
-    "JOIN answers ON answers.id = branch.id WHERE depth = 1 OR answers.id > :after ORDER BY depth"
+    "SELECT answers.id, sequence, question, replies, state, chat, thread FROM branch "
+    "JOIN answers ON answers.id = branch.id WHERE depth = 1 OR sequence > :after ORDER BY depth"
 ).columns(replies=JSON)
 _TEXTS = select(_ANSWERS.c.question, _ANSWERS.c.replies).where(_ANSWERS.c.id == bindparam("answer"))
 _UPDATE = update(_ANSWERS).where(_ANSWERS.c.id == bindparam("answer"))
@@ -80,8 +90,9 @@ class StoredQuestion:
 class Answers:
     """Named queries, each one short transaction. The rows they return are detached."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
         self._engine = engine
+        self._clock = clock
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     def get(self, visitor: str, answer_id: str) -> Answer:
@@ -124,22 +135,27 @@ class Answers:
         Raises Refusal: not_found (the conversation, or the answer), bad_input (it belongs to
         another agent), busy.
         """
-        stored = StoredQuestion(new_id(), conversation_id or new_id())
+        at = self._clock()
+        stored = StoredQuestion(new_id(at), conversation_id or new_id(at))
         parent = None
         try:
             with self._engine.begin() as db:
                 if conversation_id:
-                    cleared_after = _touch_conversation(db, visitor, agent, conversation_id)
+                    cleared_after = _touch_conversation(db, visitor, agent, conversation_id, at)
                     parent = _parent(db, conversation_id, after, instead)
                     branch = _branch(db, parent, cleared_after)
                     thread = _thread(db, conversation_id, branch, can_branch)
                     stored = _with_history(stored, branch, thread, cleared_after)
                 else:
-                    conversation = {"id": stored.conversation_id, "visitor": visitor}
-                    title = title_of(question)
-                    db.execute(
-                        _INSERT_CONVERSATION, {**conversation, "agent": agent, "title": title}
-                    )
+                    conversation = {
+                        "id": stored.conversation_id,
+                        "visitor": visitor,
+                        "agent": agent,
+                        "title": title_of(question),
+                        "created_at": at,
+                        "updated_at": at,
+                    }
+                    db.execute(_INSERT_CONVERSATION, conversation)
                 db.execute(
                     _INSERT_ANSWER,
                     {
@@ -149,6 +165,7 @@ class Answers:
                         "question": question,
                         "files": list(files),
                         "worker": worker,
+                        "created_at": at,
                     },
                 )
         except IntegrityError as error:
@@ -177,7 +194,7 @@ class Answers:
         with self._engine.connect() as db:
             row = db.execute(_TEXTS, {"answer": answer_id}).one_or_none()
         plain = searchable(row.question, columns.get("replies", row.replies)) if row else None
-        end = {"state": state, "ended_at": now(), "plain": plain}
+        end = {"state": state, "ended_at": self._clock(), "plain": plain}
         with self._engine.begin() as db:
             db.execute(_UPDATE, {"answer": answer_id, **end, **columns})
 
@@ -205,8 +222,8 @@ class Answers:
 
 
 def _touch_conversation(
-    db: Connection, visitor: str, agent: str, conversation_id: str
-) -> str | None:
+    db: Connection, visitor: str, agent: str, conversation_id: str, at: datetime
+) -> int:
     """Moves a conversation to the top of the visitor's list: its `cleared_after`."""
     key = {"conversation": conversation_id}
     row = db.execute(_OWNED, {**key, "visitor": visitor}).one_or_none()
@@ -214,7 +231,7 @@ def _touch_conversation(
         raise Refusal("not_found", "a conversation")
     if row.agent != agent:
         raise Refusal("bad_input", "the conversation belongs to another agent")
-    db.execute(_TOUCH, {**key, "updated_at": now()})
+    db.execute(_TOUCH, {**key, "at": at})
     return row.cleared_after  # type: ignore[no-any-return]
 
 
@@ -233,11 +250,11 @@ def _parent(
     return row.parent if instead else row.id  # type: ignore[no-any-return]
 
 
-def _branch(db: Connection, leaf: str | None, cleared_after: str | None) -> Sequence[Row[Any]]:
+def _branch(db: Connection, leaf: str | None, cleared_after: int) -> Sequence[Row[Any]]:
     """The answers from `leaf` back to where the agent's memory begins, newest first."""
     if not leaf:
         return []
-    return db.execute(_BRANCH, {"leaf": leaf, "after": cleared_after or "", "most": HISTORY}).all()
+    return db.execute(_BRANCH, {"leaf": leaf, "after": cleared_after, "most": HISTORY}).all()
 
 
 def _thread(
@@ -261,9 +278,9 @@ def _with_history(
     stored: StoredQuestion,
     branch: Sequence[Row[Any]],
     thread: str | None,
-    cleared_after: str | None,
+    cleared_after: int,
 ) -> StoredQuestion:
-    complete = [row for row in branch if row.state == "done" and row.id > (cleared_after or "")]
+    complete = [row for row in branch if row.state == "done" and row.sequence > cleared_after]
     earlier = _newest_that_fit((row.question, "\n\n".join(row.replies)) for row in complete)
     previous = next((row.chat for row in branch if row.chat), None) if thread else None
     return replace(stored, thread=thread, previous_chat=previous, earlier=earlier)

@@ -1,6 +1,6 @@
 """A visitor's conversations as a whole: listed, read by branches, renamed, deleted, restored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,7 +57,8 @@ class Conversations:
     another visitor's.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
+        self._clock = clock
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     def get(self, visitor: str, conversation_id: str) -> Conversation:
@@ -77,27 +78,23 @@ class Conversations:
         self,
         visitor: str,
         limit: int,
-        before: tuple[datetime, str] | None = None,
+        before: int | None = None,
         agents: Sequence[str] | None = None,
     ) -> Sequence[Conversation]:
         """A visitor's conversations, latest first.
 
-        With `before` those older than that moment and id, with `agents` those with one of them.
+        With `before` those whose sequence is smaller, with `agents` those with one of them.
         """
         query = (
             select(Conversation)
             .where(Conversation.visitor == visitor, Conversation.deleted_at.is_(None))
-            .order_by(Conversation.updated_at.desc(), Conversation.id.desc())
+            .order_by(Conversation.sequence.desc())
             .limit(limit)
         )
         if agents is not None:
             query = query.where(Conversation.agent.in_(agents))
-        if before:
-            moment, last = before
-            is_older = (Conversation.updated_at < moment) | (
-                (Conversation.updated_at == moment) & (Conversation.id < last)
-            )
-            query = query.where(Conversation.updated_at <= moment, is_older)
+        if before is not None:
+            query = query.where(Conversation.sequence < before)
         with self._sessions() as db:
             return db.scalars(query).all()
 
@@ -126,7 +123,7 @@ class Conversations:
         query = (
             select(Answer.id, Answer.parent)
             .where(Answer.conversation_id == conversation_id)
-            .order_by(Answer.id)
+            .order_by(Answer.sequence)
         )
         with self._sessions() as db:
             return Tree({one.id: one.parent for one in db.execute(query)})
@@ -155,7 +152,7 @@ class Conversations:
         answers = Answer.conversation_id == conversation_id
         with self._sessions.begin() as db:
             conversation = owned_conversation(db, visitor, conversation_id)
-            conversation.cleared_after = db.scalar(select(func.max(Answer.id)).where(answers))
+            conversation.cleared_after = db.scalar(select(func.max(Answer.sequence)).where(answers))
             others = update(Answer).where(answers, Answer.thread != (keep_thread or ""))
             db.execute(others.values(thread=None))
 
@@ -163,9 +160,9 @@ class Conversations:
         """The thread of the newest branch; None when it has none since the agent forgot."""
         query = select(Answer.thread).join(Answer.conversation)
         query = query.where(Answer.conversation_id == conversation_id, Answer.thread.is_not(None))
-        query = query.where(Answer.id > func.coalesce(Conversation.cleared_after, ""))
+        query = query.where(Answer.sequence > func.coalesce(Conversation.cleared_after, -1))
         with self._sessions() as db:
-            return db.scalar(query.order_by(Answer.id.desc()).limit(1))
+            return db.scalar(query.order_by(Answer.sequence.desc()).limit(1))
 
     def live_answers(self, conversation_id: str) -> list[str]:
         """The ids of its answers that are being made."""
@@ -187,7 +184,7 @@ class Conversations:
             conversation = owned_conversation(db, visitor, conversation_id)
             if db.scalar(running) is not None:
                 raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
-            conversation.deleted_at = now()
+            conversation.deleted_at = self._clock()
             db.execute(delete(Share).where(Share.conversation_id == conversation_id))
 
     def restore(self, visitor: str, conversation_id: str) -> None:

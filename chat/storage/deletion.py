@@ -1,9 +1,11 @@
 """Deletion for good: all of a visitor, what is too old, and their traces in the file."""
 
 import time
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from chat.storage.conversations import UNDO
 from chat.storage.models import (
@@ -14,7 +16,6 @@ from chat.storage.models import (
     SignIn,
     Upload,
     now,
-    oldest_id,
 )
 from chat.storage.models import Move as Code
 from chat.storage.uploads import FILES_KEPT
@@ -37,8 +38,9 @@ class Deletion:
     them (-wal) until `step` returns False.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
         self._engine = engine
+        self._clock = clock
         self._has_traces = False
         self.is_urgent = False
 
@@ -78,11 +80,24 @@ class Deletion:
         return gone
 
     def expire(self, keep_days: int) -> None:
-        """Deletes conversations not touched for so many days, except those being answered."""
-        limit = now() - timedelta(days=keep_days)
+        """Deletes conversations not touched for so many days, except those being answered.
+
+        One that was touched after one that is young is young, whatever its time says: the clock was
+        behind then.
+        """
+        at = self._clock()
+        limit = at - timedelta(days=keep_days)
         running = exists().where(Answer.conversation_id == Conversation.id, Answer.state == RUNNING)
-        # An id says when its conversation began, so that only the oldest ones are looked at.
-        is_old = and_(Conversation.id < oldest_id(limit), Conversation.updated_at < limit)
+        other = aliased(Conversation)
+        first_young = (
+            select(func.min(other.sequence))
+            .where(other.updated_at >= limit, other.updated_at <= at)
+            .scalar_subquery()
+        )
+        is_old = and_(
+            Conversation.updated_at < limit,
+            or_(first_young.is_(None), Conversation.sequence < first_young),
+        )
         old = (
             select(Conversation.id)
             .where(is_old, Conversation.deleted_at.is_(None), ~running)
@@ -93,12 +108,14 @@ class Deletion:
         if ids:
             still = and_(Conversation.id.in_(ids), Conversation.updated_at < limit, ~running)
             with self._engine.begin() as db:
-                db.execute(update(Conversation).where(still).values(deleted_at=now() - 2 * UNDO))
+                db.execute(update(Conversation).where(still).values(deleted_at=at - 2 * UNDO))
 
     def expire_files(self) -> None:
         """Deletes the files that visitors sent longer ago than FILES_KEPT."""
         with self._engine.begin() as db:
-            if db.execute(delete(Upload).where(Upload.created_at < now() - FILES_KEPT)).rowcount:
+            if db.execute(
+                delete(Upload).where(Upload.created_at < self._clock() - FILES_KEPT)
+            ).rowcount:
                 self._has_traces = True
 
     def step(self, undo: timedelta = UNDO) -> bool:
@@ -106,7 +123,7 @@ class Deletion:
 
         Due is what visitors deleted longer ago than they may take it back.
         """
-        if self._erase(Conversation.deleted_at < now() - undo):
+        if self._erase(Conversation.deleted_at < self._clock() - undo):
             self._has_traces = True
             return True
         return self._has_traces and self._empty_the_log()

@@ -1,8 +1,6 @@
 """What is stored: conversations, and in each the questions with their answers."""
 
 import secrets
-import threading
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,31 +10,39 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    ScalarSelect,
     String,
     Text,
     TypeDecorator,
+    column,
+    func,
+    select,
+    table,
     text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 RUNNING = "running"
-_making_ids, _last_ms = threading.Lock(), [0]
 
 
-def new_id() -> str:
-    """A public id: sorts by time, and 72 of its bits are chance, so that nobody guesses another's.
+def new_id(at: datetime | None = None) -> str:
+    """A public id: 72 of its bits are chance, so that nobody guesses another's.
 
-    Each is larger than the one before, also when the clock is set back: what follows comes after.
+    It begins with the time, so that new rows lie together; nothing is ordered by it.
     """
-    with _making_ids:
-        _last_ms[0] = at = max(_last_ms[0] + 1, time.time_ns() // 1_000_000)
-    return f"{at:011x}{secrets.token_hex(9)}"
+    milliseconds = int((at or now()).timestamp() * 1000)
+    return f"{max(0, milliseconds):011x}{secrets.token_hex(9)}"
 
 
-def oldest_id(at: datetime) -> str:
-    """What all ids made since a moment are larger than."""
-    return f"{max(0, int(at.timestamp() * 1000)):011x}"
+def next_sequence() -> ScalarSelect[int]:
+    """The number of the next question, in a statement that writes.
+
+    SQLite has one writer at a time, so that no two questions get the same number. A database with
+    several needs a sequence of its own here.
+    """
+    numbers = table("answers", column("sequence"))
+    return select(func.coalesce(func.max(numbers.c.sequence), 0) + 1).scalar_subquery()
 
 
 def now() -> datetime:
@@ -61,21 +67,25 @@ class Base(DeclarativeBase):
 
 
 class Conversation(Base):
-    """A visitor's conversation with one agent, who has forgotten all up to `cleared_after`.
+    """A visitor's conversation with one agent.
 
-    One with `deleted_at` is on no list; for a while it can be restored.
+    `sequence` is that of its newest question, and what lists are ordered by; the agent has
+    forgotten all up to the sequence `cleared_after`. One with `deleted_at` is on no list; for a
+    while it can be restored.
     """
 
     __tablename__ = "conversations"
     __table_args__ = (
-        Index("conversations_of_a_visitor", "visitor", "updated_at"),
+        Index("conversations_of_a_visitor", "visitor", "sequence"),
+        Index("conversations_by_age", "updated_at"),
         Index("conversations_by_deletion", "deleted_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     visitor: Mapped[str] = mapped_column(String(64))
     agent: Mapped[str] = mapped_column(String(40))
-    cleared_after: Mapped[str | None] = mapped_column(String(40))
+    sequence: Mapped[int] = mapped_column(default=next_sequence(), server_default="0")
+    cleared_after: Mapped[int | None] = mapped_column()
     title: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
@@ -89,7 +99,9 @@ class Conversation(Base):
 class Answer(Base):
     """A question and its answer, from the moment the question is asked.
 
-    `id` is the contract's message_id. `parent` is the answer that the question follows, None at
+    `id` is the contract's message_id. `sequence` numbers the questions of the whole site in the
+    order in which they were stored: whatever comes later is told by it and never by a clock, which
+    may be set back. `parent` is the answer that the question follows, None at
     the beginning: answers with the same parent are versions of one turn, so that a conversation is
     a tree of which a page has one branch. `state` is running, done, failed, stopped or
     interrupted; `code` the reason of a failure. `thread`, `chat` and `trace` are the platform's ids
@@ -100,7 +112,8 @@ class Answer(Base):
 
     __tablename__ = "answers"
     __table_args__ = (
-        Index("answers_of_a_conversation", "conversation_id", "id"),
+        Index("answers_in_order", "sequence", unique=True),
+        Index("answers_of_a_conversation", "conversation_id", "sequence"),
         # Migration 0001 has the same condition for PostgreSQL; here it would load that dialect.
         Index(
             "one_running_answer",
@@ -113,6 +126,7 @@ class Answer(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    sequence: Mapped[int] = mapped_column(default=next_sequence(), server_default="0")
     parent: Mapped[str | None] = mapped_column(String(40))
     question: Mapped[str] = mapped_column(Text)
     files: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")

@@ -19,23 +19,27 @@ _CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.
 _IS_VISIBLE = (_CONVERSATIONS.c.visitor == bindparam("visitor")) & (
     _CONVERSATIONS.c.deleted_at.is_(None)
 )
-# Ids alone come from an index, without reading any text.
-_IDS = (
-    select(_ANSWERS.c.id)
+# Numbers alone come from an index, without reading any text.
+_SEQUENCES = (
+    select(_ANSWERS.c.sequence)
     .join_from(_CONVERSATIONS, _ANSWERS, _ANSWERS.c.conversation_id == _CONVERSATIONS.c.id)
     .where(_IS_VISIBLE)
-    .order_by(_ANSWERS.c.id.desc())
+    .order_by(_ANSWERS.c.sequence.desc())
 )
 _PAGE = (
     select(_ANSWERS.c.id, _ANSWERS.c.conversation_id, _ANSWERS.c.plain)
-    .where(_ANSWERS.c.id.in_(bindparam("ids", expanding=True)), _ANSWERS.c.state != RUNNING)
-    .order_by(_ANSWERS.c.id.desc())
+    .where(
+        _ANSWERS.c.sequence.in_(bindparam("sequences", expanding=True)),
+        _ANSWERS.c.state != RUNNING,
+    )
+    .order_by(_ANSWERS.c.sequence.desc())
 )
 # Asks again whose it is: it may have been deleted or merged while the pages were read.
 _HITS = (
     select(
         _ANSWERS.c.id,
         _ANSWERS.c.conversation_id,
+        _ANSWERS.c.sequence,
         _CONVERSATIONS.c.title,
         _ANSWERS.c.created_at,
         _ANSWERS.c.question,
@@ -48,10 +52,11 @@ _TITLES = (
     select(
         _CONVERSATIONS.c.id,
         _CONVERSATIONS.c.title,
+        _CONVERSATIONS.c.sequence,
         type_coerce(_CONVERSATIONS.c.updated_at, String),
     )
     .where(_IS_VISIBLE)
-    .order_by(_CONVERSATIONS.c.updated_at.desc())
+    .order_by(_CONVERSATIONS.c.sequence.desc())
 )
 
 
@@ -60,13 +65,15 @@ class SearchHit:
     """A conversation with all words of a search in its title, or in an answer and its question.
 
     `title` and `excerpt` are in pieces, each with whether it matches. `answer_id` is the newest
-    answer that matches; None, with an empty excerpt, when only the title does.
+    answer that matches; None, with an empty excerpt, when only the title does. Hits are ordered by
+    `sequence`; `at` is what the clock said.
     """
 
     conversation_id: str
     title: Pieces
     answer_id: str | None
     excerpt: Pieces
+    sequence: int
     at: datetime
 
 
@@ -89,21 +96,22 @@ class Search:
                 for hit in _hits_by_title(db, visitor, words, limit)
                 if hit.conversation_id not in hits
             ]
-        by_time = sorted([*hits.values(), *by_title], key=lambda hit: hit.at, reverse=True)
-        return by_time[:limit]
+        all_hits = [*hits.values(), *by_title]
+        return sorted(all_hits, key=lambda hit: hit.sequence, reverse=True)[:limit]
 
     def _matching_answers(self, visitor: str, words: Words, limit: int) -> list[str]:
         """The newest matching answer of each conversation, `limit` of them."""
         with self._engine.connect() as db:
-            ids = db.scalars(_IDS, {"visitor": visitor}).all()
+            sequences = db.scalars(_SEQUENCES, {"visitor": visitor}).all()
         query = _PAGE
         for run in words.all_runs:
             # A run has letters and digits only: none of them means something to LIKE.
             query = query.where(_ANSWERS.c.plain.like(f"%{run}%"))
         newest: dict[str, str] = {}
-        for start in range(0, len(ids), PAGE):
+        for start in range(0, len(sequences), PAGE):
             with self._engine.connect() as db:
-                rows = db.execute(query, {"ids": ids[start : start + PAGE]}).all()
+                page = sequences[start : start + PAGE]
+                rows = db.execute(query, {"sequences": page}).all()
             for id, conversation_id, plain in rows:
                 if conversation_id not in newest and words.are_in(*plain.split(SEPARATOR)):
                     newest[conversation_id] = id
@@ -124,6 +132,7 @@ def _hits(
             words.marked(row.title),
             row.id,
             words.excerpt(readable(row.question, row.replies)),
+            row.sequence,
             row.created_at,
         )
         for row in rows
@@ -133,9 +142,9 @@ def _hits(
 def _hits_by_title(db: Connection, visitor: str, words: Words, limit: int) -> Iterator[SearchHit]:
     rows = db.execute(_TITLES, {"visitor": visitor}).all()
     # Folded together, and only the times of hits are read: one by one takes three times as long.
-    lines = "".join(title.replace("\n", " ") + "\n" for _, title, _ in rows)
+    lines = "".join(title.replace("\n", " ") + "\n" for _, title, *_ in rows)
     titles = folded(lines).split("\n")[:-1]
     matching = (row for row, title in zip(rows, titles, strict=True) if words.are_in(title))
-    for id, title, updated_at in islice(matching, limit):
+    for id, title, sequence, updated_at in islice(matching, limit):
         at = datetime.fromisoformat(str(updated_at)).replace(tzinfo=UTC)
-        yield SearchHit(id, words.marked(title), None, (), at)
+        yield SearchHit(id, words.marked(title), None, (), sequence, at)

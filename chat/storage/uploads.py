@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, func, insert, select
 
@@ -23,19 +23,21 @@ class StoredFile:
 class StoredUploads:
     """The rows of the files."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
         self._engine = engine
+        self._clock = clock
 
     def add(self, visitor: str, file: StoredFile, check: Callable[[int], None]) -> str:
         """Stores a file and returns its id.
 
         `check` gets the bytes that the visitor has here already, and prevents it by raising.
         """
-        id = new_id()
+        at = self._clock()
+        id = new_id(at)
         with self._engine.begin() as db:
             # This write comes first, so that nobody else writes from here on: the sum below stays
             # true until the insert.
-            db.execute(delete(Upload).where(Upload.created_at < now() - FILES_KEPT))
+            db.execute(delete(Upload).where(Upload.created_at < at - FILES_KEPT))
             size = db.scalar(select(func.sum(Upload.size)).where(Upload.visitor == visitor)) or 0
             check(size)
             db.execute(
@@ -47,7 +49,7 @@ class StoredUploads:
                     "content_type": file.content_type,
                     "size": len(file.data),
                     "data": file.data,
-                    "created_at": now(),
+                    "created_at": at,
                 },
             )
         return id
@@ -55,7 +57,7 @@ class StoredUploads:
     def find(self, id: str, visitor: str | None = None) -> StoredFile | None:
         """A file that has not expired; with `visitor` only one of that visitor."""
         query = select(Upload.name, Upload.content_type, Upload.data).where(
-            Upload.id == id, Upload.created_at >= now() - FILES_KEPT
+            Upload.id == id, Upload.created_at >= self._clock() - FILES_KEPT
         )
         if visitor is not None:
             query = query.where(Upload.visitor == visitor)
@@ -67,5 +69,7 @@ class StoredUploads:
         """How many files there are, and their size in bytes."""
         columns = select(func.count(), func.coalesce(func.sum(Upload.size), 0))
         with self._engine.connect() as db:
-            count, size = db.execute(columns.where(Upload.created_at >= now() - FILES_KEPT)).one()
+            count, size = db.execute(
+                columns.where(Upload.created_at >= self._clock() - FILES_KEPT)
+            ).one()
         return count, size

@@ -35,7 +35,7 @@ def conversations() -> Response:
     site = services()
     before = request.args.get("before")
     last = site.storage.conversations.get(visitor(), before) if before else None
-    since = (last.updated_at, last.id) if last else None
+    since = last.sequence if last else None
     agent_ids = permissions.visible_agent_ids()
     rows = site.storage.conversations.of(visitor(), PAGE + 1, since, agent_ids)
     return rendered(

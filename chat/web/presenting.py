@@ -143,7 +143,7 @@ def _exchange(
     answer: Answer,
     blocks: list[str],
     versions: list[str],
-    cleared_after: str | None,
+    cleared_after: int | None,
     picture: Callable[[str], str | None],
 ) -> Exchange:
     content = Content.of(answer)
@@ -162,5 +162,5 @@ def _exchange(
         seconds=_seconds(answer),
         age=max(0, int((now() - answer.created_at).total_seconds())),
         versions=versions,
-        is_forgotten=answer.id == cleared_after,
+        is_forgotten=answer.sequence == cleared_after,
     )

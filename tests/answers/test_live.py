@@ -57,6 +57,9 @@ def test_a_resumed_log_counts_on_from_where_the_earlier_cannot_have_come() -> No
     assert [position for position, _ in read(live)] == [5001, 5002, 5003]
     assert read(live, 17) == read(live), "17 was a position of the earlier process"
     assert read(live, 5001) == read(live)[1:]
+    assert read(live, 9001) == read(live), (
+        "the earlier process resumed it while its clock was ahead"
+    )
 
 
 def test_a_slow_reader_gets_all_at_once_and_a_failure_ends_too() -> None:

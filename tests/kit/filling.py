@@ -8,9 +8,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
 
-from chat.storage.models import Base
+from chat.storage.models import Base, next_sequence
 from chat.storage.plain import searchable
 
 CHUNK = 1000
@@ -41,11 +41,17 @@ def fill(
     chance = random.Random(seed)
     at = time.time() - 60 - apart_s * conversations * answers
     ids: list[str] = []
+    with engine.connect() as db:
+        sequence = db.scalar(select(next_sequence())) or 1
     for start in range(0, conversations, CHUNK):
         kept: list[dict[str, Any]] = []
         said: list[dict[str, Any]] = []
         for number in range(start, min(start + CHUNK, conversations)):
-            exchanges = [_exchange(chance, words, at + apart_s * turn) for turn in range(answers)]
+            exchanges = [
+                {**_exchange(chance, words, at + apart_s * turn), "sequence": sequence + turn}
+                for turn in range(answers)
+            ]
+            sequence += answers
             at += apart_s * answers
             ids.append(f"{exchanges[0]['id'][:11]}{secrets.token_hex(9)}")
             kept.append(_conversation(ids[-1], visitor, agent, f"{number} ", exchanges))
@@ -66,6 +72,7 @@ def _conversation(
         "title": (title + exchanges[0]["question"])[:40],
         "created_at": exchanges[0]["created_at"],
         "updated_at": exchanges[-1]["created_at"],
+        "sequence": exchanges[-1]["sequence"],
     }
 
 

@@ -1,13 +1,18 @@
 """What tests of the storage do: ask, end, be refused, all at once."""
 
+import json
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
 
 from chat.refusals import Refusal
-from chat.storage import Storage, StoredQuestion
+from chat.storage import Storage, StoredQuestion, migrations
 from chat.storage.models import Answer
 
 T = TypeVar("T")
@@ -65,3 +70,38 @@ def together(act: Callable[[int], T], count: int) -> list[T | Exception]:
     for thread in threads:
         thread.join()
     return results
+
+
+def migrate(path: Path, version: str) -> None:
+    """A database of an earlier version, or the next versions of one."""
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(migrations.FOLDER))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    engine.dispose()
+
+
+def insert_old_rows(path: Path, *rows: tuple[str, str | None, str, str]) -> None:
+    """One conversation, c1 of alice, in a database of any version, stored in this order.
+
+    A row is an answer: its id, its parent (None in versions without), question and reply.
+    """
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as db:
+        db.exec_driver_sql(
+            "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
+            "VALUES ('c1', 'alice', 'coze', 'old', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
+        )
+        for id, parent, question, reply in rows:
+            db.exec_driver_sql(
+                "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, "
+                "tools, media, citations, suggestions, worker, created_at) VALUES (?, 'c1', ?, "
+                "'done', ?, '', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')",
+                (id, question, json.dumps([reply])),
+            )
+            if parent is not None:
+                update = "UPDATE answers SET parent = ? WHERE id = ?"
+                db.exec_driver_sql(update, (parent, id))
+    engine.dispose()

@@ -18,7 +18,7 @@ from chat.storage.migrations import NEWEST, versions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment
-from tests.storage.test_migrations import migrate
+from tests.storage.acting import insert_old_rows, migrate
 
 
 def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
@@ -113,15 +113,9 @@ def test_a_backup_overwrites_nothing_unless_it_is_told_to(store: Storage, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["instance", "there"]
 
 
-def test_an_older_backup_is_brought_up_to_date(store: Storage, tmp_path: Path) -> None:
-    say(store, "alice", "old words", "an answer")
-    backup.backup(tmp_path / "instance" / "chat.db", tmp_path / "old")
-    with closing(sqlite3.connect(tmp_path / "old")) as db:
-        db.executescript(
-            "ALTER TABLE answers DROP COLUMN plain;"
-            "DROP TABLE drawings; DROP TABLE moves; DROP TABLE sessions;"
-            "UPDATE alembic_version SET version_num = '0005'"
-        )
+def test_an_older_backup_is_brought_up_to_date(tmp_path: Path) -> None:
+    migrate(tmp_path / "old", "0005")
+    insert_old_rows(tmp_path / "old", ("a1", None, "old words", "an answer"))
     assert command(tmp_path, "restore", "old")[0] == 0
     with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
         assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)

@@ -11,8 +11,7 @@ import pytest
 
 from chat.settings.errors import SettingsError
 from chat.storage import files, migrations
-from tests.storage.acting import Connect, ask, end
-from tests.storage.test_migrations import migrate
+from tests.storage.acting import Connect, ask, end, migrate
 
 
 @pytest.fixture

@@ -13,19 +13,9 @@ from sqlalchemy import create_engine, func, inspect, select
 from chat.storage import Storage, migrations
 from chat.storage.models import Base, Conversation
 from tests.kit.site import environment
-from tests.storage.acting import Connect, answers, ask
+from tests.storage.acting import Connect, answers, ask, insert_old_rows, migrate
 
 VERSIONS = sorted(path.name[:4] for path in (migrations.FOLDER / "versions").glob("[0-9]*.py"))
-
-
-def migrate(path: Path, target: str) -> None:
-    engine = create_engine(f"sqlite:///{path}")
-    config = Config()
-    config.set_main_option("script_location", str(migrations.FOLDER))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, target)
-    engine.dispose()
 
 
 def _schema(store: Storage) -> dict[str, Any]:
@@ -62,19 +52,7 @@ def test_what_was_stored_survives_from_every_version(
 ) -> None:
     path = tmp_path / "chat.db"
     migrate(path, version)
-    engine = create_engine(f"sqlite:///{path}")
-    with engine.begin() as db:
-        db.exec_driver_sql(
-            "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
-            "VALUES ('c1', 'alice', 'coze', 'old', '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
-        )
-        db.exec_driver_sql(
-            "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, tools, "
-            "media, citations, suggestions, worker, created_at) "
-            "VALUES ('a1', 'c1', 'how?', 'done', "
-            "'[\"so\"]', '', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
-        )
-    engine.dispose()
+    insert_old_rows(path, ("a1", None, "how?", "so"))
     store = connect()
     (answer,) = answers(store, "c1")
     assert (answer.question, answer.replies, answer.files) == ("how?", ["so"], [])
@@ -110,6 +88,43 @@ def test_a_database_with_an_index_of_the_search_gets_plain_texts(
         (hit,) = store.search.find("alice", f"设置页 {number}.")
         assert hit.answer_id == f"a{number:04}"
     assert not [name for name in _schema(store) if name.startswith("passages")]
+
+
+def test_what_a_clock_ahead_has_stored_comes_before_what_followed_it(
+    connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "chat.db"
+    migrate(path, "0008")
+    insert_old_rows(
+        path,
+        ("1-first", None, "one", "1"),
+        ("9-ahead", "1-first", "two", "2"),
+        ("5-set-right", "9-ahead", "three", "3"),
+    )
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as db:
+        db.exec_driver_sql("UPDATE conversations SET cleared_after = '9-ahead'")
+    engine.dispose()
+    store = connect()
+    assert [one.question for one in answers(store, "c1")] == ["one", "two", "three"]
+    assert ask(store, "four", "c1").earlier == (("three", "3"),), "two and before were forgotten"
+
+
+def test_no_answer_comes_before_its_parent_although_that_was_stored_later(
+    connect: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "chat.db"
+    migrate(path, "0004")
+    # 0005 makes a branch of them in the order of their ids.
+    insert_old_rows(
+        path,
+        ("1", None, "one", "1"),
+        ("9", None, "three", "3"),
+        ("5", None, "two", "2"),
+    )
+    store = connect()
+    assert [one.question for one in answers(store, "c1")] == ["one", "two", "three"]
+    assert len(ask(store, "four", "c1").earlier) == 3
 
 
 def test_alembic_finds_nothing_to_change(store: Storage) -> None:

@@ -1,6 +1,5 @@
 """Search over real databases: ended answers are found, by their visitor and nobody else."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -56,9 +55,7 @@ def test_a_conversation_is_shown_once_and_the_newest_comes_first(
     store: Storage, search: Search
 ) -> None:
     first = say(store, "苹果")
-    time.sleep(0.002)
     second = say(store, "香蕉和苹果")
-    time.sleep(0.002)
     again = say(store, "再说苹果", conversation=first.conversation_id)
     assert found(search, "苹果") == [again.answer_id, second.answer_id]
     assert len(search.find("alice", "苹果", limit=1)) == 1
@@ -131,8 +128,8 @@ def test_a_search_goes_on_beyond_the_first_page(store: Storage, search: Search) 
     fill(store.engine, "alice", conversations=2, answers=PAGE // 2 + 20)
     with store.engine.begin() as db:
         # Older than all that was filled in.
-        db.execute(update(Answer).where(Answer.id == oldest.answer_id).values(id="0" * 29))
-    assert found(search, "天涯") == ["0" * 29]
+        db.execute(update(Answer).where(Answer.id == oldest.answer_id).values(sequence=0))
+    assert found(search, "天涯") == [oldest.answer_id]
 
 
 def test_half_a_character_does_not_hide_the_rest(store: Storage, search: Search) -> None:
