@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Protocol
 from providers.errors import ProviderError, Unavailable
 from providers.events import Event
 from providers.stop import Stop
+from providers.texts import tidy
 
 
 class Pace(Protocol):
@@ -133,13 +134,20 @@ class Provider(ABC):
         Raises the ProviderError that would keep it from answering.
         """
 
-    @abstractmethod
     def stream(self, turn: Turn) -> Iterator[Event]:
-        """Asks the platform and yields its answer, `Done` last.
+        """Asks the platform and yields its answer, `Done` last: whole characters, thoughts apart.
 
         Raises a ProviderError when the answer fails, Stopped when `turn.stop` was requested; either
         way the run at the platform has been cancelled where the platform can, and its connection
         closed.
+        """
+        return tidy(self.ask(turn))
+
+    @abstractmethod
+    def ask(self, turn: Turn) -> Iterator[Event]:
+        """Like `stream`, with the text as the platform cuts it.
+
+        Yields `Done` only on proof that the answer is whole; what proves it is in `PROOFS`.
         """
 
     def resume(self, turn: Turn, chat: str, replies: tuple[str, ...]) -> Iterator[Event]:

@@ -124,6 +124,11 @@ class Response:
             raise translated(error, self.provider, self._stop, self._deadline) from None
         if self._stop is not None:
             self._stop.check()
+        if not piece and self._raw.length_remaining:
+            # read1 does not say so by itself.
+            raise Unavailable(
+                f"ended {self._raw.length_remaining} bytes too early", provider=self.provider
+            )
         if piece and self._deadline is not None and time.monotonic() > self._deadline:
             raise TimedOut("still sending at the deadline", provider=self.provider)
         return piece

@@ -1,20 +1,10 @@
-"""Reading the body of a platform: JSON or events, told apart by the first byte; fields of any kind,
-safely."""
+"""Fields of any kind in a platform's JSON, read safely."""
 
 import json
 import math
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import chain
+from dataclasses import dataclass
 from typing import Any
 
-from providers import sse
-from providers.errors import ProviderError, Unavailable, Unexpected
-from providers.http import Response, parse_json
-from providers.stop import Stop, Stopped
-
-LINGER_S = 3.0
 Fields = dict[str, Any]
 
 
@@ -31,6 +21,60 @@ def items(value: Any) -> list[Any]:
 def text(value: Any) -> str:
     """A text, or an id that came as a number; empty when the value is neither."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def content_text(value: Any) -> str:
+    """A content's text, be it a text, an object that holds one, or a list of such parts."""
+    if isinstance(value, list):
+        return "".join(content_text(part) for part in value if isinstance(part, dict | str))
+    if isinstance(value, dict):
+        parts = (value.get(name) for name in ("text", "content", "value"))
+        return next(filter(None, map(content_text, parts)), "")
+    return text(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorObject:
+    """What a platform or a gateway before it says of a failure; either may be empty."""
+
+    code: str
+    message: str
+
+
+# The pairs of names that failures come under, the platforms' own and their houses' others.
+_CODES = ("code", "error_code", "errno", "err_no", "status")
+_MESSAGES = ("msg", "message", "error_msg", "error_message", "errmsg", "err_msg")
+
+
+def error_object(payload: Fields) -> ErrorObject | None:
+    """The failure in a JSON object, whatever its envelope; None when it holds none.
+
+    A failure is a code other than 0, or an `error` that is a text or an object.
+    """
+    error = payload.get("error")
+    inner = fields(error)
+    sources = [inner, payload] if inner else [payload]
+    messages = [text(source.get(name)) for source in sources for name in _MESSAGES]
+    message = next(filter(None, [*messages, text(error)]), "")
+    names = (*_CODES, "type") if inner else _CODES
+    code = next(
+        (
+            text(source[name])
+            for source in sources
+            for name in names
+            if _is_failure(name, source.get(name))
+        ),
+        "",
+    )
+    if inner or text(error):
+        return ErrorObject(code, message)
+    # Platforms also have a `status` that is a word, and a `code` that says success.
+    return ErrorObject(code, message) if code and (message or whole(code)) else None
+
+
+def _is_failure(name: str, code: Any) -> bool:
+    word = text(code).lower()
+    return word not in ("", "0", "200", "ok", "success") and (name != "status" or bool(whole(code)))
 
 
 def whole(value: Any) -> int | None:
@@ -72,87 +116,3 @@ def json_object(body: str) -> Fields | None:
     """A text as a JSON object; None when it is anything else."""
     value = json_value(body)
     return value if isinstance(value, dict) else None
-
-
-class Body:
-    """A response whose first byte has been seen: `is_json`, `is_page`, or else a stream of events.
-
-    Content types do not tell: errors come as JSON where a stream was asked for
-    (platforms/qingyan.md §4.1).
-    """
-
-    def __init__(self, response: Response) -> None:
-        self._provider = response.provider
-        self._pieces = response.pieces()
-        self._first = b""
-        for piece in self._pieces:
-            self._first += piece
-            if self._first.strip(b"\xef\xbb\xbf \r\n\t"):
-                break
-        start = self._first.lstrip(b"\xef\xbb\xbf \r\n\t")[:1]
-        self.is_json = start in (b"{", b"[")
-        self.is_page = start == b"<"
-
-    def json(self) -> Fields:
-        """The body as one JSON object.
-
-        Raises Unexpected when it is none, Unavailable when it broke off.
-        """
-        body = b"".join(chain([self._first], self._pieces)).removeprefix(b"\xef\xbb\xbf")
-        return fields(parse_json(body, self._provider))
-
-    def events(self) -> Iterator[Fields]:
-        """Each event's JSON object.
-
-        Raises Unavailable where the stream breaks off inside of one.
-        """
-        if self.is_page:
-            raise Unexpected("sent a page where a stream was asked for", provider=self._provider)
-        try:
-            for event in sse.parse(chain([self._first], self._pieces)):
-                if event.data.strip() not in ("", "[DONE]"):
-                    yield self._object(event)
-        except sse.TooLong as error:
-            raise Unexpected(str(error), provider=self._provider) from None
-
-    def _object(self, event: sse.ServerEvent) -> Fields:
-        try:
-            return fields(json.loads(event.data))
-        except (ValueError, RecursionError):
-            if event.cut:
-                raise Unavailable("broke off inside an event", provider=self._provider) from None
-            raise Unexpected("sent an event that is no JSON", provider=self._provider) from None
-
-
-class Farewell:
-    """What `farewell` gives: `stop` for the request, `begin()` for the moment of the last word."""
-
-    def __init__(self, linger_s: float) -> None:
-        self.stop = Stop()
-        self.has_begun = False
-        self.timer = threading.Timer(linger_s, self.stop.request)
-        self.timer.daemon = True
-
-    def begin(self) -> None:
-        if not self.has_begun:
-            self.has_begun = True
-            self.timer.start()
-
-
-@contextmanager
-def farewell(stop: Stop, linger_s: float = LINGER_S) -> Iterator[Farewell]:
-    """Lets a platform close its stream itself after its last word, but not for longer than
-    `linger_s`.
-
-    Were we to hang up first, it might take the reader for lost and forget the answer. What goes
-    wrong after the last word is no failure any more.
-    """
-    ending = Farewell(linger_s)
-    try:
-        with stop.interrupting(ending.stop.request):
-            yield ending
-    except (Stopped, ProviderError):
-        if not ending.has_begun:
-            raise
-    finally:
-        ending.timer.cancel()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.base import About
+from providers.coze.cards import read_card
 from providers.events import (
     Citation,
     Delta,
@@ -20,7 +21,16 @@ from providers.events import (
     ToolStep,
     Usage,
 )
-from providers.payloads import Fields, address, fields, items, json_object, json_value
+from providers.payloads import (
+    Fields,
+    address,
+    content_text,
+    fields,
+    items,
+    json_object,
+    json_value,
+)
+from providers.texts import join_halves, without_half
 
 # Spellings that the vendor's own pages, clients and answers use beside the documented ones.
 SYNONYMS = {
@@ -34,8 +44,6 @@ NAME_LENGTH, DESCRIPTION_LENGTH, PROLOGUE_LENGTH, QUESTION_LENGTH = 60, 300, 200
 QUESTIONS = 6
 
 _SLICE = re.compile(r"^-*\s*(recall slice \d+)\s*[:：]", re.IGNORECASE | re.MULTILINE)
-_CARD_WORDS = {"text", "title", "content", "description", "label", "subtitle", "question", "name"}
-_CARD_DEPTH = 32
 
 
 @dataclass(slots=True)
@@ -46,45 +54,52 @@ class _Reply:
     parts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
 
+    @property
+    def text(self) -> str:
+        return join_halves("".join(self.parts))
+
 
 class CozeReader:
     """One answer as it grows, from fragments, whole messages and the record: each word once.
 
-    `replies` are the texts that an earlier reader of the same chat has stored.
+    `replies` are the texts that an earlier reader of the same chat has stored. What was yielded is
+    never shortened: a whole message or a record that is only its beginning adds nothing.
     """
 
     def __init__(self, replies: tuple[str, ...] = ()) -> None:
         self._count = len(replies)
-        self._open: dict[str, _Reply] = {}
+        self._has_media = False
+        # Replies without their completed message, in the order in which they were begun.
+        self._open: dict[str, _Reply] = {
+            f"stored-{index}": _Reply(index, [text]) for index, text in enumerate(replies)
+        }
         self._finished: set[str] = set()
-        self._unplaced = deque(_Reply(index, [text]) for index, text in enumerate(replies))
         self._tools: deque[tuple[str, str]] = deque()
+        self._plugin_texts: set[str] = set()
         self._is_continued = any(replies)
 
     @property
     def has_answer(self) -> bool:
-        return self._count > 0
+        return self._count > 0 or self._has_media
 
     @property
     def is_whole(self) -> bool:
-        """Whether every message that was begun has been completed."""
-        return not self._open
+        """Whether every message whose words were begun has been completed."""
+        return all(reply.index is None for reply in self._open.values())
 
     def apply_delta(self, message: Fields) -> Iterator[Event]:
-        """The events of a fragment.
-
-        Fragments of JSON (cards, files) wait for their completed message.
-        """
+        """The events of a fragment. Fragments of JSON (cards, files) wait for their completed
+        message."""
         if message.get("type") != "answer":
             return
         reply = self._open_reply(str(message.get("id") or ""))
         if reply is None:
             return
-        thought, text = message.get("reasoning_content"), message.get("content")
+        thought, text = message.get("reasoning_content"), content_text(message.get("content"))
         if isinstance(thought, str) and thought:
             reply.thoughts.append(thought)
             yield Thought(thought)
-        if isinstance(text, str) and text and message.get("content_type", "text") == "text":
+        if text and message.get("content_type", "text") == "text":
             reply.parts.append(text)
             yield Delta(text, self._index_of(reply))
 
@@ -95,9 +110,10 @@ class CozeReader:
             return
         if message_id:
             self._finished.add(message_id)
-        kind, content = message.get("type"), str(message.get("content") or "")
-        if kind == "answer" and message.get("role", "assistant") == "assistant":
-            yield from self._complete_reply(message_id, message)
+        kind, content = message.get("type"), content_text(message.get("content"))
+        if _is_answer(message):
+            reply = self._open.pop(message_id, None) or _Reply()
+            yield from self._complete_reply(reply, message)
         elif kind == "follow_up":
             if content.strip():
                 yield Suggestion(content.strip())
@@ -105,17 +121,34 @@ class CozeReader:
             yield self._begin_tool(message_id, content)
         elif kind in ("tool_response", "tool_output"):
             yield self._end_tool(message_id, content)
+        elif kind == "verbose" and (plugin_text := _plugin_text(content)):
+            yield from self._complete_plugin_reply(plugin_text)
         elif kind in ("knowledge", "verbose") and not self._is_continued:
             yield from _citations(kind, content)
 
     def apply_record(self, messages: list[Fields]) -> Iterator[Event]:
-        """The events of the platform's own record of the chat, less those that were yielded
-        already."""
+        """The events of the platform's own record of the chat, less those yielded already.
+
+        The record may list a begun reply under another id. One that it lists shorter than it was
+        yielded stays open: the list may be early (§15).
+        """
         listed = {str(message.get("id") or "") for message in messages}
-        for message_id in [open_id for open_id in self._open if open_id not in listed]:
-            self._unplaced.append(self._open.pop(message_id))
         for message in messages:
-            yield from self.apply_completed(message)
+            message_id = str(message.get("id") or "")
+            if _is_answer(message) and message_id not in self._finished:
+                open_id = message_id if message_id in self._open else self._unlisted(listed)
+                reply = self._open.get(open_id) or _Reply()
+                if _is_beginning(readable(message).text, reply.text):
+                    continue
+                self._open.pop(open_id, None)
+                self._finished.add(message_id or open_id)
+                yield from self._complete_reply(reply, message)
+            else:
+                yield from self.apply_completed(message)
+
+    def _unlisted(self, listed: set[str]) -> str:
+        """The first open reply whose id the record does not have; empty without one."""
+        return next((open_id for open_id in self._open if open_id not in listed), "")
 
     def _open_reply(self, message_id: str) -> _Reply | None:
         """The reply that a fragment belongs to; None after its completed message."""
@@ -131,21 +164,34 @@ class CozeReader:
             self._count += 1
         return reply.index
 
-    def _complete_reply(self, message_id: str, message: Fields) -> Iterator[Event]:
-        reply = self._open.pop(message_id, None)
-        if reply is None:
-            # The record may list under a new id what an earlier reader has stored.
-            reply = self._unplaced.popleft() if self._unplaced else _Reply()
-        known = "".join(reply.parts)
-        text, media = readable(message)
-        yield from _rest_of_thoughts(reply, known, str(message.get("reasoning_content") or ""))
-        yield from media
-        if not text or text == known:
+    def _complete_reply(self, reply: _Reply, message: Fields) -> Iterator[Event]:
+        content = readable(message)
+        known = reply.text
+        thoughts = str(message.get("reasoning_content") or "")
+        yield from _rest_of_thoughts(reply, known, thoughts)
+        for media in content.media:
+            self._has_media = True
+            yield media
+        yield from map(Suggestion, content.suggestions)
+        if not known and content.text in self._plugin_texts:
             return
+        if content.text and not _is_beginning(content.text, known, or_same=True):
+            yield self._new_text(content.text, known, self._index_of(reply))
+
+    @staticmethod
+    def _new_text(text: str, known: str, index: int) -> Delta | Rewrite:
         if text.startswith(known):
-            yield Delta(text[len(known) :], self._index_of(reply))
-        else:
-            yield Rewrite(text, self._index_of(reply))
+            return Delta(text[len(known) :], index)
+        return Rewrite(text, index)
+
+    def _complete_plugin_reply(self, text: str) -> Iterator[Event]:
+        """A plugin has written straight to the visitor; its text may be the only answer (§15)."""
+        if text in self._plugin_texts:
+            return
+        self._plugin_texts.add(text)
+        if any(reply.text == text for reply in self._open.values()):
+            return
+        yield Delta(text, self._index_of(_Reply()))
 
     def _begin_tool(self, message_id: str, content: str) -> ToolStep:
         call = json_object(content) or {}
@@ -172,25 +218,56 @@ def _rest_of_thoughts(reply: _Reply, known_text: str, thoughts: str) -> Iterator
 # Messages
 
 
-def readable(message: Fields) -> tuple[str, list[Media]]:
-    """The text of an answer as Markdown, and the media it brings."""
-    content = str(message.get("content") or "")
+def _is_answer(message: Fields) -> bool:
+    return message.get("type") == "answer" and message.get("role", "assistant") == "assistant"
+
+
+def _is_beginning(text: str, known: str, or_same: bool = False) -> bool:
+    """Whether a text is only the beginning of one that is known, or the same if that counts."""
+    text, known = without_half(text), without_half(known)
+    return known.startswith(text) and (or_same or len(text) < len(known))
+
+
+def _plugin_text(content: str) -> str:
+    """What a streaming plugin has written, from its verbose message (§15); empty for others."""
+    payload = json_object(content) or {}
+    if payload.get("msg_type") != "stream_plugin_finish":
+        return ""
+    data = payload.get("data")
+    data = json_value(data) if isinstance(data, str) else data
+    return content_text(fields(data).get("tool_output_content"))
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message of type answer holds. `text` is Markdown."""
+
+    text: str = ""
+    media: tuple[Media, ...] = ()
+    suggestions: tuple[str, ...] = ()
+
+
+def readable(message: Fields) -> Content:
+    """The content of an answer, by its type."""
+    content = content_text(message.get("content"))
     match message.get("content_type") or "text":
         case "text":
-            return content, []
+            return Content(content)
         case "card":
-            return _card_text(content), []
+            card = read_card(content)
+            media = tuple(Media("image", url) for url in card.pictures)
+            return Content(card.markdown, media, tuple(card.options))
         case "object_string":
             return _parts_of(content)
         case _:
-            return "", []
+            return Content()
 
 
-def _parts_of(content: str) -> tuple[str, list[Media]]:
+def _parts_of(content: str) -> Content:
     """The texts and files of an `object_string`: a list of parts, or one part alone."""
     value = json_value(content)
     if not isinstance(value, list | dict):
-        return content, []
+        return Content(content)
     parts = [part for part in (value if isinstance(value, list) else [value]) if fields(part)]
     texts = [str(part["text"]) for part in parts if part.get("text")]
     media: list[Media] = []
@@ -198,33 +275,7 @@ def _parts_of(content: str) -> tuple[str, list[Media]]:
         if url := address(part.get("file_url")):
             kind = part.get("type")
             media.append(Media(kind if kind in ("image", "audio") else "file", url))
-    return "\n\n".join(texts), media
-
-
-def _card_text(content: str) -> str:
-    """The words of a card, which only Coze's own pages can draw."""
-    card = json_value(content)
-    if card is None:
-        return content
-    words = [word for word in _card_words(card) if not address(word)]
-    return "\n\n".join(dict.fromkeys(words)) or "[卡片 / card]"
-
-
-def _card_words(node: Any, key: str = "", depth: int = 0) -> Iterator[str]:
-    if depth > _CARD_DEPTH:
-        return
-    if isinstance(node, dict):
-        for name, value in node.items():
-            yield from _card_words(value, str(name), depth + 1)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _card_words(value, key, depth + 1)
-    elif isinstance(node, str) and node.strip():
-        inner = json_value(node) if node.lstrip()[:1] in ("{", "[") else None
-        if isinstance(inner, dict | list):
-            yield from _card_words(inner, key, depth + 1)
-        elif key in _CARD_WORDS:
-            yield node.strip()
+    return Content("\n\n".join(texts), tuple(media))
 
 
 def _citations(kind: str, content: str) -> Iterator[Citation]:

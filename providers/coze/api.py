@@ -174,7 +174,10 @@ class Api:
         they are good (that order is inferred, coze.md §12.3).
         """
         body = {"bot_id": bot_id, "stream": False, "auto_save_history": False}
-        self._post("/v3/chat", body, None, deadline)
+        chat = fields(self._post("/v3/chat", body, None, deadline))
+        # Should it run after all, it is not to be left running.
+        if chat.get("id") and chat.get("conversation_id"):
+            self.cancel(str(chat["conversation_id"]), str(chat["id"]))
 
     def clear(self, conversation: str, deadline: float) -> None:
         """Begins a new section of a conversation; one that is gone (4002) holds nothing to
@@ -273,10 +276,14 @@ class Api:
 
 
 def kind_of(code: Any) -> type[ProviderError]:
-    """Our name for one of Coze's codes; Unexpected when nobody has documented it."""
+    """Our name for one of Coze's codes; one that nobody has documented is sorted by its shape."""
     if not isinstance(code, int):
         return Unexpected
-    return ERRORS.get(code) or FAMILIES.get(code // 1000, Unexpected)
+    known = ERRORS.get(code) or FAMILIES.get(code // 1000)
+    if known is not None:
+        return known
+    # Codes of nine digits, and unknown ones of the family of 5000, are the platform's own trouble.
+    return Unavailable if code >= 100_000_000 or 5000 <= code < 6000 else Unexpected
 
 
 def trace_of(response: Response, envelope: dict[str, Any] | None = None) -> str | None:

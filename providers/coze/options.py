@@ -33,6 +33,10 @@ def _bot_id(value: Any) -> Any:
     return digits
 
 
+def _ask(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 def _json_map(value: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(value, allow_nan=False)
@@ -127,6 +131,12 @@ class Options(AgentOptions):
         en="Calls a second the account may make, polls included; 0: no limit",
         zh="账号每秒最多调用次数（含轮询）；0 为不限",
         ge=0,
+    )
+    ask: Annotated[Literal["poll", "stream"], BeforeValidator(_ask)] = setting(
+        "poll",
+        en="How callers that want whole answers are served: poll, as Coze's page says, or stream, "
+        "which takes one call an answer where polling takes one a second",
+        zh="不需要流式的调用怎样取答案：poll 按扣子文档每秒查询；stream 一次调用取完，更省调用次数",
     )
     poll_interval_s: float = Field(1.0, ge=1.0, allow_inf_nan=False)
     custom_variables: dict[Annotated[str, AfterValidator(_prompt_name)], str] | None = Field(

@@ -13,6 +13,7 @@ from providers.coze.run import Run
 from providers.events import Event
 from providers.http import Http
 from providers.stop import Stop
+from providers.texts import tidy
 
 __all__ = ["ERRORS", "FAMILIES", "PROVIDER", "Coze", "Options"]
 
@@ -45,7 +46,7 @@ class Coze(Provider):
     def check(self, deadline: float) -> Iterator[Observation]:
         return coze_check.check(self._options, self._credentials, self._http, deadline)
 
-    def stream(self, turn: Turn) -> Iterator[Event]:
+    def ask(self, turn: Turn) -> Iterator[Event]:
         """Asks, and yields the answer while it is made; in one piece when nobody reads along."""
         run = Run(self._options, self._api, turn)
         yield from run.ask()
@@ -54,7 +55,7 @@ class Coze(Provider):
         """Yields what `replies` lack of an earlier chat's answer; waits for its end if it still
         runs."""
         run = Run(self._options, self._api, turn, chat, replies)
-        yield from run.resume()
+        return tidy(run.resume())
 
     def about(self, deadline: float) -> About:
         """The published agent's name, welcome and first questions (§5). Raises ProviderError."""

@@ -25,7 +25,7 @@ def chat_body(
     return {
         "bot_id": options.bot_id,
         "user_id": turn.user,
-        "stream": turn.streaming,
+        "stream": turn.streaming or options.ask == "stream",
         "auto_save_history": True,
         "additional_messages": [*history, {"role": "user", "type": "question", **content}],
         **options.model_dump(include=EXTRAS, exclude_none=True),

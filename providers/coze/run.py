@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import Any, TypeVar
 
-from providers import sse
 from providers.base import Turn
+from providers.bodies import Body, Frame
 from providers.coze.answer import (
     TERMINAL,
     CozeReader,
@@ -25,6 +25,7 @@ from providers.errors import (
     Busy,
     EmptyAnswer,
     NeedsAction,
+    NotConfigured,
     ProviderError,
     RateLimited,
     TimedOut,
@@ -32,9 +33,8 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Accepted, Done, Event, Status
-from providers.http import Response
-from providers.payloads import Fields, json_object
-from providers.sse import ServerEvent
+from providers.http import Response, refusal
+from providers.payloads import Fields, error_object
 from providers.stop import Stop, Stopped
 
 # How long a question waits for the chat before it.
@@ -49,6 +49,14 @@ LAST_BYTES_S = 0.1
 # How long a stopped question may take to name the chat that is to be cancelled.
 UNBORN_S = 2.0
 TROUBLE_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
+LIST_PAUSES_S = (1.0, 2.0, 4.0)
+BAD_PARAMETER = 4000
+# Codes that may mean a dead conversation, and codes of a chat that is not known yet.
+DOUBTS = {BAD_PARAMETER, UNKNOWN_CONVERSATION, 4101, 4200}
+NOT_YET_KNOWN = {UNKNOWN_CHAT, 4200}
+BECOMING_KNOWN_S = 10.0
+# Questions up to this length are no bad input by themselves.
+ORDINARY_LENGTH = 4000
 DONE = {"done", "conversation.stream.done"}
 ERROR = {"error", "conversation.error"}
 
@@ -77,6 +85,7 @@ class Run:
         self._end: Fields | None = None
         self._is_done = False
         self._is_renewed = False
+        self._accepted_at: float | None = None
         self._busy_until: float | None = None
         self._busy_pause = 1.0
 
@@ -130,8 +139,8 @@ class Run:
                 self._is_renewed = True
             elif isinstance(refusal, Busy):
                 yield from self._wait_for_previous(refusal)
-            elif refusal.code == UNKNOWN_CONVERSATION and self._is_conversation_of_turn:
-                yield from self._replace_conversation()
+            elif refusal.code in DOUBTS and self._is_conversation_of_turn:
+                yield from self._doubt_conversation(refusal)
             else:
                 raise refusal
             self._turn.pace.wait(self._turn.stop, self._turn.deadline)
@@ -142,19 +151,20 @@ class Run:
 
     def _ask_once(self) -> Iterator[Event]:
         is_answered = False
-        body = chat_body(
+        question = chat_body(
             self._options, self._turn, self._content, has_history=self._is_conversation_of_turn
         )
         with (
             self._stop_when_chat_has_an_id() as stop,
-            self._api.ask(body, self._conversation, stop, self._turn.deadline) as response,
+            self._api.ask(question, self._conversation, stop, self._turn.deadline) as response,
         ):
             self._trace = trace_of(response)
-            if response.status < 400 and response.content_type == "text/event-stream":
-                is_answered = yield from self._read_stream(response)
+            body = self._open_body(response)
+            if body.kind == "events":
+                is_answered = yield from self._read_stream(body, response)
                 pause = 0.0
             else:
-                yield from self._accept_chat(self._api.unwrap(response, response.read()))
+                yield from self._accept_chat(self._api.unwrap(response, body.read()))
                 # At random, so that chats begun together are not polled together ever after.
                 pause = self._options.poll_interval_s * random.uniform(0.5, 1.0)
         if not is_answered:
@@ -192,6 +202,8 @@ class Run:
         if chat == self._chat and conversation == self._conversation:
             return
         is_first = self._chat is None
+        if is_first:
+            self._accepted_at = time.monotonic()
         self._chat, self._conversation = chat, conversation
         yield Accepted(conversation, chat, self._trace)
         if is_first:
@@ -199,22 +211,28 @@ class Run:
 
     # Streaming
 
-    def _read_stream(self, response: Response) -> Generator[Event, None, bool]:
+    def _open_body(self, response: Response) -> Body:
+        try:
+            return Body(response, quiet=QUIET_S)
+        except ProviderError as error:
+            error.trace = self._trace
+            raise
+
+    def _read_stream(self, body: Body, response: Response) -> Generator[Event, None, bool]:
         """The answer as it comes.
 
         Returns whether that was all, or the record has to say the rest.
         """
         reader, stop = self._reader, self._turn.stop
-        for event in self._events(response):
-            if event.name == "conversation.message.delta":
+        for frame in self._frames(body):
+            if frame.name == "conversation.message.delta" and frame.payload is not None:
                 stop.check()
-                if (message := json_object(event.data)) is not None:
-                    yield from reader.apply_delta(message)
-            elif event.name in DONE:
+                yield from reader.apply_delta(frame.payload)
+            elif frame.is_done or frame.name in DONE:
                 self._is_done = True
                 response.hurry(LAST_BYTES_S)
             elif not self._is_done:
-                yield from self._apply_event(event)
+                yield from self._apply_frame(frame, response)
                 if self._end is None:
                     stop.check()
                 elif status_of(self._end) != "completed":
@@ -223,49 +241,52 @@ class Run:
                 else:
                     response.hurry(LAST_WORDS_S)
         if self._chat is None and self._end is None:
-            raise Unavailable(
-                "closed before it named a chat", provider=self._api.provider, trace=self._trace
-            )
+            raise self._unnamed(response)
         if self._end is None and self._is_done and reader.has_answer and reader.is_whole:
             self._end = {"status": "completed"}
-        if self._end is None:
+        if self._end is None or (status_of(self._end) == "completed" and not reader.is_whole):
             yield Status("recovering")
             return False
         yield from self._conclude(self._end)
         return True
 
-    def _events(self, response: Response) -> Iterator[ServerEvent]:
-        """Events until the stream ends or breaks.
+    def _unnamed(self, response: Response) -> ProviderError:
+        """The error for a stream that closed before it named a chat."""
+        error: ProviderError = Unavailable(
+            "closed before it named a chat", provider=self._api.provider
+        )
+        if response.status >= 400:
+            error = refusal(response)
+        error.trace = self._trace
+        return error
+
+    def _frames(self, body: Body) -> Iterator[Frame]:
+        """Frames until the stream ends or breaks.
 
         A break is no error once there is a chat with a record.
         """
         try:
-            yield from sse.parse(response.pieces(quiet=QUIET_S))
+            yield from body.frames()
         except (Stopped, TimedOut):
             if self._end is None and not self._is_done:
                 raise
-        except Unavailable as error:
+        except (Unavailable, Unexpected) as error:
             if self._chat is None:
                 error.trace = self._trace
                 raise
-        except sse.TooLong as error:
-            if self._chat is None:
-                raise Unexpected(
-                    str(error), provider=self._api.provider, trace=self._trace
-                ) from None
 
-    def _apply_event(self, event: ServerEvent) -> Iterator[Event]:
-        payload = json_object(event.data)
-        # None is half an event, or one nobody has documented.
+    def _apply_frame(self, frame: Frame, response: Response) -> Iterator[Event]:
+        payload = frame.payload
+        # None is half a frame, or one nobody has documented.
         if payload is None:
             return
-        if event.name == "conversation.message.completed":
+        if frame.name == "conversation.message.completed":
             yield from self._reader.apply_completed(payload)
-        elif event.name in ERROR:
-            raise self._api.error(payload, self._trace)
-        elif event.name.startswith("conversation.chat."):
+        elif frame.name in ERROR or (not frame.name and error_object(payload)):
+            raise self._own_fault(self._api.error(payload, self._trace, response))
+        elif frame.name.startswith("conversation.chat."):
             yield from self._accept_chat(payload)
-            status = status_of({"status": event.name.removeprefix("conversation.chat.")})
+            status = status_of({"status": frame.name.removeprefix("conversation.chat.")})
             if status in TERMINAL:
                 self._end = {**payload, "status": status}
 
@@ -276,16 +297,39 @@ class Run:
         if self._chat is None or self._conversation is None:
             raise Unexpected("took the question but named no chat", provider=self._api.provider)
         conversation, chat, deadline = self._conversation, self._chat, self._turn.deadline
-        end = self._wait_for_end(conversation, chat, pause, deadline)
-        if status_of(end) in ("completed", "requires_action"):
-            yield from self._reader.apply_record(
-                self._insist(
-                    lambda: self._api.messages(conversation, chat, self._turn.stop, deadline),
-                    deadline,
-                )
-            )
+        end = self._end or self._wait_for_end(conversation, chat, pause, deadline)
         self._end = end
+        if status_of(end) in ("completed", "requires_action"):
+            yield from self._read_list(conversation, chat, deadline)
         yield from self._conclude(end)
+
+    def _read_list(self, conversation: str, chat: str, deadline: float) -> Iterator[Event]:
+        """The messages of a chat that has ended: again while the list lacks what was begun.
+
+        The vendor warns that an early list may be incomplete (§15). Raises Unavailable when it
+        stays so, for then nothing proves that the answer is whole.
+        """
+        reader, stop = self._reader, self._turn.stop
+        for pause in (0.0, *LIST_PAUSES_S):
+            if pause and deadline - time.monotonic() <= pause:
+                break
+            stop.sleep(pause)
+            messages = self._insist(
+                lambda: self._api.messages(conversation, chat, stop, deadline), deadline
+            )
+            yield from reader.apply_record(messages)
+            if reader.is_whole and (reader.has_answer or self._is_waiting_for_action):
+                return
+        if not reader.is_whole:
+            raise Unavailable(
+                "the record lacks the end of the answer",
+                provider=self._api.provider,
+                trace=self._trace,
+            )
+
+    @property
+    def _is_waiting_for_action(self) -> bool:
+        return self._end is not None and status_of(self._end) == "requires_action"
 
     def _wait_for_end(self, conversation: str, chat: str, pause: float, deadline: float) -> Fields:
         """Polls until the chat has ended: its chat object."""
@@ -309,7 +353,7 @@ class Run:
             except ProviderError as error:
                 if isinstance(error, AuthRejected) and self._api.renew():
                     pause = 0.0
-                elif not _may_pass(error):
+                elif not self._may_pass(error):
                     raise
                 if isinstance(error, RateLimited):
                     turn.pace.refused(error.retry_after)
@@ -325,6 +369,19 @@ class Run:
             raise TimedOut(
                 "still working at the deadline", provider=self._api.provider, trace=self._trace
             )
+
+    def _may_pass(self, error: ProviderError) -> bool:
+        """Whether a call that failed so may be made again: the next one may succeed."""
+        if error.code in NOT_YET_KNOWN:
+            # A chat just made may not be known everywhere at once.
+            return (
+                self._accepted_at is not None
+                and time.monotonic() - self._accepted_at < BECOMING_KNOWN_S
+            )
+        if isinstance(error, Unexpected):
+            # Without a code it is a body that broke off.
+            return error.code is None
+        return isinstance(error, Unavailable | RateLimited)
 
     # The end
 
@@ -386,6 +443,25 @@ class Run:
         if left <= 0 or time.monotonic() >= self._turn.deadline:
             raise refusal
 
+    def _own_fault(self, error: ProviderError) -> ProviderError:
+        """4000 for a question that can be no bad input is the owner's: a wrong option (§7.2)."""
+        turn = self._turn
+        is_ordinary = not turn.attachments and len(turn.question) <= ORDINARY_LENGTH
+        if error.code != BAD_PARAMETER or not is_ordinary:
+            return error
+        return NotConfigured(
+            error.args[0], provider=error.provider, code=error.code, trace=error.trace
+        )
+
+    def _doubt_conversation(self, refusal: ProviderError) -> Iterator[Event]:
+        """Whether the call would work without its conversation: several codes may mean that that is
+        gone or another space's, and only 4002 says so (§15).
+        """
+        if refusal.code == UNKNOWN_CONVERSATION:
+            yield from self._replace_conversation()
+        else:
+            self._conversation = None
+
     def _replace_conversation(self) -> Iterator[Event]:
         """Begins a new thread in place of one that is gone, and yields its id before the question
         goes there."""
@@ -396,10 +472,3 @@ class Run:
                 self._options.bot_id, self._turn.stop, self._turn.deadline
             )
             yield Accepted(self._conversation)
-
-
-def _may_pass(error: ProviderError) -> bool:
-    if isinstance(error, Unexpected):
-        # Without a code it is a body that broke off.
-        return error.code is None
-    return isinstance(error, Unavailable | RateLimited) and error.code != UNKNOWN_CHAT

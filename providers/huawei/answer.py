@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from providers import sse
-from providers.errors import EmptyAnswer, NotConfigured, Unavailable, Unexpected
+from providers.errors import EmptyAnswer, NotConfigured
 from providers.events import Accepted, Delta, Done, Event, Media, ToolStep
-from providers.http import Response
-from providers.payloads import address, fields, items, text
+from providers.payloads import address, content_text, error_object, fields, items, text
 
 NAME = "huawei"
-# One JSON object may have so many lines, as in a pretty-printed error.
-ODD_LINES = 200
 # A text of so many characters that begins the next piece is a repetition.
 CUMULATIVE = 20
 # An agent answers so when its model provider has no credentials (§8, trap 1).
 APOLOGY = "很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务"
 APOLOGY_TAIL = 20
+# A code of our own for it.
+NO_CREDENTIALS = "no_credentials"
 
 MediaKind = Literal["image", "video", "audio", "file"]
 KINDS: dict[str, MediaKind] = {
@@ -28,49 +26,13 @@ KINDS: dict[str, MediaKind] = {
 }
 
 
-def objects(response: Response) -> Iterator[dict[str, Any]]:
-    """Each JSON object: as an event with or without a space, as a bare line, or over several
-    lines."""
-    lines: list[str] = []
-    for line in _read_lines(response):
-        payload = line.text.removeprefix("data:").strip()
-        if payload == "[DONE]":
-            return
-        if line.cut and line.text and "data:".startswith(line.text):
-            raise Unavailable("the stream ended inside a line", provider=NAME)
-        if lines and (payload == "" or payload.startswith("{")):
-            raise Unexpected("sent a broken object", provider=NAME)
-        if payload.startswith("<") and not lines:
-            raise Unexpected("sent a page", provider=NAME)
-        if not lines and not payload.startswith("{"):
-            continue  # a comment, a blank line, another field
-        lines.append(payload)
-        try:
-            value = json.loads("\n".join(lines))
-        except (ValueError, RecursionError):
-            if line.cut or len(lines) > ODD_LINES:
-                break
-            continue
-        lines = []
-        yield value
-    if lines:
-        raise Unavailable("the stream ended inside an object", provider=NAME)
-
-
-def _read_lines(response: Response) -> Iterator[sse.Line]:
-    try:
-        yield from sse.lines(response.pieces())
-    except sse.TooLong as error:
-        raise Unexpected(str(error), provider=NAME) from None
-
-
 def failed_part(payload: dict[str, Any]) -> dict[str, Any] | None:
     """The part of an object that tells of a failure, if any does; it may come with success as the
     status."""
     for part in (payload, fields(payload.get("data"))):
         if text(part.get("error_code")):
             return part
-    return payload if fields(payload.get("error")) and not payload.get("data") else None
+    return payload if error_object(payload) and not payload.get("data") else None
 
 
 @dataclass
@@ -118,7 +80,8 @@ class HuaweiReader:
             yield Accepted(conversation=self._conversation, trace=self.trace)
         part = fields(payload.get("data"))
         key = text(part.get("id"))
-        if status := text(part.get("status")):
+        status = text(part.get("status"))
+        if status and not part.get("content"):
             yield self._ended_step(key, part, status)
         elif part.get("content") or part.get("url") or part.get("raw"):
             yield from self._piece(key, part)
@@ -141,7 +104,10 @@ class HuaweiReader:
             yield from self._say(Delta(raw_text))
         if self._opening and _joined(self._opening).startswith(APOLOGY):
             raise NotConfigured(
-                "the agent apologises: no credentials?", provider=NAME, trace=self.trace
+                "the agent apologises: its model has no credentials",
+                provider=NAME,
+                code=NO_CREDENTIALS,
+                trace=self.trace,
             )
         yield from self.settle("done")
         if not self._has_text and not self._media:
@@ -149,7 +115,7 @@ class HuaweiReader:
         yield Done()
 
     def _piece(self, key: str, part: dict[str, Any]) -> Iterator[Event]:
-        if piece := text(part.get("content")):
+        if piece := content_text(part.get("content")):
             yield from self._add_new(key, piece)
         elif not self._has_text:
             self._raw.append(_raw_text(part.get("raw")))

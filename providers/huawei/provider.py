@@ -1,12 +1,12 @@
 """Huawei Cloud's AI-native application engine (platforms/huawei.md): one call that always
 streams."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import uuid4
 
 from providers.base import Exchange, Observation, Provider, Turn
+from providers.bodies import Body
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -18,9 +18,9 @@ from providers.errors import (
 )
 from providers.events import Event
 from providers.http import Http, Response, refusal
-from providers.huawei.answer import NAME, HuaweiReader, failed_part, objects
+from providers.huawei.answer import NAME, HuaweiReader, failed_part
 from providers.huawei.options import Options
-from providers.payloads import fields, text
+from providers.payloads import ErrorObject, Fields, error_object, text
 from providers.stop import Stopped
 
 # A free deployment is one slow node.
@@ -73,7 +73,7 @@ class Huawei(Provider):
         self._options = options
         self._http = http
 
-    def stream(self, turn: Turn) -> Iterator[Event]:
+    def ask(self, turn: Turn) -> Iterator[Event]:
         # The platform remembers another history under another id: then ours goes along instead.
         sends_history = self._options.memory or (turn.history and not turn.conversation)
         conversation = None if sends_history else turn.conversation or uuid4().hex
@@ -86,11 +86,12 @@ class Huawei(Provider):
             deadline=turn.deadline,
             timeout=SILENCE_S,
         ) as response:
+            body = Body(response)
             if response.status >= 300:
-                raise self._refusal(response)
+                raise self._refusal(body, response)
             answer = HuaweiReader(conversation)
             try:
-                for payload in objects(response):
+                for payload in _payloads(body):
                     if (failed := failed_part(payload)) is not None:
                         raise self._failure(failed, response, answer.trace)
                     yield from answer.apply(payload)
@@ -113,8 +114,9 @@ class Huawei(Provider):
             json={"query": ""},
             deadline=deadline,
         ) as response:
-            error = self._refusal(response) if response.status >= 300 else None
-            payload = next(iter(objects(response)), {}) if error is None else {}
+            body = Body(response)
+            error = self._refusal(body, response) if response.status >= 300 else None
+            payload = next(_payloads(body), {}) if error is None else {}
             if (failed := failed_part(payload)) is not None:
                 error = self._failure(failed, response)
         is_for_the_query = response.status == 400 and isinstance(error, Unexpected)
@@ -147,20 +149,17 @@ class Huawei(Provider):
             }
         return body
 
-    def _refusal(self, response: Response) -> ProviderError:
+    def _refusal(self, body: Body, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
-        try:
-            payload = json.loads(response.read())
-        except (Unavailable, Unexpected, ValueError, RecursionError):
-            payload = None
-        failed = failed_part(payload) if isinstance(payload, dict) else None
+        failed = failed_part(body.error_json())
         return refusal(response) if failed is None else self._failure(failed, response)
 
     def _failure(
         self, failed: dict[str, Any], response: Response, trace: str | None = None
     ) -> ProviderError:
-        code = text(failed.get("error_code"))
-        message = text(failed.get("error_msg")) or text(fields(failed.get("error")).get("message"))
+        error = error_object(failed) or ErrorObject("", "")
+        code = text(failed.get("error_code")) or error.code
+        message = text(failed.get("error_msg")) or error.message
         plain = refusal(response)
         kind = ERRORS.get(f"{code} {response.status}") or ERRORS.get(code) or type(plain)
         if kind is Unexpected and response.status >= 500:
@@ -184,6 +183,14 @@ class Huawei(Provider):
 
 
 PROVIDER = Huawei
+
+
+def _payloads(body: Body) -> Iterator[Fields]:
+    """The objects of an answer, as far as an end marker if one comes."""
+    for frame in body.objects():
+        if frame.payload is None:
+            return
+        yield frame.payload
 
 
 def memory(history: Sequence[Exchange]) -> list[dict[str, str]]:

@@ -7,7 +7,8 @@ from itertools import chain
 from typing import Any, Literal
 
 from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
-from providers.payloads import Fields, address, fields, items, json_value, text, whole
+from providers.payloads import Fields, address, content_text, fields, items, json_value, text, whole
+from providers.texts import join_halves, without_half
 
 _MARK = re.compile(r"【[0-9]+†(?:source|来源)】")
 _START_OF_MARK = re.compile(r"【(?:[0-9]*|[0-9]+†(?:s(?:o(?:u(?:r(?:ce?)?)?)?)?|来源?)?)$")
@@ -53,15 +54,20 @@ class QingyanReader:
     """One answer as it grows.
 
     `has_content`: it holds text or a picture. `has_yielded`: anything at all was yielded but ids.
-    `is_over`: the final event was seen. `failure`: the platform's last_error, once it gave up.
+    `is_over`: the final event was seen. `is_whole`: the last message was text, and has finished.
+    `failure`: the platform's last_error, once it gave up.
     """
 
     def __init__(self) -> None:
-        self.has_content = self.has_yielded = self.is_over = False
+        self.has_content = self.has_yielded = self.is_over = self.is_whole = False
         self.failure: Fields | None = None
         self.conversation: str | None = None
         self._accepted = Accepted()
         self._segment = ""
+        # What was yielded before this message and of it: a correction repeats the former.
+        self._earlier: list[str] = []
+        self._current: list[str] = []
+        self._is_message_finished = False
         self._marks = Marks()
         self._has_text = False
         self._is_new_paragraph = False
@@ -136,10 +142,12 @@ class QingyanReader:
     def _part(self, part: Fields, meta: Fields, is_finished: bool) -> Iterator[Event]:
         kind, content = text(part.get("type")), part.get("content")
         if kind == "text":
-            yield from self._say(text(part.get("text")))
+            yield from self._say(content_text(part.get("text")), is_finished)
+            self.is_whole = is_finished
             return
         if kind not in _TOOLS:
             return
+        self.is_whole = False
         yield from self._close_segment()
         match kind:
             case "image":
@@ -172,28 +180,49 @@ class QingyanReader:
                 if kind == "browser_result":
                     yield from self._cite([json_value(output_text)])
 
-    def _say(self, message: str) -> Iterator[Event]:
+    def _say(self, message: str, is_finished: bool) -> Iterator[Event]:
         """A text repeats what its message held before; the next message starts from its own first
-        character."""
+        character. Half a character at the end of a text waits for its other half.
+        """
+        message = join_halves(message) if is_finished else without_half(message)
         if not message:
             return
         yield from self._settle("done")
         if not message.startswith(self._segment):
-            yield from self._close_segment()
+            if self._is_message_finished or self._segment.startswith(message):
+                yield from self._close_segment()
+            elif _is_piece(message, self._segment):
+                message = self._segment + message
+            else:
+                yield self._correct(message)
         tail = message[len(self._segment) :]
         self._segment = message
+        self._is_message_finished = is_finished
         yield from self._show(self._marks.feed(tail))
+
+    def _correct(self, message: str) -> Rewrite:
+        """The answer with another text in place of the one its message held before."""
+        self._marks = Marks()
+        pause = "\n\n" if self._earlier else ""
+        visible = self._marks.feed(message)
+        self._segment = message
+        self._current = [pause + visible]
+        return Rewrite("".join([*self._earlier, *self._current]))
 
     def _show(self, visible: str) -> Iterator[Event]:
         if visible:
             pause = "\n\n" if self._is_new_paragraph else ""
             self._is_new_paragraph = False
             self._has_text = self.has_content = True
+            self._current.append(pause + visible)
             yield Delta(pause + visible)
 
     def _close_segment(self) -> Iterator[Event]:
         yield from self._show(self._marks.flush())
         self._segment = ""
+        self._earlier += self._current
+        self._current = []
+        self._is_message_finished = False
         self._is_new_paragraph = self._has_text
 
     def _begin(self, name: str, arguments: str, is_finished: bool) -> Iterator[Event]:
@@ -254,10 +283,20 @@ class QingyanReader:
             self._usage = Usage(read, written, read + written if total is None else total)
 
 
+def _is_piece(message: str, segment: str) -> bool:
+    """Whether a text goes on after the segment instead of repeating it: some send pieces.
+
+    A correction has a common beginning with what it corrects, or is about as long.
+    """
+    return message[0] != segment[0] and len(message) < max(8, len(segment) / 2)
+
+
 def _parts(content: Any) -> list[Fields]:
     """The content of a message: one object on the stream, a list of them in stream_sync; the
     neighbours among its texts are one text.
     """
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
     parts = [fields(part) for part in content] if isinstance(content, list) else [fields(content)]
     joined: list[Fields] = []
     for part in parts:

@@ -11,6 +11,7 @@ from typing import Any
 
 from providers import tokens
 from providers.base import Observation, Provider, Turn
+from providers.bodies import Body
 from providers.errors import (
     AuthRejected,
     BadQuestion,
@@ -24,8 +25,18 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Done, Event, Suggestion
+from providers.farewell import farewell
 from providers.http import Http, Response, refusal
-from providers.payloads import Body, Fields, farewell, fields, items, seconds, text, whole
+from providers.payloads import (
+    ErrorObject,
+    Fields,
+    error_object,
+    fields,
+    items,
+    seconds,
+    text,
+    whole,
+)
 from providers.qingyan.answer import QingyanReader
 from providers.qingyan.options import Options
 from providers.stop import Stop, Stopped
@@ -87,7 +98,7 @@ class Qingyan(Provider):
         self._tokens = tokens.shared(http, key, self._fetch_token)
         self._agent_refused_with: str | None = None
 
-    def stream(self, turn: Turn) -> Iterator[Event]:
+    def ask(self, turn: Turn) -> Iterator[Event]:
         question: Fields = {"assistant_id": self._options.assistant_id, "prompt": turn.question}
         for file in turn.attachments:
             file_id = self._upload(file.name, file.content_type, file.data, turn)
@@ -144,23 +155,23 @@ class Qingyan(Provider):
         content = _continued(question, turn, answer)
         with (
             farewell(turn.stop) as ending,
-            self._open("stream", ending.stop, turn.deadline, json=content) as response,
+            self._open("stream", ending.stop, turn.deadline, json=content) as (response, body),
         ):
-            body = Body(response)
-            for event in [self._result(response, body)] if body.is_json else body.events():
-                if not ending.has_begun:
+            for frame in body.objects():
+                if frame.payload is not None and not ending.has_begun:
+                    event = self._result_of(response, frame.payload)
                     yield from self._taken(answer, answer.apply(event))
                 if answer.is_over:
                     ending.begin()
-        if answer.has_yielded and not answer.is_over:
+        if answer.has_yielded and not (answer.is_over or answer.is_whole):
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
     def _ask_for_whole(
         self, turn: Turn, question: Fields, answer: QingyanReader
     ) -> Iterator[Event]:
-        body = _continued(question, turn, answer)
-        with self._open("stream_sync", turn.stop, turn.deadline, json=body) as response:
-            result = self._result(response, Body(response))
+        content = _continued(question, turn, answer)
+        with self._open("stream_sync", turn.stop, turn.deadline, json=content) as (response, body):
+            result = self._result_of(response, body.json())
         yield from self._taken(answer, answer.apply_whole(result))
 
     def _taken(self, answer: QingyanReader, events: Iterator[Event]) -> Iterator[Event]:
@@ -171,8 +182,8 @@ class Qingyan(Provider):
     def _upload(self, name: str, content_type: str, data: bytes, turn: Turn) -> str:
         """Hands a file over and returns its id for `file_list`."""
         files = {"file": (name, data, content_type)}
-        with self._open("file_upload", turn.stop, turn.deadline, files=files) as response:
-            file_id = text(self._result(response, Body(response)).get("file_id"))
+        with self._open("file_upload", turn.stop, turn.deadline, files=files) as (response, body):
+            file_id = text(self._result_of(response, body.json()).get("file_id"))
         if not file_id:
             raise Unexpected("took a file and gave no id", provider=NAME)
         return file_id
@@ -188,8 +199,11 @@ class Qingyan(Provider):
         question = {"conversation_id": answer.conversation}
         try:
             turn.pace.wait(turn.stop, deadline)
-            with self._open("suggest/prompts", turn.stop, deadline, json=question) as response:
-                prompts = items(self._result(response, Body(response)).get("list"))
+            with self._open("suggest/prompts", turn.stop, deadline, json=question) as (
+                response,
+                body,
+            ):
+                prompts = items(self._result_of(response, body.json()).get("list"))
         except (ProviderError, Stopped) as error:
             if isinstance(error, RateLimited):
                 turn.pace.refused(error.retry_after)
@@ -199,7 +213,9 @@ class Qingyan(Provider):
             yield Suggestion(prompt)
 
     @contextmanager
-    def _open(self, path: str, stop: Stop, deadline: float, **options: Any) -> Iterator[Response]:
+    def _open(
+        self, path: str, stop: Stop, deadline: float, **options: Any
+    ) -> Iterator[tuple[Response, Body]]:
         """A call with our token: a new one, once, where the platform refuses the old."""
         refused = None
         while True:
@@ -213,9 +229,10 @@ class Qingyan(Provider):
                 timeout=math.inf,
                 **options,
             ) as response:
-                error = self._refused(response)
+                body = Body(response)
+                error = self._refusal(response, body)
                 if error is None:
-                    yield response
+                    yield response, body
                     return
             if refused is not None or not self._may_be_the_token(error, token):
                 if error.code == OTHERS_AGENT:
@@ -223,15 +240,12 @@ class Qingyan(Provider):
                 raise error
             refused = token
 
-    def _refused(self, response: Response) -> ProviderError | None:
-        if response.status < 400:
-            return None
-        try:
-            body = Body(response)
-            payload = body.json() if body.is_json else {}
-        except (Unavailable, Unexpected):
-            payload = {}
-        return self._error(response, payload)
+    def _refusal(self, response: Response, body: Body) -> ProviderError | None:
+        """The error of a status, or of an envelope that came instead of a stream."""
+        if response.status >= 400:
+            return self._error(response, body.error_json())
+        payload = body.error_json() if body.kind == "json" else {}
+        return self._error(response, payload) if error_object(payload) else None
 
     def _may_be_the_token(self, error: ProviderError, token: str) -> bool:
         """10018 means a token past its time or somebody else's agent: a new token tells, and is not
@@ -241,18 +255,19 @@ class Qingyan(Provider):
             error.code == OTHERS_AGENT and token != self._agent_refused_with
         )
 
-    def _result(self, response: Response, body: Body) -> Fields:
-        payload = body.json()
-        if whole(payload.get("status")) or (response.status >= 400):
+    def _result_of(self, response: Response, payload: Fields) -> Fields:
+        """The result in an envelope; an event of a stream has none around it."""
+        if error_object(payload):
             raise self._error(response, payload)
         if isinstance(payload.get("result"), dict):
             return fields(payload["result"])
-        if isinstance(payload.get("status"), str):
+        if isinstance(payload.get("status"), str) or "message" in payload:
             return payload
         raise Unexpected("sent JSON without a result", provider=NAME)
 
     def _error(self, response: Response, payload: Fields) -> ProviderError:
-        code, message = whole(payload.get("status")), self._quoted(payload.get("message"))
+        error = error_object(payload) or ErrorObject("", text(payload.get("message")))
+        code, message = whole(error.code), self._quoted(error.message)
         plain = refusal(response, message, code)
         kind = ERRORS.get(code or 0)
         if kind is None and response.status == 401:
@@ -284,10 +299,11 @@ class Qingyan(Provider):
         url = f"{self._options.api_base}/get_token"
         deadline = deadline or time.monotonic() + TOKEN_S
         with self._http.open("POST", url, json=keys, deadline=deadline) as response:
-            error = self._refused(response)
+            body = Body(response)
+            error = self._refusal(response, body)
             if error is not None:
                 raise error
-            result = self._result(response, Body(response))
+            result = self._result_of(response, body.json())
         secret = text(result.get("access_token"))
         if not secret:
             raise Unexpected("gave no access_token", provider=NAME)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
-from providers.payloads import Fields, address, fields, items, text
+from providers.payloads import Fields, address, content_text, fields, items, text
 
 _TEXTS = ("markdown", "txt", "text")
 _STATES: dict[object, Literal["running", "done", "failed"]] = {
@@ -20,7 +20,7 @@ _STATES: dict[object, Literal["running", "done", "failed"]] = {
 class _Section:
     """A part of the text that the platform may replace as a whole."""
 
-    id: str
+    ids: set[str] = field(default_factory=set)
     pieces: list[str] = field(default_factory=list)
     has_ended: bool = False
 
@@ -29,7 +29,7 @@ class WenxinReader:
     """One answer as it grows.
 
     `has_content`: it holds text or a picture. `has_yielded`: anything at all was yielded but ids.
-    `is_over`: the platform has ended it. `is_whole`: at least the section begun last was ended.
+    `is_over`: the platform has ended it, by endTurn.
     """
 
     def __init__(self) -> None:
@@ -42,10 +42,6 @@ class WenxinReader:
         self._step_count = 0
         self._pictures: set[str] = set()
         self._sources: set[object] = set()
-
-    @property
-    def is_whole(self) -> bool:
-        return bool(self._sections) and self._sections[-1].has_ended
 
     def apply(self, packet: Fields) -> Iterator[Event]:
         """One packet of `conversation`, which has a level more than `getAnswer`."""
@@ -102,7 +98,7 @@ class WenxinReader:
         """`data` is a text in getAnswer, an object on the stream, and sometimes the other way
         round."""
         inner = fields(data)
-        piece = text(data) or text(inner.get("text")) or text(inner.get("content"))
+        piece = content_text(data)
         self.is_moderated = self.is_moderated or inner.get("isIntervene") is True
         section_id = text(item.get("sectionId"))
         if inner.get("showType") == "replace" and self._last_character:
@@ -121,7 +117,7 @@ class WenxinReader:
     def _replace_section(self, section_id: str, piece: str) -> Event:
         """Puts `piece` in place of the section of this id, or of the last one while that has not
         ended."""
-        same = [section for section in self._sections if section_id and section.id == section_id]
+        same = [section for section in self._sections if section_id and section_id in section.ids]
         first = same[0] if same else self._section(section_id)
         for section in same:
             section.pieces = []
@@ -131,11 +127,16 @@ class WenxinReader:
         return Rewrite(whole)
 
     def _section(self, section_id: str) -> _Section:
-        """The section that goes on, or a new section."""
+        """The section that goes on, or a new section after one that was ended.
+
+        An id alone begins none: it may be another one at each packet (§ Additions).
+        """
         last = self._sections[-1] if self._sections else None
-        if last is None or last.has_ended or (section_id and section_id != last.id):
-            last = _Section(section_id)
+        if last is None or last.has_ended:
+            last = _Section()
             self._sections.append(last)
+        if section_id:
+            last.ids.add(section_id)
         return last
 
     def _sides(self, place: Fields) -> Iterator[Event]:

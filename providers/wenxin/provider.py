@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from providers.base import Observation, Provider, Turn
+from providers.bodies import Body
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -20,8 +21,9 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Done, Event
+from providers.farewell import farewell
 from providers.http import Http, Response, refusal
-from providers.payloads import Body, Fields, farewell, text, whole
+from providers.payloads import ErrorObject, Fields, error_object, text, whole
 from providers.stop import Stop
 from providers.wenxin.answer import WenxinReader
 from providers.wenxin.options import Options
@@ -58,7 +60,7 @@ class Wenxin(Provider):
         self._options = options
         self._http = http
 
-    def stream(self, turn: Turn) -> Iterator[Event]:
+    def ask(self, turn: Turn) -> Iterator[Event]:
         answer = WenxinReader()
         try:
             yield from self._ask(turn, answer)
@@ -101,7 +103,8 @@ class Wenxin(Provider):
         url = f"{self._options.token_base}/oauth/2.0/token"
         deadline = deadline or time.monotonic() + CHECK_S
         with self._http.open("GET", url, params=keys, deadline=deadline) as response:
-            payload = _json_of(response)
+            body = Body(response)
+            payload = body.error_json() if response.status >= 400 else body.json()
         if payload.get("error"):
             raise AuthRejected(
                 self._quoted(payload.get("error_description")),
@@ -133,22 +136,22 @@ class Wenxin(Provider):
             farewell(turn.stop) as ending,
             self._open("conversation", turn, answer, ending.stop) as response,
         ):
-            body = self._open_body(response)
-            for packet in [body.json()] if body.is_json else body.events():
-                if ending.has_begun:
+            for frame in self._open_body(response).objects():
+                packet = frame.payload
+                if packet is None or ending.has_begun:
                     continue
-                if whole(packet.get("status")):
+                if error_object(packet):
                     raise self._error(response, packet)
                 yield from answer.apply(packet)
                 if answer.is_over:
                     ending.begin()
-        if answer.has_yielded and not (answer.is_over or answer.is_whole):
+        if answer.has_yielded and not answer.is_over:
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
     def _ask_for_whole(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
         with self._open("getAnswer", turn, answer, turn.stop) as response:
             payload = self._open_body(response).json()
-        if whole(payload.get("status")) != 0:
+        if whole(payload.get("status")) != 0 or error_object(payload):
             raise self._error(response, payload)
         yield from answer.apply_whole(payload)
 
@@ -194,11 +197,12 @@ class Wenxin(Provider):
         Raises the error that its status, and its JSON if it is some, tell of.
         """
         if response.status >= 400:
-            raise self._error(response, _json_of(response))
+            raise self._error(response, Body(response).error_json())
         return Body(response)
 
     def _error(self, response: Response, payload: Fields) -> ProviderError:
-        code, message = whole(payload.get("status")), self._quoted(payload.get("message"))
+        error = error_object(payload) or ErrorObject("", text(payload.get("message")))
+        code, message = whole(error.code), self._quoted(error.message)
         plain = refusal(response, message, code)
         kind = ERRORS.get(
             code or response.status, type(plain) if response.status >= 400 else Unexpected
@@ -215,16 +219,6 @@ class Wenxin(Provider):
         """A text of the platform for the log: short, in one line, without our key."""
         secret = self._options.secret_key.get_secret_value()
         return " ".join(text(value).replace(secret, "***").split())[:QUOTE_LENGTH]
-
-
-def _json_of(response: Response) -> Fields:
-    """The body as JSON; of a failure that is no JSON the status has to do."""
-    try:
-        return Body(response).json()
-    except (Unavailable, Unexpected):
-        if response.status < 400:
-            raise
-        return {}
 
 
 PROVIDER = Wenxin

@@ -1,13 +1,9 @@
-"""Reading what Yuanqi says (platforms/yuanqi.md §4, §5): whole or in frames, tool steps apart from
-it."""
+"""Reading Yuanqi's answers as our events, without a socket (platforms/yuanqi.md §4, §5)."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import Any, Literal
 
-from providers import sse
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -20,8 +16,7 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Accepted, Delta, Done, Event, Thought, ToolStep, Usage
-from providers.http import BODY_LIMIT, STREAM_LIMIT, Response, parse_json
-from providers.payloads import fields, items, text, whole
+from providers.payloads import Fields, content_text, fields, items, text, whole
 
 NAME = "yuanqi"
 BLOCKED_LEVELS = {"1", "2"}
@@ -41,43 +36,6 @@ ERRORS: dict[str, type[ProviderError]] = {  # HTTP status, error.code or finish_
 }
 
 
-def frames(response: Response) -> Iterator[dict[str, Any]]:
-    """The objects of an answer, one or many: what comes decides, not what was asked for or is
-    declared."""
-    is_stream = response.content_type == "text/event-stream"
-    pieces = response.pieces(STREAM_LIMIT if is_stream else BODY_LIMIT)
-    start = b""
-    for piece in pieces:
-        start += piece
-        if start.strip():
-            break
-    match start.strip()[:1]:
-        case b"":
-            raise Unavailable("an empty body", provider=NAME)
-        case b"{":
-            yield fields(parse_json(start + b"".join(pieces), NAME))
-        case b"<":
-            raise Unexpected("sent a page", provider=NAME)
-        case _:
-            yield from _streamed(chain([start], pieces))
-
-
-def _streamed(pieces: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    try:
-        for event in sse.parse(pieces):
-            if event.data.strip() == "[DONE]":
-                return
-            try:
-                yield fields(json.loads(event.data))
-            except (ValueError, RecursionError):
-                if event.cut:
-                    break
-                raise Unexpected("sent a frame that is no JSON", provider=NAME) from None
-    except sse.TooLong as error:
-        raise Unexpected(str(error), provider=NAME) from None
-    raise Unavailable("the stream ended before its end", provider=NAME)
-
-
 class YuanqiReader:
     """One answer as it comes, whole in a `message` or piece by piece in `delta`s."""
 
@@ -89,6 +47,7 @@ class YuanqiReader:
         self._has_text = False
         self._is_strange = False
         self._steps: dict[str, ToolStep] = {}
+        self._keys: dict[int, str] = {}
 
     def apply(self, frame: dict[str, Any]) -> Iterator[Event]:
         if self.trace is None and text(frame.get("id")):
@@ -139,28 +98,38 @@ class YuanqiReader:
         if part.get("role") not in (None, "", "assistant"):
             return
         for thinking in [part] if part.get("reasoning_content") else steps:
-            if thought := text(thinking.get("reasoning_content")):
+            if thought := content_text(thinking.get("reasoning_content")):
                 yield Thought(thought)
-        if piece := text(part.get("content")):
+        if piece := content_text(part.get("content")):
             self._has_text = self._has_text or bool(piece.strip())
             yield Delta(piece)
 
     def _tools(self, part: dict[str, Any]) -> Iterator[ToolStep]:
         """The steps that an assistant announces, or the result that a tool has brought."""
         for number, call in enumerate(map(fields, items(part.get("tool_calls")))):
-            function = fields(call.get("function"))
-            name = text(function.get("name")) or text(function.get("desc")) or "tool"
-            key = text(call.get("id")) or f"{name}-{number}"
-            self._steps[key] = ToolStep(
-                key, name, "running", text(function.get("arguments")) or None
-            )
-            yield self._steps[key]
+            yield from self._tool_call(number, call)
         if part.get("role") == "tool":
             key = text(part.get("tool_call_id")) or "tool"
             before = self._steps.get(key) or ToolStep(key, "tool", "running")
-            output = (before.output or "") + text(part.get("content"))
+            output = (before.output or "") + content_text(part.get("content"))
             self._steps[key] = replace(before, state="done", output=output)
             yield self._steps[key]
+
+    def _tool_call(self, number: int, call: Fields) -> Iterator[ToolStep]:
+        """A call, or a later piece of one, which has only its index and more arguments."""
+        function = fields(call.get("function"))
+        index = whole(call.get("index"))
+        index = number if index is None else index
+        call_id, arguments = text(call.get("id")), text(function.get("arguments"))
+        name = text(function.get("name")) or text(function.get("desc"))
+        begun = self._steps.get(self._keys.get(index, ""))
+        if begun and not call_id and not name:
+            self._steps[begun.id] = replace(begun, input=(begun.input or "") + arguments or None)
+            return
+        key = call_id or f"{name or 'tool'}-{number}"
+        self._keys[index] = key
+        self._steps[key] = ToolStep(key, name or "tool", "running", arguments or None)
+        yield self._steps[key]
 
 
 def _usage(usage: Any) -> Usage | None:

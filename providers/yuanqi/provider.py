@@ -1,13 +1,13 @@
 """Tencent Yuanqi (platforms/yuanqi.md): one stateless call, so the whole history goes with each
 question."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Any
 
 from providers.base import Exchange, Observation, Provider, Turn
+from providers.bodies import Body
 from providers.errors import (
     NotConfigured,
     ProviderError,
@@ -17,10 +17,11 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Event
+from providers.farewell import Farewell, farewell
 from providers.http import STATUS, Http, Response, retry_after
-from providers.payloads import farewell, fields, text
+from providers.payloads import Fields, error_object, text
 from providers.stop import Stop
-from providers.yuanqi.answer import ERRORS, NAME, YuanqiReader, frames
+from providers.yuanqi.answer import ERRORS, NAME, YuanqiReader
 from providers.yuanqi.options import Options
 
 PATH = "/agent/chat/completions"
@@ -28,6 +29,8 @@ PATH = "/agent/chat/completions"
 ROUNDS = 19
 # A workflow may work for minutes before its first byte.
 SILENCE_S = 300.0
+# How long more text may lag behind the frame that has the finish_reason.
+LAST_WORDS_S = 8.0
 
 # Most code strings are unknown, and a status means several things: then the words of the message
 # decide.
@@ -58,23 +61,42 @@ class Yuanqi(Provider):
         self._options = options
         self._http = http
 
-    def stream(self, turn: Turn) -> Iterator[Event]:
+    def ask(self, turn: Turn) -> Iterator[Event]:
         answer = YuanqiReader()
-        with farewell(turn.stop) as ending, self._open(turn, ending.stop) as response:
+        with (
+            farewell(turn.stop, LAST_WORDS_S) as ending,
+            self._open(turn, ending.stop) as response,
+        ):
+            body = Body(response)
             if response.status >= 300:
-                raise self._refusal(response)
+                raise self._refusal(body, response)
             try:
-                for frame in frames(response):
-                    if frame.get("error") and not frame.get("choices"):
-                        raise self._failure(frame, 200, answer.trace)
-                    yield from answer.apply(frame)
-                    if answer.finish:
-                        ending.begin()
+                yield from self._read(body, answer, ending)
             except ProviderError:
                 if not answer.finish:
                     yield from answer.settle("failed")
                 raise
         yield from answer.end()
+
+    def _read(self, body: Body, answer: YuanqiReader, ending: Farewell) -> Iterator[Event]:
+        """The events of a success. Raises Unavailable where nothing proves that it is whole."""
+        is_whole = body.kind == "json"
+        for frame in body.objects():
+            if frame.payload is None:
+                is_whole = True
+                ending.begin()
+                continue
+            if not frame.payload.get("choices") and error_object(frame.payload):
+                raise self._failure(frame.payload, 200, answer.trace)
+            yield from answer.apply(frame.payload)
+            if answer.finish:
+                # Not the end yet: text may follow it after a pause.
+                is_whole = True
+                ending.begin()
+        if body.kind == "empty":
+            raise Unavailable("an empty body", provider=NAME)
+        if not is_whole:
+            raise Unavailable("the stream ended before its end", provider=NAME)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -86,17 +108,18 @@ class Yuanqi(Provider):
         Whether the agent is looked at before the messages is not known (yuanqi.md §9 infers:
         after).
         """
-        body = {"assistant_id": self._options.assistant_id, "user_id": "doctor", "messages": []}
+        question = {"assistant_id": self._options.assistant_id, "user_id": "doctor", "messages": []}
         with self._http.open(
             "POST",
             self._options.api_base + PATH,
             headers=self._headers,
-            json=body,
+            json=question,
             deadline=deadline,
         ) as response:
-            error = self._refusal(response) if response.status >= 300 else None
+            body = Body(response)
+            error = self._refusal(body, response) if response.status >= 300 else None
             if error is None:
-                next(frames(response), None)
+                next(body.objects(), None)
         if error is not None and not (response.status == 400 and isinstance(error, Unexpected)):
             raise error
         yield Observation("credentials")
@@ -144,23 +167,20 @@ class Yuanqi(Provider):
             )
         return parts
 
-    def _refusal(self, response: Response) -> ProviderError:
+    def _refusal(self, body: Body, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
-        try:
-            body = response.read()
-        except (Unavailable, Unexpected):
-            body = b""
-        try:
-            payload = json.loads(body)
-        except (ValueError, RecursionError):
-            payload = body[:400].decode("utf-8", "replace")
-        error = self._failure(payload, response.status, None)
+        error = self._failure(body.error_json() or body.excerpt, response.status, None)
         error.retry_after = retry_after(response)
         return error
 
-    def _failure(self, payload: Any, status: int, trace: str | None) -> ProviderError:
-        """The error for a body or a frame with `error` in it."""
-        code, message = _code_and_message(payload)
+    def _failure(self, payload: Fields | str, status: int, trace: str | None) -> ProviderError:
+        """The error for a body or a frame with a failure in it, or for the text of one."""
+        if isinstance(payload, str):
+            code, message = "", payload
+        else:
+            error = error_object(payload)
+            code = error.code if error else ""
+            message = error.message if error else text(payload.get("message"))
         description = f"HTTP {status} {message.replace(self._token, '***')[:400]}".rstrip()
         return _kind(code, message, status)(
             description, provider=NAME, code=code or None, trace=trace
@@ -202,16 +222,6 @@ def file_part(
     if kind == "image" and image_part == "image_url":
         return {"type": "image_url", "image_url": {"url": url}}
     return {"type": "file_url", "file_url": {"type": kind, "url": url}}
-
-
-def _code_and_message(payload: Any) -> tuple[str, str]:
-    """A failure's own code and text, wherever the platform has put them."""
-    outer, error = fields(payload), fields(payload).get("error")
-    inner = fields(error)
-    message = (
-        text(inner.get("message")) or text(error) or text(outer.get("message")) or text(payload)
-    )
-    return text(inner.get("code")) or text(outer.get("code")), message
 
 
 def _kind(code: str, message: str, status: int) -> type[ProviderError]:

@@ -445,9 +445,9 @@ def test_reading_again_can_be_stopped(start_emulator):
 )
 @pytest.mark.parametrize("kind", ["text", "card", "object_string", "audio", None, "novel"])
 def test_any_content_is_readable(content, kind):
-    text, media = readable({"content": content, "content_type": kind})
-    assert isinstance(text, str)
-    assert media == []
+    read = readable({"content": content, "content_type": kind})
+    assert isinstance(read.text, str)
+    assert read.media == ()
 
 
 @pytest.mark.parametrize(

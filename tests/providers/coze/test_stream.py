@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from providers.errors import Busy, EmptyAnswer, NeedsAction, TimedOut, Unavailable
-from providers.events import Accepted, Citation, Delta, Done, Rewrite, Status, ToolStep, Usage
+from providers.events import (
+    Accepted,
+    Citation,
+    Delta,
+    Done,
+    Media,
+    Rewrite,
+    Status,
+    ToolStep,
+    Usage,
+)
 from providers.stop import Stop, Stopped
 from tests.kit.coze_agent import agent, ask, listen, requests_of, turn
 from tests.kit.patience import soon
@@ -302,13 +312,20 @@ def test_audio_and_fragments_of_json_are_not_text(platform):
     ]
 
 
-def test_a_card_with_words_is_told_by_them(platform):
-    card = {
-        "elements": {"1": {"props": {"title": "明天", "link": "https://x.example"}}},
-        "text": "晴",
+def test_a_card_is_its_words_pictures_and_suggestions(platform):
+    info = {"question_card_data": {"Title": "哪一天？", "Options": [{"name": "今天"}]}}
+    content = {
+        "elements": {
+            "1": {"type": "@flowpd/cici-components/Text", "props": {"content": "明天"}},
+            "2": {"type": "@x/NewImage", "props": {"src": "https://x.example/1.png"}},
+        },
+        "x_properties": {"workflow_card_info": json.dumps(info)},
     }
-    server = platform(created(), whole(json.dumps(card), content_type="card"), COMPLETED, DONE)
-    assert ask(agent(server.url), "hi").replies == ["明天\n\n晴"]
+    server = platform(created(), whole(json.dumps(content), content_type="card"), COMPLETED, DONE)
+    answer = ask(agent(server.url), "hi")
+    assert answer.replies == ["明天\n\n哪一天？"]
+    assert answer.suggestions == ["今天"]
+    assert [media.url for media in answer.of(Media)] == ["https://x.example/1.png"]
 
 
 def test_reasoning_that_only_the_completed_message_has_is_told_once(platform):

@@ -76,17 +76,18 @@ def test_replaced_sections_read_as_if_they_had_been_right_at_once(operations):
     """A model that keeps whole sections and joins them at the end agrees with what was told on
     the way.
     """
-    sections: list[list] = []  # [id, text, has ended]
+    sections: list[list] = []  # [ids, text, has ended]
     for section, show, text, ended in operations:
-        found = [one for one in sections if section and one[0] == section]
+        found = [one for one in sections if section and section in one[0]]
         if show == "replace" and any(one[1] for one in sections) and found:
             for one in found:
                 one[1] = ""
             found[0][1] = text
         elif text or (show == "replace" and any(one[1] for one in sections)):
             last = sections[-1] if sections else None
-            if last is None or last[2] or (section and section != last[0]):
-                sections.append([section or "", "", False])
+            if last is None or last[2]:
+                sections.append([set(), "", False])
+            sections[-1][0].add(section)
             sections[-1][1] = (
                 text if show == "replace" and sections[-1][1] else sections[-1][1] + text
             )

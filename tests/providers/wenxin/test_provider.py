@@ -26,8 +26,8 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Accepted, Citation, Delta, Done, Event, Media, Rewrite, ToolStep
+from providers.farewell import LINGER_S
 from providers.http import Http, Network
-from providers.payloads import LINGER_S
 from providers.stop import Stop
 from providers.wenxin.provider import ERRORS, PROVIDER, Options, Wenxin
 from tests.kit.asking import saying
@@ -139,8 +139,10 @@ def test_an_answer_that_moderation_replaced_says_so(alice):
     assert alice.events[-1] == Done("content_filter")
 
 
-def test_the_end_may_go_unsaid_when_the_text_is_whole(alice):
-    assert alice.ask("你好 !no-end").endswith("这是第 1 个问题。")
+def test_without_its_end_an_answer_may_be_half_of_one(alice):
+    with pytest.raises(Unavailable):
+        alice.ask("你好 !no-end")
+    assert alice.said.endswith("这是第 1 个问题。")
 
 
 def test_pings_are_no_answer(alice):

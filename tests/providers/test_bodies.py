@@ -1,0 +1,255 @@
+"""Frames come out the same however a platform frames, dresses and cuts them, and never fill the memory."""
+
+import json
+import time
+import tracemalloc
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers import sse
+from providers.bodies import Body, Frame, read_frames
+from providers.errors import ProviderError, Unavailable, Unexpected
+from providers.http import Http, Network
+from providers.payloads import ErrorObject, content_text, error_object
+from tests.kit.asking import saying
+
+ENDS = ("\n", "\r\n", "\r")
+TEXT = st.text(max_size=30)
+VALUE = st.one_of(TEXT, st.integers(), st.booleans(), st.none(), st.lists(TEXT, max_size=2))
+PAYLOAD = st.dictionaries(st.text(max_size=5), VALUE, max_size=3)
+NAME = st.from_regex(r"[a-z.]{1,12}", fullmatch=True)
+EVENTS = st.lists(st.tuples(NAME, PAYLOAD), max_size=5)
+DONE = ("[DONE]", '"[DONE]"', " [DONE] ", '" [DONE] "', "[done]", "'[DONE]'")
+
+
+def dumped(payload: Any, is_ascii: bool) -> str:
+    text = json.dumps(payload, ensure_ascii=is_ascii)
+    # Lone surrogates have no UTF-8; U+2028 and its like are no line ends.
+    return text if is_ascii else text.encode("utf-8", "replace").decode()
+
+
+def cut_at(body: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
+    return [body[start:end] for start, end in pairwise(edges)]
+
+
+def payloads(body: bytes) -> list[Any]:
+    return [frame.payload for frame in read_frames([body])]
+
+
+@given(
+    events=EVENTS,
+    end=st.sampled_from(ENDS),
+    space=st.sampled_from(["", " ", "  "]),
+    gap=st.integers(1, 3),
+    noise=st.sampled_from(
+        ["", ": keep-alive\n", "id: 7\n", "retry: 3000\n", "nonsense\n", ":\n\n\n", "data:\n\n"]
+    ),
+    bom=st.sampled_from(["", "\ufeff"]),
+    done=st.sampled_from(["", *DONE]),
+    is_ascii=st.booleans(),
+    places=st.lists(st.integers(0, 10_000), max_size=40),
+)
+def test_any_cut_of_any_dress_gives_the_same_frames(
+    events, end, space, gap, noise, bom, done, is_ascii, places
+):
+    body = bom
+    for name, payload in events:
+        lines = f"{noise}event:{space}{name}\ndata:{space}{dumped(payload, is_ascii)}\n"
+        body += lines + "\n" * gap
+    if done:
+        body += f"event: done\ndata: {done}\n\n"
+    frames = list(read_frames(cut_at(body.replace("\n", end).encode("utf-8", "replace"), places)))
+    expected = [Frame(name, json.loads(dumped(payload, is_ascii))) for name, payload in events]
+    assert frames == expected + [Frame("done", None, is_done=True)] * bool(done)
+
+
+@given(st.lists(PAYLOAD, min_size=1, max_size=5), st.sampled_from(["data:", "data: ", ""]))
+def test_frames_a_single_newline_apart_are_frames(objects, prefix):
+    body = "".join(f"{prefix}{json.dumps(payload)}\n" for payload in objects)
+    assert payloads(body.encode()) == objects
+    # Also without the last line's end.
+    assert payloads(body.rstrip("\n").encode()) == objects
+
+
+@given(PAYLOAD, st.integers(1, 4), st.sampled_from(["", "data:"]))
+def test_an_object_may_be_printed_over_many_lines(payload, indent, prefix):
+    lines = json.dumps({"a": {"b": payload}, "c": [1]}, indent=indent).split("\n")
+    body = "".join(f"{prefix}{line}\n" for line in lines) + '\ndata: {"x": 1}\n\n'
+    assert payloads(body.encode()) == [{"a": {"b": payload}, "c": [1]}, {"x": 1}]
+
+
+def test_every_single_cut_of_chinese_and_emoji_gives_the_same_frames():
+    payload = {"content": "图书馆 📚 9 点开门"}
+    expected = [Frame("delta", payload), Frame("done", None, is_done=True)]
+    text = f'event:delta\ndata:{dumped(payload, False)}\n\nevent:done\ndata:"[DONE]"\n\n'
+    for end in ENDS:
+        body = text.replace("\n", end).encode()
+        for place in range(len(body)):
+            assert list(read_frames([body[:place], body[place:]])) == expected
+        assert list(read_frames(body[i : i + 1] for i in range(len(body)))) == expected
+
+
+def test_a_frame_is_yielded_as_soon_as_its_line_is_there():
+    for end in ENDS:
+        waiting = iter([f'data:{{"a":1}}{end}'.encode(), AssertionError])
+        assert next(read_frames(waiting)).payload == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("data\n\n", []),
+        ("data:\n\ndata: \n\n", []),
+        ('event:x\n\ndata:{"a":1}\n\n', [Frame("", {"a": 1})]),
+        ('event:x\nevent:y\ndata:{"a":1}\n\n', [Frame("y", {"a": 1})]),
+        ('data:{"a":"\u2028\x85"}\n\n', [Frame("", {"a": "\u2028\x85"})]),
+        ('Data:{"a":1}\n\n', []),
+        (':data:{"a":1}\n\n', []),
+        ("data:[1]\n\n", [Frame("", {})]),
+        ("data:{x}\n\n", [Frame("", None)]),
+        ('data:{x\n\ndata:{"a":1}\n\n', [Frame("", None), Frame("", {"a": 1})]),
+        ('data:{x\ndata:{"a":1}\n', [Frame("", None), Frame("", {"a": 1})]),
+        ("data:{x\ndata:[DONE]\n", [Frame("", None), Frame("", None, is_done=True)]),
+        ('data:{"a":1', [Frame("", None, is_cut=True)]),
+        ('data:{"a":1}', [Frame("", {"a": 1})]),
+        ('data:{"a":1}\n\ndat', [Frame("", {"a": 1}), Frame("", None, is_cut=True)]),
+        ('{"a":\n', [Frame("", None, is_cut=True)]),
+        ("", []),
+        ("\n\n\r\n\r", []),
+    ],
+)
+def test_the_letter_of_the_format(body, expected):
+    assert list(read_frames([body.encode()])) == expected
+
+
+def test_bytes_that_are_no_utf8_do_not_end_the_stream():
+    body = b'data:{"a":"\xff\xe5"}\n\ndata:{"a":2}\n\n'
+    assert payloads(body) == [{"a": "\ufffd\ufffd"}, {"a": 2}]
+
+
+def test_the_lines_below_the_frames():
+    batches = list(sse.line_batches([b"a\r", b"\nb\n\nc"]))
+    assert batches == [(["a"], False), (["b", ""], False), (["c"], True)]
+
+
+# Bodies: the first byte decides
+
+
+def body_of(content: bytes, status: str = "200 OK", kind: str = "text/event-stream") -> Body:
+    with (
+        saying(content, status, kind) as url,
+        Http("coze", Network()).open("GET", url) as response,
+    ):
+        body = Body(response)
+        body.read()
+        return body
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json", "text/html", ""])
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+def test_neither_status_nor_content_type_decides_what_a_body_is(kind, status):
+    assert body_of(b' \r\n{"code":1}', status, kind).json() == {"code": 1}
+    assert body_of(b'\xef\xbb\xbf{"code":1}', status, kind).kind == "json"
+    events = body_of(b'event:error\ndata:{"code":1}\n\n', status, kind)
+    assert (events.kind, events.json()) == ("events", {"code": 1})
+    assert body_of(b"<html>", status, kind).kind == "page"
+    assert body_of(b"", status, kind).kind == "empty"
+
+
+def test_a_body_that_broke_off_is_unavailable_and_a_broken_one_unexpected():
+    def error_of(content: bytes) -> type[ProviderError] | None:
+        try:
+            list(body_of(content).objects())
+        except ProviderError as error:
+            return type(error)
+        return None
+
+    assert error_of(b'data:{"a":1}\n\ndata:{"a"') is Unavailable
+    assert error_of(b'{"a":1') is Unavailable
+    assert error_of(b'data:{"a":b}\n\n') is Unexpected
+    assert error_of(b"<html></html>") is Unexpected
+    assert error_of(b'data:{"a":1}\n\n') is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"code": 4015, "msg": "x"}, ErrorObject("4015", "x")),
+        ({"code": "1003", "message": "x"}, ErrorObject("1003", "x")),
+        ({"status": 1002, "message": "x"}, ErrorObject("1002", "x")),
+        ({"errno": 110, "msg": "x"}, ErrorObject("110", "x")),
+        ({"error_code": "AIAE.1", "error_msg": "x"}, ErrorObject("AIAE.1", "x")),
+        ({"error": {"code": "quota", "message": "x"}}, ErrorObject("quota", "x")),
+        ({"error": {"type": "auth", "message": "x"}}, ErrorObject("auth", "x")),
+        ({"error": "x"}, ErrorObject("", "x")),
+        ({"code": "invalid", "message": "x"}, ErrorObject("invalid", "x")),
+        ({"code": 0, "msg": ""}, None),
+        ({"code": 200, "message": "ok"}, None),
+        ({"status": "finish", "message": {}}, None),
+        ({"status": 0, "message": "succ"}, None),
+        ({"error": None, "code": None}, None),
+        ({"error": {}, "choices": []}, None),
+        ({}, None),
+    ],
+)
+def test_a_failure_is_recognised_in_any_envelope(payload, expected):
+    assert error_object(payload) == expected
+
+
+def test_a_content_is_a_text_a_list_or_an_object():
+    for content in ("好", {"text": "好"}, {"content": "好"}, [{"type": "text", "text": "好"}]):
+        assert content_text(content) == "好"
+    assert content_text([{"text": "你"}, {"text": {"value": "好"}}, None, 3]) == "你好"
+    assert content_text(None) == content_text({}) == content_text([]) == ""
+
+
+# Sizes
+
+
+def seconds_for_a_line_of(size: int) -> float:
+    body = b'data:{"a":"' + b"x" * size + b'"}\n\n'
+    began = time.process_time()
+    [frame] = read_frames(body[i : i + 100] for i in range(0, len(body), 100))
+    assert frame.payload is not None and len(frame.payload["a"]) == size
+    return time.process_time() - began
+
+
+def test_a_line_of_three_megabytes_in_small_pieces_is_linear_work():
+    small = min(seconds_for_a_line_of(300_000) for _ in range(3))
+    large = min(seconds_for_a_line_of(3_000_000) for _ in range(2))
+    assert large < 1.0
+    assert large < 40 * max(small, 0.002)
+
+
+def test_ten_thousand_events_a_second_leave_most_of_a_core_free():
+    body = b'event:conversation.message.delta\ndata:{"id":"7480000000000000401","content":"\xe5\xbc\x80"}\n\n'
+    began = time.process_time()
+    assert sum(1 for _ in read_frames([body * 40] * 500)) == 20_000
+    assert time.process_time() - began < 1.0
+
+
+def endless(piece: bytes) -> Iterator[bytes]:
+    while True:
+        yield piece
+
+
+@pytest.mark.parametrize("piece", [b"x", b"data:" + b"x" * 4096, b"data:{\n", b"data:x\ndata:y\n"])
+def test_what_never_ends_is_refused_before_it_fills_the_memory(piece):
+    tracemalloc.start()
+    try:
+        with pytest.raises(sse.TooLong):
+            list(read_frames(endless(piece), limit=100_000))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_lines_in_one_piece_are_not_one_long_line():
+    body = b'data:{"a":"' + b"x" * 80 + b'"}\n\n'
+    assert sum(1 for _ in read_frames([body * 100], limit=200)) == 100
