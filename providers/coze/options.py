@@ -33,8 +33,12 @@ def _bot_id(value: Any) -> Any:
     return digits
 
 
-def _ask(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
+def _ask(value: str) -> str:
+    """One of the two ways of asking, in any case."""
+    way = value.strip().lower()
+    if way not in ("poll", "stream"):
+        raise bilingual_error("请填 poll 或 stream", "say poll or stream")
+    return way
 
 
 def _json_map(value: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +136,7 @@ class Options(AgentOptions):
         zh="账号每秒最多调用次数（含轮询）；0 为不限",
         ge=0,
     )
-    ask: Annotated[Literal["poll", "stream"], BeforeValidator(_ask)] = setting(
+    ask: Annotated[str, AfterValidator(_ask)] = setting(
         "poll",
         en="How callers that want whole answers are served: poll, as Coze's page says, or stream, "
         "which takes one call an answer where polling takes one a second",
