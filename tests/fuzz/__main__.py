@@ -14,10 +14,17 @@ except ImportError:
     sys.exit("Install it first: .venv/bin/pip install atheris")
 
 with atheris.instrument_imports(
-    include=["providers.sse", "chat.page.rendering", "chat.page.markdown", "chat.page.footnotes"]
+    include=[
+        "providers.bodies",
+        "providers.sse",
+        "chat.page.rendering",
+        "chat.page.markdown",
+        "chat.page.footnotes",
+    ]
 ):
     from chat.page.rendering import GrowingMarkdown, render_blocks
     from providers import sse
+    from providers.bodies import read_frames
 
 LIMIT = 4096
 FORBIDDEN = (
@@ -41,8 +48,8 @@ def test_input(data: bytes) -> None:
 
 def _stream(body: bytes, size: int) -> None:
     try:
-        whole = list(sse.parse([body], LIMIT))
-        cut = list(sse.parse((body[at : at + size] for at in range(0, len(body), size)), LIMIT))
+        whole = list(read_frames([body], LIMIT))
+        cut = list(read_frames((body[at : at + size] for at in range(0, len(body), size)), LIMIT))
     except sse.TooLong:
         assert len(body) > LIMIT
         return

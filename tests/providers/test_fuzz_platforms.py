@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chat.web.errors import STATUS
 from providers import PLATFORMS, sse
 from providers.base import About, Observation
+from providers.bodies import read_frames
 from providers.coze.auth import ServiceApp
 from providers.errors import ProviderError
 from providers.http import Http, Network
@@ -22,7 +23,7 @@ from tests.kit.contract import WAYS, agent, platforms_and_ways
 from tests.kit.emulator import Emulator
 from tests.kit.patience import ALLOWANCE
 from tests.kit.replaying import Change, Record, Response, altered_by, outcome, recording, replaying
-from tests.providers.test_sse import cut_at
+from tests.providers.test_bodies import cut_at
 
 QUESTIONS = (
     "!tool !cite !think !two !image !suggest !pieces 3 0 今天好",
@@ -56,17 +57,16 @@ changes = st.builds(
 def test_random_bytes_are_the_same_events_however_they_are_cut(
     body: bytes, cuts: list[int]
 ) -> None:
-    whole = list(sse.parse([body]))
-    assert list(sse.parse(cut_at(body, cuts))) == whole
-    assert all("\n" not in one.name for one in whole)
-    assert len(whole) <= body.count(b"data")
+    whole = list(read_frames([body]))
+    assert list(read_frames(cut_at(body, cuts))) == whole
+    assert all("\n" not in frame.name for frame in whole)
 
 
 @given(st.lists(st.binary(max_size=60), max_size=20), st.integers(8, 64))
 def test_random_bytes_raise_nothing_but_too_long(pieces: list[bytes], limit: int) -> None:
     try:
-        for one in sse.parse(pieces, limit):
-            assert len(one.data) <= limit + 1
+        for frame in read_frames(pieces, limit):
+            assert len(frame.name) <= limit
     except sse.TooLong:
         assert len(b"".join(pieces)) > limit
 
