@@ -1,4 +1,6 @@
-"""The one reader of platforms' bodies: JSON or events, in any framing, told apart by the first byte.
+"""The one reader of platforms' bodies:
+
+JSON or events, in any framing, told apart by the first byte.
 
 Neither status nor content type say what a body is: errors come as JSON where a stream was asked
 for, events come under HTTP 400, and gateways send pages (platforms/coze.md §15, qingyan.md §4.1).
@@ -95,7 +97,7 @@ class Body:
 
     @property
     def excerpt(self) -> str:
-        """The beginning of the body as text, for the log and for words that tell what went wrong."""
+        """The beginning of the body as text, for the log and for known words in it."""
         return self._start[:EXCERPT].decode("utf-8", "replace")
 
     def frames(self) -> Iterator[Frame]:

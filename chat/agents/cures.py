@@ -267,6 +267,12 @@ CURES: dict[str, dict[str, Words]] = {
             "再重新发布",
             "A tool of the agent has no credentials: give it some in the engine and publish again",
         ),
+        "no_credentials": Words(
+            "智能体的模型没有配置凭证，只会道歉：在 AI 原生应用引擎里给它的模型服务商填上凭证，"
+            "再重新发布",
+            "The agent only apologises, because its model has no credentials: give its model "
+            "provider some in the engine and publish again",
+        ),
         "AIAE.22001008": _HUAWEI_OTHERS,
         "AIAE.31001106": _HUAWEI_KEY,
         "AIAE.31001702": Words(

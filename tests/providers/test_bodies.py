@@ -1,4 +1,6 @@
-"""Frames come out the same however a platform frames, dresses and cuts them, and never fill the memory."""
+"""Frames come out the same however a platform frames, dresses and cuts them, and never fill the
+memory.
+"""
 
 import json
 import time
@@ -228,7 +230,10 @@ def test_a_line_of_three_megabytes_in_small_pieces_is_linear_work():
 
 
 def test_ten_thousand_events_a_second_leave_most_of_a_core_free():
-    body = b'event:conversation.message.delta\ndata:{"id":"7480000000000000401","content":"\xe5\xbc\x80"}\n\n'
+    body = (
+        b"event:conversation.message.delta\n"
+        b'data:{"id":"7480000000000000401","content":"\xe5\xbc\x80"}\n\n'
+    )
     began = time.process_time()
     assert sum(1 for _ in read_frames([body * 40] * 500)) == 20_000
     assert time.process_time() - began < 1.0

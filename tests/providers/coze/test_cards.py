@@ -1,4 +1,4 @@
-"""Cards of the vendor's own layout become words, pictures and suggestions (platforms/coze.md §15)."""
+"""Cards of the vendor's layout become words, pictures and suggestions (platforms/coze.md §15)."""
 
 import json
 from typing import Any
