@@ -25,7 +25,9 @@ _AFTER_FORMULA = " \t.,;:。，；：、"
 _NUMBER = re.compile(r"\s*\d+\s*")
 
 # `$name`, `${name}` and `$5` are no ends of a formula: a letter, digit or brace follows the sign.
+# The end of `the $n$th` is one.
 _AFTER_CLOSING_DOLLAR = re.compile(r"[A-Za-z0-9_{]")
+_BEFORE_LETTERS = re.compile(r"[A-Za-z]|[!-~]*[\\^=+][!-~]*")
 _ESCAPED_BRACKET = re.compile(
     r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:\\?[^\sA-Za-z]|\\[A-Za-z]+)|\\."
 )
@@ -85,7 +87,10 @@ def _end_of_dollars(text: str, begin: int, end: int) -> int:
         return -1
     if begin and text[begin - 1].isdigit():
         return -1
-    return -1 if _AFTER_CLOSING_DOLLAR.match(text, end + 1) else end
+    if _AFTER_CLOSING_DOLLAR.match(text, end + 1) is None:
+        return end
+    is_letter = text[end + 1].isalpha()
+    return end if is_letter and _BEFORE_LETTERS.fullmatch(text, begin + 1, end) else -1
 
 
 def _is_formula(source: str, opening: str) -> bool:

@@ -24,7 +24,7 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 
 # Behind the opening marks of `**重点**` no sentence goes on: `呀~~，` and `张**，` open nothing.
 _CONTINUING = re.compile(r"[，。、；：！？…,.;:!?）》」』】”’)\]}>]")
-_MARKED_PUNCTUATION = re.compile(r"(\*\*|~~)[^\w\s*~]{1,3}\1")
+_MARKED_PUNCTUATION = re.compile(r"(\*{1,3}|~~)[^\w\s*~]{1,3}\1")
 # A wave behind such a particle is a tone of voice: 你好呀~~
 _PARTICLES = frozenset("呀啊呢吧啦嘛哦噢喔哟嗯哈嘿哒哇耶咯嘞啵~")
 
@@ -63,7 +63,8 @@ class _State(StateInline):
         after = self.src[after_at] if after_at < self.posMax else " "
         mark = self.src[start]
         if mark == "*" and _is_mask(before, after, scanned.length):
-            return Scanned(False, False, scanned.length)
+            # `**¥100**1` ends emphasis between digits; no emphasis begins there.
+            return Scanned(False, scanned.length < 4, scanned.length)
         if mark != "_" and (_is_chinese(before) or _is_chinese(after)):
             scanned = Scanned(not after.isspace(), not before.isspace(), scanned.length)
         if scanned.can_open and not self._may_open(start, before, after):

@@ -52,6 +52,10 @@ MARKED = [
     ("设 $f(x)=\\left\\{x\\right.$ 则", "<math"),
     ("区间$[0,1)$内", "<math"),
     ("$\\text{速度}=\\frac{距离}{时间}$", "<math"),
+    ("the $n$th term and the $2^k$th", "</math>th term and the <math"),
+    ("2*3=6，3*4=12", "2*3=6，3*4=12"),
+    ("满**¥100**2件", "<strong>¥100</strong>2件"),
+    ("2**10和3**2", "2**10和3**2"),
     ("变量$name和`$age`不同", "变量$name和<code>$age</code>不同"),
     ("`a` 和 $`b`$", "<code>b</code>"),
 ]
