@@ -7,6 +7,7 @@ const SILENCE_MS = 35_000
 // A page that wakes waits for no more than one such silence, and a moment for what is on its way.
 const HEARTBEAT_MS = 12_000
 const GRACE_MS = 1500
+const CONNECT_MS = 8000
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000, 15_000]
 
 /** Asks a question and yields the events of its answer; {type: "lost"} stands for a lost connection. */
@@ -50,7 +51,21 @@ async function* readToEnd(signal, place, firstConnect) {
 function reopen({ message, last }, signal) {
   const headers = { Accept: "text/event-stream" }
   if (last) headers["Last-Event-ID"] = last
-  return open(`/chat/${message}/events?html=live`, { headers, signal })
+  return withinLimit(signal, signal =>
+    open(`/chat/${message}/events?html=live`, { headers, signal }))
+}
+
+/** Gives up an attempt whose response does not begin: its connection may be dead as well. */
+async function withinLimit(signal, request) {
+  const attempt = new AbortController()
+  const end = () => attempt.abort()
+  const timer = setTimeout(end, CONNECT_MS)
+  signal.addEventListener("abort", end, { once: true })
+  try {
+    return await request(attempt.signal)
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 async function open(url, options) {
