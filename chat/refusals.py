@@ -44,6 +44,10 @@ class StreamRefusal(Refusal):
     """This site, or an address, has as many event streams as allowed."""
 
 
+class BlockRefusal(Refusal):
+    """The owner has shut out this visitor or address: there is no use in waiting."""
+
+
 class HostRefusal(Refusal):
     """The request names a host that is not this site."""
 

@@ -32,6 +32,7 @@ from chat.settings.rate_text import is_off
 from chat.settings.secret_key import secret_key
 from chat.storage import Storage, connect
 from chat.visitors.access import Access, Owner, Visitors
+from chat.visitors.blocks import Blocks
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from chat.visitors.rates import VisitorLimits
@@ -62,6 +63,7 @@ class Services:
     introductions: Introductions
     visitors: Visitors
     access: Access
+    blocks: Blocks
     owner: Owner
     readers: Readers
     devices: Devices
@@ -99,6 +101,7 @@ class Services:
             introductions=Introductions(agents, pictures.address),
             visitors=Visitors(key),
             access=Access(settings, key, storage, guessing),
+            blocks=Blocks(storage.blocks),
             owner=Owner(settings.admin_password, guessing),
             readers=Readers(settings.metrics_token, guessing),
             devices=Devices(storage.moves, key, guessing),

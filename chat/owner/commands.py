@@ -1,36 +1,39 @@
-"""Commands of the owner: `flask doctor`, `hash`, `backup`, `restore`, `forget`."""
+"""Commands of the owner: `flask doctor`, `hash`, `backup`, `restore`, `forget`, and the rest."""
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from flask import Flask
 
-from chat import storage
 from chat.logs.redaction import Redaction
+from chat.owner.blocking import block, show_log, unblock
+from chat.owner.command_line import (
+    EXIT,
+    CommandError,
+    database_path,
+    failing_in,
+    in_language,
+    note,
+    open_storage,
+)
 from chat.owner.doctor import examination as doctor
-from chat.owner.doctor.findings import Finding, wrong_setting
+from chat.owner.doctor.findings import Finding
 from chat.owner.words import counts, say
 from chat.settings import hashes
-from chat.settings import model as settings
 from chat.settings.code_lists import SHORTEST_CODE
-from chat.settings.errors import SettingsError
 from chat.settings.words import LANGUAGES
 from chat.storage import backup
-from chat.storage.backup import BackupError
 from chat.storage.files import copies_before
-from chat.storage.sqlite import StorageError
 
 TRACES_S = 60.0
-EXIT = {"ok": 0, "warn": 1, "fail": 2}
 
 
 def init_app(app: Flask) -> None:
     """Adds the commands to `flask`."""
-    for command in (examine, hash_codes, back_up, restore, forget):
+    for command in (examine, hash_codes, back_up, restore, forget, block, unblock, show_log):
         app.cli.add_command(command)
 
 
@@ -52,30 +55,10 @@ def commands() -> Flask:
     return app
 
 
-def _language(context: click.Context, option: click.Parameter, choice: str | None) -> str:
-    """The language of the option or of LANG, such as zh_CN.UTF-8; else the site's own."""
-    language = (choice or "")[:2].lower()
-    if language in LANGUAGES:
-        return language
-    try:
-        return settings.load().default_language
-    except SettingsError:
-        return "zh"
-
-
-_in_language = click.option(
-    "--lang",
-    metavar="zh|en",
-    envvar=["LC_ALL", "LANG"],
-    callback=_language,
-    help="zh or en; else LANG.",
-)
-
-
 @click.command("doctor")
 @click.option("--ask", is_flag=True, help="Ask each agent one real question; it costs quota.")
 @click.option("--json", "is_json", is_flag=True, help="Print the findings as JSON.")
-@_in_language
+@in_language
 def examine(ask: bool, is_json: bool, lang: str) -> None:
     """Look at the set-up and say what to do about it.
 
@@ -92,43 +75,46 @@ def examine(ask: bool, is_json: bool, lang: str) -> None:
 @click.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-@_in_language
+@in_language
 def back_up(file: Path, force: bool, lang: str) -> None:
     """Copy the database into FILE, also while the site runs.
 
     Exits with 0, or 2 when it could not.
     """
-    with _failing_in(lang):
-        _report_copy("backed_up", backup.backup(_database(), file, force), lang)
+    with failing_in(lang):
+        copy = backup.backup(database_path(), file, force)
+        _report_copy("backed_up", copy, lang)
+        note("backup", lang, path=str(copy.path), conversations=copy.conversations)
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Also while the site runs.")
-@_in_language
+@in_language
 def restore(file: Path, force: bool, lang: str) -> None:
     """Put the backup FILE in the database's place. Exits with 0, or 2 when it could not."""
-    with _failing_in(lang):
-        _report_copy("restored", backup.restore(file, _database(), force), lang)
+    with failing_in(lang):
+        copy = backup.restore(file, database_path(), force)
+        _report_copy("restored", copy, lang)
+        note("restore", lang, path=str(file), conversations=copy.conversations)
 
 
 @click.command("forget")
 @click.argument("visitor")
-@_in_language
+@in_language
 def forget(visitor: str, lang: str) -> None:
     """Delete everything of VISITOR: an id, or the id or address of a conversation.
 
     Exits with 0, with 1 while traces are left, or with 2 when nothing was deleted.
     """
-    with _failing_in(lang):
-        database = _database()
-        if not database.is_file():
-            raise BackupError("no_database", path=database)
-        store = storage.connect(settings.load())
+    with failing_in(lang):
+        store, database = open_storage(), database_path()
         id = store.deletion.visitor_of(visitor)
         if id is None:
-            raise BackupError("nobody", named=visitor)
+            raise CommandError("nobody", named=visitor)
         deleted = store.deletion.forget(id)
+        # Not who it was: what is forgotten must not stand here either.
+        store.owner_log.add("forget", **deleted)
         click.echo(say("forgotten", lang, visitor=id, counts=counts(deleted)))
         click.echo(say("copies", lang))
         if paths := copies_before(database):
@@ -138,34 +124,11 @@ def forget(visitor: str, lang: str) -> None:
             raise SystemExit(EXIT["warn"])
 
 
-def _database() -> Path:
-    path = storage.file_of(settings.load())
-    if path is None:
-        raise BackupError("no_place")
-    return path
-
-
 def _report_copy(id: str, copy: backup.Copied, language: str) -> None:
     facts = {"path": copy.path, "size": copy.size, "conversations": copy.conversations}
     click.echo(say(id, language, **facts))
     if copy.before:
         click.echo(say("kept_beside", language, before=copy.before))
-
-
-@contextmanager
-def _failing_in(language: str) -> Iterator[None]:
-    """Ends the command with a sentence that says what to do, and the exit code 2."""
-    try:
-        yield
-        return
-    except BackupError as error:
-        message = say(error.kind, language, **error.facts)
-    except SettingsError as error:
-        message = wrong_setting(error).seen(language)
-    except StorageError as error:
-        message = say("locked", language, reason=getattr(error, "orig", None) or error)
-    click.echo(message, err=True)
-    raise SystemExit(EXIT["fail"])
 
 
 @click.command("hash")

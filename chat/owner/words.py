@@ -88,6 +88,43 @@ WORDS: dict[str, Words] = {
         "Copies from before an upgrade are not touched either: {paths}. Delete them once you do "
         "not need them any more",
     ),
+    "blocked": Words(
+        "已屏蔽 {subject}，一两秒内生效",
+        "{subject} is shut out, within a second or two",
+    ),
+    "unblocked": Words("已解除屏蔽 {subject}", "{subject} is let in again"),
+    "nobody_blocked": Words("没有屏蔽任何人", "Nobody is shut out"),
+    "already_blocked": Words("{subject} 早已屏蔽", "{subject} is shut out already"),
+    "not_blocked": Words(
+        "没有屏蔽 {who}。flask block --list 列出已屏蔽的",
+        "{who} is not shut out. flask block --list shows who is",
+    ),
+    "nobody_to_block": Words(
+        "没有这个访客：{who}。写日志里的访客名（至少 8 位）、对话的地址 /c/…，或 IP 地址、网段",
+        "There is no visitor {who}. Write the visitor's name in the log (at least 8 digits), a "
+        "path /c/…, an address or a network",
+    ),
+    "blocks_loopback": Words(
+        "{subject} 是这台机器自己，反向代理也从这里来，没有改动。前面有代理时请设 TRUSTED_PROXIES，"
+        "再屏蔽访客的地址",
+        "{subject} is this machine itself, where its proxy comes from; nothing was changed. Behind "
+        "a proxy set TRUSTED_PROXIES, and block the visitor's address",
+    ),
+    "blocks_private": Words(
+        "{subject} 是内网地址，你的代理可能就在那里，没有改动。确实是访客的地址时加 --force",
+        "{subject} is an address of a private network, where your proxy may be; nothing was "
+        "changed. Add --force if it is a visitor's",
+    ),
+    "blocks_too_much": Words(
+        "{subject} 太大，会挡住很多人，没有改动。IPv4 至少写 /8，IPv6 至少写 /16",
+        "{subject} is so wide that it would shut out a great many; nothing was changed. The widest "
+        "are /8, and /16 of IPv6",
+    ),
+    "nothing_done": Words("还没有记录", "Nothing was done yet"),
+    "not_noted": Words(
+        "这次操作没能记入日志：{reason}",
+        "This could not be noted in the log of what you did: {reason}",
+    ),
     "no_codes": Words(
         "每行一个，至少 {least} 个字符",
         "One a line, of at least {least} characters",

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.storage.answers import Answers, StoredQuestion
+from chat.storage.blocks import StoredBlocks
 from chat.storage.conversations import Conversations
 from chat.storage.days import Days
 from chat.storage.deletion import Deletion
@@ -21,6 +22,7 @@ from chat.storage.files import create, make_private
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
+from chat.storage.owner_log import OwnerLog
 from chat.storage.search import Search
 from chat.storage.secrets import Secrets
 from chat.storage.sessions import StoredSessions
@@ -48,6 +50,8 @@ class Storage:
     secrets: Secrets
     search: Search
     deletion: Deletion
+    blocks: StoredBlocks
+    owner_log: OwnerLog
 
     @classmethod
     def on(cls, engine: Engine, clock: Callable[[], datetime] = now) -> "Storage":
@@ -68,6 +72,8 @@ class Storage:
             secrets=Secrets(engine),
             search=Search(engine),
             deletion=Deletion(engine, clock),
+            blocks=StoredBlocks(engine),
+            owner_log=OwnerLog(engine),
         )
 
     def ping(self) -> None:

@@ -163,9 +163,10 @@ def _copy_rows(source: Path, part: Path, version: str, database: Path) -> int:
         # The mode in which it is one file is not to be had while others have it open.
         engine.dispose()
         with closing(sqlite3.connect(part)) as db:
-            # Other processes may have the pids of its workers now.
             with db:
+                # Other processes may have the pids of its workers now.
                 db.execute("DELETE FROM workers")
+                _keep_the_longer_log(db, database)
             db.execute("PRAGMA journal_mode = DELETE")
             conversations = _count_conversations(db)
     except DBAPIError as error:
@@ -197,6 +198,16 @@ def _fill_tables(db: sqlite3.Connection, source: Path) -> None:
     for table, rowid, *_ in db.execute("PRAGMA main.foreign_key_check").fetchall():
         db.execute(f'DELETE FROM main."{table}" WHERE rowid = ?', [rowid])
     db.execute("COMMIT")
+
+
+def _keep_the_longer_log(db: sqlite3.Connection, database: Path) -> None:
+    """What the owner did since the backup stays on record, as far as it can be read."""
+    entries = "SELECT id, at, command, facts FROM owner_log ORDER BY id"
+    with suppress(sqlite3.Error), closing(open_read_only(database)) as present:
+        rows = present.execute(entries).fetchall()
+        if len(rows) > len(db.execute(entries).fetchall()):
+            db.execute("DELETE FROM owner_log")
+            db.executemany("INSERT INTO owner_log VALUES (?, ?, ?, ?)", rows)
 
 
 def _tables(db: sqlite3.Connection, schema: str) -> list[tuple[str, str]]:

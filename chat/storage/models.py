@@ -233,6 +233,26 @@ class Move(Base):
     expires_at: Mapped[datetime] = mapped_column()
 
 
+class Block(Base):
+    """Whom the owner has shut out: the name of a visitor, or a network such as 192.0.2.0/24."""
+
+    __tablename__ = "blocks"
+
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column()
+
+
+class OwnerEntry(Base):
+    """A command of the owner that changed something, with its facts."""
+
+    __tablename__ = "owner_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column()
+    command: Mapped[str] = mapped_column(String(20))
+    facts: Mapped[dict[str, Any]] = mapped_column()
+
+
 class SignIn(Base):
     """A browser that has given an access code, known by its `mark`. `id` is its cookie's hash."""
 

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from math import ceil
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import lazy_gettext as _
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from chat.china import CHINA
 from chat.logs import request_id
 from chat.refusals import (
+    BlockRefusal,
     FileRefusal,
     GuessRefusal,
     HostRefusal,
@@ -24,6 +25,7 @@ from chat.refusals import (
 )
 from chat.storage.models import now
 from chat.storage.sqlite import RETRY_S, StorageError, StorageRefusal, is_trouble
+from chat.visitors.blocks import name_of
 from chat.web import services
 from chat.web.dates import moment
 from chat.web.events import error_payload
@@ -103,12 +105,17 @@ TOO_MANY_IN_LINE = _("Too many people are waiting for this agent. Ask again in a
 TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
 RESTARTING = _("This site is just restarting. Your question was not taken: ask again in a moment.")
 WRONG_HOST = _("This site has another address. Open it there.")
+BLOCKED = _(
+    "This site does not serve you, or the network you use. "
+    "If you think that is a mistake, tell the site's owner."
+)
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
 NO_STORAGE = _(
     "This site's database cannot be used at the moment. "
     "Nothing was asked or changed; try again in a minute."
 )
 OWN_SENTENCES = {
+    BlockRefusal: BLOCKED,
     PictureRefusal: NO_PICTURE,
     LiveRefusal: TOO_MANY_LIVE,
     QueueRefusal: TOO_MANY_IN_LINE,
@@ -219,10 +226,18 @@ def count_refusal(code: str) -> None:
 
 
 def _refusal(refusal: Refusal) -> Response:
-    log.info("refused %.100a: %.200a", request.path, str(refusal))
+    log.info("refused %.100a: %.200a%s", request.path, str(refusal), _whose(refusal))
     count_refusal(refusal.code)
     text = sentence_for(refusal)
     return error_response(refusal.code, refusal.status, refusal.retry_after, text)
+
+
+def _whose(refusal: Refusal) -> str:
+    """What the owner may block after a refusal of too much: the visitor's name and the address."""
+    if refusal.code != "rate_limited" or "asker" not in g:
+        return ""
+    name = name_of(services().visitors.pseudonym(g.asker.visitor))
+    return f" (visitor {name}, {request.remote_addr})"
 
 
 def _provider_error(error: ProviderError) -> Response:

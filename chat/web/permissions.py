@@ -8,6 +8,7 @@ from flask import Flask, request
 from chat.agents.offered import Agent
 from chat.refusals import SignInNeeded
 from chat.web import services
+from chat.web.blocking import refuse_blocked_address, refuse_blocked_visitor
 from chat.web.visitors import asker
 
 # Open to everybody. Some check a link, a signed address or a password themselves.
@@ -27,6 +28,8 @@ OPEN = {
     "ops.metrics",
     "ops.openapi",
 }
+# Of these the ones by which a visitor becomes another: who is shut out stays so.
+ENTRANCES = {"signing_in.enter"}
 # Open to visitors without a code too, for agents that need none.
 WITH_OPEN_AGENTS = {
     "pages.home",
@@ -54,7 +57,11 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def admit() -> None:
-        if request.endpoint is None or request.endpoint in OPEN:
+        refuse_blocked_address()
+        if request.endpoint is None or request.endpoint in OPEN - ENTRANCES:
+            return
+        refuse_blocked_visitor()
+        if request.endpoint in ENTRANCES:
             return
         if not is_restricted():
             return

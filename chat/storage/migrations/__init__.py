@@ -14,7 +14,7 @@ from chat.settings.errors import SettingsError
 from chat.storage.files import PRIVATE, copy_before
 
 FOLDER = Path(__file__).parent
-NEWEST = "0010"  # a test compares it with the newest file in versions/
+NEWEST = "0011"  # a test compares it with the newest file in versions/
 
 
 def bring_up_to_date(engine: Engine, database: Path) -> None:

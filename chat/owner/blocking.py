@@ -1,0 +1,115 @@
+"""Commands by which the owner shuts out visitors and networks, and reads what was done."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import click
+
+from chat.owner.command_line import CommandError, failing_in, in_language, open_storage
+from chat.owner.words import say
+from chat.settings import model as settings
+from chat.settings.secret_key import secret_key
+from chat.storage import Storage
+from chat.visitors import blocks
+from chat.visitors.access import Visitors
+from chat.visitors.blocks import Network
+
+
+@click.command("block")
+@click.argument("who", required=False)
+@click.option("--list", "is_list", is_flag=True, help="List whom you have shut out.")
+@click.option("--force", is_flag=True, help="Also an address of your own network.")
+@in_language
+def block(who: str | None, is_list: bool, force: bool, lang: str) -> None:
+    """Shut out WHO: a visitor by the name in the log or a conversation, an address or a network.
+
+    Works at once, also while the site runs. Exits with 0, or 2 when nothing was changed.
+    """
+    with failing_in(lang):
+        if is_list or who is None:
+            _list_blocks(open_storage(), lang)
+            return
+        network = blocks.network_of(who)
+        if network is not None:
+            _refuse_mistakes(network, force)
+        store = open_storage()
+        subject = str(network) if network is not None else _name(store, who)
+        if not store.blocks.add(subject):
+            raise CommandError("already_blocked", subject=subject)
+        click.echo(say("blocked", lang, subject=subject))
+
+
+@click.command("unblock")
+@click.argument("who")
+@in_language
+def unblock(who: str, lang: str) -> None:
+    """Let WHO in again, who was shut out by `flask block`. Exits with 0, or 2 when nobody was."""
+    with failing_in(lang):
+        store = open_storage()
+        subjects = [block.subject for block in store.blocks.all()]
+        matches = _matches(store, who, subjects)
+        if not matches:
+            raise CommandError("not_blocked", who=who)
+        for subject in matches:
+            store.blocks.remove(subject)
+            click.echo(say("unblocked", lang, subject=subject))
+
+
+@click.command("log")
+@in_language
+def show_log(lang: str) -> None:
+    """Print what you did with these commands, the oldest first."""
+    with failing_in(lang):
+        zone = _zone()
+        entries = open_storage().owner_log.all()
+        if not entries:
+            click.echo(say("nothing_done", lang))
+        for entry in entries:
+            facts = ", ".join(f"{name} {fact}" for name, fact in entry.facts.items())
+            click.echo(f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {entry.command:<8} {facts}")
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings.load().time_zone)
+
+
+def _list_blocks(store: Storage, language: str) -> None:
+    rows = store.blocks.all()
+    zone = _zone()
+    for row in rows:
+        click.echo(f"{row.at.astimezone(zone):%Y-%m-%d %H:%M:%S}  {row.subject}")
+    if not rows:
+        click.echo(say("nobody_blocked", language))
+
+
+def _refuse_mistakes(network: Network, is_forced: bool) -> None:
+    """Raises CommandError for a network that would shut out everybody, or the owner."""
+    if blocks.is_loopback(network):
+        raise CommandError("blocks_loopback", subject=network)
+    if blocks.is_too_wide(network):
+        raise CommandError("blocks_too_much", subject=network)
+    if blocks.is_private(network) and not is_forced:
+        raise CommandError("blocks_private", subject=network)
+
+
+def _name(store: Storage, who: str) -> str:
+    """The name of a visitor: in the log, or of the owner of a conversation.
+
+    Raises CommandError when nobody is called so.
+    """
+    visitor = store.deletion.visitor_of(who)
+    if visitor is not None:
+        pseudonym = Visitors(secret_key(settings.load())).pseudonym(visitor)
+        return blocks.name_of(pseudonym)
+    if not blocks.NAME.fullmatch(who):
+        raise CommandError("nobody_to_block", who=who)
+    return blocks.name_of(who)
+
+
+def _matches(store: Storage, who: str, subjects: Sequence[str]) -> list[str]:
+    """Which blocks name this visitor or network."""
+    network = blocks.network_of(who)
+    if network is not None:
+        return [subject for subject in subjects if subject == str(network)]
+    name = _name(store, who)
+    return [subject for subject in subjects if subject.startswith(name) or name.startswith(subject)]
