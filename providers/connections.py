@@ -1,9 +1,11 @@
 """Connections that another thread can hang up, and the adapter that makes requests use them."""
 
+import math
 import os
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +17,19 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+# The kernel asks a silent peer whether it is still there: after 20 s, then three times.
+_PROBES = (("TCP_KEEPIDLE", 20), ("TCP_KEEPALIVE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+SOCKET_OPTIONS = [
+    *HTTPConnection.default_socket_options,
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    # Each system has some of them.
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), n)
+        for name, n in _PROBES
+        if hasattr(socket, name)
+    ),
+]
+
 _here = threading.local()
 
 
@@ -23,11 +38,16 @@ class Network:
     """How the outside is reached.
 
     `ca_bundle` is a path (default certifi's), `proxy` a URL, `connections` how many stay open.
+    `question_idle` and `read_idle` are the seconds that a pooled connection may have rested before
+    a request with an effect, or one without. Networks forget a quiet connection without a word,
+    some within seconds; a question on it would wait for nothing and cannot be asked again.
     """
 
     ca_bundle: str | None = None
     proxy: str | None = None
     connections: int = 1000
+    question_idle: float = 4.0
+    read_idle: float = 30.0
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
@@ -40,10 +60,16 @@ class Wire:
     """The socket of one request, from the moment it has one until the pool has it back.
 
     `hang_up` may be called by any thread at any time; a socket that is not there yet is hung up
-    when it comes.
+    when it comes. A pooled connection is used for it when it has rested for `max_idle` seconds at
+    most, and since `newer_than` (time.monotonic() seconds). `is_reused`: the connection has served
+    another request before; `is_sent`: the whole request has been written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_idle: float = math.inf, newer_than: float = -math.inf) -> None:
+        self.max_idle = max_idle
+        self.newer_than = newer_than
+        self.is_reused = False
+        self.is_sent = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._is_hung_up = False
@@ -85,9 +111,36 @@ class _Attaching:
     sock: socket.socket | None
     wire: Wire | None = None
     _copy: socket.socket | None = None
+    _returned_at = math.inf
+    _is_fresh = True
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the pool may hand this connection out: it lives, and is not idle for too long.
+
+        A connection that the network has forgotten looks alive. The next request on it would wait
+        for nothing, and a question cannot be sent twice.
+        """
+        wire: Wire | None = getattr(_here, "wire", None)
+        if wire is not None and not self._is_young_enough(wire):
+            return False
+        return bool(super().is_connected)  # type: ignore[misc]
+
+    def _is_young_enough(self, wire: Wire) -> bool:
+        idle = time.monotonic() - self._returned_at
+        return idle <= wire.max_idle and self._returned_at > wire.newer_than
+
+    def rest(self) -> None:
+        """Back to the pool: it no longer belongs to the request it served."""
+        self._returned_at = time.monotonic()
+        self._is_fresh = False
+        if self.wire is not None:
+            self.wire.attach(None)
+            self.wire = None
 
     def connect(self) -> None:
         self.wire = getattr(_here, "wire", None)
+        self._is_fresh = True
         try:
             super().connect()  # type: ignore[misc]
         finally:
@@ -107,9 +160,13 @@ class _Attaching:
 
     def request(self, *args: Any, **options: Any) -> None:
         self.wire = getattr(_here, "wire", None)
-        if self.wire is not None and self.sock is not None:
+        if self.wire is not None:
+            self.wire.is_reused = self.sock is not None and not self._is_fresh
+            self.wire.is_sent = False
             self.wire.attach(self.sock)
         super().request(*args, **options)  # type: ignore[misc]
+        if self.wire is not None:
+            self.wire.is_sent = True
 
 
 class _PlainConnection(_Attaching, HTTPConnection):
@@ -124,9 +181,8 @@ class _Returning:
     """Mixed into urllib3's pools: a socket that comes back is detached from its request."""
 
     def _put_conn(self, conn: Any) -> None:
-        if conn is not None and conn.wire is not None:
-            conn.wire.attach(None)
-            conn.wire = None
+        if conn is not None:
+            conn.rest()
         super()._put_conn(conn)  # type: ignore[misc]
 
 
@@ -165,11 +221,21 @@ class Adapter(HTTPAdapter):
             _here.wire = None
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, ssl_context=self._network.ssl_context)
+        super().init_poolmanager(
+            *args,
+            **options,
+            ssl_context=self._network.ssl_context,
+            socket_options=SOCKET_OPTIONS,
+        )
         self._use_our_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options, ssl_context=self._network.ssl_context)
+        manager = super().proxy_manager_for(
+            proxy,
+            **options,
+            ssl_context=self._network.ssl_context,
+            socket_options=SOCKET_OPTIONS,
+        )
         self._use_our_pools(manager)
         return manager
 

@@ -45,6 +45,8 @@ __all__ = [
 ]
 
 CONNECT_S = 10.0
+# Methods without an effect.
+REPEATABLE = ("GET", "HEAD")
 # GETs at once: hundreds of polls in one breath would hold up the rest of the process.
 READS = 64
 SEAT_S = 0.5
@@ -158,8 +160,10 @@ class Http:
     ) -> None:
         self.provider = provider
         self.learn = learn
+        self._network = network
         self._adapter = Adapter(network)
         self._seats = threading.Semaphore(READS)
+        self._died_at = -math.inf
         # urllib3 logs addresses with their queries, and in those are some platforms' secrets.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
@@ -179,11 +183,13 @@ class Http:
 
         `content` is as requests has it (json, params, headers, data, files). `deadline` is in
         time.monotonic() seconds; the first byte has `timeout` seconds or until the deadline,
-        whichever is sooner. A request that could not be sent is tried again; one that may have
-        arrived never is. Raises Stopped, TimedOut, Unavailable, NotConfigured (no such address),
-        Unexpected (a redirect).
+        whichever is sooner. A request that could not be sent is tried again, and so is one that
+        died with a pooled connection and cannot have been taken; others never are. Raises Stopped,
+        TimedOut, Unavailable, NotConfigured (no such address), Unexpected (a redirect).
         """
-        wire = Wire()
+        network = self._network
+        max_idle = network.read_idle if method in REPEATABLE else network.question_idle
+        wire = Wire(max_idle, newer_than=self._died_at)
         with stop.interrupting(wire.hang_up) if stop else nullcontext():
             raw = self._send(wire, method, url, stop, deadline, timeout, content)
             try:
@@ -230,7 +236,8 @@ class Http:
         timeout: float,
         content: dict[str, Any],
     ) -> Any:
-        for pause in (*RETRY_PAUSES_S, None):
+        pauses = [*RETRY_PAUSES_S, None]
+        while True:
             if stop is not None:
                 stop.check()
             patience = timeout if deadline is None else min(timeout, deadline - time.monotonic())
@@ -241,10 +248,25 @@ class Http:
                 return self._adapter.send_on(wire, request, (min(CONNECT_S, patience), patience))
             except CAUGHT as error:
                 failure = translated(error, self.provider, stop, deadline)
+            if self._was_a_dead_connection(failure, wire, method):
+                continue
+            pause = pauses.pop(0)
             if pause is None or not isinstance(failure, _NotSent):
                 raise failure
             _sleep(pause, stop)
-        raise AssertionError("unreachable")
+
+    def _was_a_dead_connection(self, failure: Exception, wire: Wire, method: str) -> bool:
+        """Whether a request died with a pooled connection and can go on a fresh one, once.
+
+        A request without an effect always can. A question can only when it was not written whole:
+        of one that was, nobody knows whether it was taken.
+        """
+        if not wire.is_reused or not isinstance(failure, Unavailable):
+            return False
+        # Connections that rested beside it are likely to be dead as well.
+        self._died_at = wire.newer_than = time.monotonic()
+        wire.is_reused = False
+        return method in REPEATABLE or not wire.is_sent
 
 
 class _NotSent(Unavailable):

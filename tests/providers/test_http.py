@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 
@@ -314,6 +315,130 @@ def test_a_file_goes_as_multipart(serve):
     server = serve(always(OK))
     door().call("POST", server.url, files={"file": ("a.txt", b"abc")})
     assert b'name="file"; filename="a.txt"' in server.requests[0]
+
+
+# Connections that died
+
+
+def answers_once_then(death: Answer) -> Answer:
+    """Answers the first request of each connection; the second one dies so."""
+    answered: set[int] = set()
+
+    def answer(line: socket.socket, request: bytes) -> bool:
+        if line.fileno() in answered:
+            answered.discard(line.fileno())
+            death(line, request)
+            return False
+        answered.add(line.fileno())
+        line.sendall(OK)
+        return True
+
+    return answer
+
+
+def test_a_question_takes_no_connection_that_has_rested(serve):
+    """Where the network has forgotten it, the question would hang and could not be asked again."""
+    server = serve(answers_once_then(says_nothing))
+    http = Http("coze", Network(question_idle=0.2))
+    http.call("POST", server.url, json={"q": 1})
+    time.sleep(0.3)
+    with ends_within(2):
+        http.call("POST", server.url, json={"q": 2})
+    assert (server.connections, len(server.requests)) == (2, 2)
+
+
+def test_a_question_takes_a_connection_that_is_young(serve):
+    server = serve(always(OK))
+    http = door()
+    for _ in range(3):
+        http.call("POST", server.url, json={})
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("death", [reset, lambda line, request: None])
+def test_a_read_goes_on_a_fresh_connection_when_a_used_one_dies(serve, death):
+    server = serve(answers_once_then(death))
+    http = door()
+    for _ in range(3):
+        assert http.call("GET", server.url)[0].status == 200
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize("death", [reset, lambda line, request: None])
+def test_a_question_that_was_written_whole_is_not_asked_twice(serve, death):
+    server = serve(answers_once_then(death))
+    http = door()
+    http.call("POST", server.url, json={"q": 1})
+    with pytest.raises(Unavailable):
+        http.call("POST", server.url, json={"q": 2})
+    time.sleep(0.1)
+    assert len(server.requests) == 2
+
+
+def test_a_question_that_was_not_written_whole_is_asked_on_a_fresh_connection(serve):
+    def closes_in_mid_request(line: socket.socket) -> None:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        line.recv(1000)
+        line.close()
+
+    bodies: list[int] = []
+
+    def answer(line: socket.socket, request: bytes) -> bool:
+        bodies.append(len(request))
+        line.sendall(OK)
+        if len(bodies) == 1:
+            closes_in_mid_request(line)
+            return False
+        return True
+
+    server, http = serve(answer), door()
+    http.call("POST", server.url, json={})
+    # More than the buffers on the way hold, so that it cannot be written whole.
+    assert http.call("POST", server.url, data=b"x" * 12_000_000)[0].status == 200
+    assert bodies[1] > 12_000_000 and server.connections == 2
+
+
+def test_connections_that_rested_beside_a_dead_one_are_not_used(serve):
+    """After a burst of five only one question is lost with the connections of the burst."""
+    server, http = serve(answers_once_then(reset)), door()
+    everybody = threading.Barrier(5)
+
+    def ask(_: int) -> None:
+        with http.open("POST", server.url, json={}) as response:
+            everybody.wait(5)
+            response.read()
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(ask, range(5)))
+    assert server.connections == 5
+    with pytest.raises(Unavailable):
+        http.call("POST", server.url, json={})
+    http.call("POST", server.url, json={})
+    assert server.connections == 6
+
+
+def test_silent_connections_are_probed(serve):
+    server = serve(always(OK))
+    with door().open("GET", server.url) as response:
+        line = response._wire._socket
+        assert line is not None
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_a_body_shorter_than_its_length_is_unavailable_and_what_came_is_there(serve, encoding):
+    body = gzip.compress(b"abc") if encoding else b"abc"
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding or 'identity'}\r\n"
+    length = f"Content-Length: {len(body) + 7}\r\n\r\n"
+    server = serve(broken((head + length).encode() + body))
+    pieces = []
+    with (
+        pytest.raises(Unavailable, match="7 bytes too early"),
+        door().open("GET", server.url) as response,
+    ):
+        for piece in response.pieces():
+            pieces.append(piece)
+    assert pieces == [b"abc"]
 
 
 # Once and only once
