@@ -69,29 +69,30 @@ class _ByTurns(Generic[T]):
 
     def __init__(self, make_queue: Callable[[], _Level[T]]) -> None:
         self._make_queue = make_queue
+        # Of those who wait, and of those who had a turn in this round: theirs may be empty.
         self._queues: dict[str, _Level[T]] = {}
         self._round: deque[str] = deque()
         self._newcomers: deque[str] = deque()
         self._served: deque[str] = deque()
-        # Those who have left and come again as well: they are no newcomers.
-        self._had_turn: set[str] = set()
 
     def __bool__(self) -> bool:
-        return bool(self._queues)
+        return any(self._members())
 
     def add(self, item: T, path: Sequence[str]) -> None:
         member, *rest = path
         if member not in self._queues:
             self._queues[member] = self._make_queue()
-            is_newcomer = member not in self._had_turn
-            (self._newcomers if is_newcomer else self._served).append(member)
+            self._newcomers.append(member)
+        elif not self._queues[member]:
+            self._served.append(member)
         self._queues[member].add(item, rest)
 
     def remove(self, item: T, path: Sequence[str]) -> None:
         member, *rest = path
         self._queues[member].remove(item, rest)
         if not self._queues[member]:
-            del self._queues[member]
+            if member not in self._served:
+                del self._queues[member]
             for members in (self._round, self._newcomers, self._served):
                 if member in members:
                     members.remove(member)
@@ -103,14 +104,11 @@ class _ByTurns(Generic[T]):
         if not self._round:
             self._round = deque(self._members())
             self._newcomers, self._served = deque(), deque()
-            self._had_turn.clear()
+            self._queues = {member: self._queues[member] for member in self._round}
         member = self._round.popleft()
-        self._had_turn.add(member)
         item = self._queues[member].pop()
         if self._queues[member]:
             self._served.append(member)
-        else:
-            del self._queues[member]
         return item
 
     def order(self) -> list[T]:

@@ -187,10 +187,12 @@ class Seats:
         patience.stop.check()
         ticket = _Ticket()
         with self._lock:
-            if not self._limit or (self._taken < self._limit and not self._queue):
-                self._taken += 1
-                return
+            # Who gets a seat at once has had a turn, too.
             self._queue.add(ticket, origin)
+            if not self._limit or self._taken < self._limit:
+                self._taken += 1
+                self._queue.pop()
+                return
         try:
             with patience.stop.interrupting(ticket.called.set):
                 while (ahead := self._ahead_of(ticket)) is not None:
