@@ -75,7 +75,7 @@ async function register(name) {
   hljs.registerLanguage(name, grammar)
 }
 
-/** The segments of a text, null where it stays plain. Says when the work on the text itself begins. */
+/** The segments of a text, null where it stays plain. Reports when the work on the text begins. */
 async function colour({ language, text }) {
   const name = languageNamed(language)
   if (!name) return null

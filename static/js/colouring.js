@@ -1,4 +1,4 @@
-// Colours blocks of code, also while they grow. A worker finds the colours and is ended if it takes long.
+// Colours blocks of code, also while they grow, by a worker that is ended if it takes long.
 
 const LIMIT_MS = 1000
 const LOADING_MS = 20_000

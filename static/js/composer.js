@@ -1,4 +1,4 @@
-// The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; no typed text is lost.
+// The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; no text is lost.
 
 import {
   focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf, showProblem,
@@ -47,7 +47,9 @@ class ChatComposer extends HTMLElement {
       if (target.closest("[data-ask]")) loadTurn().catch(ignore)
     }, options)
     this.addEventListener("paste", event => this.#receive(event), options)
-    this.addEventListener("compositionend", event => { this.#composedAt = event.timeStamp }, options)
+    this.addEventListener("compositionend", ({ timeStamp }) => {
+      this.#composedAt = timeStamp
+    }, options)
     this.addEventListener("input", () => this.#input(), options)
     this.addEventListener("change", ({ target }) => {
       if (target === this.#picker) this.#attach(target.files)
@@ -139,9 +141,10 @@ class ChatComposer extends HTMLElement {
   }
 
   #escape() {
+    const button = this.#sendButton
     if (this.#form.elements.instead.value) this.edit(null)
     // A question that waits for its files waits no longer.
-    else if (this.#sendButton.hasAttribute("aria-busy")) this.#sendButton.removeAttribute("aria-busy")
+    else if (button.hasAttribute("aria-busy")) button.removeAttribute("aria-busy")
     else this.turn?.stop()
   }
 

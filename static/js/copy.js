@@ -20,7 +20,7 @@ export async function copy(button) {
   }, TICK_MS)
 }
 
-/** What is copied, by type. An answer is the Markdown that was said, and for documents its looks. */
+/** What is copied, by type. An answer is its Markdown, and for documents its formatted text. */
 function contentFor(button) {
   switch (button.dataset.copy) {
     case "code": return plain(button.closest(".code").querySelector("pre").textContent)
@@ -42,7 +42,7 @@ function answer(exchange) {
   }
 }
 
-/** Whether it worked. On plain http there is no navigator.clipboard; the old way works everywhere. */
+/** Whether it worked. Plain http has no navigator.clipboard; the old way works everywhere. */
 async function writeToClipboard(content) {
   try {
     const blobs = Object.entries(content).map(([type, text]) => [type, new Blob([text], { type })])

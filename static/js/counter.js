@@ -1,4 +1,4 @@
-// The counter below the field: how much room is left near the limit, how much is too much beyond it.
+// The counter below the field: the room that is left near the limit, the excess beyond it.
 
 import { problem, showProblem } from "./page.js"
 
@@ -13,7 +13,7 @@ export function roomLeft(length, limit) {
 
 let complaint = ""
 
-/** Shows the room left, and complains when too much is to be sent. Returns the characters too many. */
+/** Shows the room left; complains when too much is to be sent. Returns the characters too many. */
 export function showRoom(counter, text, isSending) {
   const room = roomLeft(lengthOf(text), Number(counter.dataset.most))
   const isOver = room?.name === "over"

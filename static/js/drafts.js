@@ -1,4 +1,4 @@
-// Drafts: what is being written, kept in this browser for each conversation and each edited question.
+// Drafts: unsent questions, stored in this browser for each conversation and each edited question.
 
 import { join, keyOf } from "./page.js"
 

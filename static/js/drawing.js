@@ -1,4 +1,4 @@
-// The server's HTML, drawn while it comes: once per frame at most, and no more than a frame has time for.
+// The server's HTML, drawn while it comes: once per frame, and no more than a frame has time for.
 
 // It comes from our server, which has cleaned it; from nowhere else.
 const policy = globalThis.trustedTypes?.createPolicy("reply-html", { createHTML: html => html })

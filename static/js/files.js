@@ -1,4 +1,4 @@
-// The files of the question being written: checked, sent ahead one after the other, taken along at the end.
+// The files of the next question: checked, sent ahead one after the other, taken along at the end.
 
 import { announce, Refused, showProblem } from "./page.js"
 

@@ -67,7 +67,7 @@ function forgetDrafts({ target }) {
   }
 }
 
-/** What is behind the drawer of a narrow page is out of reach. Closed, it gives its switch the focus. */
+/** Behind the drawer of a narrow page all is out of reach. Closed, it leaves its switch focused. */
 function watchDrawer() {
   const drawer = document.getElementById("drawer")
   if (!drawer) return

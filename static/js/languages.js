@@ -1,4 +1,4 @@
-// The languages whose code is coloured: their other names, and the languages that their code embeds.
+// The languages whose code is coloured: their other names, and the languages that they embed.
 
 export const LANGUAGES = {
   bash: { aliases: ["sh", "zsh"] },

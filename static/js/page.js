@@ -39,7 +39,7 @@ const touchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)")
 /** Fingers and nothing else: a laptop with a touch screen is no phone. */
 export const isPhone = () => touchOnly?.matches === true
 
-/** On a desk the next question can be typed at once; on a phone the keyboard would hide the answer. */
+/** On a desk the next question can be typed at once; a phone's keyboard would hide the answer. */
 export function focusField() {
   const field = document.getElementById("question")
   if (isPhone()) field.blur()
@@ -67,7 +67,7 @@ const SLOW_MS = 20_000
 const modules = new Map()
 const failures = new Map()
 
-/** A module of this folder that no first visit needs. It may import only what came with the page. */
+/** A module that no first visit needs. It may import only what came with the page. */
 export function load(path) {
   if (!modules.has(path)) modules.set(path, fetchModule(path))
   return modules.get(path)

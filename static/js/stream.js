@@ -10,7 +10,7 @@ const GRACE_MS = 1500
 const CONNECT_MS = 8000
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000, 15_000]
 
-/** Asks a question and yields the events of its answer; {type: "lost"} stands for a lost connection. */
+/** Asks, and yields the events of the answer; {type: "lost"} stands for a lost connection. */
 export const ask = (question, signal) => readToEnd(signal, {}, () => open("/chat?html=live", {
   method: "POST",
   headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
@@ -140,7 +140,7 @@ function pause(milliseconds, signal) {
   })
 }
 
-/** Calls back when the page is looked at again or the browser comes online. Returns what ends that. */
+/** Calls back when the page is looked at again or comes online. Returns what ends that. */
 function onWaking(callback) {
   const page = globalThis.document
   const look = () => page.visibilityState === "visible" && callback(false)

@@ -1,4 +1,4 @@
-// Light or dark by hand. A cookie, so that the server's first byte already has it and nothing flashes.
+// Light or dark by hand. A cookie, so that the server's first byte has it and nothing flashes.
 
 export function changeTheme() {
   const root = document.documentElement

@@ -26,7 +26,8 @@ class ChatTranscript extends HTMLElement {
     this.#addCopyButtons(this)
     if (this.running) this.#countSeconds(this.running)
     document.addEventListener("click", event => this.#click(event), { signal })
-    document.addEventListener("edit-last", () => this.#edit(this.#list.lastElementChild), { signal })
+    const editLast = () => this.#edit(this.#list.lastElementChild)
+    document.addEventListener("edit-last", editLast, { signal })
   }
 
   disconnectedCallback() {
@@ -84,7 +85,7 @@ class ChatTranscript extends HTMLElement {
       case "replace": return this.#setText(exchange, data)
       case "done": return this.#finish(exchange, data)
       case "error": return this.#fail(exchange, data.error)
-      default: load("./beside.js").then(({ showBeside }) => showBeside(exchange, { type, data }), ignore)
+      default: return this.#showBeside(exchange, { type, data })
     }
   }
 
@@ -99,6 +100,10 @@ class ChatTranscript extends HTMLElement {
     if (!editLink) return
     event.preventDefault()
     this.#edit(editLink.closest(".exchange"))
+  }
+
+  #showBeside(exchange, event) {
+    load("./beside.js").then(({ showBeside }) => showBeside(exchange, event), ignore)
   }
 
   /** Offers the question of an exchange to be asked in other words. */

@@ -60,6 +60,29 @@ def test_code_is_coloured_while_it_grows_and_does_not_flicker(page: Page) -> Non
     assert page.evaluate("window.plain") == 0
 
 
+NOTE_GROWTH = """() => {
+    window.growth = []
+    let length = 0
+    const watch = () => {
+        const text = document.querySelector(".prose code")?.textContent ?? ""
+        if (text.length !== length) window.growth.push(performance.now())
+        length = text.length
+        requestAnimationFrame(watch)
+    }
+    watch()
+}"""
+
+
+def test_a_long_block_grows_at_least_four_times_a_second(page: Page) -> None:
+    page.evaluate(NOTE_GROWTH)
+    code = "".join(f"value_{number} = compute({number}, 'text')\n" for number in range(200))
+    exchange = ask(page, f"!pieces 100 50\n```python\n{code}```")
+    has_ended(exchange)
+    growth = page.evaluate("growth")
+    seconds = (growth[-1] - growth[0]) / 1000
+    assert len(growth) / seconds >= 4
+
+
 def test_a_grammar_that_does_not_end_is_ended(page: Page) -> None:
     page.route(WORKER, lambda route: route.fulfill(content_type="text/javascript", body=ENDLESS))
     exchange = ask(page, BLOCK)

@@ -11,7 +11,9 @@ class Page {
   scrollHeight = 500
   #top = 0
   get scrollTop() { return this.#top }
-  set scrollTop(top) { this.#top = Math.max(0, Math.min(top, this.scrollHeight - this.clientHeight)) }
+  set scrollTop(top) {
+    this.#top = Math.max(0, Math.min(top, this.scrollHeight - this.clientHeight))
+  }
 }
 
 function open(height = 2000) {
@@ -32,7 +34,7 @@ test("a growing answer is followed", () => {
   assert.equal(page.scrollTop, 1801)
 })
 
-test("a reader who goes up is left alone, and told of news", () => {
+test("a reader who goes up is left alone, and is shown that there is news", () => {
   const { page, grow, scroll, news } = open()
   scroll(1000)
   grow(300)

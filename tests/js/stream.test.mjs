@@ -1,4 +1,4 @@
-// One answer, cut at every chunk size, reads the same; a lost connection is read on; a refusal keeps its sentence.
+// An answer cut at every chunk size reads the same; a lost connection is read on.
 
 import assert from "node:assert/strict"
 import { createServer } from "node:http"
@@ -38,12 +38,14 @@ function inChunks(text, size) {
 test("an answer cut at every chunk size reads the same", async () => {
   const { length } = new TextEncoder().encode(ANSWER)
   for (let size = 1; size <= length; size++) {
-    assert.deepEqual(await collect(readEvents(inChunks(ANSWER, size))), EXPECTED, `chunks of ${size}`)
+    const events = await collect(readEvents(inChunks(ANSWER, size)))
+    assert.deepEqual(events, EXPECTED, `chunks of ${size}`)
   }
 })
 
 test("an event that was cut off is not yielded", async () => {
-  assert.deepEqual(await collect(readEvents(inChunks(ANSWER.slice(0, -1), 7))), EXPECTED.slice(0, -1))
+  const events = await collect(readEvents(inChunks(ANSWER.slice(0, -1), 7)))
+  assert.deepEqual(events, EXPECTED.slice(0, -1))
 })
 
 let server
@@ -53,7 +55,8 @@ const realFetch = globalThis.fetch
 async function serve(handle) {
   const requests = []
   server = createServer((request, response) => {
-    requests.push({ method: request.method, url: request.url, last: request.headers["last-event-id"] })
+    const { method, url, headers } = request
+    requests.push({ method, url, last: headers["last-event-id"] })
     handle(request, response, requests.length)
   })
   await new Promise(resolve => server.listen(0, "127.0.0.1", resolve))
@@ -68,6 +71,7 @@ afterEach(() => {
   server?.close()
 })
 
+const JSON_TYPE = { "Content-Type": "application/json" }
 const signal = AbortSignal.timeout(20_000) // a test that reads on for ever fails
 
 test("a lost connection is read on from the last event", async () => {
@@ -87,7 +91,9 @@ test("a lost connection is read on from the last event", async () => {
 })
 
 test("an answer that ends without an end is read again from its start", async () => {
-  const requests = await serve((request, response, count) => response.end(count === 1 ? ": keep-alive\n\n" : ANSWER))
+  const requests = await serve((request, response, count) => {
+    response.end(count === 1 ? ": keep-alive\n\n" : ANSWER)
+  })
   const events = await collect(follow("m", "99", signal))
   assert.deepEqual(events.map(event => event.type), ["lost", "turn", "html", "done"])
   assert.deepEqual(requests.map(request => request.last), ["99", undefined])
@@ -104,14 +110,15 @@ test("a server that is busy restarting is asked again", async () => {
 
 test("a refusal carries the server's sentence", async () => {
   await serve((request, response) => {
-    response.writeHead(429, { "Content-Type": "application/json" }).end('{"error":"慢一点","code":"rate_limited"}')
+    response.writeHead(429, JSON_TYPE).end('{"error":"慢一点","code":"rate_limited"}')
   })
-  await assert.rejects(collect(ask({ message: "?" }, signal)), error => error instanceof Refused && error.message === "慢一点")
+  const isSentence = error => error instanceof Refused && error.message === "慢一点"
+  await assert.rejects(collect(ask({ message: "?" }, signal)), isSentence)
 })
 
 test("an answer that is gone is not asked for again", async () => {
   const requests = await serve((request, response) => {
-    response.writeHead(404, { "Content-Type": "application/json" }).end('{"error":"没有","code":"not_found"}')
+    response.writeHead(404, JSON_TYPE).end('{"error":"没有","code":"not_found"}')
   })
   await assert.rejects(collect(follow("m", "7", signal)), Refused)
   assert.equal(requests.length, 1)

@@ -1,4 +1,4 @@
-// Drafts are kept and bounded; characters are counted as the server counts them; files are judged by name and size.
+// Drafts are stored and bounded; characters are counted as the server does; files are checked.
 
 import assert from "node:assert/strict"
 import { beforeEach, test } from "node:test"
@@ -10,7 +10,9 @@ class Storage {
   removeItem(key) { this.#items.delete(key) }
 }
 
-const put = storage => Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true })
+const put = storage => {
+  Object.defineProperty(globalThis, "localStorage", { value: storage, configurable: true })
+}
 
 put(new Storage())
 const { lengthOf, roomLeft } = await import("../../static/js/counter.js")
