@@ -102,16 +102,16 @@ def test_an_address_has_its_share_of_live_answers(emulator: Emulator, start_site
 
     def status(visitor: Visitor) -> int:
         response = visitor.post(json=body, stream=True)
-        responses.append(response)
+        streams.append(response)
         return response.status_code
 
-    responses: list[requests.Response] = []
+    streams: list[requests.Response] = []
     one = visitor_from(site, SCHOOL)
     assert [status(one) for _ in range(4)] == [200] * 3 + [429]
     assert [status(visitor_from(site, SCHOOL)) for _ in range(4)] == [200] * 3 + [429]
-    refused = responses[-1]
+    refused = streams[-1]
     assert refused.json()["code"] == "rate_limited" and refused.headers["Retry-After"] == "5"
     assert status(visitor_from(site, HOME)) == 200
     assert "raise ADDRESS_SHARE" in site.log
-    for response in responses:
+    for response in streams:
         response.close()
