@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# npm writes it when everything of package-lock.json is there.
+NODE := node_modules/.package-lock.json
 BABEL := $(BIN)/pybabel -q
 # Test files at once. More than processors, because tests mostly wait; TESTERS=0 runs them one after another.
 TESTERS ?= 4
@@ -33,12 +35,10 @@ check: .venv/tests ## lint, types, format, generated files, rules of the house: 
 doctor: .venv/runs ## look at settings, disk and platforms, and say what to do about each
 	@$(BIN)/flask doctor
 
-css: ## compile static/css/page.css (needs Node.js)
-	npm ci --no-audit --no-fund --silent
+css: $(NODE) ## compile static/css/page.css (needs Node.js)
 	npm run --silent css
 
-vendor: ## copy highlight.js into static/vendor (needs Node.js)
-	npm ci --no-audit --no-fund --silent
+vendor: $(NODE) ## copy highlight.js into static/vendor (needs Node.js)
 	npm run --silent vendor
 
 messages: .venv/tests ## gather the sentences for translation, and compile the catalogues
@@ -61,13 +61,13 @@ fuzz: .venv/tests ## random bytes against the readers of streams and Markdown, w
 bench: .venv/tests ## measure against the targets, beside the naive page; writes bench/RESULTS.md
 	$(BIN)/python -m bench
 
-lighthouse: .venv/tests packages node_modules/lighthouse ## score a conversation with Lighthouse; below 100 fails (needs Node.js)
+lighthouse: .venv/tests packages $(NODE) ## score a conversation with Lighthouse; below 100 fails (needs Node.js)
 	$(BIN)/python -m bench.lighthouse
 
 screenshots: .venv/tests packages ## pictures of every state of the page, in screenshots/index.html
 	$(BIN)/python -m tests.browser.screenshots
 
-node_modules/lighthouse: package-lock.json
+$(NODE): package-lock.json
 	npm ci --no-audit --no-fund --silent
 	@touch $@
 

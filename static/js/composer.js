@@ -1,4 +1,4 @@
-// The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; no text is lost.
+// The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; no text lost.
 
 import {
   focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf, showProblem,
