@@ -11,7 +11,7 @@ from chat.storage.models import now
 from chat.visitors.access import COOKIE, COOKIE_AGE_S, Asker
 from chat.visitors.addresses import address_of
 from chat.visitors.sessions import Session
-from chat.web import services
+from chat.web import cookies, services
 
 SESSION = "session"
 
@@ -30,7 +30,7 @@ def asker() -> Asker:
 
 def former() -> Session | str | None:
     """The browser's identity so far: its session, or the visitor of a valid cookie."""
-    return asker().session or services().visitors.read(request.cookies.get(COOKIE))
+    return asker().session or services().visitors.read(cookies.read(COOKIE))
 
 
 def address() -> str:
@@ -78,20 +78,15 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def greet(response: Response) -> Response:
         if g.get("is_newcomer"):
-            _set_cookie(response, COOKIE, services().visitors.cookie(g.asker.visitor), COOKIE_AGE_S)
+            value = services().visitors.cookie(g.asker.visitor)
+            cookies.send(response, COOKIE, value, COOKIE_AGE_S)
         token = g.get("session_cookie")
         if token:
             life = g.asker.session.expires_at - now()
-            _set_cookie(response, SESSION, token, int(life.total_seconds()))
+            cookies.send(response, SESSION, token, int(life.total_seconds()))
         elif token == "":
-            response.delete_cookie(SESSION, httponly=True, samesite="Lax", secure=request.is_secure)
+            cookies.delete(response, SESSION)
         return response
-
-
-def _set_cookie(response: Response, name: str, value: str, max_age: int) -> None:
-    response.set_cookie(
-        name, value, max_age=max_age, httponly=True, samesite="Lax", secure=request.is_secure
-    )
 
 
 def _by_key() -> Asker | None:
@@ -106,11 +101,14 @@ def _by_key() -> Asker | None:
 
 
 def _by_cookies() -> Asker:
-    site, cookies = services(), request.cookies
-    session = site.access.sessions.find(cookies.get(SESSION)) if site.access.is_closed else None
-    visitor = site.visitors.read(cookies.get(COOKIE))
+    site, token = services(), cookies.read(SESSION)
+    session = site.access.sessions.find(token) if site.access.is_closed else None
+    visitor = site.visitors.read(cookies.read(COOKIE))
+    is_outdated = cookies.is_outdated(COOKIE)
     if session:
-        g.is_newcomer = visitor != session.visitor
+        g.is_newcomer = visitor != session.visitor or is_outdated
+        if cookies.is_outdated(SESSION):
+            g.session_cookie = token
         return Asker(session.visitor, session.code, session)
-    g.is_newcomer = visitor is None
+    g.is_newcomer = visitor is None or is_outdated
     return Asker(visitor or site.visitors.new())

@@ -64,7 +64,7 @@ def test_the_session_cookie_is_same_site_and_for_thirty_days(site: Site) -> None
             and cookie["secure"]
             and cookie["path"] == "/"
         )
-    session = set_cookies(response)["session"]
+    session = set_cookies(response)["__Host-session"]
     assert abs(int(session["max-age"]) - LIFE.total_seconds()) < 10
     plain = set_cookies(sign_in(newcomer(site), ANN))["session"]
     assert not plain["secure"], "on plain http no browser would send it back"
