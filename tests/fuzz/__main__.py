@@ -20,6 +20,9 @@ with atheris.instrument_imports(
         "chat.page.rendering",
         "chat.page.markdown",
         "chat.page.footnotes",
+        "chat.page.formulas",
+        "chat.page.containers",
+        "chat.page.inlines",
     ]
 ):
     from chat.page.rendering import GrowingMarkdown, render_blocks
