@@ -207,7 +207,7 @@ def _read_page(visitor: Visitor, address: str, outcome: Outcome, output: Output)
     problem = re.search(r'<p class="problem if-failed[^>]*>(.*?)</p>', page, re.DOTALL)
     outcome.sentence = html.unescape(problem[1]) if problem else ""
     outcome.code = outcome.rows[0]["code"] if len(outcome.rows) == 1 else "not stored once"
-    words = re.search(r'<div class="prose">(.*?)</div>\s*<ul', page, re.DOTALL)
+    words = re.search(r'<div class="prose">(.*?)</div>\s*<(?:ul|template)', page, re.DOTALL)
     outcome.text = html.unescape(re.sub(r"<[^>]*>", "", words[1])) if words else ""
 
 
