@@ -8,13 +8,14 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from providers.coze.options import Options
 from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
-from providers.http import Http, parse_json
-from providers.payloads import seconds
+from providers.http import Http, Response, parse_json, refusal
+from providers.payloads import Fields, error_object, fields, whole
 from providers.tokens import Token, Tokens
 
 TOKEN_PATH = "/api/permission/oauth2/token"
@@ -26,6 +27,10 @@ ASSERTION_LIFE_S = 600
 EARLY_S = 120.0
 CALL_S = 30.0
 TEXT_LIMIT = 200
+# The platform's default, for a grant that does not say how long it is good.
+DEFAULT_LIFE_S = 900.0
+# A larger number of seconds is a point in time.
+SPAN_LIMIT_S = 400 * 86400.0
 
 # Codes of our own: Coze has not been called yet.
 UNAUTHORISED = "unauthorised"
@@ -80,7 +85,7 @@ class ServiceApp:
     def _fetch(self) -> Token:
         body = {"grant_type": JWT_GRANT, "duration_seconds": JWT_LIFE_S}
         grant = _request_grant(self._http, self._base, self._assertion(), body)
-        return Token(grant["access_token"], grant["expires_in"] - time.time())
+        return Token(grant["access_token"], grant["expires_in"])
 
     def _assertion(self) -> str:
         import jwt
@@ -181,39 +186,72 @@ class WebApp:
         grant = _request_grant(self._http, self._base, self._client_secret, body)
         if not isinstance(grant.get("refresh_token"), str):
             raise Unexpected("granted no refresh token", provider=self._http.provider)
+        # Stored as the time of its end by our clock, which is the one it is compared with.
+        grant["expires_in"] += self._clock()
         self._vault.save(self._name, grant)
         return grant
 
 
 def _request_grant(http: Http, base: str, bearer: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The token endpoint's grant; its `expires_in` is the absolute time of its end (§6.2).
+    """The token endpoint's grant; its `expires_in` is for how many seconds it is good (§6.2).
 
     Raises AuthRejected when the owner has to act, Unavailable or Unexpected.
     """
-    response, text = http.call(
+    response, content = http.call(
         "POST",
         base + TOKEN_PATH,
         json=body,
         headers={"Authorization": f"Bearer {bearer}"},
         deadline=time.monotonic() + CALL_S,
     )
-    payload = parse_json(text, http.provider)
+    payload = _payload_of(response, content)
+    # The grant stands at the top, or as in the rest of the API under `data`.
+    grant = payload if payload.get("access_token") else fields(payload.get("data"))
+    if not isinstance(grant.get("access_token"), str):
+        raise _refusal(payload, response.status, http.provider)
+    for name in ("access_token", "refresh_token"):
+        if isinstance(grant.get(name), str):
+            http.learn(grant[name])
+    return {**grant, "expires_in": _life_of(grant, response)}
+
+
+def _payload_of(response: Response, content: bytes) -> Fields:
+    """The endpoint's JSON object. Of a failure that is none the status says what it is."""
+    try:
+        payload = parse_json(content, response.provider)
+    except (Unavailable, Unexpected):
+        if response.status < 400:
+            raise
+        raise refusal(response, "from the token endpoint") from None
     if not isinstance(payload, dict):
-        raise Unexpected("the token endpoint sent no object", provider=http.provider)
-    ends_at = seconds(payload.get("expires_in"), 0.0)
-    if isinstance(payload.get("access_token"), str) and ends_at:
-        for name in ("access_token", "refresh_token"):
-            if isinstance(payload.get(name), str):
-                http.learn(payload[name])
-        return {**payload, "expires_in": ends_at}
-    raise _refusal(payload, response.status, http.provider)
+        raise Unexpected("the token endpoint sent no object", provider=response.provider)
+    return payload
 
 
-def _refusal(payload: dict[str, Any], status: int, provider: str) -> ProviderError:
-    code = payload.get("error_code") or payload.get("error") or payload.get("code") or status
+def _life_of(grant: Fields, response: Response) -> float:
+    """For how many seconds a grant is good, whatever our clock says.
+
+    `expires_in` is the time of its end (§6.2), which the endpoint's own clock tells how far away;
+    as a small number it is a span of time, as elsewhere in OAuth.
+    """
+    end = whole(grant.get("expires_in")) or 0
+    life = end - _now_of(response) if end > SPAN_LIMIT_S else float(end)
+    return life if 0 < life < SPAN_LIMIT_S else DEFAULT_LIFE_S
+
+
+def _now_of(response: Response) -> float:
+    """The time by the clock of the endpoint, or by ours when it does not say."""
+    try:
+        return parsedate_to_datetime(response.headers["date"]).timestamp()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return time.time()
+
+
+def _refusal(payload: Fields, status: int, provider: str) -> ProviderError:
+    error = error_object(payload)
+    code = (error.code if error else "") or status
     kind = AuthRejected if status < 500 or str(code) in OWNER_ERRORS else Unavailable
-    text = str(payload.get("error_message") or payload.get("msg") or "")
-    return kind(text[:TEXT_LIMIT], provider=provider, code=code)
+    return kind((error.message if error else "")[:TEXT_LIMIT], provider=provider, code=code)
 
 
 def credentials(options: Options, http: Http, vault: Vault | None) -> Credentials:
