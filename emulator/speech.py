@@ -34,6 +34,10 @@ def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: s
     text = _compose_text(question, words, earlier, chinese)
     if words.has("image"):
         text += f"\n\n![图片]({picture})"
+    if words.has("think-text") or words.has("think-end"):
+        thought = samples.THOUGHT_ZH if chinese else samples.THOUGHT_EN
+        opening = "<think>" if words.has("think-text") else ""
+        text = f"{opening}{thought}</think>\n\n{text}"
     replies: tuple[str, ...] = (text, "第二条回复。") if words.has("two") else (text,)
     return Speech(
         () if words.has("empty") else replies,

@@ -67,10 +67,12 @@ def answer_steps(
 
 
 def reframe(steps: Iterable[Step], words: Words, *, is_sse: bool = True) -> Iterator[Step]:
-    """The same steps in the framing that !crlf, !space, !comment, !chop and !burst ask for."""
+    """The same steps in the framing that the words of frames ask for, such as !crlf or !chop."""
     steps = (
         _reframe_one(step, words, is_sse) if isinstance(step, bytes) else step for step in steps
     )
+    if words.has("bom"):
+        steps = chain([b"\xef\xbb\xbf"], steps)
     if words.has("chop"):
         return _bytewise(steps)
     return _in_one_packet(steps) if words.has("burst") else iter(steps)
@@ -105,6 +107,12 @@ def _reframe_one(frame: bytes, words: Words, is_sse: bool) -> bytes:
         frame = _FIELD.sub(lambda match: match[1] + (b":" if match[2] else b": "), frame)
     if is_sse and words.has("comment"):
         frame = b": this is a comment\n\n" + frame
+    if is_sse and words.has("tight"):
+        frame = frame.replace(b"\n\n", b"\n")
+    if is_sse and words.has("heartbeat"):
+        frame = b"data:\n\n" + frame
+    if words.has("cr"):
+        return frame.replace(b"\n", b"\r")
     return frame.replace(b"\n", b"\r\n") if words.has("crlf") else frame
 
 

@@ -44,7 +44,12 @@ file.
     !mistyped       a proper answer called text/plain
     !chop           every byte in a packet of its own
     !burst          all events in one packet
-    !crlf  !space  !comment   other legal ways to frame the same events
+    !crlf  !cr  !space  !comment   other legal ways to frame the same events
+    !heartbeat      an empty `data:` before each event, as some gateways send
+    !tight          a single newline between two events
+    !bom            a byte order mark before the first event
+    !think-text     reasoning inside of the text, between <think> and </think>
+    !think-end      the same without the opening tag, which models leave to their template
 """
 
 import re

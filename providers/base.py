@@ -117,10 +117,12 @@ class Observation:
 class Provider(ABC):
     """One agent on one platform. Instances are shared by all threads and hold no state of a turn.
 
-    `name` is the platform's key in PLATFORMS; its capabilities stand in that row.
+    `name` is the platform's key in PLATFORMS; its capabilities stand in that row. `proof` says in
+    English, for docs/providers.md, what proves that an answer is whole.
     """
 
     name: ClassVar[str]
+    proof: ClassVar[str]
 
     @property
     @abstractmethod
@@ -147,7 +149,7 @@ class Provider(ABC):
     def ask(self, turn: Turn) -> Iterator[Event]:
         """Like `stream`, with the text as the platform cuts it.
 
-        Yields `Done` only on proof that the answer is whole; what proves it is in `PROOFS`.
+        Yields `Done` only on proof that the answer is whole. What proves it is in `proof`.
         """
 
     def resume(self, turn: Turn, chat: str, replies: tuple[str, ...]) -> Iterator[Event]:

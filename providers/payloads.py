@@ -68,8 +68,9 @@ def error_object(payload: Fields) -> ErrorObject | None:
     )
     if inner or text(error):
         return ErrorObject(code, message)
-    # Platforms also have a `status` that is a word, and a `code` that says success.
-    return ErrorObject(code, message) if code and (message or whole(code)) else None
+    # A code that is a word may say success as well; with a message, or by its name, it does not.
+    named = any(text(payload.get(name)) == code for name in ("error_code", "errno", "err_no"))
+    return ErrorObject(code, message) if code and (message or named or whole(code)) else None
 
 
 def _is_failure(name: str, code: Any) -> bool:

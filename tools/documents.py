@@ -16,7 +16,7 @@ from chat.agents import cures
 from chat.settings import help as settings_help
 from chat.settings.model import Settings
 from chat.settings.platforms import ordered_options
-from providers import PLATFORMS, Row
+from providers import PLATFORMS, Row, load
 from providers.options import AgentOptions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +116,8 @@ def _options(name: str, row: Row) -> Iterator[str]:
         yield f"Takes files that end in {', '.join(endings)}."
     if row.pictures:
         yield f"Shows pictures from {', '.join(row.pictures)}, and from where it is called."
+    proof = load(name).PROVIDER.proof
+    yield f"Done only on proof: {proof}. Without it what came is kept, as an answer that failed."
     yield ""
     yield _row("In agents.toml", "In .env", "Default", "What it is")
     yield "|---|---|---|---|"

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from providers.coze.options import Options
 from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
 from providers.http import Http, Response, parse_json, refusal
-from providers.payloads import Fields, error_object, fields, whole
+from providers.payloads import Fields, error_object, fields, text, whole
 from providers.tokens import Token, Tokens
 
 TOKEN_PATH = "/api/permission/oauth2/token"
@@ -249,7 +249,8 @@ def _now_of(response: Response) -> float:
 
 def _refusal(payload: Fields, status: int, provider: str) -> ProviderError:
     error = error_object(payload)
-    code = (error.code if error else "") or status
+    # OAuth has its code as the text of `error`.
+    code = (error.code if error else "") or text(payload.get("error")) or status
     kind = AuthRejected if status < 500 or str(code) in OWNER_ERRORS else Unavailable
     return kind((error.message if error else "")[:TEXT_LIMIT], provider=provider, code=code)
 

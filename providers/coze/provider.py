@@ -24,6 +24,11 @@ class Coze(Provider):
     """One agent on Coze."""
 
     name = "coze"
+    proof = (
+        "the chat's status `completed` (its event, or a poll), and for each reply that "
+        "was begun its completed message in the stream or in the list, which is asked for "
+        "up to four times"
+    )
 
     def __init__(self, options: Options, http: Http, vault: Vault | None = None) -> None:
         self._options = options

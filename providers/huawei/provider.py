@@ -68,6 +68,7 @@ class Huawei(Provider):
     """One agent of the engine."""
 
     name = NAME
+    proof = "the proper end of the HTTP body after a whole object, for the engine has no end marker"
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options

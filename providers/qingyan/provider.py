@@ -86,6 +86,10 @@ class Qingyan(Provider):
     """One Qingyan agent."""
 
     name = NAME
+    proof = (
+        "the final event with the status `finish`, or a last message of text that has "
+        "finished before the stream closes; without streaming the whole JSON"
+    )
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options

@@ -55,6 +55,7 @@ class Wenxin(Provider):
     """One Wenxin agent."""
 
     name = NAME
+    proof = "`endTurn` in a packet; without streaming the whole JSON with the status 0"
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options

@@ -26,6 +26,8 @@ MOST_AT_ONCE = 16
 ANSWERED = [
     *("", "!chop", "!burst", "!crlf", "!space", "!comment", "!crlf !space !comment"),
     *("!pieces 7 5", "!pieces 1", "!slow 0.3", "!pause 0.3", "!markdown", "!huge 2000000"),
+    *("!cr", "!heartbeat", "!tight", "!bom !chop", "!heartbeat !tight !crlf !bom"),
+    *("!think-text", "!think-text !pieces 40 1", "!think-end"),
     *("!think", "!tool", "!cite", "!image", "!two", "!suggest", "!strange"),
     *("!chop !strange", "!burst !tool !cite", "!think !tool !two", "!two !crlf !burst"),
 ]

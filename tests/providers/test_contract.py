@@ -227,10 +227,24 @@ def test_framing_changes_nothing(answers: Answers, platform: str) -> None:
         "!space",
         "!comment",
         "!crlf !space !comment",
+        "!cr",
+        "!heartbeat",
+        "!tight",
+        "!bom !chop",
+        "!heartbeat !tight !crlf !bom",
         "!strange",
     ):
         replies = answers[platform, "stream", words].partial.replies
         assert replies == (f"你说：{words} 今天好 stream\n\n这是第 1 个问题。",)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@platforms
+def test_thoughts_in_the_text_are_thoughts(answers: Answers, platform: str, way: str) -> None:
+    for words in ("!think-text", "!think-text !pieces 40 1", "!think-end"):
+        essence = answers[platform, way, words].essence
+        assert essence["thoughts"] and "think>" not in essence["thoughts"]
+        assert essence["replies"] == (f"你说：{words} 今天好 {way}\n\n这是第 1 个问题。",)
 
 
 @platforms
