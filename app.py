@@ -8,7 +8,6 @@ from flask import Flask
 from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chat.files.uploads import MEGABYTE
 from chat.logs import request_id
 from chat.owner import commands
 from chat.owner.doctor import access as doctor_access
@@ -17,6 +16,7 @@ from chat.settings import model
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.web import (
+    admission,
     chat,
     conversations,
     dates,
@@ -28,7 +28,6 @@ from chat.web import (
     oauth,
     ops,
     pages,
-    permissions,
     pictures,
     security,
     sharing,
@@ -38,7 +37,6 @@ from chat.web import (
 )
 
 ROOT = Path(__file__).resolve().parent
-LARGEST_BODY = 16 * 1024 * 1024
 COMPRESSED = [
     "text/html",
     "text/css",
@@ -56,7 +54,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["chat"] = services
     app.config.update(
-        MAX_CONTENT_LENGTH=LARGEST_BODY + int(settings.upload_max_mb * MEGABYTE),
         COMPRESS_MIMETYPES=COMPRESSED,
         COMPRESS_BR_LEVEL=5,
     )
@@ -69,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     language.init_app(app)
     Compress(app)
     visitors.init_app(app)
-    permissions.init_app(app)
+    admission.init_app(app)
     signing_in.init_app(app)
     for blueprint in (
         pages.bp,

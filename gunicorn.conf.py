@@ -20,15 +20,21 @@ from typing import Any
 
 import gevent
 from gunicorn import glogging
+from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.workers.ggevent import GeventWorker
 
 from chat.agents import demo
 from chat.agents.offered import is_demo
+from chat.connections import PER_ADDRESS, Connections
 from chat.logs import logging as logs
 from chat.settings import model as settings_model
 from chat.settings.errors import SettingsError
+from chat.settings.rate_text import counts_addresses
 from chat.slow_clients import TimedSocket
+from chat.visitors.bodies import SMALL
 
+# The server takes a few more, and those idle longest give way.
+MOST_CONNECTIONS = 7800
 # Each live answer takes two or three files. macOS allows no more than the second number.
 OPEN_FILES = (65536, 10240)
 
@@ -56,6 +62,23 @@ def allow_open_files() -> None:
 allow_open_files()
 
 
+def has_much_unread(req: Any, sock: TimedSocket) -> bool:
+    """Whether a request was answered while much of its body was still to come.
+
+    A little is read and thrown away by the server, and the connection stays.
+    """
+    reader = req.body.reader
+    if isinstance(reader, LengthReader):
+        return reader.length > SMALL or (reader.length > 0 and sock.awaits_go_ahead)
+    return isinstance(reader, ChunkedReader) and reader.parser is not None
+
+
+def _most_per_address() -> int | None:
+    """How many connections an address may have; None where it may be that of a proxy."""
+    counts = counts_addresses(settings.visitor_rate, settings.address_share)
+    return PER_ADDRESS if counts and not settings.trusted_proxies else None
+
+
 class Worker(GeventWorker):  # type: ignore[misc]
     """Stops politely: it takes no new question, and ends idle connections at once.
 
@@ -66,6 +89,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._idle: dict[Any, gevent.Timeout] = {}
+        self._connections = Connections(MOST_CONNECTIONS, _most_per_address())
         self._stop_at = 0.0
 
     @contextmanager
@@ -75,19 +99,38 @@ class Worker(GeventWorker):  # type: ignore[misc]
         try:
             with gevent.Timeout(self.cfg.keepalive if self.alive else 1, False) as patience:
                 self._idle[greenlet] = patience
+                self._connections.begin_idling(greenlet)
                 yield
         finally:
+            self._connections.end_idling(greenlet)
             self._idle.pop(greenlet, None)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        super().handle(listener, TimedSocket(client), addr)
+        greenlet = gevent.getcurrent()
+        surplus = self._connections.open(greenlet, addr[0] if addr else "")
+        try:
+            if surplus is greenlet:
+                client.close()
+                return
+            if surplus is not None:
+                self._connections.end_idling(surplus)
+                self._end_wait(surplus, self._idle[surplus])
+            super().handle(listener, TimedSocket(client), addr)
+        finally:
+            self._connections.close(greenlet)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
-        sock.expect_body()
+        sock.expect_body(awaits_go_ahead=req._expected_100_continue)
+        # The server would send it at once, also to who is turned away.
+        req._expected_100_continue = False
+        should_close = req.should_close
+        req.should_close = lambda: should_close() or has_much_unread(req, sock)
         try:
             super().handle_request(listener_name, req, sock, addr)
         finally:
             sock.expect_request()
+            if has_much_unread(req, sock) and not sock.is_late:
+                sock.linger()
         if sock.is_late:
             # The rest of a late body must not be read as the next request.
             raise StopIteration
@@ -99,7 +142,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
             services(self).turns.close_the_door()
         super().handle_exit(sig, frame)
         for greenlet, patience in list(self._idle.items()):
-            gevent.get_hub().loop.run_callback(self._lose_patience, greenlet, patience)
+            self._end_wait(greenlet, patience)
+
+    def _end_wait(self, greenlet: Any, patience: gevent.Timeout) -> None:
+        gevent.get_hub().loop.run_callback(self._lose_patience, greenlet, patience)
 
     def _lose_patience(self, greenlet: Any, patience: gevent.Timeout) -> None:
         """Ends a wait that is still going on.

@@ -20,6 +20,10 @@ class Refusal(Exception):
         self.status = status
 
 
+class RateRefusal(Refusal):
+    """A visitor or an address does something too often that is no question."""
+
+
 class FileRefusal(Refusal):
     """A file is refused; its reasons have sentences of their own."""
 

@@ -28,11 +28,12 @@ from chat.page.drawings import LiveDrawings
 from chat.page.look import Look
 from chat.settings.model import INSTANCE, Settings
 from chat.settings.model import secrets as secret_settings
-from chat.settings.rate_text import is_off
+from chat.settings.rate_text import counts_addresses
 from chat.settings.secret_key import secret_key
 from chat.storage import Storage, connect
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.blocks import Blocks
+from chat.visitors.bodies import Bodies, bodies_for
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from chat.visitors.rates import VisitorLimits
@@ -70,6 +71,7 @@ class Services:
     limits: VisitorLimits
     streams: Streams
     uploads: Uploads
+    bodies: Bodies
     pictures: Pictures
     look: Look
     assets: Assets
@@ -91,6 +93,7 @@ class Services:
         agents = _load_agents(settings, key, storage)
         pictures = Pictures(key, door(settings, "pictures"))
         guessing = Guessing()
+        uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
         theme = look.load(settings)
         return cls(
             settings=settings,
@@ -109,7 +112,8 @@ class Services:
                 settings.visitor_rate, settings.upload_max_mb, settings.address_share
             ),
             streams=_streams(settings),
-            uploads=Uploads(storage, key, settings.upload_max_mb, settings.public_url),
+            uploads=uploads,
+            bodies=_bodies(settings, storage, uploads),
             pictures=pictures,
             look=theme,
             assets=Assets(theme),
@@ -195,8 +199,16 @@ def _streams(settings: Settings) -> Streams:
             "MAX_STREAMS: the system's limit of open files lets in %d (ulimit -n, LimitNOFILE)",
             most,
         )
-    are_addresses_counted = settings.address_share and not is_off(settings.visitor_rate)
-    return Streams(most, PER_ADDRESS if are_addresses_counted else None)
+    return Streams(most, PER_ADDRESS if _counts_addresses(settings) else None)
+
+
+def _counts_addresses(settings: Settings) -> bool:
+    return counts_addresses(settings.visitor_rate, settings.address_share)
+
+
+def _bodies(settings: Settings, storage: Storage, uploads: Uploads) -> Bodies:
+    share = settings.address_share if _counts_addresses(settings) else 0
+    return bodies_for(storage, uploads.largest_form, share)
 
 
 def _metrics(agents: Agents) -> Metrics:

@@ -9,6 +9,11 @@ from typing import Any
 QUIET_S = 30.0
 # Bytes a second beyond that; a poor mobile network is faster.
 SLOWEST = 16 * 1024
+# Who is answered before the body was read goes on sending for a moment. As much is read, so that
+# the answer is seen before the connection breaks.
+LINGER_S = 2.0
+LINGER_BYTES = 256 * 1024
+GO_AHEAD = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class TimedSocket:
@@ -25,13 +30,20 @@ class TimedSocket:
         self._slowest = slowest
         self._until: float | None = None
         self.is_late = False
+        self._awaits_go_ahead = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
 
-    def expect_body(self) -> None:
+    @property
+    def awaits_go_ahead(self) -> bool:
+        """Whether the client sends its body only when it is told to, and nobody wanted it yet."""
+        return self._awaits_go_ahead
+
+    def expect_body(self, awaits_go_ahead: bool = False) -> None:
         """From here on a body is read: it has its time, and each byte that comes extends it."""
         self._until = time.monotonic() + self._quiet_s
+        self._awaits_go_ahead = awaits_go_ahead
 
     def expect_request(self) -> None:
         """From here on the server watches the time."""
@@ -41,6 +53,9 @@ class TimedSocket:
         """As a socket's. Raises TimeoutError when a body is too slow."""
         if self._until is None:
             return self._socket.recv(size)
+        if self._awaits_go_ahead:
+            self._awaits_go_ahead = False
+            self.sendall(GO_AHEAD)
         left = self._until - time.monotonic()
         try:
             if left <= 0:
@@ -54,6 +69,22 @@ class TimedSocket:
         latest = time.monotonic() + self._quiet_s
         self._until = min(self._until + len(data) / self._slowest, latest)
         return data
+
+    def linger(self, seconds: float = LINGER_S, most: int = LINGER_BYTES) -> None:
+        """Ends our side, and reads a little of what still comes, until the client has gone."""
+        until = time.monotonic() + seconds
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+            while most > 0 and (left := until - time.monotonic()) > 0:
+                with _Timeout(self._socket, left):
+                    data = self._socket.recv(min(most, 64 * 1024))
+                if not data:
+                    return
+                most -= len(data)
+        except OSError:
+            return
+        # Nothing more is read: its sender has to wait, and may look at the answer.
+        time.sleep(max(0.0, until - time.monotonic()))
 
     def sendall(self, data: bytes) -> None:
         """As a socket's. Raises BrokenPipeError when the client does not read."""

@@ -17,7 +17,7 @@ MAY_IMPORT = {
 }
 # The rooms of chat/, the lowest floor first. A room imports rooms of lower floors, and itself.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("refusals", "offload", "china", "file_types", "legible", "slow_clients"),
+    ("refusals", "offload", "china", "file_types", "legible", "slow_clients", "connections"),
     ("logs",),
     ("settings",),
     ("storage", "page"),

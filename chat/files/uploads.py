@@ -12,14 +12,15 @@ from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.sqlite import StorageRefusal
 from chat.storage.uploads import FILES_KEPT, StoredFile
+from chat.visitors.bodies import FULL_DISK_RETRY_S, LEFT_FREE
 from chat.visitors.rates import UPLOADS_KEPT
 from providers.base import Attachment
 
 PER_QUESTION = 10
+# What may come with the largest file: the question, and smaller files.
+WITH_A_FILE = 16 * 1024 * 1024
 RETRY_AFTER_S = 3600.0
 MEGABYTE = 1024 * 1024
-# Files must not take the room on the disk that questions need.
-LEFT_FREE = 100 * MEGABYTE
 
 
 class Uploads:
@@ -39,7 +40,13 @@ class Uploads:
 
     @property
     def most_bytes(self) -> int:
+        """The largest file."""
         return self._most
+
+    @property
+    def largest_form(self) -> int:
+        """Bytes of the largest question by form that brings its files along."""
+        return self._most + WITH_A_FILE
 
     def accepts(self, agent: Agent) -> tuple[str, ...]:
         """The endings of the files this agent takes; none when they cannot be handed over."""
@@ -67,7 +74,7 @@ class Uploads:
             raise FileRefusal("bad_input", f"a file that is no {ending!r}", status=415)
         if self._disk.free < LEFT_FREE + len(data):
             raise StorageRefusal(
-                "unavailable", "the disk is nearly full: no files", retry_after=RETRY_AFTER_S
+                "unavailable", "the disk is nearly full: no files", retry_after=FULL_DISK_RETRY_S
             )
 
         def check(stored_bytes: int) -> None:

@@ -12,6 +12,11 @@ def is_off(text: str) -> bool:
     return text.strip() in ("", "0")
 
 
+def counts_addresses(rate: str, address_share: int) -> bool:
+    """Whether a site with these VISITOR_RATE and ADDRESS_SHARE counts by address."""
+    return address_share > 0 and not is_off(rate)
+
+
 def parse_rates(text: str) -> "Sequence[RateLimitItem]":
     """The rates of a text, none for "0". Raises ValueError."""
     if is_off(text):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from chat.refusals import FileRefusal, Refusal
+from chat.refusals import FileRefusal, RateRefusal, Refusal
 from chat.settings.rate_text import is_off, parse_rates
 
 if TYPE_CHECKING:
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
 UPLOADS_KEPT = 10
 DAY_S = 24 * 3600
 MEGABYTE = 2**20
+# What a visitor may do besides asking and sending files, by what it costs us: several times what a
+# person does who is in a hurry, and too little to wear the site out.
+RATES = {
+    # A page drawn, the sign-in page and errors too.
+    "page": "120/minute",
+    # A scan of all of the visitor's answers.
+    "search": "60/minute",
+    # A whole conversation, however long.
+    "export": "30/minute",
+    # A link made or withdrawn. Reading by a link is a page.
+    "share": "30/minute",
+    # An answer followed: each reload and each lost connection begins anew.
+    "events": "240/minute",
+    # A long page may show a hundred at once.
+    "picture": "600/minute",
+    # A file of a question, fetched by a platform: all of them come from a few addresses.
+    "fetched file": "600/minute",
+    # Whatever else is sent to change something.
+    "change": "120/minute",
+}
 
 
 class VisitorLimits:
@@ -46,6 +66,14 @@ class VisitorLimits:
         """Whether the site counts at all."""
         return not is_off(self._rate)
 
+    def count_address(self, deed: str, address: str) -> None:
+        """Counts a deed of RATES against its address. Raises RateRefusal when it is too often."""
+        self._count_one(deed, "address", address)
+
+    def count_visitor(self, deed: str, visitor: str) -> None:
+        """Counts a deed of RATES against its visitor. Raises RateRefusal when it is too often."""
+        self._count_one(deed, "visitor", visitor)
+
     def check_question(self, visitor: str, address: str) -> None:
         """Counts nothing. Raises Refusal rate_limited when a question would be one too many."""
         if wait := self._wait("question", visitor, address):
@@ -55,24 +83,45 @@ class VisitorLimits:
         """Counts a question that is asked."""
         self._count("question", visitor, address)
 
-    def count_file(self, visitor: str, address: str, size: int) -> None:
-        """Counts a file of `size` bytes.
+    def check_file(self, visitor: str, address: str, size: int) -> None:
+        """Counts nothing.
 
-        Raises FileRefusal rate_limited, and counts nothing, when it is one too many, or too large
-        together with the others that came from the address in a day.
+        Raises FileRefusal rate_limited when a file of `size` bytes would be one too many, or too
+        large together with the others that came from the address in a day.
         """
-        megabytes = round(size / MEGABYTE) if address and self._address_share else 0
+        rates = self._rates
+        if rates is None:
+            return
+        wait = self._wait("file", visitor, address)
+        if megabytes := self._megabytes(address, size):
+            counts = rates.counts
+            wait = max(wait, counts.wait(rates.megabytes, "megabyte", address, cost=megabytes))
+        if wait:
+            retry_after = min(wait, DAY_S)
+            raise FileRefusal("rate_limited", describe(address), retry_after=retry_after)
+
+    def count_file(self, visitor: str, address: str, size: int) -> None:
+        """Counts a file of `size` bytes; as `check_file` for who may not send it."""
         with self._lock:
-            wait = self._wait("file", visitor, address)
-            if megabytes and (rates := self._rates):
-                counts, day = rates.counts, rates.megabytes
-                wait = max(wait, counts.wait(day, "megabyte", address, cost=megabytes))
-            if wait:
-                retry_after = min(wait, DAY_S)
-                raise FileRefusal("rate_limited", describe(address), retry_after=retry_after)
+            self.check_file(visitor, address, size)
             self._count("file", visitor, address)
-            if megabytes and rates:
-                counts.add(day, "megabyte", address, cost=megabytes)
+            megabytes = self._megabytes(address, size)
+            if megabytes and (rates := self._rates):
+                rates.counts.add(rates.megabytes, "megabyte", address, cost=megabytes)
+
+    def _megabytes(self, address: str, size: int) -> int:
+        return round(size / MEGABYTE) if address and self._address_share else 0
+
+    def _count_one(self, deed: str, kind: str, name: str) -> None:
+        rates = self._rates
+        if rates is None or not name:
+            return
+        of_deed = rates.of_deeds[kind][deed]
+        with self._lock:
+            if wait := rates.counts.wait(of_deed, deed, kind, name):
+                detail = f"{deed}: {describe(name if kind == 'address' else '')}"
+                raise RateRefusal("rate_limited", detail, retry_after=wait)
+            rates.counts.add(of_deed, deed, kind, name)
 
     @property
     def _rates(self) -> "_Rates | None":
@@ -111,19 +160,25 @@ class _Rates:
     def __init__(
         self, text: str, address_share: int, day_megabytes: int, clock: Callable[[], float]
     ) -> None:
-        # Imported here: the library costs 1.5 MB, and is needed only when the first question comes.
+        # Imported here: the library costs 1.5 MB, and is needed only when the first visitor comes.
         from limits import RateLimitItemPerDay
 
         from chat.visitors.rate_counts import RateCounts
 
         self.of_visitor: Sequence[RateLimitItem] = parse_rates(text)
-        self.of_address = [
-            type(rate)(address_share * rate.amount, rate.multiples)
-            for rate in self.of_visitor
-            if address_share
-        ]
+        self.of_address = _times(self.of_visitor, address_share)
+        of_deeds = {deed: parse_rates(rate) for deed, rate in RATES.items()}
+        self.of_deeds = {
+            "visitor": of_deeds,
+            "address": {deed: _times(rates, address_share) for deed, rates in of_deeds.items()},
+        }
         self.megabytes = [RateLimitItemPerDay(day_megabytes)]
         self.counts: RateCounts = RateCounts(clock=clock)
+
+
+def _times(rates: "Sequence[RateLimitItem]", share: int) -> "Sequence[RateLimitItem]":
+    """The rates of an address that counts for so many visitors; none when it is not counted."""
+    return [type(rate)(share * rate.amount, rate.multiples) for rate in rates if share]
 
 
 def describe(address: str) -> str:

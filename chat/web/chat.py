@@ -70,6 +70,7 @@ def _ask_by_form() -> AnyResponse:
             problem=errors.sentence_for(refusal),
             draft=request.form.get("message", ""),
             status=refusal.status or errors.STATUS[refusal.code],
+            instead=request.form.get("instead"),
         )
         return errors.with_retry_after(response, refusal.retry_after)
     return _redirect_to(stored.conversation_id, stored.answer_id)

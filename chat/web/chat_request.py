@@ -72,7 +72,7 @@ def read_chat_request(request: Request, agents: Agents, max_chars: int) -> ChatR
     if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
         chat_request = _from_form(request, agents)
     else:
-        payload = json_object(request, max_chars)
+        payload = json_object(request)
         read = _from_coze if "additional_messages" in payload else _from_json
         chat_request = read(payload, agents)
     # Without its conversation such a question would begin a new one.

@@ -1,5 +1,6 @@
 """The one shape of a failure: a sentence for the person, a reason for the program, a status."""
 
+import errno
 import logging
 from datetime import datetime, timedelta
 from math import ceil
@@ -19,6 +20,7 @@ from chat.refusals import (
     LiveRefusal,
     PictureRefusal,
     QueueRefusal,
+    RateRefusal,
     Refusal,
     StoppingRefusal,
     StreamRefusal,
@@ -102,6 +104,7 @@ TOO_MANY_LIVE = _(
     "Your earlier questions are still being answered. Wait for one of them, or stop it."
 )
 TOO_MANY_IN_LINE = _("Too many people are waiting for this agent. Ask again in a moment.")
+TOO_OFTEN = _("Too many requests at the moment. Wait a little and try again.")
 TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
 RESTARTING = _("This site is just restarting. Your question was not taken: ask again in a moment.")
 WRONG_HOST = _("This site has another address. Open it there.")
@@ -121,9 +124,12 @@ OWN_SENTENCES = {
     QueueRefusal: TOO_MANY_IN_LINE,
     StreamRefusal: TOO_MANY_READERS,
     HostRefusal: WRONG_HOST,
+    RateRefusal: TOO_OFTEN,
     StorageRefusal: NO_STORAGE,
     StoppingRefusal: RESTARTING,
 }
+# The disk is full, or its owner's part of it.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 HTTP_CODES = {
     400: "bad_input",
     405: "bad_input",
@@ -185,6 +191,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ParseException, _malformed)
     app.register_error_handler(StorageError, _storage_error)
+    app.register_error_handler(OSError, _system_error)
     app.register_error_handler(Exception, _fault)
 
 
@@ -273,6 +280,15 @@ def _storage_error(error: StorageError) -> Response:
     log.warning(
         "%.100a: the database cannot be used: %s", request.path, getattr(error, "orig", error)
     )
+    count_refusal("unavailable")
+    return error_response("unavailable", retry_after=RETRY_S, text=str(NO_STORAGE))
+
+
+def _system_error(error: OSError) -> Response:
+    """A disk without room is the contract's refusal, wherever it was noticed."""
+    if error.errno not in NO_ROOM:
+        return _fault(error)
+    log.warning("%.100a: %s", request.path, error)
     count_refusal("unavailable")
     return error_response("unavailable", retry_after=RETRY_S, text=str(NO_STORAGE))
 

@@ -43,6 +43,7 @@ def page(
     draft: str = "",
     status: int = 200,
     deleted: Conversation | None = None,
+    instead: str | None = None,
 ) -> Response:
     """The chat page. Raises Refusal not_found for another visitor's conversation."""
     site = services()
@@ -73,7 +74,7 @@ def page(
         share=_address_of(site.storage.shares.of(conversation.id)) if conversation else None,
         deleted=deleted,
         problem=problem,
-        instead=edited.id if edited else request.form.get("instead"),
+        instead=edited.id if edited else instead,
         draft=draft or (edited.question if edited else ""),
         accepts=site.uploads.accepts(agent),
         max_files=PER_QUESTION,

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from flask import Flask, request
+from flask import request
 
 from chat.agents.offered import Agent
 from chat.refusals import SignInNeeded
 from chat.web import services
-from chat.web.blocking import refuse_blocked_address, refuse_blocked_visitor
+from chat.web.blocking import refuse_blocked_visitor
 from chat.web.visitors import asker
 
 # Open to everybody. Some check a link, a signed address or a password themselves.
@@ -52,23 +52,21 @@ WITH_OPEN_AGENTS = {
 }
 
 
-def init_app(app: Flask) -> None:
-    """Refuses each request that may not come in, before any route sees it."""
-
-    @app.before_request
-    def admit() -> None:
-        refuse_blocked_address()
-        if request.endpoint is None or request.endpoint in OPEN - ENTRANCES:
-            return
-        refuse_blocked_visitor()
-        if request.endpoint in ENTRANCES:
-            return
-        if not is_restricted():
-            return
-        if request.endpoint not in WITH_OPEN_AGENTS or not allowed_agents():
-            raise SignInNeeded(f"{request.endpoint} without a code")
-        for id in (request.view_args or {}).values():
-            _require_conversation(str(id))
+def require_admission() -> None:
+    """Raises SignInNeeded or BlockRefusal when the request at hand may not come in; before any
+    route sees it.
+    """
+    if request.endpoint is None or request.endpoint in OPEN - ENTRANCES:
+        return
+    refuse_blocked_visitor()
+    if request.endpoint in ENTRANCES:
+        return
+    if not is_restricted():
+        return
+    if request.endpoint not in WITH_OPEN_AGENTS or not allowed_agents():
+        raise SignInNeeded(f"{request.endpoint} without a code")
+    for id in (request.view_args or {}).values():
+        _require_conversation(str(id))
 
 
 def is_restricted() -> bool:

@@ -1,11 +1,9 @@
 """Signing in with an access code and signing out; the page that asks for a code."""
 
-from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.refusals import GuessRefusal, Refusal, SignInNeeded
@@ -129,26 +127,21 @@ def _hint() -> str:
 
 
 def _place() -> str:
-    """The page after signing in: the one that was requested, or the one with the form."""
+    """The page after signing in: the one that was requested, or the one with the form.
+
+    The form itself is not read: nothing is, of who is turned away.
+    """
     if request.method in ("GET", "HEAD"):
         return local(request.full_path.removesuffix("?"))
-    names = {**_form(), **(request.view_args or {})}
-    if names.get("conversation_id"):
-        return url_for("pages.conversation", conversation_id=names["conversation_id"])
-    return url_for("pages.home", agent=names["agent"]) if names.get("agent") else "/"
-
-
-def _form() -> Mapping[str, str]:
-    """The fields of a form; none when it is too large to be read."""
-    try:
-        return request.form
-    except HTTPException:
-        return {}
+    parts = urlsplit(request.referrer or "")
+    if f"{parts.scheme}://{parts.netloc}/" != request.host_url:
+        return "/"
+    return local(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 
 def _page(next_path: str, problem: str | None = None, status: int = 200) -> Response:
-    typed = _form().get("message", "") if request.endpoint == "chat.ask" else ""
-    page = render_template("sign_in.html", next=next_path, problem=problem, typed=typed)
+    is_question = request.endpoint == "chat.ask"
+    page = render_template("sign_in.html", next=next_path, problem=problem, is_question=is_question)
     response = Response(page, status, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Cookie"

@@ -28,6 +28,16 @@ def asker() -> Asker:
     return cast(Asker, g.asker)
 
 
+def returning_visitor() -> str | None:
+    """The visitor of an API key or a valid cookie; None for a newcomer, who is one more each time.
+
+    No cookie is sent for it.
+    """
+    if "asker" in g and g.asker.is_program:
+        return cast(Asker, g.asker).visitor
+    return services().visitors.read(cookies.read(COOKIE))
+
+
 def former() -> Session | str | None:
     """The browser's identity so far: its session, or the visitor of a valid cookie."""
     return asker().session or services().visitors.read(cookies.read(COOKIE))

@@ -25,6 +25,7 @@ from providers.errors import ContentBlocked, Unavailable
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.patience import ALLOWANCE, eventually, soon
 from tests.kit.site import Site, Visitor, hold_port, text
+from tests.kit.small_disk import fill, small_disk
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
 NO_STORAGE = "database cannot be used at the moment"
@@ -107,24 +108,8 @@ def test_while_another_program_holds_the_database_questions_are_refused_and_page
 @pytest.fixture
 def tiny(tmp_path: Path) -> Iterator[Path]:
     """A file system with room for a site, and not for much more."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", str(place)]
-    if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("needs to mount a file system")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def fill(file: Path) -> None:
-    """Takes all room there is."""
-    with open(file, "wb", buffering=0) as filler:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while filler.write(b"x" * size) == size:
-                    pass
-            except OSError:
-                continue
+    with small_disk(tmp_path / "tiny", 80) as place:
+        yield place
 
 
 def test_on_a_full_disk_nothing_is_asked_that_cannot_be_stored(

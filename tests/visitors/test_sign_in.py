@@ -124,12 +124,17 @@ def test_an_expired_session_is_renewed_by_the_code_and_nothing_is_lost(site: Sit
     assert "keep this" in visitor.get(there).text
 
 
-def test_the_sign_in_page_shows_the_unsent_question(site: Site) -> None:
+def test_the_sign_in_page_says_that_the_question_was_not_sent(site: Site) -> None:
     visitor = newcomer(site)
     form = {"message": "a long <question>", "agent": "coze", "conversation_id": ""}
-    page = visitor.post("/chat", data=form, headers=HTML)
-    assert page.status_code == 401 and "a long &lt;question&gt;</textarea>" in page.text
+    headers = {**HTML, "Accept-Language": "en", "Referer": f"{site.url}/?agent=coze"}
+    page = visitor.post("/chat", data=form, headers=headers)
+    assert page.status_code == 401 and "Your question was not sent" in page.text
+    assert "a long" not in page.text, "the form of who is turned away is not read"
     assert 'name="next" value="/?agent=coze"' in page.text
+    for elsewhere in ("https://evil.example/?agent=coze", "", "nonsense", f"{site.url}//evil"):
+        page = visitor.post("/chat", data=form, headers={**HTML, "Referer": elsewhere})
+        assert page.status_code == 401 and 'name="next" value="/"' in page.text
 
 
 def test_signing_out_ends_the_session_and_leaves_nothing_behind(site: Site) -> None:

@@ -58,7 +58,7 @@ def test_a_bad_question_is_refused_and_reaches_no_platform(
     assert emulator.asked(before) == [], "nothing reached the platform"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"message": NaN', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"message": NaN', b"[" * 50_000])
 def test_a_body_that_is_no_json_is_refused(alice: Visitor, body: bytes) -> None:
     for path in ("/chat", "/c/nowhere/title"):
         assert_problem(alice.post(path, data=body, headers=JSON), 400, "bad_input")
