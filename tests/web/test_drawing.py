@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.conftest import Emulator, coze
+from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import Site, Visitor
 
