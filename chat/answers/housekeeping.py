@@ -12,6 +12,7 @@ from chat.agents.offered import Agents
 from chat.answers.saving import Saver
 from chat.answers.turns import Turns
 from chat.storage import Answer, Storage
+from chat.storage.conversations import UNDO
 from chat.storage.models import Worker, now
 from chat.storage.sqlite import is_trouble
 from chat.storage.workers import DEAD_AFTER, has_ended, is_heard
@@ -120,11 +121,14 @@ class Housekeeper:
         return is_heard(worker, self._clock()) or self._has_jumped(DEAD_AFTER.total_seconds())
 
     def _tidy(self) -> None:
-        self._is_tidying = self._storage.deletion.step()
+        # Who deleted something a minute before a jump can still take it back.
+        undo = None if self._has_jumped(UNTRUSTED_S) else UNDO
+        self._is_tidying = self._storage.deletion.step(undo)
 
     def _expire(self) -> None:
         if self._has_jumped(UNTRUSTED_S):
             return
+        self._storage.sessions.expire(self._clock())
         self._storage.deletion.expire_files()
         if self._keep_days is not None:
             self._storage.deletion.expire(self._keep_days)

@@ -118,12 +118,13 @@ class Deletion:
             ).rowcount:
                 self._has_traces = True
 
-    def step(self, undo: timedelta = UNDO) -> bool:
+    def step(self, undo: timedelta | None = UNDO) -> bool:
         """One short piece of work: False when all that is due has gone without a trace.
 
-        Due is what visitors deleted longer ago than they may take it back.
+        Due is what visitors deleted longer ago than `undo`, within which they may take it back.
+        None: nothing is due while the clock may be wrong.
         """
-        if self._erase(Conversation.deleted_at < self._clock() - undo):
+        if undo is not None and self._erase(_is_due(self._clock(), undo)):
             self._has_traces = True
             return True
         return self._has_traces and self._empty_the_log()
@@ -165,6 +166,11 @@ class Deletion:
         if not is_busy:
             self._has_traces = self.is_urgent = False
         return bool(is_busy)
+
+
+def _is_due(at: datetime, undo: timedelta) -> ColumnElement[bool]:
+    # What was deleted while the clock was far ahead would stay until it is there again.
+    return or_(Conversation.deleted_at < at - undo, Conversation.deleted_at > at + undo)
 
 
 def _whose(kind: type[Base]) -> ColumnElement[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from markupsafe import Markup
@@ -74,12 +75,23 @@ def sidebar() -> dict[str, Any]:
 
 
 def by_day(conversations: Sequence[Conversation]) -> list[tuple[str, list[Conversation]]]:
-    """Conversations, latest first, under the names of their days."""
+    """Conversations, latest first, under the names of their days.
+
+    One whose time cannot be right, because it is still to come or the one below is later, stands with the
+    one below: no day comes twice.
+    """
+    current = now()
+    latest: datetime | None = None
+    names: list[str] = []
+    for conversation in reversed(conversations):
+        at = conversation.updated_at
+        if at <= current:
+            latest = max(latest or at, at)
+        names.append(day(latest or current))
+    pairs = zip(reversed(names), conversations, strict=True)
     return [
-        (name, list(group))
-        for name, group in groupby(
-            conversations, key=lambda conversation: day(conversation.updated_at)
-        )
+        (name, [conversation for _, conversation in group])
+        for name, group in groupby(pairs, key=itemgetter(0))
     ]
 
 

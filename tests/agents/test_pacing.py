@@ -615,6 +615,24 @@ def test_a_day_begins_at_midnight_in_china(storage: Storage) -> None:
     assert not is_asked(shared)
 
 
+@pytest.mark.parametrize("days", [1, -1, 30], ids=str)
+def test_a_clock_set_right_again_neither_reopens_a_day_nor_keeps_one_shut(
+    storage: Storage, days: int
+) -> None:
+    now = Day()
+    shared = budget(storage, 2, now)
+    assert [is_asked(shared) for _ in range(3)] == [True, True, False]
+    now.moment += timedelta(days=days)
+    assert is_asked(shared), "another day by the only clock there is"
+    now.moment -= timedelta(days=days)
+    assert not is_asked(shared), "the day is as full as it was"
+    assert not is_asked(budget(storage, 2, now)), "after a restart as well"
+    now.moment += timedelta(days=days)
+    assert [is_asked(shared) for _ in range(2)] == [True, False], "what was asked then counts"
+    now.moment += timedelta(days=abs(days) + 1)
+    assert is_asked(shared)
+
+
 def test_a_day_s_count_survives_a_restart(storage: Storage, tmp_path: Path) -> None:
     assert [is_asked(budget(storage, 3, Day())) for _ in range(2)] == [True, True]
     again = connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))

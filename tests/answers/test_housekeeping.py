@@ -311,10 +311,17 @@ def test_after_the_clock_was_set_nothing_is_deleted_for_its_age(begin: Begin) ->
     process, another = begin(off=off, keep_days=1), begin("w2", keep_days=1)
     fill(process.storage.engine, "alice", conversations=2, answers=1, apart_s=10 * 86_400)
     process.housekeeper.start()
+    taken_back = fill(process.storage.engine, "bob", conversations=1, answers=1)[0]
+    process.storage.conversations.delete("bob", taken_back)
+    signed_in = now()
+    process.storage.sessions.add("id", "code", "mark", "bob", signed_in, signed_in + timedelta(1))
     off[0] = timedelta(days=3)
     assert eventually(lambda: process.housekeeper._has_jumped(60), 6)
     process.housekeeper._expire()
+    process.housekeeper._tidy()
     assert len(process.storage.conversations.of("alice", 5)) == 2, "the next may set it right"
+    process.storage.conversations.restore("bob", taken_back)
+    assert process.storage.sessions.get("id")
     another.housekeeper._expire()
     assert process.storage.conversations.of("alice", 5) == [], "where no clock was set they go"
 
