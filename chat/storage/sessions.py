@@ -55,7 +55,7 @@ class StoredSessions:
         self._move(SignIn.visitor == visitor_from, visitor_to)
 
     def expire(self, at: datetime) -> None:
-        """Deletes those that have expired. Not for a clock that may be wrong: they are gone then."""
+        """Deletes those that have expired. Not to be called while the clock may be wrong."""
         self._delete(SignIn.expires_at <= at)
 
     def _delete(self, condition: ColumnElement[bool]) -> None:

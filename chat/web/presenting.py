@@ -77,8 +77,8 @@ def sidebar() -> dict[str, Any]:
 def by_day(conversations: Sequence[Conversation]) -> list[tuple[str, list[Conversation]]]:
     """Conversations, latest first, under the names of their days.
 
-    One whose time cannot be right, because it is still to come or the one below is later, stands with the
-    one below: no day comes twice.
+    One whose time cannot be right, because it is still to come or the one below is later, stands
+    with the one below: no day comes twice.
     """
     current = now()
     latest: datetime | None = None
