@@ -1,6 +1,6 @@
 // The frame of every page: its menus, its drawer, the theme, links that open in place.
 
-import { colour, formatMoment, isEscapeTaken, load } from "./page.js"
+import { isEscapeTaken, load, refine } from "./page.js"
 
 // What could not be loaded is tried again at the next click.
 const ignore = () => {}
@@ -30,10 +30,7 @@ document.addEventListener("keydown", event => {
 
 document.addEventListener("submit", forgetDrafts)
 watchDrawer()
-colour(document)
-for (const time of document.querySelectorAll("time[datetime]")) {
-  time.textContent = formatMoment(time.dateTime)
-}
+refine(document)
 
 /** A link to more of a list or to a picture; null if the click wants a tab of its own. */
 function linkInPlace({ target, ctrlKey, metaKey, shiftKey, altKey }) {

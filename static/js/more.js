@@ -1,6 +1,6 @@
 // More of a list comes into the page: older messages above, older conversations below.
 
-import { colour, load } from "./page.js"
+import { load, refine } from "./page.js"
 
 /** Fetches the page that a [data-more] link leads to and puts its list where the link stands. */
 export async function bringMore(link) {
@@ -32,7 +32,7 @@ function insertList(link, page) {
   const older = [...page.querySelector(selector).children]
   if (isAbove) keepPlace(list, () => list.prepend(...older))
   else appendDays(list, older)
-  colour(list)
+  refine(list)
   const hadFocus = document.activeElement === link
   if (next) link.replaceWith(next)
   else link.remove()

@@ -56,6 +56,14 @@ export function formatMoment(moment) {
   return new Date(moment).toLocaleString(document.documentElement.lang, format)
 }
 
+/** Does what the server cannot: the reader's own time zone, the colours of code. */
+export function refine(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    time.textContent = formatMoment(time.dateTime)
+  }
+  colour(root)
+}
+
 /** Colours the blocks of code in an element, if there are any. */
 export function colour(root) {
   const elements = [...root.querySelectorAll("code[class^=language-]")]
