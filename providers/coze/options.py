@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +32,28 @@ def _bot_id(value: Any) -> Any:
             "a bot id is the digits after /bot/ in the address of the agent's page",
         )
     return digits
+
+
+def _not_a_project(value: SecretStr) -> SecretStr:
+    """Refuses the token of a deployment at coze.site: agents made there are no bots (§15)."""
+    secret = value.get_secret_value()
+    if secret.startswith("eyJ") and len(secret) > PROJECT_TOKEN_LENGTH:
+        raise bilingual_error(
+            "这是扣子编程项目（*.coze.site）的令牌，不能用来调用智能体："
+            "请填 pat_ 或 sat_ 开头的令牌",
+            "this is the token of a deployment at *.coze.site, which is no bot: "
+            "a bot takes a token that begins with pat_ or sat_",
+        )
+    return value
+
+
+def _not_a_project_address(value: str) -> str:
+    if (urlsplit(value).hostname or "").endswith(".coze.site"):
+        raise bilingual_error(
+            "*.coze.site 是扣子编程项目的网址，智能体的 API 在 https://api.coze.cn",
+            "*.coze.site is the address of a deployment; the API of bots is https://api.coze.cn",
+        )
+    return value
 
 
 def _ask(value: str) -> str:
@@ -65,6 +88,8 @@ MetaKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetaValue = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
+# Tokens of bots are shorter, those of deployments about 740 characters.
+PROJECT_TOKEN_LENGTH = 300
 WAYS = (
     ("api_token",),
     ("jwt_app_id", "jwt_key_id", "jwt_private_key"),
@@ -88,7 +113,7 @@ class Options(AgentOptions):
     authorises (§6).
     """
 
-    api_token: Token | None = setting(
+    api_token: Annotated[Token, AfterValidator(_not_a_project)] | None = setting(
         None,
         en="Token, made at www.coze.cn/open/oauth/pats (or a service token)",
         zh="令牌，在 www.coze.cn/open/oauth/pats 创建（或使用服务访问令牌）",
@@ -97,7 +122,7 @@ class Options(AgentOptions):
         en="The agent: the digits after /bot/ in the editor's address, or that address",
         zh="智能体 ID：编辑页网址里 /bot/ 后面的数字，也可以粘贴整个网址",
     )
-    api_base: Address = setting(
+    api_base: Annotated[Address, AfterValidator(_not_a_project_address)] = setting(
         "https://api.coze.cn",
         en="https://api.coze.com for agents made on coze.com",
         zh="在 coze.com 创建的智能体用 https://api.coze.com",

@@ -137,3 +137,11 @@ def test_what_is_not_given_is_not_sent(start_emulator):
         "auto_save_history",
         "additional_messages",
     }
+
+
+@pytest.mark.parametrize(
+    "options", [{"api_token": "eyJ" + "x" * 737}, {"api_base": "https://abc.coze.site"}]
+)
+def test_what_belongs_to_a_deployment_at_coze_site_is_no_bots(options):
+    with pytest.raises(ValidationError, match=r"coze\.site"):
+        Options(**{"api_token": "pat_x", "bot_id": "7", **options})

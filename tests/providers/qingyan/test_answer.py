@@ -220,3 +220,50 @@ def test_every_text_of_every_part_of_a_whole_answer_counts():
 def test_a_type_that_is_no_text_is_an_unknown_type():
     for kind in ({"a": 1}, ["text"], None, 7):
         assert told(text("前"), event({"type": kind}), text("前后")) == [Delta("前"), Delta("后")]
+
+
+@given(PIECES, st.sampled_from(["\ud83c", "\ufffd"]), st.integers(0, 30))
+def test_half_a_character_at_the_end_of_a_text_doubles_nothing(pieces, half, at):
+    whole = "".join(pieces) + "🌊"
+    events = [text(whole[:at] + half), text(whole), text(whole, "finish", "finish")]
+    assert said(told(*events)) == _MARK.sub("", whole)
+
+
+def test_a_text_corrected_within_its_message_is_rewritten():
+    assert told(text("今天有雨"), text("今天有雪，带伞")) == [
+        Delta("今天有雨"),
+        Rewrite("今天有雪，带伞"),
+    ]
+
+
+def test_a_correction_leaves_the_message_before_alone_and_has_no_marks():
+    corrected = "有雪【1†source】"
+    events = told(text("我查。", "finish"), call(), text("有雨"), text(corrected), text(corrected))
+    assert said(events) == "我查。\n\n有雪"
+
+
+def test_another_text_after_a_finished_message_is_another_paragraph():
+    assert said(told(text("今天有雨", "finish"), text("今天别出门"))) == "今天有雨\n\n今天别出门"
+
+
+@given(st.lists(st.sampled_from(["天", "气", "很", "好"]), min_size=1, max_size=4, unique=True))
+def test_pieces_with_or_without_the_whole_text_at_the_end_are_the_text(pieces):
+    whole = "".join(pieces)
+    assert said(told(*map(text, pieces))) == whole
+    assert said(told(*map(text, pieces), text(whole, "finish", "finish"))) == whole
+
+
+def test_a_content_may_be_a_plain_text():
+    assert said(told(event("今天"), event("今天有雨"))) == "今天有雨"
+
+
+def test_the_last_message_that_has_finished_with_text_makes_an_answer_whole():
+    reader = QingyanReader()
+    for message, is_whole in (
+        (text("我查"), False),
+        (text("我查一下", "finish"), True),
+        (call(), False),
+        (text("有雨", "finish"), True),
+    ):
+        list(reader.apply(message))
+        assert (reader.is_whole, reader.is_over) == (is_whole, False)

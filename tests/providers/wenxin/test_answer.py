@@ -222,3 +222,16 @@ def test_a_tool_s_status_that_is_no_text_is_no_status():
         tool = {"toolName": "search", "status": status}
         events = told(packet({**item("x"), "progress": {"toolsStatus": [tool]}}))
         assert [one for one in events if not isinstance(one, Accepted)] == [Delta("x")]
+
+
+def test_a_section_id_that_is_new_at_each_packet_does_not_part_the_text():
+    events = told(*(packet(item(piece, f"s{number}")) for number, piece in enumerate("今天有雨")))
+    assert said(events) == "今天有雨"
+
+
+def test_only_the_end_of_the_turn_ends_an_answer():
+    reader = WenxinReader()
+    list(reader.apply(packet(item("好", "s1", ended=True))))
+    assert not reader.is_over
+    list(reader.apply(packet(endTurn=True)))
+    assert reader.is_over

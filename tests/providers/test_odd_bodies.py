@@ -1,0 +1,120 @@
+"""What platforms have sent instead of what they document, on each that it may come from."""
+
+import json
+from typing import Any
+
+import pytest
+
+from providers.base import Provider
+from providers.errors import NotConfigured, ProviderError, Unavailable, Unexpected
+from tests.kit.asking import ask, saying
+from tests.kit.contract import agent
+
+
+def connect(platform: str, url: str) -> Provider:
+    return agent(platform, url)
+
+
+def yuanqi(text: str | list[Any], **choice: Any) -> bytes:
+    frame = {"id": "r", "choices": [{"delta": {"role": "assistant", "content": text}, **choice}]}
+    return b"data: " + json.dumps(frame).encode() + b"\n\n"
+
+
+def wenxin(text: Any, **message: Any) -> bytes:
+    items = [{"dataType": "markdown", "data": {"text": text}}] if text else None
+    packet = {"status": 0, "data": {"message": {"content": items, "endTurn": False, **message}}}
+    return b"event:message\ndata:" + json.dumps(packet).encode() + b"\n\n"
+
+
+def huawei(content: Any, **data: Any) -> bytes:
+    return b"data:" + json.dumps({"data": {"id": "m", "content": content, **data}}).encode() + b"\n"
+
+
+STREAMS = {"yuanqi": yuanqi, "wenxin": wenxin, "huawei": huawei}
+ENDS = {"yuanqi": b"data: [DONE]\n\n", "wenxin": wenxin(None, endTurn=True), "huawei": b""}
+streams = pytest.mark.parametrize("platform", STREAMS)
+
+
+@streams
+def test_an_emoji_cut_over_two_events_is_one(platform):
+    piece = STREAMS[platform]
+    with saying(piece("好\ud83d") + piece("\ude00!") + ENDS[platform]) as url:
+        heard = ask(connect(platform, url), "你好")
+    assert (heard.error, heard.text) == (None, "好😀!")
+
+
+@streams
+def test_an_answer_without_proof_of_its_end_is_kept_and_has_failed(platform):
+    with saying(STREAMS[platform]("好")) as url:
+        heard = ask(connect(platform, url), "你好")
+    assert heard.text == "好"
+    # Huawei has no end marker: the proper end of its body is all there is.
+    assert isinstance(heard.error, Unavailable) == (platform != "huawei")
+
+
+@streams
+def test_a_content_may_be_a_list_of_parts(platform):
+    parts = [{"type": "text", "text": "今天"}, {"type": "text", "text": "有雨"}]
+    with saying(STREAMS[platform](parts) + ENDS[platform]) as url:
+        assert ask(connect(platform, url), "你好").text == "今天有雨"
+
+
+@pytest.mark.parametrize(
+    ("platform", "payload", "code"),
+    [
+        ("yuanqi", {"code": 1003, "msg": "坏了"}, "1003"),
+        ("yuanqi", {"message": "坏了", "code": "1003"}, "1003"),
+        ("wenxin", {"errno": 110, "msg": "坏了"}, "110"),
+        ("wenxin", {"error_code": 110, "error_msg": "坏了"}, "110"),
+        ("huawei", {"error_code": "AIAE.99999999", "error_msg": "坏了"}, "AIAE.99999999"),
+        ("huawei", {"code": 7, "msg": "坏了"}, "7"),
+    ],
+)
+@pytest.mark.parametrize("frame", ["{}", "data:{}\n\n", "event:error\ndata: {}\n\n"])
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+def test_the_code_and_message_of_any_envelope_are_in_the_log(
+    platform, payload, code, frame, status
+):
+    with saying(frame.replace("{}", json.dumps(payload)).encode(), status) as url:
+        error = ask(connect(platform, url), "你好").error
+    assert isinstance(error, ProviderError)
+    assert "坏了" in str(error) and f"code {code}" in str(error)
+
+
+def test_text_after_the_finish_reason_and_a_pause_belongs_to_the_answer():
+    stream = yuanqi("好", finish_reason="stop") + b": waits\n\n" + yuanqi("的") + ENDS["yuanqi"]
+    with saying(stream) as url:
+        assert ask(connect("yuanqi", url), "你好").text == "好的"
+
+
+def test_a_tool_call_may_come_in_pieces():
+    def calls(*entries: dict[str, Any]) -> bytes:
+        delta = {"role": "assistant", "tool_calls": list(entries)}
+        return b"data:" + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n"
+
+    stream = calls({"index": 0, "id": "c", "function": {"name": "天气", "arguments": '{"a"'}})
+    stream += calls({"index": 0, "function": {"arguments": ":1}"}}) + yuanqi("好") + ENDS["yuanqi"]
+    with saying(stream) as url:
+        heard = ask(connect("yuanqi", url), "你好")
+    steps = {step.id: step for step in heard.events if hasattr(step, "input")}
+    assert [(step.name, step.input, step.state) for step in steps.values()] == [
+        ("天气", '{"a":1}', "done")
+    ]
+
+
+def test_huaweis_object_with_content_and_a_status_is_text():
+    with saying(huawei("好", status="success")) as url:
+        assert ask(connect("huawei", url), "你好").text == "好"
+
+
+def test_huaweis_apology_has_a_code_of_its_own():
+    with saying(huawei("很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务。")) as url:
+        heard = ask(connect("huawei", url), "你好")
+    assert isinstance(heard.error, NotConfigured) and heard.error.code == "no_credentials"
+    assert heard.text == ""
+
+
+@pytest.mark.parametrize("platform", ["yuanqi", "wenxin", "huawei"])
+def test_a_page_is_no_answer(platform):
+    with saying(b"<html>login</html>", kind="text/html") as url:
+        assert type(ask(connect(platform, url), "你好").error) is Unexpected
