@@ -51,7 +51,10 @@ def create() -> ResponseReturnValue:
         question = start.question_of(body, conversation)
         spend(token)
         hold_rate(token)
-        fault = start.refuse_by_words(read(question), (token.account, question), body["bot_id"])
+        words = read(question)
+        if conversation and words.has("dead"):
+            raise Refused(int(words.number("dead", 4200.0)))
+        fault = start.refuse_by_words(words, (token.account, question), body["bot_id"])
         if fault is not None:
             return fault
         if conversation and _is_occupied(conversation):
@@ -73,6 +76,9 @@ def retrieve() -> ResponseReturnValue:
         if run.words.has("retrieve-http"):
             status = int(run.words.number("retrieve-http", 502))
             return error_for_status(status), status
+        run.polls += 1
+        if run.words.has("late-chat") and run.polls <= run.words.number("late-chat", 1.0):
+            raise Refused(4001)
         if run.words.has("expired-later") and not run.has_refused_poll:
             run.has_refused_poll = True
             raise Refused(700012006, status=401)
@@ -87,7 +93,16 @@ def list_messages() -> ResponseReturnValue:
         hold_rate(token)
         if run.status == "failed" or run.words.has("no-data"):
             return answer()
-        return answer(run.messages if run.status in ("completed", "requires_action") else [])
+        return answer(_listed(run) if run.status in ("completed", "requires_action") else [])
+
+
+def _listed(run: Run) -> list[dict[str, Any]]:
+    """The messages of a chat that has ended; an early list may lack the answer (§15)."""
+    run.lists += 1
+    is_early = run.words.has("early-list") and run.lists <= run.words.number("early-list", 1.0)
+    if is_early or run.words.has("half-list"):
+        return [message for message in run.messages if message["type"] != "answer"]
+    return run.messages
 
 
 @bp.post("/v3/chat/cancel")

@@ -7,6 +7,13 @@ Words of Coze's own, besides those all platforms share (platforms/coze.md §12.5
     !knowledge           a message of the old type knowledge
     !cite                a verbose knowledge_recall
     !card                the answer is one card
+    !dsl-card            the answer is a card of the vendor's layout, its words in a variable
+    !question-card       the answer is a workflow's question with options
+    !plugin              a streaming plugin writes the answer, which is in no message of its own
+    !early-list N        the first N lists lack the answer (default 1)
+    !half-list           the list never has it
+    !late-chat N         the first N polls do not know the chat yet (default 1)
+    !dead CODE           refused with CODE (default 4200) while a conversation is named
     !no-followup         no suggestions
     !stuck               never ends, but streams
     !no-data             message/list without `data`
@@ -50,6 +57,37 @@ class Plan:
     usage: dict[str, int] = field(default_factory=dict)
 
 
+QUESTION_CARD = {
+    "x_properties": {
+        "card_id": "7480000000000008888",
+        "workflow_card_info": as_text(
+            {
+                "card_type": "QUESTION",
+                "question_card_data": {
+                    "Title": "哪一天？",
+                    "Options": [{"name": "今天"}, {"name": "明天"}],
+                },
+            }
+        ),
+    }
+}
+
+
+def _card(text: str) -> dict[str, Any]:
+    """A card in the vendor's layout (§15): a text in a variable, a plain one and a column."""
+    elements = {
+        "root": {"name": "Column1", "type": "@flowpd/cici-components/ColumnLayout", "props": {}},
+        "e1": {
+            "name": "Text1",
+            "type": "@flowpd/cici-components/Text",
+            "props": {"content": {"type": "expression", "value": "{{title}}"}},
+        },
+    }
+    variables = {"v1": {"name": "title", "defaultValue": text}}
+    data = as_text({"elements": elements, "variables": variables})
+    return {"card_type": 3, "response_type": "card", "data": data}
+
+
 class Planner:
     """Writes the plan of one chat; `ids` are the ids its messages and frames carry."""
 
@@ -73,6 +111,13 @@ class Planner:
                 "response_type": "card",
             }
             answers[0] |= {"content": as_text(card), "content_type": "card"}
+        if answers and self.words.has("dsl-card"):
+            answers[0] |= {"content": as_text(_card(speech.text)), "content_type": "card"}
+        if answers and self.words.has("question-card"):
+            answers[0] |= {"content": as_text(QUESTION_CARD), "content_type": "card"}
+        if answers and self.words.has("plugin"):
+            before = [*before, *self._streaming_plugin(speech.text)]
+            answers = []
         if answers and speech.thought:
             answers[0]["reasoning_content"] = speech.thought
         finish = self.message(
@@ -129,6 +174,14 @@ class Planner:
             response = {"content_type": 1, "response_for_model": "晴，21 °C", "type_for_model": 1}
             steps.append(self.message("tool_response", as_text(response)))
         return steps
+
+    def _streaming_plugin(self, text: str) -> list[Message]:
+        """A plugin that writes straight to the visitor (§15)."""
+        data = as_text({"uuid": "7480000000000009999", "tool_output_content": text})
+        return [
+            self.message("tool_response", "writer directly streaming reply."),
+            self.message("verbose", _verbose("stream_plugin_finish", data)),
+        ]
 
     def message(self, kind: str, content: str) -> Message:
         return {

@@ -30,6 +30,8 @@ class Run:
     is_canceled: bool = False
     actions_left: int = 0
     has_refused_poll: bool = False
+    polls: int = 0
+    lists: int = 0
     _started: float = field(default_factory=time.monotonic)
 
     def start(self, plan: Plan, work_s: float) -> None:

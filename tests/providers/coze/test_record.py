@@ -205,3 +205,28 @@ def test_whole_answers_may_be_streamed_upstream(platform):
     heard = ask(agent(server.url, ask="Stream"), "hi", streaming=False)
     assert (heard.replies, server.paths) == (["好"], ["chat"])
     assert b'"stream": true' in server.requests[0]
+
+
+# The same from the emulator, by magic words
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("word", ["!dsl-card", "!plugin", "!early-list", "!late-chat", "!dead"])
+def test_the_emulator_plays_it_and_the_answer_comes(emulator, word, streaming):
+    conversation = ask(agent(emulator.url), "甲").accepted.conversation
+    question = f"{word} 今天好"
+    heard = ask(agent(emulator.url), question, streaming=streaming, conversation=conversation)
+    assert heard.error is None
+    assert heard.replies[0].startswith(f"你说：{question}")
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_the_emulator_plays_a_question_with_options(emulator, streaming):
+    heard = ask(agent(emulator.url), "!question-card", streaming=streaming)
+    assert heard.replies == ["哪一天？"]
+    assert heard.suggestions[:2] == ["今天", "明天"]
+
+
+def test_the_emulator_plays_a_list_that_never_has_the_answer(emulator):
+    heard = ask(agent(emulator.url), "!half-list !cut 今天好")
+    assert isinstance(heard.error, Unavailable) and heard.text
