@@ -19,6 +19,7 @@ from chat.web import (
     admission,
     chat,
     conversations,
+    csp_reports,
     dates,
     devices,
     errors,
@@ -80,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         oauth.bp,
         ops.bp,
         pictures.bp,
+        csp_reports.bp,
         static.bp,
     ):
         app.register_blueprint(blueprint)

@@ -38,6 +38,7 @@ from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
 from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
+from chat.visitors.reports import Reports
 from chat.visitors.streams import PER_ADDRESS, Streams, places_for
 
 log = logging.getLogger("chat.services")
@@ -78,6 +79,7 @@ class Services:
     metrics: Metrics
     health: Health = field(default_factory=Health)
     live_drawings: LiveDrawings = field(default_factory=LiveDrawings)
+    reports: Reports = field(default_factory=Reports)
     _process: Process | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -21,6 +21,7 @@ OPEN = {
     "static.manifest",
     "pictures.show",
     "files.fetch",
+    "csp_reports.take",
     "oauth.start",
     "oauth.callback",
     "ops.healthz",
