@@ -2,28 +2,18 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.kit.browsing import QUESTIONS, Person, ask, has_ended, prose
-from tests.kit.site import ROOT, Site
+from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser
 
 UNREACHABLE = "could not be reached"
-LOADED = re.compile(r'"\./([\w-]+)\.js"')
-# What comes by load(), wherever it is called.
-ON_DEMAND = sorted(
-    {
-        name
-        for script in Path(ROOT, "static/js").glob("*.js")
-        for line in script.read_text(encoding="utf-8").splitlines()
-        if "load" in line and not line.startswith("import")
-        for name in LOADED.findall(line)
-    }
-)
+# What comes on demand while a question is asked and answered.
+ON_DEMAND = ["turn", "stream", "drawing", "drafts", "conversation", "beside"]
 
 
 def fail_once(page: Page, module: str) -> list[Request]:
