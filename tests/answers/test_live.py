@@ -157,3 +157,22 @@ def test_a_resumed_answer_starts_beyond_every_position_before() -> None:
     assert 0 < first.start < second.start
     assert live_answers.find("m") is second
     assert live_answers.open("n")[0].start == 0
+
+
+def test_it_knows_for_how_long_nobody_has_followed_it() -> None:
+    clock = Clock()
+    live = LiveAnswer(clock=clock)
+    live.append(Delta("a"))
+    clock.now += 5
+    assert live.unread_s == 5
+    first, second = live.follow(), live.follow()
+    assert next(first) and next(second)
+    clock.now += 30
+    assert live.unread_s == 0
+    first.close()  # type: ignore[attr-defined]
+    clock.now += 30
+    assert live.unread_s == 0, "the other one still reads"
+    second.close()  # type: ignore[attr-defined]
+    assert live.unread_s == 0
+    clock.now += 7
+    assert live.unread_s == 7

@@ -248,6 +248,15 @@ def test_every_entry_comes_through_unchanged(bridge: Callable[[], RedisBridge]) 
     comes_through()
 
 
+def test_an_answer_that_may_be_read_elsewhere_never_counts_as_unread(
+    bridge: Callable[[], RedisBridge],
+) -> None:
+    now = 1000.0
+    live = bridge().open(str(uuid.uuid4()), 0, lambda: now)
+    now += 3600
+    assert live.unread_s == 0
+
+
 def test_a_long_answer_comes_in_many_items(
     bridge: Callable[[], RedisBridge], server: RedisServer
 ) -> None:

@@ -365,3 +365,14 @@ def test_the_doctor_warns_of_https_without_a_trusted_proxy(
 ) -> None:
     found = [one.id for one in doctor_access.examine(Settings(**settings), None)]
     assert ("access_proxy" in found) == is_warned
+
+
+def test_the_doctor_says_for_how_many_visitors_an_address_counts() -> None:
+    def finding(**settings: Any) -> Any:
+        findings = doctor_access.examine(Settings(**settings), None)
+        return next((finding for finding in findings if finding.id == "access_share"), None)
+
+    assert finding(address_share=0) is None and finding(visitor_live_answers=0) is None
+    words = finding(address_share=40).seen("en")
+    assert "counts for 40 visitors" in words and "120 answers" in words
+    assert "ADDRESS_SHARE" in finding().seen("zh")
