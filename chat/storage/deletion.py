@@ -91,13 +91,11 @@ class Deletion:
         other = aliased(Conversation)
         first_young = (
             select(func.min(other.sequence))
-            .where(other.updated_at >= limit, other.updated_at <= at)
+            .where(other.deleted_at.is_(None), other.updated_at.between(limit, at))
             .scalar_subquery()
         )
-        is_old = and_(
-            Conversation.updated_at < limit,
-            or_(first_young.is_(None), Conversation.sequence < first_young),
-        )
+        before_the_young = func.coalesce(first_young, Conversation.sequence + 1)
+        is_old = and_(Conversation.updated_at < limit, Conversation.sequence < before_the_young)
         old = (
             select(Conversation.id)
             .where(is_old, Conversation.deleted_at.is_(None), ~running)

@@ -77,8 +77,7 @@ class Conversation(Base):
     __tablename__ = "conversations"
     __table_args__ = (
         Index("conversations_of_a_visitor", "visitor", "sequence"),
-        Index("conversations_by_age", "updated_at"),
-        Index("conversations_by_deletion", "deleted_at"),
+        Index("conversations_by_age", "deleted_at", "updated_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)

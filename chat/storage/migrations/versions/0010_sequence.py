@@ -30,7 +30,8 @@ def upgrade() -> None:
     _number_conversations()
     op.drop_index("conversations_of_a_visitor", "conversations")
     op.create_index("conversations_of_a_visitor", "conversations", ["visitor", "sequence"])
-    op.create_index("conversations_by_age", "conversations", ["updated_at"])
+    op.drop_index("conversations_by_deletion", "conversations")
+    op.create_index("conversations_by_age", "conversations", ["deleted_at", "updated_at"])
 
 
 def _number_answers() -> None:
