@@ -267,3 +267,8 @@ def test_the_last_message_that_has_finished_with_text_makes_an_answer_whole():
     ):
         list(reader.apply(message))
         assert (reader.is_whole, reader.is_over) == (is_whole, False)
+
+
+def test_a_total_that_is_not_given_is_the_sum():
+    usage = {"prompt_tokens": 3, "completion_tokens": "4"}
+    assert Usage(3, 4, 7) in told(event({"type": "text", "text": "好"}, usage=usage))
