@@ -86,6 +86,20 @@ class TimedSocket:
         # Nothing more is read: its sender has to wait, and may look at the answer.
         time.sleep(max(0.0, until - time.monotonic()))
 
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the client has closed its end while it waits for an answer."""
+        try:
+            with _Timeout(self._socket, 0):
+                return not self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except ValueError:
+            # A connection over TLS does not let one peek.
+            return False
+        except OSError:
+            return True
+
     def sendall(self, data: bytes) -> None:
         """As a socket's. Raises BrokenPipeError when the client does not read."""
         try:

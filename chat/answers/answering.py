@@ -1,5 +1,6 @@
 """How one answer is made: its provider is read to its end, and each event stored and passed on."""
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +20,6 @@ from providers.errors import EmptyAnswer, ProviderError, Unexpected
 from providers.events import Accepted, Delta, Done, Event, Rewrite, Status, Thought
 from providers.stop import Stopped
 
-# A question that waits unread so long gives up its place: a reload or a break of the network is
-# shorter.
-UNREAD_S = 20.0
-
 log = logging.getLogger("chat.turns")
 
 # The last entry of the live answer, and the state of the stored one.
@@ -33,8 +30,8 @@ Ending = tuple[Finished | Failed, str]
 class Answering:
     """The one reader of a provider: it appends to the live answer, and brings it to its end.
 
-    `place` is the one in line; a resumed answer has none. One that `needs_reader` gives it up when
-    nobody follows. `ended` is called once the end is stored, before readers see it.
+    `place` is the one in line, given up when it `is_abandoned`; a resumed answer has none. `ended`
+    is called once the end is stored, before readers see it.
     """
 
     agent: Agent
@@ -45,7 +42,7 @@ class Answering:
     records: Records
     ended: Callable[[], None]
     place: Place | None = None
-    needs_reader: bool = False
+    is_abandoned: Callable[[LiveAnswer], bool] = lambda live: False
     request: str | None = field(default_factory=request_id.current)
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
@@ -86,13 +83,15 @@ class Answering:
     def _events(self) -> Iterator[Event]:
         partial, provider = self.partial, self.agent.provider
         if self.place is not None:
-            return self.agent.account.ask(self.turn, self.place, provider.stream, self._is_unread)
+            return self.agent.account.ask(
+                self.turn,
+                self.place,
+                provider.stream,
+                functools.partial(self.is_abandoned, self.live),
+            )
         for event in events_of(partial.content):
             self.live.append(event)
         return provider.resume(self.turn, partial.chat or "", partial.replies)
-
-    def _is_unread(self) -> bool:
-        return self.needs_reader and self.live.unread_s >= UNREAD_S
 
     def _pass_on(self, event: Event) -> None:
         """Adds what the bounds leave of an event to the answer, stored and live."""

@@ -15,6 +15,9 @@ from providers.stop import Stop
 
 # An ended answer stays so long, for readers who lost their connection.
 KEPT_S = 300.0
+# A question that waits in line unread so long gives up its place: a reload or a break of the
+# network is shorter.
+UNREAD_S = 20.0
 # The finish_reason of an answer that was longer than this site shows.
 CUT = "length"
 
@@ -119,6 +122,11 @@ class LiveAnswer:
             read += len(fresh)
             if ended:
                 return
+
+
+def is_unread(live: LiveAnswer) -> bool:
+    """Whether nobody has followed it for so long that nobody may come again."""
+    return live.unread_s >= UNREAD_S
 
 
 class Bridge(Protocol):

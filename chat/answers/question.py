@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from chat.agents.fair_queue import Origin
 from chat.agents.offered import Agent
+from chat.answers.live import LiveAnswer
 from providers.base import Attachment
 
 
@@ -14,8 +15,8 @@ class Question:
 
     In its conversation it comes `after` an answer, or `instead` of the question of an answer; else
     it follows the newest. Without `conversation_id` it begins one. `streaming` says whether
-    somebody reads along. A question that `needs_reader` gives up its place in line when nobody
-    follows it for a while. `spend` counts it against the asker's own day, and returns a function
+    somebody reads along. `is_abandoned` says whether nobody waits for its answer any more; it gives
+    up its place in line then. `spend` counts it against the asker's own day, and returns a function
     that takes this back.
     """
 
@@ -27,7 +28,7 @@ class Question:
     instead: str | None = None
     attachments: tuple[Attachment, ...] = ()
     streaming: bool = True
-    needs_reader: bool = False
+    is_abandoned: Callable[[LiveAnswer], bool] = lambda live: False
     address: str = ""
     spend: Callable[[], Callable[[], None]] = lambda: lambda: None
 

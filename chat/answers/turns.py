@@ -139,7 +139,7 @@ class Turns:
             records=self._records,
             ended=functools.partial(self._forget, question),
             place=place,
-            needs_reader=question.needs_reader,
+            is_abandoned=question.is_abandoned,
         )
         self._records.saver.add(stored.answer_id, partial)
         if question.streaming:

@@ -10,10 +10,11 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.agents.offered import Agent
-from chat.answers.live import Failed, Finished, LiveAnswer, Lost, RemoteAnswer
+from chat.answers.live import Failed, Finished, LiveAnswer, Lost, RemoteAnswer, is_unread
 from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.refusals import Refusal, SignInNeeded
+from chat.slow_clients import TimedSocket
 from chat.storage import Answer, StoredQuestion
 from chat.storage.sqlite import StorageError, is_trouble
 from chat.web import errors, files, permissions, services
@@ -42,13 +43,24 @@ def ask() -> AnyResponse:
     wants_events = chat_request.wants_events or request.accept_mimetypes.best == "text/event-stream"
     if not wants_events:
         with _waiting():
-            _, stored, live = _start(chat_request, streaming=False)
+            has_hung_up = _connection_watch()
+            _, stored, live = _start(
+                chat_request, streaming=False, is_abandoned=lambda live: has_hung_up()
+            )
             return _whole_answer(stored, live)
     with _reading() as leave:
-        agent, stored, live = _start(chat_request, streaming=True, needs_reader=True)
+        agent, stored, live = _start(chat_request, streaming=True, is_abandoned=is_unread)
         return _event_stream(
             _writer(stored.conversation_id, stored.answer_id, agent.id, 0).live(live), leave
         )
+
+
+def _connection_watch() -> Callable[[], bool]:
+    """What says whether the client of the request at hand has hung up; never, if unknown."""
+    connection = request.environ.get("gunicorn.socket")
+    if not isinstance(connection, TimedSocket):
+        return lambda: False
+    return lambda: connection.has_hung_up
 
 
 def _ask_by_form() -> AnyResponse:
@@ -116,7 +128,7 @@ def _start(
     chat_request: ChatRequest,
     streaming: bool,
     sent_files: Sequence[FileStorage] = (),
-    needs_reader: bool = False,
+    is_abandoned: Callable[[LiveAnswer], bool] = lambda live: False,
 ) -> tuple[Agent, StoredQuestion, LiveAnswer]:
     """Begins the turn, with the files it names and those `sent_files` along."""
     agent = permissions.require_agent(chat_request.agent or _agent_of(chat_request.conversation_id))
@@ -133,7 +145,7 @@ def _start(
         instead=chat_request.instead,
         attachments=attachments,
         streaming=streaming,
-        needs_reader=needs_reader,
+        is_abandoned=is_abandoned,
         address=address(),
         spend=permissions.day_budget(),
     )

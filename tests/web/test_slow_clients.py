@@ -48,6 +48,18 @@ def seconds_until_closed(
     return time.monotonic() - began
 
 
+def test_a_client_that_hangs_up_is_noticed_and_one_that_waits_or_speaks_is_not() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        connection = TimedSocket(here)
+        assert not connection.has_hung_up
+        there.sendall(b"GET")
+        assert not connection.has_hung_up
+        assert connection.recv(10) == b"GET", "looking takes nothing"
+        there.close()
+        assert connection.has_hung_up
+
+
 def test_everybody_who_dawdles_is_let_go_in_time(site: Site) -> None:
     """One test for all of them, since each takes as long as the site has patience."""
     ways = {
