@@ -4,12 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 # npm writes it when everything of package-lock.json is there.
 NODE := node_modules/.package-lock.json
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 BABEL := $(BIN)/pybabel -q
+# Every version of Python and every system that we support gets the same versions of packages.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make requirements"
 # Test files at once. More than processors, because tests mostly wait; TESTERS=0 runs them one after another.
 TESTERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css vendor messages documents reliability soak fuzz bench lighthouse screenshots packages
+.PHONY: help run test check doctor css vendor messages requirements documents reliability soak fuzz bench lighthouse screenshots packages
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -46,6 +50,10 @@ messages: .venv/tests ## gather the sentences for translation, and compile the c
 	$(BABEL) update -i .venv/messages.pot -d chat/translations --no-fuzzy-matching --ignore-obsolete --no-wrap
 	$(BABEL) compile -d chat/translations
 
+requirements: .venv/bin/uv ## pin all packages with their hashes, from requirements.in and requirements-dev.in
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
 documents: .venv/tests ## write config.example.env and the tables of the documents anew
 	$(BIN)/python -m tools.documents
 
@@ -81,12 +89,15 @@ packages: # Debian's Chromium and Redis, for the tests that need them
 	else echo "Tests that need these will be skipped: apt-get install $$missing"; fi
 
 .venv/runs: requirements.txt | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PIP) --require-hashes -r requirements.txt
 	@touch $@
 
-.venv/tests: requirements.txt requirements-dev.txt | .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/tests: requirements-dev.txt | .venv/bin/python
+	$(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@ .venv/runs
+
+.venv/bin/uv: | .venv/bin/python
+	$(PIP) uv==0.13.9
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else 0'

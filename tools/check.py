@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import house, languages, layers, prose
+from tools import house, languages, layers, packages, prose
 from tools.source import ROOT
 
 CHECKS: tuple[Callable[[Path], Iterator[str]], ...] = (
@@ -12,6 +12,7 @@ CHECKS: tuple[Callable[[Path], Iterator[str]], ...] = (
     house.check,
     prose.check,
     languages.check,
+    packages.check,
 )
 
 

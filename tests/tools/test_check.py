@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import house, languages, layers
+from tools import house, languages, layers, packages
 from tools.source import ROOT
 
 
@@ -83,3 +83,25 @@ def test_a_test_cannot_leave_this_machine() -> None:
             leave()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         socket.create_connection(listener.getsockname()[:2], timeout=5).close()
+
+
+HASH = f"--hash=sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "pinned", "complaint"),
+    [
+        ("a.b==1.0  # reason", f"a-b==1.0 \\\n    {HASH}\n    # via x\n", None),
+        ("a==1.0", f"A==1.0 ; python_version < '4' \\\n    {HASH} \\\n    {HASH}\n", None),
+        ("a==1.1", f"a==1.0 \\\n    {HASH}\n", "a==1.1 of requirements.in is missing"),
+        ("a==1.0", f"a==1.0 \\\n    {HASH}\nb==2.0\n", "b has no hash"),
+        ("", "--index-url https://packages.example/simple\n", "a place to install from"),
+    ],
+)
+def test_packages_are_pinned_by_their_hashes(
+    tmp_path: Path, wanted: str, pinned: str, complaint: str | None
+) -> None:
+    (tmp_path / "requirements.in").write_text(wanted)
+    (tmp_path / "requirements.txt").write_text(pinned)
+    complaints = list(packages.check(tmp_path))
+    assert complaint in complaints[0] if complaint else not complaints, complaints

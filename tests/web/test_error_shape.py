@@ -75,6 +75,7 @@ def chat_body(message: Any, **more: Any) -> dict[str, Any]:
 
 
 FAILURES = [
+    failure("POST /csp-report", "cross_site", headers=ELSEWHERE),
     failure("GET /?agent=nobody", "not_found"),
     failure("POST /", "bad_input", 405),
     failure("GET /c/nowhere", "not_found"),
