@@ -1,16 +1,17 @@
 """How much a visitor may ask and send, by visitor and by address."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
-from chat.refusals import FileRefusal, Refusal
+from chat.refusals import FileRefusal, RateRefusal, Refusal
 from chat.settings.rate_text import parse_rates
 from chat.visitors.rate_counts import BoundedMemory, RateCounts
-from chat.visitors.rates import VisitorLimits
+from chat.visitors.rates import RATES, VisitorLimits
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 
@@ -128,6 +129,50 @@ def test_an_address_sends_so_much_in_a_day() -> None:
     assert refused.value.retry_after == pytest.approx(DAY)
     limits.count_file("another", "192.0.2.1", 1000)
     limits.count_file("another", "192.0.2.2", 2 * 2**20)
+
+
+def test_each_deed_has_its_own_rate_by_visitor_and_by_address() -> None:
+    clock = Clock()
+    limits = VisitorLimits("20/minute", 1, 2, clock)
+    for deed, rate in RATES.items():
+        amount = int(rate.removesuffix("/minute"))
+        for _ in range(amount):
+            limits.count_visitor(deed, "alice")
+        for _ in range(2 * amount):
+            limits.count_address(deed, "192.0.2.1")
+        for refused in (
+            lambda deed=deed: limits.count_visitor(deed, "alice"),
+            lambda deed=deed: limits.count_address(deed, "192.0.2.1"),
+        ):
+            with pytest.raises(RateRefusal) as caught:
+                refused()
+            assert caught.value.code == "rate_limited"
+            assert caught.value.retry_after == pytest.approx(60)
+        limits.count_visitor(deed, "bob")
+        limits.count_address(deed, "192.0.2.2")
+        limits.count_address(deed, "")
+    clock.now += 61
+    limits.count_visitor("page", "alice")
+
+
+@pytest.mark.parametrize(("rate", "share"), [("0", 3), ("20/minute", 0)])
+def test_an_address_is_not_counted_where_the_owner_says_so(rate: str, share: int) -> None:
+    limits = VisitorLimits(rate, 1, share)
+    for _ in range(1000):
+        limits.count_address("page", "192.0.2.1")
+
+
+def test_whether_a_file_may_come_is_said_before_it_is_counted() -> None:
+    limits = VisitorLimits("2/minute", 20, 1, Clock())
+    for _ in range(5):
+        limits.check_file("alice", "192.0.2.1", 20 * 2**20)
+    for _ in range(2):
+        limits.count_file("alice", "192.0.2.1", 2**20)
+    with pytest.raises(FileRefusal):
+        limits.check_file("alice", "192.0.2.2", 1)
+    with pytest.raises(FileRefusal) as refused:
+        limits.check_file("bob", "192.0.2.1", 199 * 2**20)
+    assert refused.value.retry_after == pytest.approx(DAY)
 
 
 # on the site
@@ -260,3 +305,71 @@ def test_the_stored_files_of_a_visitor_are_bounded(start_site: Start, emulator: 
 
     assert [send(alice) for _ in range(12)] == [201] * 10 + [429] * 2
     assert send(Visitor(site.url)) == 201
+
+
+# besides asking
+
+
+def answers_in_a_row(
+    visitor: Visitor, method: str, path: str, most: int
+) -> tuple[int, Counter[int]]:
+    """How many requests were served before the first that was refused, and all statuses."""
+    statuses = []
+    for _ in range(most + 3):
+        response = visitor.session.request(
+            method, visitor.url + path, allow_redirects=False, timeout=60
+        )
+        statuses.append(response.status_code)
+        if response.status_code == 429:
+            assert response.json()["code"] == "rate_limited"
+            assert 1 <= int(response.headers["Retry-After"]) <= 60
+    first = statuses.index(429) if 429 in statuses else len(statuses)
+    return first, Counter(statuses)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "deed"),
+    [
+        ("GET", "/", "page"),
+        ("GET", "/nowhere", "page"),
+        ("GET", "/search?q=hi", "search"),
+        ("GET", "/c/{conversation}/export.md", "export"),
+        ("POST", "/c/{conversation}/share", "share"),
+        ("POST", "/c/{conversation}/clear", "change"),
+    ],
+)
+def test_whatever_costs_something_has_a_rate(
+    proxied: Site, method: str, path: str, deed: str
+) -> None:
+    address = f"192.0.2.{30 + sum(path.encode()) % 200}"
+    alice = visitor_from(proxied, address)
+    alice.ask("hi")
+    amount = int(RATES[deed].removesuffix("/minute"))
+    path = path.format(conversation=alice.conversation)
+    served, statuses = answers_in_a_row(alice, method, path, amount)
+    assert served == amount and statuses[429] == 3
+    assert alice.get("/healthz").ok and alice.get("/static/any/css/page.css").ok
+    bob = visitor_from(proxied, address)
+    assert bob.get("/").ok, "another visitor of this address"
+
+
+def test_a_newcomer_each_time_is_counted_by_address(proxied: Site) -> None:
+    headers = {"X-Forwarded-For": "192.0.2.29", "Accept": "text/html", "Accept-Language": "en"}
+    pages = [requests.get(proxied.url, headers=headers, timeout=60) for _ in range(363)]
+    statuses = [page.status_code for page in pages]
+    assert statuses == [200] * 360 + [429] * 3
+    refused = pages[-1]
+    assert "Too many requests at the moment" in refused.text and len(refused.content) < 4000
+    assert "Set-Cookie" not in refused.headers and int(refused.headers["Retry-After"]) > 0
+    assert requests.get(proxied.url, headers={"X-Forwarded-For": "192.0.2.28"}, timeout=60).ok
+
+
+def test_reading_by_a_link_counts_and_sets_no_cookie(proxied: Site) -> None:
+    alice = visitor_from(proxied, "192.0.2.27")
+    alice.ask("hi")
+    shared = alice.post(f"/c/{alice.conversation}/share", headers={"Accept": "application/json"})
+    url, headers = proxied.url + shared.json()["url"], {"X-Forwarded-For": "192.0.2.26"}
+    first = requests.get(url, headers=headers, timeout=60)
+    assert first.ok and "Set-Cookie" not in first.headers
+    rest = [requests.get(url, headers=headers, timeout=60).status_code for _ in range(361)]
+    assert rest == [200] * 359 + [429] * 2
