@@ -9,7 +9,7 @@ from chat.agents.offered import Agent
 from chat.refusals import SignInNeeded
 from chat.web import services
 from chat.web.blocking import refuse_blocked_visitor
-from chat.web.visitors import asker
+from chat.web.visitors import asker, turn_away
 
 # Open to everybody. Some check a link, a signed address or a password themselves.
 OPEN = {
@@ -61,6 +61,8 @@ def require_admission() -> None:
         return
     refuse_blocked_visitor()
     if request.endpoint in ENTRANCES:
+        # Who gives a wrong code gets no cookie; who gives a right one gets another.
+        turn_away()
         return
     if not is_restricted():
         return
