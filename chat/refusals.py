@@ -60,6 +60,13 @@ class GuessRefusal(Refusal):
     """Too many wrong codes, keys or passwords; it has a sentence of its own."""
 
 
+class CrowdRefusal(GuessRefusal):
+    """Too many tries of codes, keys or passwords are waiting; `wait` is in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("rate_limited", "tries waiting for their hashes", retry_after=wait)
+
+
 class SignInNeeded(Refusal):
     """This needs signing in: a person is led to the form, a program gets 401.
 

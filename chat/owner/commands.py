@@ -23,7 +23,10 @@ from chat.owner.doctor import examination as doctor
 from chat.owner.doctor.findings import Finding
 from chat.owner.words import counts, say
 from chat.settings import hashes
-from chat.settings.code_lists import SHORTEST_CODE
+from chat.settings import model as settings
+from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, entries, recipes
+from chat.settings.errors import SettingsError
+from chat.settings.hashes import Recipe
 from chat.settings.words import LANGUAGES
 from chat.storage import backup
 from chat.storage.files import copies_before
@@ -135,17 +138,28 @@ def _report_copy(id: str, copy: backup.Copied, language: str) -> None:
 def hash_codes() -> None:
     """Hash codes or passwords, for ACCESS_CODES, API_KEYS and ADMIN_PASSWORD.
 
-    They come one a line, or are asked for.
+    They come one a line, or are asked for. Each has the salt of the hashes in the settings.
     """
     texts = [text for text in _texts_to_hash() if text]
     if not texts or any(len(text) < SHORTEST_CODE for text in texts):
         sentences = [say("no_codes", language, least=SHORTEST_CODE) for language in LANGUAGES]
         click.echo(" / ".join(sentences), err=True)
         raise SystemExit(EXIT["fail"])
-    # One recipe for all: with the same salt a try costs the site the same as for one.
-    recipe = hashes.new_recipe()
+    recipe = _common_recipe()
     for text in texts:
         click.echo(hashes.make_hash(text, recipe))
+
+
+def _common_recipe() -> Recipe:
+    """The commonest recipe in the settings: with the same salt a try costs the same as for one."""
+    try:
+        site = settings.load()
+    except SettingsError:
+        return hashes.new_recipe()
+    lists = (site.access_codes, SHORTEST_CODE), (site.api_keys, SHORTEST_KEY)
+    known = recipes(entry for codes, least in lists for entry in entries(codes, least))
+    strong = (recipe for recipe in known if recipe.work >= hashes.WORK_IN_FILES)
+    return next(strong, None) or hashes.new_recipe()
 
 
 def _texts_to_hash() -> list[str]:

@@ -1,6 +1,8 @@
 """The lists of access codes and API keys in the settings: what each entry says of its code."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
@@ -9,6 +11,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
 from chat.settings import hashes
+from chat.settings.hashes import Recipe
 from providers.options import bilingual_error
 
 SHORTEST_CODE = 8
@@ -54,6 +57,16 @@ def parse(text: str, shortest: int = SHORTEST_CODE) -> list[Entry]:
 def entries(setting: SecretStr | None, shortest: int) -> list[Entry]:
     """The entries of a setting that has been checked; none when it is unset."""
     return parse(setting.get_secret_value(), shortest) if setting else []
+
+
+def recipes(entries: Iterable[Entry]) -> list[Recipe]:
+    """How the hashes among the entries were made: each different recipe, the commonest first.
+
+    A wrong try costs one hash for each, besides one for all codes in plain text.
+    """
+    texts = [entry.text for entry in entries if hashes.is_hash(entry.text)]
+    counts = Counter(hashes.parse_hash(text).recipe for text in texts)
+    return [recipe for recipe, _ in counts.most_common()]
 
 
 def secret_parts(text: str) -> list[str]:

@@ -19,8 +19,11 @@ from chat.settings.hashes import Hash
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import now
-from chat.visitors.codes import Code, Codes, KeyCache, hash_of, matches
-from chat.visitors.guessing import Guessing
+from chat.visitors.browsers import Browsers
+from chat.visitors.codes import Code, CodeCache, Codes, hash_of
+from chat.visitors.guessing import Guessing, Origin, Try
+from chat.visitors.matching import Matcher
+from chat.visitors.puzzles import Puzzle, Puzzles
 from chat.visitors.sessions import Session, Sessions
 
 COOKIE = "visitor"
@@ -63,20 +66,24 @@ class Owner:
     """Checks the owner's password against its hash, and brakes those who guess it."""
 
     def __init__(self, password: SecretStr | None, guessing: Guessing) -> None:
-        self._hash = _password_hash(password) if password else None
-        self._guessing = guessing
+        self._matcher = Matcher([_password_hash(password)]) if password else None
+        self._brake = guessing.brake("owner")
 
     @property
     def may_exist(self) -> bool:
         """Whether the site has a password for its owner at all."""
-        return self._hash is not None
+        return self._matcher is not None
 
     def knows(self, password: str | None, address: str) -> bool:
         """Whether this is the owner's password. Raises GuessRefusal after too many wrong ones."""
-        if self._hash is None or password is None:
+        matcher = self._matcher
+        if matcher is None or password is None:
             return False
-        known = [self._hash]
-        return self._guessing.attempt("owner", address, lambda: all(matches(password, known)))
+
+        def is_right(current: Try) -> bool:
+            return all(matcher.match(password, current))
+
+        return self._brake.attempt(Origin(address), is_right)
 
 
 @dataclass(frozen=True)
@@ -109,25 +116,48 @@ class Access:
         self.codes = Codes(entries(codes, SHORTEST_CODE), secret_key, zone)
         self.keys = Codes(entries(keys, SHORTEST_KEY), secret_key, zone)
         self.sessions = Sessions(storage.sessions, self.codes)
-        self._guessing = guessing
+        self.browsers = Browsers(secret_key)
+        self._puzzles = Puzzles(secret_key)
+        self._code_brake = guessing.brake("code")
+        self._key_brake = guessing.brake("key")
         self._secret_key = secret_key.encode()
         self._storage = storage
-        self._key_cache = KeyCache()
+        self._key_cache = CodeCache()
 
     @property
     def is_closed(self) -> bool:
         """Whether the site has codes, so that agents are for those with a code."""
         return bool(self.codes.all)
 
+    def origin(self, address: str, cookie: str | None, puzzle: str = "", nonce: str = "") -> Origin:
+        """Where a try comes from: an address, the cookie of a known browser, a solved puzzle.
+
+        The puzzle is used up, whatever becomes of the try.
+        """
+        paid_bits = self._puzzles.redeem(puzzle, nonce) if puzzle else 0
+        return Origin(address, self.browsers.read(cookie), paid_bits)
+
+    def puzzle(self, origin: Origin) -> Puzzle | None:
+        """A puzzle whose solution lets this browser try a code; None if it needs none.
+
+        None too where a puzzle would be so hard that waiting is better.
+        """
+        if not self._code_brake.wait(origin) and (origin.browser or not self.codes.is_crowded):
+            return None
+        bits = self._code_brake.price(origin.address)
+        return self._puzzles.new(bits) if bits else None
+
     def sign_in(
-        self, text: str, address: str, former: Session | str | None
+        self, text: str, origin: Origin, former: Session | str | None
     ) -> tuple[str, Session] | None:
         """A session for a good code, with its token; None for a wrong or expired one.
 
         Token and visitor are new. The conversations of the browser's `former` visitor come along.
         Raises GuessRefusal after too many wrong ones.
         """
-        code = self._guessing.attempt("code", address, lambda: _if_good(self.codes.find(text)))
+        code = self._code_brake.attempt(
+            origin, lambda current: _if_good(self.codes.find(text, current))
+        )
         if code is None:
             return None
         former_visitor = former.visitor if isinstance(former, Session) else former
@@ -155,10 +185,12 @@ class Access:
         """The program with an API key; None for a wrong or expired key. Raises GuessRefusal."""
         code = self._key_cache.get(key, address)
         if code is None:
-            code = self._guessing.attempt("key", address, lambda: _if_good(self.keys.find(key)))
+            code = self._key_brake.attempt(
+                Origin(address), lambda current: _if_good(self.keys.find(key, current))
+            )
             if code is None:
                 return None
-            self._key_cache.add(key, address, code)
+            self._key_cache.add(key, code, address)
         if not code.is_good(now()):
             return None
         mark = hmac.new(

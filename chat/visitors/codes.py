@@ -8,15 +8,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
-from chat.offload import beside_others
 from chat.settings import hashes
 from chat.settings.code_lists import LONGEST, Entry
 from chat.settings.hashes import Hash, Recipe
+from chat.visitors.guessing import Try
+from chat.visitors.matching import Matcher
 
-MOST_CACHED_KEYS = 4096
+MOST_CACHED_CODES = 4096
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Codes:
     """Knows codes by their hashes.
 
     All codes in plain text share one salt, made from the site's key: so a try costs one scrypt for
-    all of them, and a code has the same mark after a restart.
+    all of them, and a code has the same mark after a restart. Hashes in the settings cost one more
+    for each different salt; `flask hash` gives them the same.
     """
 
     def __init__(self, entries: Sequence[Entry], secret_key: str, zone: str) -> None:
@@ -47,25 +48,39 @@ class Codes:
         recipe = Recipe(salt, hashes.WORK_IN_MEMORY)
         self.all = tuple(_code(entry, recipe, ZoneInfo(zone)) for entry in entries)
         self._by_mark = {code.mark: code for code in self.all}
-        self._hashes = [code.hash for code in self.all]
+        self._matcher = Matcher([code.hash for code in self.all])
+        self._right = CodeCache()
 
-    def find(self, text: str) -> Code | None:
-        """The code with this text, good or expired. It takes the same time for every text."""
-        are_equal = matches(text if len(text) <= LONGEST else "", self._hashes)
+    def find(self, text: str, current: Try | None = None) -> Code | None:
+        """The code with this text, good or expired. It takes the same time for every wrong text.
+
+        A code that was right before in this process costs nothing. Raises GuessRefusal when too
+        many tries are waiting for their hashes, so that `current` would not be served in time.
+        """
+        text = hashes.normalize(text) if len(text) <= LONGEST else ""
+        if (code := self._right.get(text)) is not None:
+            return code
+        are_equal = self._matcher.match(text, current)
         for code, is_equal in zip(self.all, are_equal, strict=True):
             if is_equal:
+                self._right.add(text, code)
                 return code
         return None
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether strangers' tries are waiting for their hashes."""
+        return self._matcher.is_crowded
 
     def by_mark(self, mark: str) -> Code | None:
         """The code of a session; None when it was changed or removed from the settings."""
         return self._by_mark.get(mark)
 
 
-class KeyCache:
-    """The keys that were right lately, by address: a program sends its key with each request.
+class CodeCache:
+    """The codes that were right lately, by what was typed: a program sends its key each time.
 
-    Of a key it has only a digest, which is made with a secret of this process.
+    Of a text it has only a digest, which is made with a secret of this process.
     """
 
     def __init__(self) -> None:
@@ -73,30 +88,21 @@ class KeyCache:
         self._lock = threading.Lock()
         self._codes: OrderedDict[bytes, Code] = OrderedDict()
 
-    def get(self, key: str, address: str) -> Code | None:
+    def get(self, text: str, address: str = "") -> Code | None:
+        """The code of a text; with an address only if it was right from there."""
         with self._lock:
-            return self._codes.get(self._digest(key, address))
+            return self._codes.get(self._digest(text, address))
 
-    def add(self, key: str, address: str, code: Code) -> None:
+    def add(self, text: str, code: Code, address: str = "") -> None:
+        """Remembers a right text, and forgets the oldest beyond MOST_CACHED_CODES."""
         with self._lock:
-            self._codes[self._digest(key, address)] = code
-            if len(self._codes) > MOST_CACHED_KEYS:
+            self._codes[self._digest(text, address)] = code
+            if len(self._codes) > MOST_CACHED_CODES:
                 self._codes.popitem(last=False)
 
-    def _digest(self, key: str, address: str) -> bytes:
-        text = f"{address}\n{key}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._secret, text, hashlib.sha256).digest()
-
-
-def matches(text: str, known: Sequence[Hash]) -> list[bool]:
-    """For each hash, whether the text is what it was made of.
-
-    Every recipe is followed once and every digest compared, so that the time it takes says nothing.
-    """
-    digests = {}
-    for recipe in dict.fromkeys(hash.recipe for hash in known):
-        digests[recipe] = beside_others(partial(recipe.digest, text))
-    return [hmac.compare_digest(digests[hash.recipe], hash.digest) for hash in known]
+    def _digest(self, text: str, address: str) -> bytes:
+        message = f"{address}\n{text}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._secret, message, hashlib.sha256).digest()
 
 
 def hash_of(text: str, recipe: Recipe) -> Hash:

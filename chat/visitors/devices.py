@@ -9,11 +9,11 @@ from datetime import datetime
 
 from chat.storage.models import now
 from chat.storage.moves import Moves
-from chat.visitors.guessing import Guessing
+from chat.visitors.guessing import Guessing, Origin, Try
 
 # 31 characters, without 0 and O, 1, I and L, which look alike.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-# 39.6 bits. The brake allows 400 tries in ten minutes, so the chance of a guess is one in two
+# 39.6 bits. The brake allows 220 tries in ten minutes, so the chance of a guess is one in three
 # billion.
 LENGTH = 8
 
@@ -34,7 +34,7 @@ class Devices:
     ) -> None:
         self._moves = moves
         self._key = secret_key.encode()
-        self._guessing = guessing
+        self._brake = guessing.brake("device")
         self._clock = clock
 
     def begin(self, visitor: str) -> str:
@@ -52,18 +52,18 @@ class Devices:
         Raises GuessRefusal after too many wrong ones.
         """
 
-        def is_good() -> bool:
+        def is_good(_: Try) -> bool:
             return self._moves.is_good(self._hash(code), self._clock())
 
-        return self._guessing.attempt("device", address, is_good, forgives=False)
+        return self._brake.attempt(Origin(address), is_good, forgives=False)
 
     def claim(self, code: str, address: str) -> str | None:
         """The visitor of a code, which is used up; None for a wrong code. Raises GuessRefusal."""
 
-        def claim_move() -> str | None:
+        def claim_move(_: Try) -> str | None:
             return self._moves.claim(self._hash(code), self._clock())
 
-        return self._guessing.attempt("device", address, claim_move, forgives=False)
+        return self._brake.attempt(Origin(address), claim_move, forgives=False)
 
     def _hash(self, code: str) -> str:
         """The stored hash of a code, the same with spaces or hyphens, in small or full-width

@@ -5,7 +5,7 @@ from collections import deque
 
 from pydantic import SecretStr
 
-from chat.visitors.guessing import Guessing
+from chat.visitors.guessing import Guessing, Origin
 
 # Addresses that have shown the right token, newest last.
 MOST_ADDRESSES = 16
@@ -16,7 +16,7 @@ class Readers:
 
     def __init__(self, token: SecretStr | None, guessing: Guessing) -> None:
         self._token = token.get_secret_value().encode() if token else None
-        self._guessing = guessing
+        self._brake = guessing.brake("metrics")
         self._addresses: deque[str] = deque(maxlen=MOST_ADDRESSES)
 
     @property
@@ -34,6 +34,6 @@ class Readers:
         is_right = hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token)
         if is_right and address in self._addresses:
             return True
-        if self._guessing.attempt("metrics", address, lambda: is_right):
+        if self._brake.attempt(Origin(address), lambda _: is_right):
             self._addresses.append(address)
         return is_right

@@ -14,6 +14,7 @@ from chat.china import CHINA
 from chat.logs import request_id
 from chat.refusals import (
     BlockRefusal,
+    CrowdRefusal,
     FileRefusal,
     GuessRefusal,
     HostRefusal,
@@ -106,6 +107,7 @@ TOO_MANY_LIVE = _(
 TOO_MANY_IN_LINE = _("Too many people are waiting for this agent. Ask again in a moment.")
 TOO_OFTEN = _("Too many requests at the moment. Wait a little and try again.")
 TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
+TOO_MANY_TRIES = _("Many people are signing in just now. Wait a moment and try again.")
 RESTARTING = _("This site is just restarting. Your question was not taken: ask again in a moment.")
 WRONG_HOST = _("This site has another address. Open it there.")
 BLOCKED = _(
@@ -123,6 +125,7 @@ OWN_SENTENCES = {
     LiveRefusal: TOO_MANY_LIVE,
     QueueRefusal: TOO_MANY_IN_LINE,
     StreamRefusal: TOO_MANY_READERS,
+    CrowdRefusal: TOO_MANY_TRIES,
     HostRefusal: WRONG_HOST,
     RateRefusal: TOO_OFTEN,
     StorageRefusal: NO_STORAGE,

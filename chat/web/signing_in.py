@@ -45,7 +45,9 @@ def _try_code(code: str) -> tuple[str, Session] | None:
     """A token and its session for a good code. Raises GuessRefusal."""
     if not code:
         return None
-    return services().access.sign_in(code, visitors.address(), visitors.former())
+    puzzle, nonce = request.form.get("puzzle", ""), request.form.get("nonce", "")
+    origin = visitors.origin(puzzle, nonce)
+    return services().access.sign_in(code, origin, visitors.former())
 
 
 def _refuse_code(next_path: str) -> Response:
@@ -140,8 +142,13 @@ def _place() -> str:
 
 
 def _page(next_path: str, problem: str | None = None, status: int = 200) -> Response:
-    is_question = request.endpoint == "chat.ask"
-    page = render_template("sign_in.html", next=next_path, problem=problem, is_question=is_question)
+    page = render_template(
+        "sign_in.html",
+        next=next_path,
+        problem=problem,
+        is_question=request.endpoint == "chat.ask",
+        puzzle=services().access.puzzle(visitors.origin()),
+    )
     response = Response(page, status, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Cookie"

@@ -8,8 +8,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.refusals import SignInNeeded
 from chat.storage.models import now
+from chat.visitors import browsers
 from chat.visitors.access import COOKIE, COOKIE_AGE_S, Asker
 from chat.visitors.addresses import address_of
+from chat.visitors.guessing import Origin
 from chat.visitors.sessions import Session
 from chat.web import cookies, services
 
@@ -46,6 +48,11 @@ def former() -> Session | str | None:
 def address() -> str:
     """The place a request comes from, before the owner's proxies; "" when unknown."""
     return address_of(request.remote_addr)
+
+
+def origin(puzzle: str = "", nonce: str = "") -> Origin:
+    """Where a try to sign in comes from; a solved puzzle is used up."""
+    return services().access.origin(address(), cookies.read(browsers.COOKIE), puzzle, nonce)
 
 
 def become(visitor: str) -> None:
@@ -96,7 +103,20 @@ def init_app(app: Flask) -> None:
             cookies.send(response, SESSION, token, int(life.total_seconds()))
         elif token == "":
             cookies.delete(response, SESSION)
+        _make_known(response)
         return response
+
+
+def _make_known(response: Response) -> None:
+    """Marks a browser that has signed in, so that strangers' wrong tries shut it out no more."""
+    session = g.asker.session if "asker" in g else None
+    if session is None or not (g.get("session_cookie") or cookies.read(browsers.COOKIE) is None):
+        return
+    known = services().access.browsers
+    browser = known.read(cookies.read(browsers.COOKIE))
+    cookies.send(
+        response, browsers.COOKIE, known.cookie(browser, session.code), browsers.COOKIE_AGE_S
+    )
 
 
 def _by_key() -> Asker | None:

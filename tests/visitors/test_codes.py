@@ -15,7 +15,8 @@ from chat.settings import code_lists, hashes
 from chat.settings import model as settings
 from chat.settings.errors import SettingsError
 from chat.visitors import codes
-from chat.visitors.codes import Codes, KeyCache
+from chat.visitors.codes import CodeCache, Codes
+from chat.visitors.matching import Matcher
 
 KEY = "a key of this test"
 LANTERN, KITE = "brass-lantern-42", "paper-kite-77"
@@ -190,8 +191,9 @@ def test_every_recipe_is_followed_and_every_hash_compared() -> None:
     shared = hashes.new_recipe(10)
     kept = [hashes.make_hash(text, shared) for text in ("one-of-many", "two-of-many")]
     kept.append(hashes.make_hash("three-of-many", hashes.new_recipe(10)))
-    assert codes.matches("two-of-many", kept) == [False, True, False]
-    assert codes.matches("nothing", kept) == [False] * 3
+    matcher = Matcher(kept)
+    assert matcher.match("two-of-many") == [False, True, False]
+    assert matcher.match("nothing") == [False] * 3
 
 
 def test_the_command_makes_hashes(tmp_path: Path) -> None:
@@ -210,14 +212,27 @@ def test_a_too_short_text_is_not_hashed(given: str) -> None:
     assert done.exit_code == 2 and "8" in done.output and "scrypt" not in done.output
 
 
-def test_the_key_cache_is_by_address_and_bounded() -> None:
-    cache, (code,) = KeyCache(), known(LANTERN).all
-    cache.add(LANTERN, "192.0.2.1", code)
+def test_the_command_takes_the_salt_of_the_settings(tmp_path: Path) -> None:
+    recipe = hashes.new_recipe()
+    stored = [hashes.make_hash(text, recipe) for text in ("code-one-1", "code-two-2")]
+    other = hashes.make_hash("code-three-3", hashes.new_recipe())
+    variables = {"ACCESS_CODES": f"{other},{stored[0]},{stored[1]}"}
+    with chdir(tmp_path):
+        done = CliRunner(env=variables).invoke(hash_codes, input=f"{LANTERN}\n")
+        weak = {"ACCESS_CODES": str(hashes.make_hash("code-one-1", hashes.new_recipe(12)))}
+        strong = CliRunner(env=weak).invoke(hash_codes, input=f"{LANTERN}\n")
+    assert hashes.parse_hash(done.output.strip()).recipe == recipe, "the commonest one"
+    assert hashes.parse_hash(strong.output.strip()).recipe.work == hashes.WORK_IN_FILES
+
+
+def test_the_code_cache_is_by_address_and_bounded() -> None:
+    cache, (code,) = CodeCache(), known(LANTERN).all
+    cache.add(LANTERN, code, "192.0.2.1")
     assert cache.get(LANTERN, "192.0.2.1") is code
     assert cache.get(LANTERN, "192.0.2.2") is None and cache.get(KITE, "192.0.2.1") is None
     assert LANTERN not in str(vars(cache))
-    for number in range(codes.MOST_CACHED_KEYS):
-        cache.add(LANTERN, str(number), code)
+    for number in range(codes.MOST_CACHED_CODES):
+        cache.add(LANTERN, code, str(number))
     assert cache.get(LANTERN, "192.0.2.1") is None and cache.get(LANTERN, "7") is code
 
 
@@ -265,6 +280,16 @@ def test_the_doctor_names_what_has_expired_and_no_code(tmp_path: Path) -> None:
     assert not re.search("lantern|kite|9999|01234|old-code", json.dumps([rule, expired]))
 
 
+def test_the_doctor_says_how_to_make_a_try_cost_one_hash(tmp_path: Path) -> None:
+    recipe = hashes.new_recipe(10)
+    alike = [str(hashes.make_hash(text, recipe)) for text in (LANTERN, KITE)]
+    other = str(hashes.make_hash("third-code-33", hashes.new_recipe(10)))
+    (_,) = _access(tmp_path, {"ACCESS_CODES": ",".join(alike)}, "en")
+    _, salts = _access(tmp_path, {"ACCESS_CODES": ",".join([*alike, other])}, "en")
+    assert salts["level"] == "warn" and "2 different salts" in salts["seen"]
+    assert "flask hash" in salts["to_do"]
+
+
 def test_the_doctor_names_agents_that_need_no_code(tmp_path: Path) -> None:
     lines = ["[[agents]]", 'id = "free"', 'platform = "coze"', 'bot_id = "1"', 'access = "open"']
     (tmp_path / "agents.toml").write_text("\n".join([*lines, 'api_base = "http://127.0.0.1:9"']))
@@ -276,4 +301,6 @@ def test_the_doctor_names_agents_that_need_no_code(tmp_path: Path) -> None:
 def _access(folder: Path, given: dict[str, str], language: str) -> list[dict[str, str]]:
     with chdir(folder):
         done = CliRunner(env=given).invoke(examine, ["--json", "--lang", language])
-    return [one for one in json.loads(done.output) if one["about"] == "access"]
+    findings = [one for one in json.loads(done.output) if one["about"] == "access"]
+    # What an address counts for is said of every site.
+    return [one for one in findings if "ADDRESS_SHARE" not in one["seen"]]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from chat.agents.offered import Agents
 from chat.owner.doctor.findings import Finding
-from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, Entry, entries
+from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, Entry, entries, recipes
 from chat.settings.model import Settings
 from chat.visitors.addresses import is_loopback
 
@@ -27,6 +27,9 @@ def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
     today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
     if expired := [*_expired(codes, today), *_expired(keys, today)]:
         yield Finding("access_expired", "access", {"names": ", ".join(expired)})
+    for name, listed in (("ACCESS_CODES", codes), ("API_KEYS", keys)):
+        if (salts := len(recipes(listed))) > 1:
+            yield Finding("access_salts", "access", {"setting": name, "salts": salts})
 
 
 def exposed(settings: Settings) -> Finding | None:

@@ -295,6 +295,18 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "Give them another day, or take them out of ACCESS_CODES and API_KEYS",
         ),
     ),
+    "access_salts": _warn(
+        Words(
+            "{setting} 里的散列值用了 {salts} 种不同的盐：每输错一次要算 {salts} 次，"
+            "有人猜访问码时会拖慢登录",
+            "The hashes in {setting} have {salts} different salts: each wrong try costs {salts} "
+            "hashes, so guessers slow signing in down",
+        ),
+        Words(
+            "用 flask hash 把这些访问码重新生成一遍：新散列值沿用同一种盐，一次尝试只算一次",
+            "Make them anew with flask hash: its hashes share one salt, so that a try costs one",
+        ),
+    ),
     "host_ok": _ok(
         Words(
             "可以连通，证书有效",

@@ -1,0 +1,75 @@
+"""Puzzles that cost a browser some work, so that guessing has a price: a proof of work."""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+# A slow phone needs four minutes for the dearest, if it has bad luck.
+LIFE_S = 10 * 60
+MOST_USED = 10_000
+LARGEST_NONCE = 2**53
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """A signed text, and how many hashes its solution takes on average: 2**bits."""
+
+    text: str
+    bits: int
+
+
+class Puzzles:
+    """Sets puzzles and takes their solutions, each good once.
+
+    A puzzle is a signed text with its difficulty in bits. Its solution is a number, the nonce, for
+    which SHA-256(SHA-256(puzzle) + nonce in 8 bytes) begins with so many zero bits.
+    """
+
+    def __init__(self, secret_key: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._serializer = URLSafeTimedSerializer(secret_key, salt="puzzle")
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._used: OrderedDict[str, float] = OrderedDict()
+
+    def new(self, bits: int) -> Puzzle:
+        """A puzzle of this difficulty."""
+        return Puzzle(str(self._serializer.dumps([bits, secrets.token_urlsafe(9)])), bits)
+
+    def redeem(self, puzzle: str, nonce: str) -> int:
+        """The bits of a solved puzzle, which is used up; 0 for a wrong, old or used one."""
+        try:
+            bits, id = self._serializer.loads(puzzle[:200], max_age=LIFE_S)
+        except (BadSignature, ValueError, TypeError):
+            return 0
+        if not _is_number(nonce) or not is_solution(puzzle, int(nonce), bits):
+            return 0
+        return int(bits) if self._use(id) else 0
+
+    def _use(self, id: str) -> bool:
+        """Whether a puzzle was not used yet; from now on it is."""
+        with self._lock:
+            now = self._clock()
+            # A puzzle is older than its use, so that it has ended when this is forgotten.
+            while self._used and now - next(iter(self._used.values())) > LIFE_S:
+                self._used.popitem(last=False)
+            if id in self._used or len(self._used) >= MOST_USED:
+                return False
+            self._used[id] = now
+            return True
+
+
+def is_solution(puzzle: str, nonce: int, bits: int) -> bool:
+    """Whether a nonce solves a puzzle of so many bits; static/js/puzzle-worker.js looks for it."""
+    seed = hashlib.sha256(puzzle.encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(seed + nonce.to_bytes(8, "big")).digest()
+    return int.from_bytes(digest, "big") >> (256 - bits) == 0
+
+
+def _is_number(nonce: str) -> bool:
+    return nonce.isascii() and nonce.isdecimal() and len(nonce) <= 16 and int(nonce) < LARGEST_NONCE

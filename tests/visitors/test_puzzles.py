@@ -1,0 +1,87 @@
+"""Puzzles are signed, end, and each solution is good once."""
+
+import hashlib
+
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+
+from chat.visitors import puzzles
+from chat.visitors.puzzles import Puzzle, Puzzles, is_solution
+
+KEY, BITS = "a key of this test", 8
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def solve(puzzle: Puzzle) -> str:
+    nonce = 0
+    while not is_solution(puzzle.text, nonce, puzzle.bits):
+        nonce += 1
+    return str(nonce)
+
+
+def test_a_solution_is_good_once() -> None:
+    site = Puzzles(KEY)
+    puzzle = site.new(BITS)
+    nonce = solve(puzzle)
+    assert site.redeem(puzzle.text, nonce) == BITS
+    assert site.redeem(puzzle.text, nonce) == 0
+    other = site.new(BITS)
+    assert site.redeem(other.text, solve(other)) == BITS
+
+
+def test_a_solution_has_the_zeros() -> None:
+    nonce = int(solve(Puzzle("puzzle", BITS)))
+    seed = hashlib.sha256(b"puzzle").digest()
+    digest = hashlib.sha256(seed + nonce.to_bytes(8, "big")).hexdigest()
+    assert digest.startswith("00") and not is_solution("puzzle", nonce, 64)
+
+
+@pytest.mark.parametrize("nonce", ["", "-1", "x", "1.5", "٣", "9" * 17, "9" * 5000])
+def test_nonsense_is_no_solution(nonce: str) -> None:
+    site = Puzzles(KEY)
+    assert site.redeem(site.new(0).text, nonce) == 0
+
+
+def test_a_puzzle_of_others_counts_nothing() -> None:
+    site = Puzzles(KEY)
+    puzzle = Puzzles("another key").new(BITS)
+    for text in (puzzle.text, "", "x.y.z", "\ud83d", "x" * 10_000):
+        assert site.redeem(text, solve(puzzle)) == 0
+    other_salt = str(URLSafeTimedSerializer(KEY, salt="browser").dumps([0, "id"]))
+    assert site.redeem(other_salt, "0") == 0
+
+
+def test_a_puzzle_ends() -> None:
+    class Old(URLSafeTimedSerializer):
+        class Signer(URLSafeTimedSerializer.default_signer):  # type: ignore[name-defined,misc]
+            def get_timestamp(self) -> int:
+                return int(super().get_timestamp()) - puzzles.LIFE_S - 1
+
+        default_signer = Signer
+
+    text = str(Old(KEY, salt="puzzle").dumps([0, "id"]))
+    assert Puzzles(KEY).redeem(text, "0") == 0
+
+
+def test_its_memory_is_bounded_and_lets_no_used_one_in() -> None:
+    clock = Clock()
+    site = Puzzles(KEY, clock)
+    first = site.new(1)
+    nonce = solve(first)
+    assert site.redeem(first.text, nonce) == 1
+    for _ in range(puzzles.MOST_USED - 1):
+        site._use(str(_))
+    late = site.new(1)
+    assert site.redeem(late.text, solve(late)) == 0, "no room: no puzzle counts"
+    assert site.redeem(first.text, nonce) == 0
+    clock.at += puzzles.LIFE_S + 1
+    assert site.redeem(late.text, solve(late)) == 1
