@@ -142,7 +142,8 @@ class Access:
 
         None too where a puzzle would be so hard that waiting is better.
         """
-        if not self._code_brake.wait(origin) and (origin.browser or not self.codes.is_crowded):
+        is_queue = origin.browser is None and self.codes.is_crowded
+        if not is_queue and not self._code_brake.is_on(origin):
             return None
         bits = self._code_brake.price(origin.address)
         return self._puzzles.new(bits) if bits else None

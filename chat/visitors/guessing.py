@@ -129,10 +129,17 @@ class _All:
 
     def wait(self, now: float, counts_pending: bool = True) -> float:
         """The seconds until the next try may come; those under way may count as wrong."""
-        recent = sum(now - at < ALL_WINDOW_S for at in self.times)
-        if recent >= ALL:
+        if self.is_flooded(now):
             return max(0.0, self.next - now)
-        return 1.0 if counts_pending and recent + self.pending >= ALL else 0.0
+        is_full = self._recent(now) + self.pending >= ALL
+        return 1.0 if counts_pending and is_full else 0.0
+
+    def is_flooded(self, now: float) -> bool:
+        """Whether there were so many wrong tries of late that all have to wait."""
+        return self._recent(now) >= ALL
+
+    def _recent(self, now: float) -> int:
+        return sum(now - at < ALL_WINDOW_S for at in self.times)
 
 
 class Brake:
@@ -213,11 +220,14 @@ class Brake:
                 self._count_wrong(current)
             self._changed.notify_all()
 
-    def wait(self, origin: Origin) -> float:
-        """The seconds until a try without a puzzle may come; 0 for at once."""
+    def is_on(self, origin: Origin) -> bool:
+        """Whether tries from here have to wait for one another, or pay with a puzzle."""
         with self._changed:
-            is_known = origin.browser is not None and self._is_let_in(origin.browser)
-            return 0.0 if is_known else self._wait(origin.address)
+            if origin.browser is not None and self._is_let_in(origin.browser):
+                return False
+            now = self._clock()
+            wrong = self._addresses.get(origin.address, now).wrong
+            return wrong >= FREE or self._all.is_flooded(now)
 
     def price(self, address: str) -> int | None:
         """The bits of a puzzle that is worth a try; None where no puzzle helps any more."""

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_accessibility import axe, violations
 from tests.kit.browsing import DESK, PHONE, Person, has_ended
 from tests.kit.emulator import Emulator, coze
-from tests.kit.members import ANN, CODES, age_all
-from tests.kit.site import Site
+from tests.kit.members import ANN, CODES, age_all, sign_in
+from tests.kit.site import Site, Visitor
 
 # A fixture.
 __all__ = ["axe"]
@@ -92,6 +92,23 @@ def test_a_person_signs_in_asks_and_signs_out(
     assert "hello" not in page.content()
     if has_script:
         assert page.evaluate("localStorage.getItem('drafts')") is None
+
+
+def test_a_person_behind_a_guesser_s_address_gets_in_by_a_puzzle(
+    person: Callable[..., Person], emulator: Emulator, start_site: Callable[..., Site], axe: str
+) -> None:
+    site = start_site(**coze(emulator), ACCESS_CODES=CODES)
+    for number in range(6):
+        sign_in(Visitor(site.url), f"wrong-{number}")
+    page = person(site, locale="zh-CN").open("/search?q=1")
+    page.evaluate(axe)
+    assert violations(page) == []
+    page.get_by_label("访问码").fill(ANN)
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        page.keyboard.press("Enter")
+    assert "puzzle=" in (sent.value.post_data or "") and "nonce=" in (sent.value.post_data or "")
+    expect(page.locator("nav")).to_be_visible()
+    assert page.url.endswith("/search?q=1")
 
 
 def test_the_language_is_changed_and_the_way_back_kept(

@@ -1,7 +1,10 @@
 """Codes open the site, keys let programs in, and open agents answer everybody."""
 
 import re
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,12 @@ from flask import Flask
 from chat.owner.doctor import access as doctor_access
 from chat.settings import hashes
 from chat.settings.model import Settings
+from chat.visitors.guessing import ALL
 from chat.web import permissions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import (
     ANN,
+    BEA,
     CODES,
     HTML,
     KEY,
@@ -29,7 +34,9 @@ from tests.kit.members import (
     newcomer,
     program,
     sign_in,
+    solve,
 )
+from tests.kit.patience import soon
 from tests.kit.site import Site, Visitor
 from tests.site.test_start import refusal
 
@@ -310,15 +317,71 @@ def test_a_guesser_waits_and_others_do_not(site: Site) -> None:
     assert program(site).get("/").ok
 
 
-def test_a_flood_of_wrong_codes_does_not_disturb_signed_in_visitors(
+def test_a_flood_of_wrong_codes_shuts_no_honest_visitor_out(
     emulator: Emulator, start_site: Start
 ) -> None:
-    site = start_site(**coze(emulator), ACCESS_CODES=ANN, API_KEYS=KEY, TRUSTED_PROXIES=1)
-    inside, machine = member(site), program(site)
-    assert machine.get("/").ok
-    for _ in range(101):
-        last = sign_in(newcomer(site), "wrong-code").status_code
-    assert last == 429 and inside.ask("hi").ok and machine.ask("hi").ok
+    site = start_site(**coze(emulator), ACCESS_CODES=f"{ANN},{BEA}", TRUSTED_PROXIES=1)
+    inside, known = member(site), member(site)
+    known.post("/sign-out", headers=HTML)
+    statuses = [sign_in(newcomer(site), "wrong-code").status_code for _ in range(ALL + 1)]
+    assert statuses == [401] * ALL + [429] and inside.ask("hi").ok
+    is_over = threading.Event()
+
+    def go_on() -> None:
+        while not is_over.wait(0.05):
+            sign_in(newcomer(site), "wrong-code")
+
+    flood = threading.Thread(target=go_on)
+    flood.start()
+    try:
+        assert [sign_in(known, ANN).status_code for _ in range(15)] == [303] * 15
+        # BEA was not used before, so that nothing is known of it.
+        assert [_enter_by_puzzle(site) for _ in range(15)] == [303] * 15
+        assert sign_in(newcomer(site), ANN).status_code == 429, "without a puzzle it waits"
+    finally:
+        is_over.set()
+        flood.join()
+
+
+def _enter_by_puzzle(site: Site) -> int:
+    visitor = newcomer(site)
+    solution = solve(visitor.get("/sign-in", headers=HTML).text)
+    assert solution
+    return sign_in(visitor, BEA, **solution).status_code
+
+
+def test_a_puzzle_is_good_for_one_try_and_each_costs_more(site: Site) -> None:
+    guesser = newcomer(site)
+    for number in range(6):
+        sign_in(guesser, f"wrong-{number}")
+    page = guesser.get("/sign-in", headers=HTML).text
+    solution = solve(page)
+    assert sign_in(guesser, "wrong", **solution).status_code == 401
+    again = sign_in(guesser, ANN, **solution)
+    assert again.status_code == 429 and "session" not in again.cookies
+    (before,), (after,) = (re.findall(r'data-bits="(\d+)"', text) for text in (page, again.text))
+    assert int(after) == int(before) + 1
+    harder = solve(again.text)
+    assert sign_in(guesser, ANN, **harder).status_code == 303, "the locked address may try"
+
+
+def test_sixty_wrong_tries_at_once_keep_no_right_one_waiting(
+    emulator: Emulator, start_site: Start
+) -> None:
+    """Hashed codes, each with a salt of its own: the worst that the settings allow."""
+    stored = [str(hashes.make_hash(text, hashes.new_recipe())) for text in (ANN, BEA)]
+    site = start_site(**coze(emulator), ACCESS_CODES=",".join(stored), TRUSTED_PROXIES=1)
+    with ThreadPoolExecutor(60) as pool:
+        wrong = [pool.submit(sign_in, newcomer(site), "wrong-code") for _ in range(60)]
+        began, visitor = time.monotonic(), newcomer(site)
+        solution = solve(visitor.get("/sign-in", headers=HTML).text)
+        assert sign_in(visitor, BEA, **solution).status_code == 303
+        took = time.monotonic() - began
+        again = time.monotonic()
+        assert sign_in(visitor, BEA).status_code == 303
+        assert time.monotonic() - again < soon(0.5), "a code that was right costs no hash"
+        statuses = {future.result().status_code for future in wrong}
+    assert took < soon(3) and statuses == {401, 429}
 
 
 def test_no_code_is_in_the_log_or_in_the_database(site: Site, mixed: Site) -> None:

@@ -237,7 +237,7 @@ def test_a_solved_puzzle_leads_past_the_lock_and_the_flood(brake: Brake) -> None
     while not wait(brake):
         pass
     flood(brake)
-    assert brake.wait(HERE) > 0
+    assert brake.is_on(HERE) and brake.is_on(THERE) and not brake.is_on(known())
     for _ in range(20):
         assert is_let_in(brake, paid()), "right tries do not raise the price"
         while not wait(brake):
@@ -314,17 +314,15 @@ class Brakes(RuleBasedStateMachine):
         self, address: str, browser: KnownBrowser | None, bits: int, is_right: bool
     ) -> None:
         origin = Origin(address, browser, bits)
-        price, wait_s = self.brake.price(address), self.brake.wait(origin)
+        price, is_on = self.brake.price(address), self.brake.is_on(origin)
         try:
             current = self.brake.begin(origin)
         except GuessRefusal as refusal:
-            assert wait_s > 0 and (refusal.retry_after or 0) >= 1
+            assert is_on and (refusal.retry_after or 0) >= 1
             assert not price or bits < price - guessing.RISE_BITS
             return
         if current.way == "puzzle":
             assert price and bits >= price - guessing.RISE_BITS
-        else:
-            assert wait_s == 0
         if not is_right:
             self.count_wrong(current)
         self.brake.end(current, is_right)
