@@ -51,6 +51,7 @@ def _try_code(code: str) -> tuple[str, Session] | None:
 
 
 def _refuse_code(next_path: str) -> Response:
+    visitors.turn_away()
     errors.count_refusal("sign_in")
     if errors.wants_html():
         return _page(next_path, _wrong(), 401)
