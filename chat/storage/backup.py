@@ -173,6 +173,9 @@ def _copy_rows(source: Path, part: Path, version: str, database: Path) -> int:
         raise _trouble(error.orig, source, part) from None
     except sqlite3.Error as error:
         raise _trouble(error, source, part) from None
+    except ValueError as error:
+        # A change of the tables reads what was stored as JSON.
+        raise BackupError("damaged", path=source, reason=error) from None
     finally:
         engine.dispose()
     _settle(part)

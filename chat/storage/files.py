@@ -13,7 +13,7 @@ PRIVATE = 0o600
 # SQLite's own files beside a database: the log of the last commits, its index, and what a crash
 # in the old mode leaves behind.
 BESIDE = ("-wal", "-shm", "-journal")
-COPIES_KEPT = 2
+MOST_COPIES = 2
 # A step of the tables may write all rows again into the log, after the copy has taken its room.
 ROOM_PER_BYTE = 2
 
@@ -45,7 +45,7 @@ def size_of(database: Path) -> int:
 def copy_before(database: Path, version: str) -> Path:
     """Copies a database that is about to become `version`, beside it, as chat.db.before-0009.
 
-    Of such copies the newest COPIES_KEPT stay. Raises SettingsError while the disk has no room for
+    Of such copies the newest MOST_COPIES stay. Raises SettingsError while the disk has no room for
     the copy and for the change, OSError, sqlite3.Error.
     """
     needed = size_of(database) * ROOM_PER_BYTE
@@ -71,7 +71,7 @@ def copy_before(database: Path, version: str) -> Path:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
-    for path in copies_before(database)[:-COPIES_KEPT]:
+    for path in copies_before(database)[:-MOST_COPIES]:
         path.unlink(missing_ok=True)
     return target
 

@@ -1,5 +1,6 @@
 """Signing in to Coze: a service app by JWT, and a web app that the owner authorises once."""
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor
+from tests.storage.test_backup import command
 
 PASSWORD = "correct horse battery"
 OLIVIA = ("olivia", PASSWORD)
@@ -56,6 +58,8 @@ def test_the_owner_authorises_and_visitors_ask(site: Site) -> None:
     assert (before.status_code, before.json()["code"]) == (503, "misconfigured")
     assert authorise(site).status_code == 200
     assert Visitor(site.url).ask("hi").ok
+    code, output = command(site.folder, "log")
+    assert code == 0 and re.fullmatch(r"\S+ \S+  oauth    agent coze\n", output), output
 
 
 def test_tokens_are_sealed_and_survive_a_restart(site: Site) -> None:

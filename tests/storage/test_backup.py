@@ -251,3 +251,22 @@ def test_a_backup_of_every_version_comes_back_as_the_newest(tmp_path: Path) -> N
         assert code == 0 and "1 conversation" in output, (version, output)
         with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
             assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
+
+
+def test_rows_that_a_change_of_the_tables_cannot_read_are_damage(tmp_path: Path) -> None:
+    (tmp_path / "instance").mkdir()
+    migrate(tmp_path / "old", "0007")
+    with closing(sqlite3.connect(tmp_path / "old")) as db, db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute(
+            "INSERT INTO conversations (id, visitor, agent, title, created_at, updated_at) "
+            "VALUES ('c1', 'alice', 'coze', 't', '2026-01-01', '2026-01-01')"
+        )
+        db.execute(
+            "INSERT INTO answers (id, conversation_id, question, state, replies, thoughts, tools, "
+            "media, citations, suggestions, worker, created_at) VALUES ('a1', 'c1', 'q', 'done', "
+            "'no json', '', '[]', '[]', '[]', '[]', 'w', '2026-01-01 00:00:00')"
+        )
+    code, output = command(tmp_path, "restore", "old")
+    assert code == 2 and "damaged" in output, output
+    assert list((tmp_path / "instance").glob("chat.db*")) == []

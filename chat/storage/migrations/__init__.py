@@ -1,6 +1,7 @@
 """Migrations: numbered steps from the first schema to this one, run at the start under a lock."""
 
 import fcntl
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chat.settings.errors import SettingsError
 from chat.storage.files import PRIVATE, copy_before
+
+log = logging.getLogger("chat.storage")
 
 FOLDER = Path(__file__).parent
 NEWEST = "0011"  # a test compares it with the newest file in versions/
@@ -28,7 +31,8 @@ def bring_up_to_date(engine: Engine, database: Path) -> None:
             if version == NEWEST:
                 return
             if version is not None and version < NEWEST:
-                copy_before(database, NEWEST)
+                copy = copy_before(database, NEWEST)
+                log.info("the tables change from %s to %s; copied to %s", version, NEWEST, copy)
             upgrade(engine)
     except (OSError, SQLAlchemyError, sqlite3.Error) as error:
         reason = getattr(error, "orig", None) or error
