@@ -45,6 +45,8 @@ DEEDS = {
 # These are counted when they are asked and stored; here it is only looked whether they may be.
 QUESTIONS = "chat.ask"
 FILES = "files.upload"
+# A browser must not use up its visitor's rate by reports: their route counts them apart.
+COUNTED_ELSEWHERE = {QUESTIONS, FILES, "csp_reports.take"}
 
 
 def init_app(app: Flask) -> None:
@@ -68,7 +70,7 @@ def _admit() -> None:
 
 
 def _deed() -> str | None:
-    if request.endpoint in (QUESTIONS, FILES):
+    if request.endpoint in COUNTED_ELSEWHERE:
         return None
     usual = "page" if request.method in SAFE else "change"
     return DEEDS.get(request.endpoint or "", usual)

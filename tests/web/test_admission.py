@@ -35,7 +35,7 @@ DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").
 POSTS = [
     re.sub(r"{\w+}", "nowhere", path) for path, item in DOCUMENT["paths"].items() if "post" in item
 ]
-OPEN = ("/sign-in", "/sign-out", "/nowhere")
+OPEN = ("/sign-in", "/sign-out", "/csp-report", "/nowhere")
 KINDS = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
