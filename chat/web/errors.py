@@ -244,8 +244,10 @@ def _refusal(refusal: Refusal) -> Response:
 
 def _whose(refusal: Refusal) -> str:
     """What the owner may block after a refusal of too much: the visitor's name and the address."""
-    if refusal.code != "rate_limited" or "asker" not in g:
+    if refusal.code != "rate_limited":
         return ""
+    if "asker" not in g:
+        return f" ({request.remote_addr})"
     name = name_of(services().visitors.pseudonym(g.asker.visitor))
     return f" (visitor {name}, {request.remote_addr})"
 
