@@ -20,7 +20,10 @@ ROOM_PER_BYTE = 2
 
 def create(database: Path) -> None:
     """Makes an empty file for a database unless there is one. Raises OSError."""
-    os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+    # One that is there is not even opened: a site also starts while its database is read-only.
+    with suppress(FileExistsError):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        os.close(os.open(database, flags, PRIVATE))
 
 
 def make_private(database: Path) -> None:
@@ -28,7 +31,7 @@ def make_private(database: Path) -> None:
 
     SQLite gives the files that it makes later the mode of the database.
     """
-    for ending in ("", *BESIDE):
+    for ending in ("", ".migrating", *BESIDE):
         # Whoever may write a file that belongs to somebody else cannot change its mode.
         with suppress(FileNotFoundError, PermissionError):
             path = f"{database}{ending}"
