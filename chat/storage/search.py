@@ -5,15 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, Engine, String, bindparam, select, type_coerce
+from sqlalchemy import Connection, Engine, Row, String, bindparam, select, type_coerce
 
 from chat.storage.models import RUNNING, Base
 from chat.storage.plain import SEPARATOR, folded, readable
 from chat.storage.words import Pieces, Words
 
-# Answers scanned by one query, a few milliseconds; between two of them others get their turn.
-PAGE = 500
+# Between two pages others get their turn. A page is smaller when the answers are long.
+SMALLEST_PAGE, PAGE = 25, 500
+PAGE_S = 0.02
 
 _CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.tables["answers"]
 _IS_VISIBLE = (_CONVERSATIONS.c.visitor == bindparam("visitor")) & (
@@ -53,7 +55,7 @@ _TITLES = (
         _CONVERSATIONS.c.id,
         _CONVERSATIONS.c.title,
         _CONVERSATIONS.c.sequence,
-        type_coerce(_CONVERSATIONS.c.updated_at, String),
+        type_coerce(_CONVERSATIONS.c.updated_at, String).label("updated_at"),
     )
     .where(_IS_VISIBLE)
     .order_by(_CONVERSATIONS.c.sequence.desc())
@@ -90,12 +92,13 @@ class Search:
             return []
         answer_ids = self._matching_answers(visitor, words, limit)
         with self._engine.connect() as db:
-            hits = _hits(db, visitor, words, answer_ids)
-            by_title = [
-                hit
-                for hit in _hits_by_title(db, visitor, words, limit)
-                if hit.conversation_id not in hits
-            ]
+            hits = {hit.conversation_id: hit for hit in _hits(db, visitor, words, answer_ids)}
+            titles = db.execute(_TITLES, {"visitor": visitor}).all()
+        by_title = [
+            hit
+            for hit in islice(_hits_by_title(titles, words), limit)
+            if hit.conversation_id not in hits
+        ]
         all_hits = [*hits.values(), *by_title]
         return sorted(all_hits, key=lambda hit: hit.sequence, reverse=True)[:limit]
 
@@ -108,26 +111,28 @@ class Search:
             # A run has letters and digits only: none of them means something to LIKE.
             query = query.where(_ANSWERS.c.plain.like(f"%{run}%"))
         newest: dict[str, str] = {}
-        for start in range(0, len(sequences), PAGE):
-            with self._engine.connect() as db:
-                page = sequences[start : start + PAGE]
-                rows = db.execute(query, {"sequences": page}).all()
-            for id, conversation_id, plain in rows:
-                if conversation_id not in newest and words.are_in(*plain.split(SEPARATOR)):
-                    newest[conversation_id] = id
-            if len(newest) >= limit:
-                break
+        start, size = 0, SMALLEST_PAGE
+        while start < len(sequences) and len(newest) < limit:
             time.sleep(0)
+            began = time.perf_counter()
+            with self._engine.connect() as db:
+                rows = db.execute(query, {"sequences": sequences[start : start + size]}).all()
+            start += size
+            is_slow = time.perf_counter() - began > PAGE_S
+            size = max(SMALLEST_PAGE, size // 4) if is_slow else min(PAGE, size * 2)
+            for id, conversation_id, plain in rows:
+                if conversation_id not in newest:
+                    time.sleep(0)
+                    if words.are_in(*plain.split(SEPARATOR)):
+                        newest[conversation_id] = id
         return list(newest.values())[:limit]
 
 
 def _hits(
     db: Connection, visitor: str, words: Words, answer_ids: Sequence[str]
-) -> dict[str, SearchHit]:
-    """The hits of these answers, by conversation."""
-    rows = db.execute(_HITS, {"ids": answer_ids, "visitor": visitor})
-    return {
-        row.conversation_id: SearchHit(
+) -> Iterator[SearchHit]:
+    for row in db.execute(_HITS, {"ids": answer_ids, "visitor": visitor}):
+        yield SearchHit(
             row.conversation_id,
             words.marked(row.title),
             row.id,
@@ -135,16 +140,18 @@ def _hits(
             row.sequence,
             row.created_at,
         )
-        for row in rows
-    }
+        time.sleep(0)
 
 
-def _hits_by_title(db: Connection, visitor: str, words: Words, limit: int) -> Iterator[SearchHit]:
-    rows = db.execute(_TITLES, {"visitor": visitor}).all()
-    # Folded together, and only the times of hits are read: one by one takes three times as long.
-    lines = "".join(title.replace("\n", " ") + "\n" for _, title, *_ in rows)
-    titles = folded(lines).split("\n")[:-1]
-    matching = (row for row, title in zip(rows, titles, strict=True) if words.are_in(title))
-    for id, title, sequence, updated_at in islice(matching, limit):
-        at = datetime.fromisoformat(str(updated_at)).replace(tzinfo=UTC)
-        yield SearchHit(id, words.marked(title), None, (), sequence, at)
+def _hits_by_title(rows: Sequence[Row[Any]], words: Words) -> Iterator[SearchHit]:
+    for start in range(0, len(rows), PAGE):
+        time.sleep(0)
+        page = rows[start : start + PAGE]
+        # Folded together, and only the times of hits are read: one by one takes three times as
+        # long.
+        lines = "".join(row.title.replace("\n", " ") + "\n" for row in page)
+        titles = folded(lines).split("\n")[:-1]
+        for row, title in zip(page, titles, strict=True):
+            if words.are_in(title):
+                at = datetime.fromisoformat(str(row.updated_at)).replace(tzinfo=UTC)
+                yield SearchHit(row.id, words.marked(row.title), None, (), row.sequence, at)
