@@ -31,7 +31,7 @@ class Pace(Protocol):
         Raises QuotaExhausted when it is used up.
         """
 
-    def refused(self, retry_after: float | None = None) -> None:
+    def hold_back(self, retry_after: float | None = None) -> None:
         """Makes the whole account hold back: the platform has refused a further call as one too
         many.
 
@@ -48,7 +48,7 @@ class NoPace:
     def spend(self) -> None:
         pass
 
-    def refused(self, retry_after: float | None = None) -> None:
+    def hold_back(self, retry_after: float | None = None) -> None:
         pass
 
 

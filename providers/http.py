@@ -123,7 +123,7 @@ class Response:
         try:
             piece: bytes = self._raw.read1(decode_content=True)
         except CAUGHT as error:
-            raise translated(error, self.provider, self._stop, self._deadline) from None
+            raise translate_error(error, self.provider, self._stop, self._deadline) from None
         if self._stop is not None:
             self._stop.check()
         if not piece and self._raw.length_remaining:
@@ -198,7 +198,8 @@ class Http:
                 headers = {name.lower(): value for name, value in raw.headers.items()}
                 yield Response(self.provider, raw.status, headers, raw, wire, stop, deadline)
             finally:
-                raw.close()  # keeps the connection when the body was read to its end
+                # Keeps the connection when the body was read to its end.
+                raw.close()
 
     def call(self, method: str, url: str, **options: Any) -> tuple[Response, bytes]:
         """Sends a request and reads the whole answer: the Response and its body. All else as in
@@ -247,7 +248,7 @@ class Http:
                 request = _prepared(method, url, **content)
                 return self._adapter.send_on(wire, request, (min(CONNECT_S, patience), patience))
             except CAUGHT as error:
-                failure = translated(error, self.provider, stop, deadline)
+                failure = translate_error(error, self.provider, stop, deadline)
             if self._was_a_dead_connection(failure, wire, method):
                 continue
             pause = pauses.pop(0)
@@ -308,7 +309,7 @@ def _address(url: str) -> str:
 CAUGHT = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
 
-def translated(
+def translate_error(
     error: BaseException, provider: str, stop: Stop | None = None, deadline: float | None = None
 ) -> Exception:
     """Our error for one of theirs, without its text: that holds addresses, and addresses hold

@@ -94,7 +94,8 @@ def seconds(value: Any, default: float) -> float:
             if isinstance(value, int | float) and not isinstance(value, bool)
             else math.nan
         )
-    except OverflowError:  # an int may have thousands of digits
+    except OverflowError:
+        # An int may have thousands of digits.
         return default
     return number if 0 < number < math.inf else default
 

@@ -87,9 +87,13 @@ class Tokens:
         self._ends_at = 0.0
 
     def current(
-        self, refused: str | None = None, *, stop: Stop | None = None, deadline: float | None = None
+        self,
+        refused_token: str | None = None,
+        *,
+        stop: Stop | None = None,
+        deadline: float | None = None,
     ) -> str:
-        """A token that is good as far as we know; never the one that was `refused`, unless the
+        """A token that is good as far as we know; never the one in `refused_token`, unless the
         platform grants it again.
 
         Raises what `fetch` raises (a failure is not remembered: the next caller fetches anew),
@@ -97,7 +101,7 @@ class Tokens:
         """
         with self._lock:
             now = self._clock()
-            if self._secret is not None and (self._secret == refused or now >= self._ends_at):
+            if self._secret is not None and (self._secret == refused_token or now >= self._ends_at):
                 self._secret = None
             if self._secret is None or now >= self._renew_at:
                 flight = self._flight or self._take_off()

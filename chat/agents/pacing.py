@@ -89,11 +89,11 @@ class Account:
         try:
             self._refuse_when_full()
             yield from self._in_line(self._seats.take(patience, place.origin))
-            yield from self._seated(turn, place, stream, patience)
+            yield from self._ask_in_seat(turn, place, stream, patience)
         finally:
             place.leave()
 
-    def _seated(
+    def _ask_in_seat(
         self,
         turn: Turn,
         place: Place,
@@ -131,7 +131,7 @@ class Account:
                         self._refusals = 0
                     yield event
         except RateLimited as error:
-            self.refused(error.retry_after)
+            self.hold_back(error.retry_after)
             # A question asked sooner would only wait here, so the visitor hears when to come back.
             error.retry_after = self._held_s
             raise
@@ -159,7 +159,7 @@ class Account:
             self._full_day = day
             self._refuse_when_full()
 
-    def refused(self, retry_after: float | None = None) -> None:
+    def hold_back(self, retry_after: float | None = None) -> None:
         with self._lock:
             now = self._clock()
             # Each of the calls that were under way together may be refused: that is one refusal.

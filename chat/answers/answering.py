@@ -11,7 +11,7 @@ from chat.agents.offered import Agent
 from chat.agents.waiting_room import Place
 from chat.answers.bounds import Bounds
 from chat.answers.live import CUT, Failed, Finished, LiveAnswer
-from chat.answers.partial import PartialAnswer, events_of, mended
+from chat.answers.partial import PartialAnswer, events_of, make_legible
 from chat.answers.records import Records
 from chat.logs import request_id
 from chat.storage import StoredQuestion
@@ -72,7 +72,7 @@ class Answering:
 
     def _read(self) -> Ending:
         with closing(self._events()) as events:  # type: ignore[type-var]
-            for event in map(mended, events):
+            for event in map(make_legible, events):
                 if isinstance(event, Done):
                     return self._finish(event)
                 self._pass_on(event)
@@ -98,7 +98,7 @@ class Answering:
         if not self.is_reached and not isinstance(event, Status):
             self.is_reached = True
             self.records.note_reached(self.agent)
-        for bounded in self.bounds.within(event):
+        for bounded in self.bounds.cut_to_bounds(event):
             self._time_thoughts(bounded)
             self.partial.apply(bounded)
             if isinstance(bounded, Accepted):

@@ -30,7 +30,7 @@ class Bounds:
         self._most = most
         self._events = self._chars = 0
 
-    def within(self, event: Event) -> list[Event]:
+    def cut_to_bounds(self, event: Event) -> list[Event]:
         """The event, as much of it as has room, or none.
 
         Text beyond the bounds ends the answer; steps, media, sources and suggestions beyond theirs
@@ -43,7 +43,7 @@ class Bounds:
             return []
         match event:
             case Delta() | Rewrite() | Thought():
-                return self._text_within(event)
+                return self._cut_text(event)
             case ToolStep(id=step):
                 is_known = self.partial.has_step(step)
                 return [_shortened(event)] if is_known or self._has_room(event) else []
@@ -60,7 +60,7 @@ class Bounds:
     def _has_room(self, event: Event) -> bool:
         return self.partial.count(type(event)) < NUMBER[type(event)]
 
-    def _text_within(self, event: Delta | Rewrite | Thought) -> list[Event]:
+    def _cut_text(self, event: Delta | Rewrite | Thought) -> list[Event]:
         room = self._most - self.partial.size
         if isinstance(event, Rewrite):
             room += self.partial.length(event.reply)

@@ -160,7 +160,7 @@ def events_of(content: Content, anew: bool = False) -> list[Event]:
     ]
 
 
-def mended(event: Event) -> Event:
+def make_legible(event: Event) -> Event:
     """The event with legible texts only."""
     changes: dict[str, Any] = {}
     for slot in fields(event):

@@ -12,7 +12,7 @@ from chat.settings.secret_key import secret_key
 from chat.storage import Storage
 from chat.visitors import blocks
 from chat.visitors.access import Visitors
-from chat.visitors.blocks import Network
+from chat.visitors.blocks import IpNetwork
 
 
 @click.command("block")
@@ -82,7 +82,7 @@ def _list_blocks(store: Storage, language: str) -> None:
         click.echo(say("nobody_blocked", language))
 
 
-def _refuse_mistakes(network: Network, is_forced: bool) -> None:
+def _refuse_mistakes(network: IpNetwork, is_forced: bool) -> None:
     """Raises CommandError for a network that would shut out everybody, or the owner."""
     if blocks.is_loopback(network):
         raise CommandError("blocks_loopback", subject=network)

@@ -60,7 +60,8 @@ def backup(database: Path, target: Path, force: bool = False) -> Copied:
             if force:
                 part.replace(target)
             else:
-                os.link(part, target)  # unlike a rename it never overwrites
+                # Unlike a rename a link never overwrites.
+                os.link(part, target)
         except FileExistsError:
             raise BackupError("exists", path=target) from None
     return Copied(target, size, conversations)

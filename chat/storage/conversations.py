@@ -31,7 +31,8 @@ class Tree:
             raise Refusal("not_found", "an answer")
         below = {at}
         leaf = at
-        for one, parent in self.parents.items():  # children come after their parents
+        # Children come after their parents.
+        for one, parent in self.parents.items():
             if parent in below:
                 below.add(one)
                 leaf = one

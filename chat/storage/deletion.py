@@ -28,7 +28,8 @@ OF_A_VISITOR: dict[str, type[Base]] = {
     "moves": Code,
     "sessions": SignIn,
 }
-BATCH = 50  # answers in one transaction, a few milliseconds: nobody else can write meanwhile
+# Answers in one transaction, which takes a few milliseconds: nobody else can write meanwhile.
+BATCH = 50
 
 
 class Deletion:
@@ -154,7 +155,8 @@ class Deletion:
             gone = db.execute(
                 delete(Conversation).where(Conversation.id.in_(ids), which, ~filled)
             ).rowcount
-        time.sleep(0)  # whoever waits comes first
+        # Others that wait for the database come first.
+        time.sleep(0)
         return {"answers": len(answers), "shares": shares, "conversations": gone}
 
     def _empty_the_log(self) -> bool:

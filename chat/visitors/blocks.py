@@ -10,7 +10,7 @@ from chat.refusals import BlockRefusal
 from chat.storage.blocks import StoredBlocks
 from chat.storage.sqlite import StorageError
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # A visitor's name is the beginning of the pseudonym that platforms know: of 48 bits, so that no
 # two visitors of a site share one.
@@ -42,7 +42,7 @@ def name_of(pseudonym: str) -> str:
     return pseudonym[:NAME_LENGTH]
 
 
-def network_of(text: str) -> Network | None:
+def network_of(text: str) -> IpNetwork | None:
     """The network that an address or network names, None when it is neither.
 
     One address of IPv6 stands for its /64, which one connection gets.
@@ -59,17 +59,17 @@ def network_of(text: str) -> Network | None:
     return network if network.prefixlen <= 64 else network.supernet(new_prefix=64)
 
 
-def is_loopback(network: Network) -> bool:
+def is_loopback(network: IpNetwork) -> bool:
     """Whether a network holds addresses of this machine alone."""
     return _overlaps(network, LOOPBACK)
 
 
-def is_private(network: Network) -> bool:
+def is_private(network: IpNetwork) -> bool:
     """Whether a network holds addresses that the internet does not know."""
     return _overlaps(network, PRIVATE)
 
 
-def is_too_wide(network: Network) -> bool:
+def is_too_wide(network: IpNetwork) -> bool:
     """Whether a network holds so much that a block of it must be a mistake."""
     return network.prefixlen < WIDEST[network.version]
 
@@ -137,5 +137,5 @@ class Blocks:
             return
 
 
-def _overlaps(network: Network, others: Iterable[Network]) -> bool:
+def _overlaps(network: IpNetwork, others: Iterable[IpNetwork]) -> bool:
     return any(network.version == other.version and network.overlaps(other) for other in others)

@@ -215,9 +215,6 @@ def _rest_of_thoughts(reply: _Reply, known_text: str, thoughts: str) -> Iterator
         yield Thought(thoughts[len(known) :])
 
 
-# Messages
-
-
 def _is_answer(message: Fields) -> bool:
     return message.get("type") == "answer" and message.get("role", "assistant") == "assistant"
 
@@ -239,7 +236,7 @@ def _plugin_text(content: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class MessageContent:
     """What a message of type answer holds. `text` is Markdown."""
 
     text: str = ""
@@ -247,27 +244,27 @@ class Content:
     suggestions: tuple[str, ...] = ()
 
 
-def readable(message: Fields) -> Content:
+def readable(message: Fields) -> MessageContent:
     """The content of an answer, by its type."""
     content = content_text(message.get("content"))
     match message.get("content_type") or "text":
         case "text":
-            return Content(content)
+            return MessageContent(content)
         case "card":
             card = read_card(content)
             media = tuple(Media("image", url) for url in card.pictures)
-            return Content(card.markdown, media, tuple(card.options))
+            return MessageContent(card.markdown, media, tuple(card.options))
         case "object_string":
             return _parts_of(content)
         case _:
-            return Content()
+            return MessageContent()
 
 
-def _parts_of(content: str) -> Content:
+def _parts_of(content: str) -> MessageContent:
     """The texts and files of an `object_string`: a list of parts, or one part alone."""
     value = json_value(content)
     if not isinstance(value, list | dict):
-        return Content(content)
+        return MessageContent(content)
     parts = [part for part in (value if isinstance(value, list) else [value]) if fields(part)]
     texts = [str(part["text"]) for part in parts if part.get("text")]
     media: list[Media] = []
@@ -275,7 +272,7 @@ def _parts_of(content: str) -> Content:
         if url := address(part.get("file_url")):
             kind = part.get("type")
             media.append(Media(kind if kind in ("image", "audio") else "file", url))
-    return Content("\n\n".join(texts), tuple(media))
+    return MessageContent("\n\n".join(texts), tuple(media))
 
 
 def _citations(kind: str, content: str) -> Iterator[Citation]:
@@ -319,9 +316,6 @@ def _json_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-# Chat objects
 
 
 def status_of(chat: Fields) -> str:

@@ -104,7 +104,7 @@ class Api:
     def renew(self) -> bool:
         """After a refusal: whether there is another token to try than the one last used."""
         used = self._token
-        return self._credentials.current(refused=used) != used
+        return self._credentials.current(refused_token=used) != used
 
     @property
     def _headers(self) -> dict[str, str]:

@@ -41,8 +41,8 @@ OWNER_ERRORS = {"invalid_request", "invalid_client", "unsupported_grant_type", "
 class Credentials(Protocol):
     """Where the bearer token of a call comes from."""
 
-    def current(self, refused: str | None = None) -> str:
-        """A token, never the one that was `refused`.
+    def current(self, refused_token: str | None = None) -> str:
+        """A token, never the one in `refused_token`.
 
         Raises AuthRejected, Unavailable, Unexpected.
         """
@@ -64,7 +64,7 @@ class FixedToken:
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
-    def current(self, refused: str | None = None) -> str:
+    def current(self, refused_token: str | None = None) -> str:
         return self._secret
 
 
@@ -79,8 +79,8 @@ class ServiceApp:
         self._http = http
         self._tokens = Tokens(self._fetch, http.provider, early_s=EARLY_S)
 
-    def current(self, refused: str | None = None) -> str:
-        return self._tokens.current(refused)
+    def current(self, refused_token: str | None = None) -> str:
+        return self._tokens.current(refused_token)
 
     def _fetch(self) -> Token:
         body = {"grant_type": JWT_GRANT, "duration_seconds": JWT_LIFE_S}
@@ -153,15 +153,15 @@ class WebApp:
                 {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
             )
 
-    def current(self, refused: str | None = None) -> str:
+    def current(self, refused_token: str | None = None) -> str:
         grant = self._vault.load(self._name)
-        if grant is None or not self._is_good(grant, refused):
-            grant = self._renew(refused)
+        if grant is None or not self._is_good(grant, refused_token):
+            grant = self._renew(refused_token)
         # The log's filter does not know a token that was granted before a restart.
         self._http.learn(str(grant["access_token"]))
         return str(grant["access_token"])
 
-    def _renew(self, refused: str | None) -> dict[str, Any]:
+    def _renew(self, refused_token: str | None) -> dict[str, Any]:
         with self._vault.lock(self._name):
             # Another process may have renewed it while we waited for the lock.
             grant = self._vault.load(self._name)
@@ -171,15 +171,15 @@ class WebApp:
                     provider=self._http.provider,
                     code=UNAUTHORISED,
                 )
-            if self._is_good(grant, refused):
+            if self._is_good(grant, refused_token):
                 return grant
             return self._request_grant(
                 {"grant_type": "refresh_token", "refresh_token": grant["refresh_token"]}
             )
 
-    def _is_good(self, grant: dict[str, Any], refused: str | None) -> bool:
+    def _is_good(self, grant: dict[str, Any], refused_token: str | None) -> bool:
         is_fresh = grant["expires_in"] - EARLY_S > self._clock()
-        return bool(is_fresh and grant["access_token"] != refused)
+        return bool(is_fresh and grant["access_token"] != refused_token)
 
     def _request_grant(self, body: dict[str, Any]) -> dict[str, Any]:
         body = {**body, "client_id": self._client_id}

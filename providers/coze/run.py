@@ -209,8 +209,6 @@ class Run:
         if is_first:
             yield Status("waiting")
 
-    # Streaming
-
     def _open_body(self, response: Response) -> Body:
         try:
             return Body(response, quiet=QUIET_S)
@@ -290,8 +288,6 @@ class Run:
             if status in TERMINAL:
                 self._end = {**payload, "status": status}
 
-    # The record
-
     def _read_record(self, pause: float) -> Iterator[Event]:
         """Waits for the chat's end, and yields what it produced beyond what was yielded already."""
         if self._chat is None or self._conversation is None:
@@ -356,7 +352,7 @@ class Run:
                 elif not self._may_pass(error):
                     raise
                 if isinstance(error, RateLimited):
-                    turn.pace.refused(error.retry_after)
+                    turn.pace.hold_back(error.retry_after)
                 pause = max(pause, error.retry_after or 0.0)
             self._sleep(pause, deadline)
         turn.pace.wait(turn.stop, deadline)

@@ -90,7 +90,7 @@ class HuaweiReader:
             self._steps[key or name] = ToolStep(key or name, name, "running")
             yield self._steps[key or name]
 
-    def settle(self, state: Literal["done", "failed"]) -> Iterator[Event]:
+    def close_step(self, state: Literal["done", "failed"]) -> Iterator[Event]:
         """The text not yet yielded, and an end for the steps whose result never came."""
         opening, self._opening = self._opening or [], None
         yield from opening
@@ -109,7 +109,7 @@ class HuaweiReader:
                 code=NO_CREDENTIALS,
                 trace=self.trace,
             )
-        yield from self.settle("done")
+        yield from self.close_step("done")
         if not self._has_text and not self._media:
             raise EmptyAnswer("came without text", provider=NAME, trace=self.trace)
         yield Done()

@@ -97,7 +97,7 @@ class Huawei(Provider):
                         raise self._failure(failed, response, answer.trace)
                     yield from answer.apply(payload)
             except (ProviderError, Stopped):
-                yield from answer.settle("failed")
+                yield from answer.close_step("failed")
                 raise
         yield from answer.end()
 
@@ -164,7 +164,8 @@ class Huawei(Provider):
         plain = refusal(response)
         kind = ERRORS.get(f"{code} {response.status}") or ERRORS.get(code) or type(plain)
         if kind is Unexpected and response.status >= 500:
-            kind = Unavailable  # the gateway's code for whatever it did not expect itself
+            # The gateway has this code for whatever it did not expect itself.
+            kind = Unavailable
         return kind(
             f"HTTP {response.status} {self._without_secrets(message)[:400]}".rstrip(),
             provider=NAME,

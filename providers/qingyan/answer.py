@@ -83,7 +83,7 @@ class QingyanReader:
     def apply(self, event: Fields) -> Iterator[Event]:
         """One event of the stream."""
         yield from self._ids(event)
-        yield from self._noted(self._message(fields(event.get("message"))))
+        yield from self._mark_yielded(self._message(fields(event.get("message"))))
         yield from self._ending(event)
 
     def apply_whole(self, result: Fields) -> Iterator[Event]:
@@ -91,19 +91,19 @@ class QingyanReader:
         yield from self._ids(result)
         for part in items(result.get("output")):
             message = self._message({**fields(part), "status": "finish"})
-            yield from self._noted(chain(self._close_segment(), message))
+            yield from self._mark_yielded(chain(self._close_segment(), message))
         yield from self._ending({"status": "finish", **result})
 
     def end(self, state: Literal["done", "failed"] = "done") -> Iterator[Event]:
         """The rest of the text; `state` is how a tool still at work has ended."""
         yield from self._close_segment()
-        yield from self._settle(state)
+        yield from self._close_step(state)
         yield from self._show_pictures()
         if self._usage is not None:
             yield self._usage
             self._usage = None
 
-    def _noted(self, events: Iterable[Event]) -> Iterator[Event]:
+    def _mark_yielded(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
             self.has_yielded = True
             yield event
@@ -151,7 +151,7 @@ class QingyanReader:
         yield from self._close_segment()
         match kind:
             case "image":
-                yield from self._settle("done")
+                yield from self._close_step("done")
                 self._keep_pictures(part)
             case "code":
                 yield from self._begin("code_interpreter", text(part.get("code")), is_finished)
@@ -187,7 +187,7 @@ class QingyanReader:
         message = join_halves(message) if is_finished else without_half(message)
         if not message:
             return
-        yield from self._settle("done")
+        yield from self._close_step("done")
         if not message.startswith(self._segment):
             if self._is_message_finished or self._segment.startswith(message):
                 yield from self._close_segment()
@@ -228,7 +228,7 @@ class QingyanReader:
     def _begin(self, name: str, arguments: str, is_finished: bool) -> Iterator[Event]:
         step = self._step
         if step is None or step.name != name or not arguments.startswith(step.input or ""):
-            yield from self._settle("done")
+            yield from self._close_step("done")
             self._steps += 1
             step = ToolStep(f"step-{self._steps}", name, "running", arguments or None)
             self._last_input = step.input
@@ -240,14 +240,15 @@ class QingyanReader:
 
     def _result(self, name: str, outcome: Outcome, is_finished: bool) -> Iterator[Event]:
         if self._step is None:
-            if outcome == self._last_outcome:  # the same event again
+            # The same event has come again.
+            if outcome == self._last_outcome:
                 return
             yield from self._begin(name, "", is_finished)
         self._outcome = outcome
         if is_finished:
-            yield from self._settle("done")
+            yield from self._close_step("done")
 
-    def _settle(self, state: Literal["done", "failed"]) -> Iterator[Event]:
+    def _close_step(self, state: Literal["done", "failed"]) -> Iterator[Event]:
         if self._step is not None:
             outcome = self._outcome or (state, None)
             yield replace(self._step, state=outcome[0], output=outcome[1])

@@ -156,7 +156,7 @@ class Qingyan(Provider):
     def _ask_for_stream(
         self, turn: Turn, question: Fields, answer: QingyanReader
     ) -> Iterator[Event]:
-        content = _continued(question, turn, answer)
+        content = _with_conversation(question, turn, answer)
         with (
             farewell(turn.stop) as ending,
             self._open("stream", ending.stop, turn.deadline, json=content) as (response, body),
@@ -164,7 +164,7 @@ class Qingyan(Provider):
             for frame in body.objects():
                 if frame.payload is not None and not ending.has_begun:
                     event = self._result_of(response, frame.payload)
-                    yield from self._taken(answer, answer.apply(event))
+                    yield from self._raise_failure_after(answer, answer.apply(event))
                 if answer.is_over:
                     ending.begin()
         if answer.has_yielded and not (answer.is_over or answer.is_whole):
@@ -173,12 +173,14 @@ class Qingyan(Provider):
     def _ask_for_whole(
         self, turn: Turn, question: Fields, answer: QingyanReader
     ) -> Iterator[Event]:
-        content = _continued(question, turn, answer)
+        content = _with_conversation(question, turn, answer)
         with self._open("stream_sync", turn.stop, turn.deadline, json=content) as (response, body):
             result = self._result_of(response, body.json())
-        yield from self._taken(answer, answer.apply_whole(result))
+        yield from self._raise_failure_after(answer, answer.apply_whole(result))
 
-    def _taken(self, answer: QingyanReader, events: Iterator[Event]) -> Iterator[Event]:
+    def _raise_failure_after(
+        self, answer: QingyanReader, events: Iterator[Event]
+    ) -> Iterator[Event]:
         yield from events
         if answer.failure is not None:
             raise self._failure(answer.failure)
@@ -210,7 +212,7 @@ class Qingyan(Provider):
                 prompts = items(self._result_of(response, body.json()).get("list"))
         except (ProviderError, Stopped) as error:
             if isinstance(error, RateLimited):
-                turn.pace.refused(error.retry_after)
+                turn.pace.hold_back(error.retry_after)
             log.info("no follow-up questions: %s", error)
             return
         for prompt in filter(None, map(text, prompts[:SUGGESTIONS])):
@@ -221,9 +223,9 @@ class Qingyan(Provider):
         self, path: str, stop: Stop, deadline: float, **options: Any
     ) -> Iterator[tuple[Response, Body]]:
         """A call with our token: a new one, once, where the platform refuses the old."""
-        refused = None
+        refused_token = None
         while True:
-            token = self._tokens.current(refused, stop=stop, deadline=deadline)
+            token = self._tokens.current(refused_token, stop=stop, deadline=deadline)
             with self._http.open(
                 "POST",
                 f"{self._options.api_base}/{path}",
@@ -238,11 +240,11 @@ class Qingyan(Provider):
                 if error is None:
                     yield response, body
                     return
-            if refused is not None or not self._may_be_the_token(error, token):
+            if refused_token is not None or not self._may_be_the_token(error, token):
                 if error.code == OTHERS_AGENT:
                     self._agent_refused_with = token
                 raise error
-            refused = token
+            refused_token = token
 
     def _refusal(self, response: Response, body: Body) -> ProviderError | None:
         """The error of a status, or of an envelope that came instead of a stream."""
@@ -315,7 +317,7 @@ class Qingyan(Provider):
         return tokens.Token(secret, seconds(result.get("expires_in"), 3600.0))
 
 
-def _continued(question: Fields, turn: Turn, answer: QingyanReader) -> Fields:
+def _with_conversation(question: Fields, turn: Turn, answer: QingyanReader) -> Fields:
     """The question with the conversation it belongs to, if there is one already."""
     conversation = answer.conversation or turn.conversation
     return {**question, "conversation_id": conversation} if conversation else question

@@ -48,8 +48,8 @@ class WenxinReader:
         message = fields(fields(packet.get("data")).get("message"))
         yield from self._ids(packet, message)
         for item in map(fields, items(message.get("content"))):
-            yield from self._noted(self._item(item))
-        yield from self._noted(self._sides(message))
+            yield from self._mark_yielded(self._item(item))
+        yield from self._mark_yielded(self._sides(message))
         self.is_over = self.is_over or message.get("endTurn") is True
 
     def apply_whole(self, payload: Fields) -> Iterator[Event]:
@@ -57,8 +57,8 @@ class WenxinReader:
         answer = fields(payload.get("data"))
         yield from self._ids(payload, answer)
         for item in map(fields, items(answer.get("content"))):
-            yield from self._noted(self._item({**item, "isFinished": True}))
-        yield from self._noted(self._sides(answer))
+            yield from self._mark_yielded(self._item({**item, "isFinished": True}))
+        yield from self._mark_yielded(self._sides(answer))
         self.is_over = True
 
     def end(self, state: Literal["done", "failed"] = "done") -> Iterator[Event]:
@@ -68,7 +68,7 @@ class WenxinReader:
                 self._steps[key] = replace(step, state=state)
                 yield self._steps[key]
 
-    def _noted(self, events: Iterator[Event]) -> Iterator[Event]:
+    def _mark_yielded(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
             self.has_yielded = True
             yield event
@@ -139,15 +139,15 @@ class WenxinReader:
             last.ids.add(section_id)
         return last
 
-    def _sides(self, place: Fields) -> Iterator[Event]:
+    def _sides(self, holder: Fields) -> Iterator[Event]:
         """Sources and progress, which stand on the message or on an item."""
-        for source in map(fields, items(place.get("referenceList"))):
+        for source in map(fields, items(holder.get("referenceList"))):
             url = address(source.get("url"))
             title = text(source.get("text")) or text(source.get("title")) or url
             if title and (url or title) not in self._sources:
                 self._sources.add(url or title)
                 yield Citation(title, url)
-        progress = fields(place.get("progress"))
+        progress = fields(holder.get("progress"))
         for tool in map(fields, items(progress.get("toolsStatus"))):
             yield from self._step(text(progress.get("stepId")), tool)
 

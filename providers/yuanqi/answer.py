@@ -62,7 +62,7 @@ class YuanqiReader:
         self.finish = text(choice.get("finish_reason")) or self.finish
         self._level = text(choice.get("moderation_level")) or self._level
 
-    def settle(self, state: Literal["done", "failed"]) -> Iterator[ToolStep]:
+    def close_step(self, state: Literal["done", "failed"]) -> Iterator[ToolStep]:
         """Ends the steps whose result never came."""
         for step in self._steps.values():
             if step.state == "running":
@@ -74,7 +74,7 @@ class YuanqiReader:
         Raises ContentBlocked, Unavailable (a tool failed), EmptyAnswer or Unexpected.
         """
         failure = ERRORS.get(self.finish or "")
-        yield from self.settle("failed" if failure else "done")
+        yield from self.close_step("failed" if failure else "done")
         if self._usage:
             yield self._usage
         if failure:

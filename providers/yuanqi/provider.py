@@ -75,7 +75,7 @@ class Yuanqi(Provider):
                 yield from self._read(body, answer, ending)
             except ProviderError:
                 if not answer.finish:
-                    yield from answer.settle("failed")
+                    yield from answer.close_step("failed")
                 raise
         yield from answer.end()
 

@@ -448,7 +448,7 @@ def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
 @pytest.mark.parametrize(("chance", "seconds"), [(0.0, 1.0), (0.5, 2.0), (1.0, 3.0)])
 def test_backing_off_has_jitter(clock: Clock, chance: float, seconds: float) -> None:
     shared = account(clock, chance)
-    shared.refused()
+    shared.hold_back()
     clock.ahead += seconds - 0.1
     assert not may_call(shared, clock)
     clock.ahead += 0.2
@@ -472,14 +472,14 @@ def test_each_refusal_after_a_pause_doubles_the_next_up_to_a_minute(clock: Clock
 def test_calls_refused_together_are_one_refusal(clock: Clock) -> None:
     shared = account(clock)
     for _ in range(50):
-        shared.refused()
+        shared.hold_back()
     clock.ahead += 2.2
     assert may_call(shared, clock)
 
 
 def test_the_platform_s_own_pause_is_kept(clock: Clock) -> None:
     shared = account(clock)
-    shared.refused(40.0)
+    shared.hold_back(40.0)
     clock.ahead += 39
     assert not may_call(shared, clock)
     clock.ahead += 1.1
@@ -488,7 +488,7 @@ def test_the_platform_s_own_pause_is_kept(clock: Clock) -> None:
 
 def test_a_pause_of_years_is_a_mistake_of_the_platform(clock: Clock) -> None:
     shared = account(clock)
-    shared.refused(1_800_000_000.0)  # a date, where seconds belong
+    shared.hold_back(1_800_000_000.0)  # a date, where seconds belong
     clock.ahead += 3599
     assert not may_call(shared, clock)
     clock.ahead += 1.1
@@ -680,7 +680,7 @@ def test_nobody_waits_in_line_for_a_day_that_is_used_up(storage: Storage) -> Non
         "qingyan:b", "qingyan", Limits(concurrency=1, daily=1), storage.days.spend, now=Day()
     )
     assert is_asked(other) and not is_asked(other)
-    shared.refused(20)
+    shared.hold_back(20)
     assert not is_asked(shared)
     assert time.monotonic() - began < soon(1)
 

@@ -245,7 +245,7 @@ def test_a_deadline_in_line_is_no_timeout_and_says_when_to_ask_again() -> None:
 def test_a_deadline_while_the_account_is_held_back_says_when_to_ask_again() -> None:
     clock = Clock()
     shared = account(clock, qps=20)
-    shared.refused(40.0)
+    shared.hold_back(40.0)
     with pytest.raises(OutOfTurn) as caught:
         shared.wait(Stop(), clock())
     assert caught.value.retry_after == 40

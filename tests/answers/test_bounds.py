@@ -41,7 +41,7 @@ def filled(events: Iterable[Event], most: int = MOST) -> tuple[PartialAnswer, Bo
     partial = PartialAnswer()
     bounds, bounded_events = Bounds(partial, most), []
     for event in events:
-        for bounded in bounds.within(event):
+        for bounded in bounds.cut_to_bounds(event):
             partial.apply(bounded)
             bounded_events.append(bounded)
         if bounds.are_reached:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.answers.partial import PartialAnswer, events_of, mended
+from chat.answers.partial import PartialAnswer, events_of, make_legible
 from chat.storage import Answer
 from providers.events import (
     Accepted,
@@ -148,11 +148,11 @@ def test_a_long_answer_costs_no_more_than_its_length() -> None:
 
 
 def test_halves_of_characters_and_nuls_are_replaced() -> None:
-    assert mended(Delta("a\ud83db\x00")) == Delta("a\ufffdb\ufffd")
+    assert make_legible(Delta("a\ud83db\x00")) == Delta("a\ufffdb\ufffd")
     step = ToolStep("1", "search", "done", output="\udfff")
-    assert mended(step) == ToolStep("1", "search", "done", output="\ufffd")
+    assert make_legible(step) == ToolStep("1", "search", "done", output="\ufffd")
 
 
 def test_everything_else_stays_itself() -> None:
     for event in (Delta("😀 字\n"), Done()):
-        assert mended(event) is event
+        assert make_legible(event) is event

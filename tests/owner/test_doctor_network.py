@@ -18,7 +18,7 @@ from chat.owner.doctor.findings import Finding
 from emulator import create_emulator
 from emulator.serving import serve
 from providers.errors import Unavailable
-from providers.http import Http, Network, translated
+from providers.http import Http, Network, translate_error
 from tests.kit.emulator import quick
 from tests.kit.raw import Server
 from tests.owner.test_doctor import both, settings
@@ -94,7 +94,7 @@ def test_the_wrong_region_is_named(
 
 def test_a_name_that_is_unknown_and_an_answer_that_never_comes() -> None:
     nobody = urllib3.exceptions.NameResolutionError("nobody", None, socket.gaierror(-2, "unknown"))  # type: ignore[arg-type]
-    unknown = translated(nobody, "coze")
+    unknown = translate_error(nobody, "coze")
     assert isinstance(unknown, Unavailable)
     assert failure(unknown, "nobody").id == "host_unknown"
     with socket.create_server(("127.0.0.1", 0)) as listener:

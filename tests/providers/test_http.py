@@ -30,7 +30,7 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
-from providers.http import Http, Network, parse_json, refusal, translated
+from providers.http import Http, Network, parse_json, refusal, translate_error
 from providers.stop import Stop, Stopped
 from tests.kit.patience import ALLOWANCE, soon
 from tests.kit.raw import Answer, Server, read_request
@@ -181,7 +181,7 @@ def test_every_exception_below_us_has_a_counterpart_without_its_text(kind):
         kind, requests.RequestException | urllib3.exceptions.HTTPError | OSError | ValueError
     ):
         pytest.skip("not raised by a request")
-    failure = translated(instance(kind), "coze")
+    failure = translate_error(instance(kind), "coze")
     assert isinstance(failure, ProviderError)
     assert failure.provider == "coze"
     assert SECRET not in str(failure)

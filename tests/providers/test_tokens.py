@@ -66,7 +66,7 @@ def test_a_refused_token_is_replaced_once_for_all_who_were_refused():
     mint = Mint(takes_s=0.05)
     tokens = mint.tokens()
     old = tokens.current()
-    assert all_at_once(16, lambda: tokens.current(refused=old)) == ["token-2"] * 16
+    assert all_at_once(16, lambda: tokens.current(refused_token=old)) == ["token-2"] * 16
     assert mint.fetched == 2
 
 
@@ -74,8 +74,8 @@ def test_a_refusal_of_yesterdays_token_does_not_spend_todays():
     mint = Mint()
     tokens = mint.tokens()
     first = tokens.current()
-    second = tokens.current(refused=first)
-    assert tokens.current(refused=first) == second
+    second = tokens.current(refused_token=first)
+    assert tokens.current(refused_token=first) == second
     assert mint.fetched == 2
 
 

@@ -17,7 +17,8 @@ from chat.storage.files import PRIVATE, copy_before
 log = logging.getLogger("chat.storage")
 
 FOLDER = Path(__file__).parent
-NEWEST = "0011"  # a test compares it with the newest file in versions/
+# A test compares it with the newest file in versions/.
+NEWEST = "0011"
 
 
 def bring_up_to_date(engine: Engine, database: Path) -> None:
@@ -61,7 +62,8 @@ def _version(engine: Engine) -> str | None:
         with engine.connect() as connection:
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     except SQLAlchemyError:
-        return None  # a database without tables
+        # The database has no tables yet.
+        return None
 
 
 @contextmanager

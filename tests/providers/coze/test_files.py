@@ -88,7 +88,7 @@ class Counting:
     def spend(self) -> None:
         raise QuotaExhausted("one question is one question", provider="coze")
 
-    def refused(self, retry_after: float | None = None) -> None:
+    def hold_back(self, retry_after: float | None = None) -> None:
         self.refusals.append(retry_after)
 
 

@@ -412,7 +412,7 @@ class Tally:
     def spend(self) -> None:
         self.spent += 1
 
-    def refused(self, retry_after: float | None = None) -> None:
+    def hold_back(self, retry_after: float | None = None) -> None:
         self.refusals += 1
 
 
