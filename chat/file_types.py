@@ -24,6 +24,11 @@ def content_type(ending: str, data: bytes) -> str | None:
     return kind.content_type if kind and kind.matches(data) else None
 
 
+def picture_ending(data: bytes) -> str | None:
+    """The ending of a picture, by its bytes; None when it is none of those that are known here."""
+    return next((ending for ending in PICTURES if KINDS[ending].matches(data)), None)
+
+
 def recognize(data: bytes, kinds: Iterable[Kind]) -> str | None:
     """The content type of the first of these kinds that the bytes are of; None when of none."""
     return next((kind.content_type for kind in kinds if kind.matches(data)), None)
@@ -130,3 +135,6 @@ KINDS: dict[str, Kind] = {
     "md": Kind("text/markdown", _is_text),
     **dict.fromkeys(("txt", "py", "java", "c", "cpp"), TEXT),
 }
+# Each kind of picture once, by its usual ending; `jpeg` and `heif` are other names.
+PICTURES = ("png", "jpg", "gif", "webp", "bmp", "tiff", "heic")
+PICTURE_ENDINGS = frozenset((*PICTURES, "jpeg", "heif"))

@@ -19,7 +19,8 @@ from chat.answers.metrics import Metrics
 from chat.answers.records import Records
 from chat.answers.saving import Saver
 from chat.answers.turns import Turns
-from chat.files.pictures import Pictures
+from chat.files.picture_cache import PictureCache
+from chat.files.pictures import AT_ONCE, Pictures
 from chat.files.uploads import Uploads
 from chat.logs import logging as logs
 from chat.page import look
@@ -93,7 +94,10 @@ class Services:
         key = secret_key(settings)
         storage = connect(settings)
         agents = _load_agents(settings, key, storage)
-        pictures = Pictures(key, door(settings, "pictures"))
+        limits = VisitorLimits(
+            settings.visitor_rate, settings.upload_max_mb, settings.address_share
+        )
+        pictures = _pictures(settings, key, storage, limits)
         guessing = Guessing()
         uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
         theme = look.load(settings)
@@ -110,9 +114,7 @@ class Services:
             owner=Owner(settings.admin_password, guessing),
             readers=Readers(settings.metrics_token, guessing),
             devices=Devices(storage.moves, key, guessing),
-            limits=VisitorLimits(
-                settings.visitor_rate, settings.upload_max_mb, settings.address_share
-            ),
+            limits=limits,
             streams=_streams(settings),
             uploads=uploads,
             bodies=_bodies(settings, storage, uploads),
@@ -206,6 +208,13 @@ def _streams(settings: Settings) -> Streams:
 
 def _counts_addresses(settings: Settings) -> bool:
     return counts_addresses(settings.visitor_rate, settings.address_share)
+
+
+def _pictures(settings: Settings, key: str, storage: Storage, limits: VisitorLimits) -> Pictures:
+    cache = PictureCache(storage.disk.folder, lambda: storage.disk.free)
+    # An address has as many seats as it counts for visitors.
+    seats = settings.address_share if _counts_addresses(settings) else AT_ONCE
+    return Pictures(key, door(settings, "pictures"), cache, limits, seats)
 
 
 def _bodies(settings: Settings, storage: Storage, uploads: Uploads) -> Bodies:

@@ -55,8 +55,18 @@ def _token(value: SecretStr) -> SecretStr:
     return SecretStr(secret)
 
 
+def _path(value: str) -> str:
+    if value and not re.fullmatch(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?", value):
+        raise bilingual_error(
+            "路径以 / 开头，由英文字母、数字和 . _ ~ - 组成",
+            "a path begins with / and is made of letters, digits and . _ ~ -",
+        )
+    return value
+
+
 Address = Annotated[str, AfterValidator(_base_address)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
+UrlPath = Annotated[str, AfterValidator(_path)]
 
 
 class AgentOptions(BaseModel):
@@ -74,4 +84,7 @@ class AgentOptions(BaseModel):
     )
     daily: int | None = Field(
         None, ge=0, description="Questions that the account may be asked in a day"
+    )
+    picture_path: UrlPath = Field(
+        "", description="Below it, at its own address, are pictures that may be shown"
     )

@@ -115,7 +115,7 @@ def _options(name: str, row: Row) -> Iterator[str]:
     if endings := (*row.files, *row.images):
         yield f"Takes files that end in {', '.join(endings)}."
     if row.pictures:
-        yield f"Shows pictures from {', '.join(row.pictures)}, and from where it is called."
+        yield f"Shows pictures from {', '.join(row.pictures)}."
     proof = load(name).PROVIDER.proof
     yield f"Done only on proof: {proof}. Without it what came is kept, as an answer that failed."
     yield ""

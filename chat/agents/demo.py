@@ -8,6 +8,8 @@ from typing import Any
 
 from chat.settings.model import Settings
 
+# All that the emulator has of pictures.
+PICTURE = "/_emulator/picture.png"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,7 +37,7 @@ def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
     """The options of one agent per platform, as the emulator knows them (emulator/accounts.py)."""
     base = settings.demo_url
     assert base, "demo mode without an emulator: start() comes first"
-    return {
+    accounts: dict[str, dict[str, Any]] = {
         "coze": {
             "api_token": "pat_demo_only_not_a_secret",
             "bot_id": "7480000000000000101",
@@ -62,4 +64,7 @@ def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
             "api_key": "sk-demo-only-not-a-secret",
             "agent_url": f"{base}/v1/routes/open/7c0e1d52-0000-4a00-9000-00000000a001/execute",
         },
+    }
+    return {
+        platform: {**account, "picture_path": PICTURE} for platform, account in accounts.items()
     }

@@ -46,6 +46,8 @@ class Agent:
     account: Account
     # To those without an access code, on a site that has codes.
     is_open: bool = False
+    # Where the address that it is called at has its pictures; empty for nowhere.
+    picture_path: str = ""
 
     @property
     def row(self) -> Row:
@@ -225,6 +227,7 @@ class _Maker:
             provider=provider,
             account=self._account(card.platform, own),
             is_open=card.access == "open",
+            picture_path=own.picture_path,
         )
 
     def _account(self, platform: str, own: AgentOptions) -> Account:

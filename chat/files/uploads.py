@@ -8,6 +8,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from chat import file_types
 from chat.agents.offered import Agent
+from chat.file_types import PICTURE_ENDINGS
 from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.sqlite import StorageRefusal
@@ -59,10 +60,12 @@ class Uploads:
     ) -> dict[str, object]:
         """Stores a file: {id, name, content_type, size}. `count` gets its size and may refuse it.
 
-        Raises Refusal bad_input, too_long, rate_limited when the visitor has too much here already,
-        and unavailable when the disk is nearly full.
+        A picture whose bytes are another kind of picture gets the ending of that kind. Raises
+        Refusal bad_input, too_long, rate_limited when the visitor has too much here already, and
+        unavailable when the disk is nearly full.
         """
         ending = _checked_ending(name)
+        name, ending = _believe_picture(name, ending, data)
         if ending not in self.accepts(agent):
             raise FileRefusal("bad_input", f"a file of the kind {ending!r}", status=415)
         if not data:
@@ -127,6 +130,19 @@ def _checked_ending(name: str) -> str:
     if not name or len(name) > 200 or has_separator or not name.isprintable():
         raise FileRefusal("bad_input", "a file's name")
     return _ending(name)
+
+
+def _believe_picture(name: str, ending: str, data: bytes) -> tuple[str, str]:
+    """The name and ending of a file; those of a picture follow its bytes.
+
+    WeChat and browsers save a WebP as `mmexport….jpg`, and platforms go by the name.
+    """
+    if ending not in PICTURE_ENDINGS or file_types.content_type(ending, data):
+        return name, ending
+    true_ending = file_types.picture_ending(data)
+    if true_ending is None:
+        return name, ending
+    return str(PurePosixPath(name).with_suffix(f".{true_ending}")), true_ending
 
 
 def _ending(name: str) -> str:

@@ -14,7 +14,7 @@ from chat.settings.environment import DOTENV, ENCODING, SecretFiles
 from chat.settings.errors import SettingsError, problem
 from chat.settings.hashes import Password
 from chat.settings.platforms import platform_fields
-from providers.options import Address, bilingual_error
+from providers.options import Address, UrlPath, bilingual_error
 
 INSTANCE = Path("instance")
 SHORTEST_SECRET_KEY = 16
@@ -315,6 +315,14 @@ class Settings(_PlatformSettings):
         None,
         en="A TOML file that declares any number of agents",
         zh="声明任意多个智能体的 TOML 文件",
+    )
+    picture_path: UrlPath = _setting(
+        "agents",
+        "",
+        en="A path at the platforms' own addresses, such as /files: pictures below it are shown. "
+        "For deployments of your own; unset: only pictures from the platforms' picture hosts",
+        zh="平台接口地址下的路径，如 /files：其下的图片会显示。用于自己部署的平台；"
+        "不填则只显示来自平台图片域名的图片",
     )
 
     demo_url: Address | None = Field(

@@ -29,6 +29,11 @@ class Disk:
         self._is_busy = False
 
     @property
+    def folder(self) -> Path:
+        """Where the database is: a folder that can be written to."""
+        return self._database.parent
+
+    @property
     def size(self) -> int:
         """Bytes of the database, with what is in its log. Raises OSError."""
         return size_of(self._database)

@@ -32,6 +32,8 @@ RATES = {
     "events": "240/minute",
     # A long page may show a hundred at once.
     "picture": "600/minute",
+    # Of those, what is not here yet: a picture from its platform, and each megabyte of it.
+    "fetched picture": "120/minute;1000/hour",
     # A file of a question, fetched by a platform: all of them come from a few addresses.
     "fetched file": "600/minute",
     # Whatever else is sent to change something.
@@ -69,6 +71,14 @@ class VisitorLimits:
     def count_address(self, deed: str, address: str) -> None:
         """Counts a deed of RATES against its address. Raises RateRefusal when it is too often."""
         self._count_one(deed, "address", address)
+
+    def add_for_address(self, deed: str, address: str, times: int) -> None:
+        """Counts what is known only afterwards against its address, and refuses nobody."""
+        rates = self._rates
+        if rates is None or not address:
+            return
+        for _ in range(times):
+            rates.counts.add(rates.of_deeds["address"][deed], deed, "address", address)
 
     def count_visitor(self, deed: str, visitor: str) -> None:
         """Counts a deed of RATES against its visitor. Raises RateRefusal when it is too often."""

@@ -217,8 +217,7 @@ def _follow_events(answer: Answer, writer: EventWriter) -> Iterator[bytes]:
 
 def _blocks_of(answer: Answer) -> list[str]:
     agent = services().agents.get(answer.conversation.agent)
-    picture = services().pictures.addresses(agent) if agent else None
-    return blocks_of([answer], picture)[answer.id]
+    return blocks_of([answer], agent)[answer.id]
 
 
 def _live_events(

@@ -1,8 +1,9 @@
 """The HTML of answers on a page: stored where it can be, drawn where it has to be."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from chat.agents.offered import Agent
 from chat.page.rendering import VERSION, render_blocks
 from chat.storage import Answer
 from chat.storage.drawings import StoredDrawing
@@ -14,10 +15,11 @@ from chat.web import services
 _MIN_CHARS = 500
 
 
-def blocks_of(
-    answers: Sequence[Answer], picture: Callable[[str], str | None] | None
-) -> dict[str, list[str]]:
-    """The blocks of each answer, by its id."""
+def blocks_of(answers: Sequence[Answer], agent: Agent | None) -> dict[str, list[str]]:
+    """The blocks of each answer of an agent, by its id; a former agent's pictures are links."""
+    pictures = services().pictures
+    picture = pictures.addresses(agent) if agent else None
+    edition = pictures.edition(agent) if agent else ""
     drawings = services().storage.drawings
     lasting = [answer.id for answer in answers if _is_lasting(answer)]
     stored = drawings.find(lasting) if lasting else {}
@@ -25,7 +27,7 @@ def blocks_of(
     fresh: dict[str, StoredDrawing] = {}
     for answer in answers:
         drawing = stored.get(answer.id)
-        version = _version(answer)
+        version = _version(answer, edition)
         if drawing is None or drawing.version != version:
             drawing = StoredDrawing(version, render_blocks(answer.replies, picture, answer.id))
             if answer.id in lasting:
@@ -36,20 +38,17 @@ def blocks_of(
 
 
 def _is_lasting(answer: Answer) -> bool:
-    """Whether the HTML is worth storing and stays true.
-
-    The address of a picture is signed for a time, and depends on the agent.
-    """
-    size = sum(len(reply) for reply in answer.replies)
-    has_picture = any("![" in reply for reply in answer.replies)
-    return answer.state != RUNNING and size >= _MIN_CHARS and not has_picture
+    """Whether the HTML is worth storing."""
+    return answer.state != RUNNING and sum(len(reply) for reply in answer.replies) >= _MIN_CHARS
 
 
-def _version(answer: Answer) -> str:
+def _version(answer: Answer, edition: str) -> str:
+    """Names the renderer and the text, and where there are pictures the edition of those."""
     digest = 0
     for reply in answer.replies:
         digest = zlib.crc32(reply.encode("utf-8", "replace") + b"\0", digest)
-    return f"{VERSION}-{digest:x}"
+    has_picture = any("![" in reply for reply in answer.replies)
+    return f"{VERSION}-{digest:x}" + (f"-{edition}" if has_picture else "")
 
 
 def _store(drawings: dict[str, StoredDrawing]) -> None:

@@ -1,15 +1,16 @@
 """Pictures of answers and agents, passed on from the platforms under signed addresses."""
 
 from flask import Blueprint, Response, request
-from werkzeug.wsgi import FileWrapper
 
 from chat.web import services
+from chat.web.visitors import address
 
 bp = Blueprint("pictures", __name__)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'",
     "Content-Disposition": "inline",
+    # Its address is the same all day.
     "Cache-Control": "private, max-age=86400",
 }
 
@@ -17,10 +18,9 @@ HEADERS = {
 @bp.get("/pictures/<signature>")
 def show(signature: str) -> Response:
     """The picture at `?url=`, for anybody with the signed address."""
-    picture = services().pictures.fetch(signature, request.args.get("url", ""))
+    picture = services().pictures.fetch(signature, request.args.get("url", ""), address())
     response = Response(
-        # werkzeug's wrapper, because the server's own reads past what Python has buffered.
-        FileWrapper(picture.file),
+        picture.pieces(),
         mimetype=picture.content_type,
         headers=HEADERS,
         direct_passthrough=True,

@@ -116,7 +116,7 @@ def branch_page(
     answers = services().storage.conversations.answers(conversation.id, ids[begin:end])
     agent = services().agents.get(conversation.agent)
     picture = services().pictures.addresses(agent) if agent else _no_picture
-    blocks = blocks_of(answers, picture)
+    blocks = blocks_of(answers, agent)
     cleared_after = conversation.cleared_after
     return BranchPage(
         [

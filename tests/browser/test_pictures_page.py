@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from chat.agents.demo import PICTURE
 from tests.kit.browsing import PHONE, Person, ask, has_ended, prose
 from tests.kit.emulator import Emulator
 from tests.kit.site import Site
@@ -77,6 +78,7 @@ def test_a_picture_beside_the_text_opens_large_too(
         QINGYAN_API_SECRET="00112233445566778899aabbccddeeff",
         QINGYAN_ASSISTANT_ID="aaaaaaaaaaaaaaaaaaaaaa01",
         QINGYAN_API_BASE=f"{emulator.url}/chatglm/assistant-api/v1",
+        PICTURE_PATH=PICTURE,
     )
     page = person(at=site).open()
     exchange = ask(page, "!image")

@@ -1,13 +1,16 @@
 """Only real pictures of the agent's own platform are fetched and passed on."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import requests
 
+from chat.agents.demo import PICTURE
 from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
 from chat.file_types import recognize
@@ -16,10 +19,10 @@ from chat.files.pictures import MOST_BYTES, Pictures
 from chat.refusals import Refusal
 from chat.settings.model import Settings
 from chat.storage import connect
-from providers.http import Http, Network
 from tests.kit.asking import saying
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually
+from tests.kit.pictures import pictures_of_site
 from tests.kit.site import Site, Visitor
 
 KEY = "a key for tests, nothing else"
@@ -42,7 +45,9 @@ SHOWN = [
     "HTTPS://P3.ByteImg.com/a.png",
     "https://p3.byteimg.com:443/a.png",
     "https://p9-bot-sign.byteimg.com",
-    "http://127.0.0.1:9/picture.png",
+    "http://127.0.0.1:9/files/picture.png",
+    "http://127.0.0.1:9/files/%E5%9B%BE/a%20b.png?x=/../api",
+    "http://127.0.0.1:9/files",
     "data:image/png;base64,AAAA",
 ]
 LINKED = [
@@ -69,12 +74,27 @@ LINKED = [
     "https:p3.byteimg.com/a.png",
     "https:///p3.byteimg.com/a.png",
     "https://p3。byteimg。com/a.png",
-    "http://127.0.0.1:10/picture.png",
-    "http://127.0.0.1/picture.png",
-    "http://127.0.0.1:9@evil.example/",
-    "http://0x7f.1:9/",
-    "https://127.0.0.1:9/",
-    "http://localhost:9/",
+    "http://127.0.0.1:9/picture.png",
+    "http://127.0.0.1:9/v3/chat/cancel",
+    "http://127.0.0.1:9",
+    "http://127.0.0.1:9/?/files/",
+    "http://127.0.0.1:9/filesystem/a.png",
+    "http://127.0.0.1:9/FILES/a.png",
+    "http://127.0.0.1:9//files/a.png",
+    "http://127.0.0.1:9/files/../v3/chat",
+    "http://127.0.0.1:9/files/./a.png",
+    "http://127.0.0.1:9/files/%2e%2E/v3/chat",
+    "http://127.0.0.1:9/files/..%2fv3/chat",
+    "http://127.0.0.1:9/files/..%5Cv3",
+    "http://127.0.0.1:9/files/..;/v3",
+    "http://127.0.0.1:9/files/..#/a.png",
+    "http://127.0.0.1:9/files/%252e%252e/v3",
+    "http://127.0.0.1:10/files/picture.png",
+    "http://127.0.0.1/files/picture.png",
+    "http://127.0.0.1:9@evil.example/files/a.png",
+    "http://0x7f.1:9/files/a.png",
+    "https://127.0.0.1:9/files/a.png",
+    "http://localhost:9/files/a.png",
     "http://169.254.169.254/latest/meta-data/",
     "file:///etc/passwd",
     "data:image/svg+xml;base64,AAAA",
@@ -96,7 +116,8 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
         database_url=f"sqlite:///{tmp_path_factory.mktemp('data')}/chat.db",
         coze_api_token="pat_demo_only_not_a_secret",
         coze_bot_id="7480000000000000101",
-        coze_api_base="http://127.0.0.1:9",
+        coze_api_base="http://127.0.0.1:9/api",
+        picture_path="/files",
         yuanqi_api_token="Qk7DemoOnlyNotASecret00000000001",
         yuanqi_assistant_id="EmuAgent0001",
     )
@@ -106,7 +127,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
 
 @pytest.fixture(scope="module")
 def pictures() -> Pictures:
-    return Pictures(KEY, Http("pictures", Network()))
+    return pictures_of_site(KEY)
 
 
 @pytest.mark.parametrize("url", SHOWN)
@@ -138,13 +159,9 @@ def test_the_type_is_that_of_the_content(
         if kind is None:
             assert refusal(pictures, url) == "unexpected"
         else:
-            found = pictures.fetch(pictures.sign(url), url)
-            assert (found.content_type, found.size, found.file.read()) == (
-                kind,
-                len(beginning),
-                beginning,
-            )
-            found.file.close()
+            picture = pictures.fetch(pictures.sign(url), url)
+            assert picture.content_type == kind
+            assert b"".join(picture.pieces()) == beginning
     assert recognize(beginning, PICTURES) == kind
 
 
@@ -155,9 +172,8 @@ def test_a_declared_type_proves_nothing(pictures: Pictures) -> None:
 
 def test_the_largest_picture_passes_and_a_larger_one_does_not(pictures: Pictures) -> None:
     with saying(PNG + b"\0" * (MOST_BYTES - len(PNG))) as url:
-        found = pictures.fetch(pictures.sign(url), url)
-        assert found.size == MOST_BYTES
-        found.file.close()
+        picture = pictures.fetch(pictures.sign(url), url)
+        assert picture.size == MOST_BYTES
     with saying(PNG + b"\0" * MOST_BYTES) as url:
         assert refusal(pictures, url) == "unavailable"
 
@@ -180,7 +196,7 @@ def test_a_host_that_is_gone(pictures: Pictures) -> None:
 
 
 def test_a_signature_is_good_for_one_address_and_one_key(pictures: Pictures) -> None:
-    other = Pictures(KEY + "!", Http("pictures", Network()))
+    other = pictures_of_site(KEY + "!")
     for signature in ("", "0" * 32, "签名", pictures.sign("http://127.0.0.1:9/b"), other.sign(URL)):
         with pytest.raises(Refusal, match="not_found"):
             pictures.fetch(signature, URL)
@@ -215,6 +231,25 @@ def test_a_picture_of_an_answer_is_handed_on_to_anybody_who_has_its_address(
     assert bob.get(address.partition("?")[0]).status_code == 404
 
 
+def test_an_answer_with_a_picture_is_drawn_once_a_day(site: Site, alice: Visitor) -> None:
+    assert alice.ask("!image " + "说说这座桥的来历。" * 100).ok
+    path = f"/c/{alice.conversation}"
+    shown = addresses(alice.get(path).text)
+    with closing(sqlite3.connect(site.folder / "instance" / "chat.db")) as db:
+        query = "select version from drawings where answer_id = ?"
+        ((version,),) = db.execute(query, [alice.message]).fetchall()
+        assert shown and addresses(alice.get(path).text) == shown
+        # As the next day, when the stored addresses are about to expire.
+        db.execute(
+            "update drawings set version = ?, blocks = replace(blocks, '/pictures/', '/old/')"
+            " where answer_id = ?",
+            [re.sub("-7[0-9]{5}-", "-700000-", version), alice.message],
+        )
+        db.commit()
+        assert addresses(alice.get(path).text) == shown
+        assert db.execute(query, [alice.message]).fetchall() == [(version,)]
+
+
 EXPECTED = {
     "Content-Type": "image/png",
     "X-Content-Type-Options": "nosniff",
@@ -232,6 +267,7 @@ def test_a_picture_beside_the_text_has_an_address_of_ours_for_the_page_only(
         QINGYAN_API_SECRET="00112233445566778899aabbccddeeff",
         QINGYAN_ASSISTANT_ID="aaaaaaaaaaaaaaaaaaaaaa01",
         QINGYAN_API_BASE=f"{emulator.url}/chatglm/assistant-api/v1",
+        PICTURE_PATH=PICTURE,
     )
     alice = Visitor(site.url)
     (plain,) = [one.data for one in alice.hear("!image") if one.name == "media"]
@@ -246,7 +282,7 @@ def test_what_cannot_be_shown_is_refused_in_the_one_shape(start_site: Callable[.
     site = start_site(
         SECRET_KEY=KEY, COZE_API_TOKEN="t", COZE_BOT_ID="1", COZE_API_BASE="http://127.0.0.1:9"
     )
-    ours = Pictures(KEY, Http("pictures", Network()))
+    ours = pictures_of_site(KEY)
     with saying(b"<svg/>") as url:
         response = requests.get(
             f"{site.url}/pictures/{ours.sign(url)}", params={"url": url}, timeout=10

@@ -140,7 +140,9 @@ CONTRADICTIONS = [
     ("page.csv", b"a,b\0c"),
     ("text.py", PICTURE),
     ("text.csv", b"\xff\xfe\x81"),
-    ("picture.jpg", PICTURE),
+    ("picture.jpg", b"%PDF-1.7"),
+    ("letter.pdf", PICTURE),
+    ("picture.jpg", b"RIFF\x10\0\0\0AVI LIST"),
     ("table.xlsx", ZIP + b"word/document.xml"),
     ("letter.docx", OLE),
     ("letter.docx", ZIP),
@@ -166,6 +168,37 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(
     refused = send(alice, name, data)
     assert (refused.status_code, refused.json()["code"]) == (415, "bad_input")
     assert refused.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "true_name", "content_type"),
+    [
+        ("mmexport17.jpg", b"RIFF\x10\0\0\0WEBPVP8 ", "mmexport17.webp", "image/webp"),
+        ("picture.v2.WEBP", PICTURE, "picture.v2.png", "image/png"),
+        ("photo.png", b"\xff\xd8\xff\xe0", "photo.jpg", "image/jpeg"),
+        ("sticker.jpeg", b"GIF89a", "sticker.gif", "image/gif"),
+    ],
+)
+def test_of_a_picture_the_bytes_are_believed(
+    alice: Visitor, emulator: Emulator, name: str, data: bytes, true_name: str, content_type: str
+) -> None:
+    sent = send(alice, name, data, "yuanqi")
+    assert sent.status_code == 201, sent.text
+    assert (sent.json()["name"], sent.json()["content_type"]) == (true_name, content_type)
+    assert alice.post(json={"message": "看", "agent": "yuanqi", "files": [sent.json()["id"]]}).ok
+    asked = str(emulator.journal()["requests"][-1])
+    assert "image_url" in asked
+    key = asked.partition("https://chat.example.com/files/")[2].partition("'")[0]
+    fetched = requests.get(f"{alice.url}/files/{key}", timeout=10)
+    assert fetched.headers["Content-Disposition"] == f"attachment; filename={true_name}"
+    assert fetched.headers["Content-Type"] == content_type
+
+
+def test_a_picture_of_a_kind_that_the_agent_does_not_take_is_refused(alice: Visitor) -> None:
+    heic = BOX + b"heic"
+    assert send(alice, "photo.jpg", heic, "coze").json()["content_type"] == "image/heic"
+    assert send(alice, "photo.jpg", heic, "qingyan").status_code == 415
+    assert send(alice, "photo.heic", b"\xff\xd8\xff\xe0", "qingyan").json()["name"] == "photo.jpg"
 
 
 def test_what_a_browser_calls_a_file_counts_for_nothing(alice: Visitor) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from chat.agents.demo import PICTURE
 from emulator import EmulatorSettings
 from emulator.accounts import DEMO
 
@@ -50,4 +51,5 @@ def coze(emulator: Emulator) -> dict[str, object]:
         "COZE_API_TOKEN": DEMO["COZE_API_TOKEN"],
         "COZE_BOT_ID": DEMO["COZE_BOT_ID"],
         "COZE_API_BASE": emulator.url,
+        "PICTURE_PATH": PICTURE,
     }

@@ -10,8 +10,6 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from chat.files.pictures import Pictures
-from providers.http import Http, Network
 from tests.kit.asking import saying
 from tests.kit.attacks import (
     CORPUS,
@@ -20,6 +18,7 @@ from tests.kit.attacks import (
 )
 from tests.kit.emulator import Emulator
 from tests.kit.patience import eventually
+from tests.kit.pictures import pictures_of_site
 from tests.kit.raw import Server
 from tests.kit.site import Site, Visitor
 from tests.kit.sockets import SOON_S
@@ -76,16 +75,14 @@ def test_a_picture_from_another_host_is_neither_shown_nor_fetched(
         for one in Elements(alice.get(f"/c/{alice.conversation}").text).of("img")
     ]
     assert not [one for one in addresses if "evil" in one or quote(address, safe="") in one]
-    for signature in ("0" * 32, Pictures("another key", Http("pictures", Network())).sign(address)):
+    for signature in ("0" * 32, pictures_of_site("another key").sign(address)):
         assert alice.get(f"/pictures/{signature}?url={quote(address, safe='')}").status_code == 404
 
 
 def test_a_redirect_of_a_picture_is_not_followed(site: Site, canary: Server) -> None:
-    pictures_of_site = Pictures(KEY, Http("pictures", Network()))
     with saying(b"", "302 Found", f"image/png\r\nLocation: {canary.url}/latest/meta-data/") as url:
-        got = requests.get(
-            f"{site.url}/pictures/{pictures_of_site.sign(url)}", params={"url": url}, timeout=SOON_S
-        )
+        address = f"{site.url}/pictures/{pictures_of_site(KEY).sign(url)}"
+        got = requests.get(address, params={"url": url}, timeout=SOON_S)
     assert (got.status_code, got.json()["code"]) == (502, "unavailable")
 
 
