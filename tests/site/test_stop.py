@@ -132,6 +132,7 @@ worker = conf.Worker(1, 1, [], None, 30, Config(), None)
 asked, told = Event(), []
 
 def connection(is_asked):
+    worker._connections.open(gevent.getcurrent(), "")
     with worker.timeout_ctx():
         is_asked.wait()
     if is_asked.is_set():
