@@ -8,9 +8,9 @@ let isSending = false
 
 /** The address of our own worker, in the words of browsers that ask for trusted types. */
 function workerAddress() {
-  const { worker } = form.dataset
+  const address = new URL("./puzzle-worker.js", import.meta.url).href
   const policy = globalThis.trustedTypes?.createPolicy("puzzle-worker", { createScriptURL: url => url })
-  return policy ? policy.createScriptURL(worker) : worker
+  return policy ? policy.createScriptURL(address) : address
 }
 
 /** Solves the puzzle; the nonce, or null where there is no worker or no end. */

@@ -7,6 +7,8 @@ import { test } from "node:test"
 const FOLDER = new URL("../../static/js/", import.meta.url)
 // The entries that templates name, and what they import, come with every page that has a form.
 const ENTRIES = ["composer.js", "frame.js"]
+// The page for signing in has none of them.
+const SIGNING_IN = ["puzzle.js"]
 
 const names = readdirSync(FOLDER).filter(name => name.endsWith(".js"))
 const sources = new Map(names.map(name => [name, readFileSync(new URL(name, FOLDER), "utf8")]))
@@ -54,8 +56,10 @@ test("a module on demand exists, and comes by load() alone", () => {
 
 test("each module is reached", () => {
   const workers = names.flatMap(workersOf)
+  for (const name of SIGNING_IN) assert.deepEqual([...reach(name)], [])
   const reached = new Set([
     ...withPage,
+    ...SIGNING_IN,
     ...names.flatMap(loadedBy),
     ...workers.flatMap(name => [name, ...reach(name)]),
   ])
