@@ -147,6 +147,7 @@ def _page(next_path: str, problem: str | None = None, status: int = 200) -> Resp
         "sign_in.html",
         next=next_path,
         problem=problem,
+        status=status,
         is_question=request.endpoint == "chat.ask",
         puzzle=services().access.puzzle(visitors.origin()),
     )

@@ -3,6 +3,9 @@
 const form = document.querySelector("form[data-puzzle]")
 const status = document.getElementById("solving")
 const LONGEST_MS = 240_000
+// With the puzzle nobody needs to wait as long as the page says.
+const again = document.querySelector("[data-again]")
+if (again) again.textContent = again.dataset.again
 let solution = null
 let isSending = false
 
