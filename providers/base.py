@@ -129,6 +129,11 @@ class Provider(ABC):
     def addresses(self) -> tuple[str, ...]:
         """The addresses it calls."""
 
+    @property
+    def polls_per_second(self) -> float:
+        """The calls a second that one whole answer takes while it is made; 0: it is not polled."""
+        return 0.0
+
     @abstractmethod
     def check(self, deadline: float) -> Iterator[Observation]:
         """Yields what the platform lets one see of the set-up without asking the agent anything.

@@ -51,6 +51,8 @@ class Account:
         self._name = name
         self._platform = platform
         self._daily = limits.daily
+        # Calls a second; 0 when no limit is known.
+        self.qps = limits.qps
         self._rate = Rate(limits.qps, clock)
         self._seats = Seats(limits.concurrency)
         self._has_line = bool(limits.qps or limits.concurrency)

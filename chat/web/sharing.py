@@ -12,6 +12,9 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from chat.storage import Conversation
+from chat.storage.conversations import Tree
+from chat.storage.titles import title_of
 from chat.web import errors, presenting, services
 from chat.web.visitors import visitor
 
@@ -53,6 +56,7 @@ def shared(token: str) -> Response:
             "shared.html",
             agent=site.introductions.of(agent),
             conversation=conversation,
+            title=_title(conversation, tree, ids),
             branch=presenting.branch_page(conversation, tree, ids, request.args.get("before")),
             token=token,
         )
@@ -62,6 +66,19 @@ def shared(token: str) -> Response:
     # The address is the key, so it must not reach other sites.
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _title(conversation: Conversation, tree: Tree, ids: list[str]) -> str:
+    """The conversation's title. One that was made of a question that the link does not show gives
+    way to one of the question that stands in its place.
+    """
+    first = tree.versions(ids[0])[0]
+    if first == ids[0]:
+        return conversation.title
+    conversations = services().storage.conversations
+    replaced, shown = conversations.answers(conversation.id, [first, ids[0]])
+    is_made = conversation.title == title_of(replaced.question)
+    return title_of(shown.question) if is_made else conversation.title
 
 
 def _back(conversation_id: str) -> AnyResponse:

@@ -48,6 +48,10 @@ class Coze(Provider):
     def addresses(self) -> tuple[str, ...]:
         return (self._options.api_base,)
 
+    @property
+    def polls_per_second(self) -> float:
+        return 1 / self._options.poll_interval_s if self._options.ask == "poll" else 0.0
+
     def check(self, deadline: float) -> Iterator[Observation]:
         return coze_check.check(self._options, self._credentials, self._http, deadline)
 

@@ -12,11 +12,15 @@ import pytest
 import requests
 from flask import Flask
 
+from chat.agents.offered import load_agents
+from chat.agents.vault import Vault
 from chat.owner.doctor import access as doctor_access
 from chat.settings import hashes
 from chat.settings.model import Settings
+from chat.storage import open_existing
 from chat.visitors.guessing import ALL
 from chat.web import permissions
+from emulator.accounts import DEMO
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import (
     ANN,
@@ -439,3 +443,26 @@ def test_the_doctor_says_for_how_many_visitors_an_address_counts() -> None:
     words = finding(address_share=40).seen("en")
     assert "counts for 40 visitors" in words and "120 answers" in words
     assert "ADDRESS_SHARE" in finding().seen("zh")
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_advised"),
+    [
+        ({"api_keys": KEYS}, True),
+        ({"api_keys": KEYS, "coze_ask": "stream"}, False),
+        ({"api_keys": KEYS, "coze_qps": 0}, False),
+        ({}, False),
+    ],
+)
+def test_the_doctor_advises_streams_where_programs_would_use_all_calls_up(
+    settings: dict[str, Any], is_advised: bool
+) -> None:
+    chosen = Settings(coze_api_token=DEMO["COZE_API_TOKEN"], coze_bot_id="1", **settings)
+    vault = Vault(open_existing(chosen).secrets, "", Path())
+    agents = load_agents(chosen, lambda account, day, limit: True, vault)
+    findings = {one.id: one for one in doctor_access.examine(chosen, agents)}
+    assert ("agent_polls" in findings) == is_advised
+    if is_advised:
+        advice = findings["agent_polls"]
+        assert advice.level == "ok" and advice.about == "coze"
+        assert "20 calls a second" in advice.seen("en") and "COZE_ASK=stream" in advice.seen("zh")

@@ -151,6 +151,17 @@ def test_a_link_is_to_the_branch_it_was_made_on(alice: Visitor) -> None:
     assert "the first way" in requests.get(alice.url + share(alice, at=first), timeout=10).text
 
 
+def test_a_link_is_named_by_a_question_that_it_shows(alice: Visitor) -> None:
+    assert alice.ask("my number is 8731").ok
+    first = alice.message
+    assert alice.ask("what is a number?", instead=first).ok
+    link = share(alice)
+    page = requests.get(alice.url + link, timeout=10).text
+    assert "8731" not in page and "<h1" in page and "what is a number?" in page
+    alice.post(f"/c/{alice.conversation}/title", json={"title": "About 8731"})
+    assert "About 8731" in requests.get(alice.url + link, timeout=10).text, "a title of one's own"
+
+
 # long lists
 
 

@@ -24,12 +24,23 @@ def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
         yield Finding(
             "access_share", "access", {"share": settings.address_share, "answers": answers}
         )
+    if keys and agents:
+        yield from _polls(agents, len(keys))
     today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
     if expired := [*_expired(codes, today), *_expired(keys, today)]:
         yield Finding("access_expired", "access", {"names": ", ".join(expired)})
     for name, listed in (("ACCESS_CODES", codes), ("API_KEYS", keys)):
         if (salts := len(recipes(listed))) > 1:
             yield Finding("access_salts", "access", {"setting": name, "salts": salts})
+
+
+def _polls(agents: Agents, keys: int) -> Iterator[Finding]:
+    """The agents whose account is used up by the polls of programs."""
+    for agent in agents.all:
+        calls, polls = agent.account.qps, agent.provider.polls_per_second
+        if calls and polls:
+            facts = {"keys": keys, "calls": f"{calls:g}", "answers": int(calls / polls)}
+            yield Finding("agent_polls", agent.id, facts)
 
 
 def exposed(settings: Settings) -> Finding | None:

@@ -307,6 +307,16 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "Make them anew with flask hash: its hashes share one salt, so that a try costs one",
         ),
     ),
+    "agent_polls": _ok(
+        Words(
+            "扣子账号每秒最多调用 {calls} 次，而 {keys} 个 API 密钥的程序要整段回答时，"
+            "每个回答每秒查询一次：约 {answers} 个同时进行就用完了，其余排队；"
+            "设 COZE_ASK=stream，一个回答只用一次调用",
+            "The Coze account may make {calls} calls a second, and programs ({keys} API keys) that "
+            "want whole answers poll once a second for each: about {answers} at once use all up, "
+            "and others wait; with COZE_ASK=stream an answer takes one call",
+        ),
+    ),
     "host_ok": _ok(
         Words(
             "可以连通，证书有效",
