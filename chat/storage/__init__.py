@@ -108,7 +108,7 @@ def connect(settings: Settings) -> Storage:
     try:
         create(path)
     except OSError as error:
-        raise SettingsError("database", path=path, reason=error.strerror or error) from None
+        raise SettingsError("database", path=path, reason=error) from None
     engine = open_engine(url)
     # Alembic is large: it is imported only when there is work for it.
     from chat.storage import migrations

@@ -106,7 +106,7 @@ def test_it_names_every_reason_with_its_status_and_no_other() -> None:
 
 
 def test_it_names_every_event_and_no_other() -> None:
-    assert set(events()) == {*NAMES.values(), "turn", "html", "error"}
+    assert set(events()) == {*NAMES.values(), "turn", "html", "details", "error"}
 
 
 def test_whatever_changes_something_can_be_cross_site() -> None:
@@ -175,7 +175,7 @@ def test_the_events_of_every_platform_are_what_it_says(demo: Site, agent: str) -
         for told in alice.hear(question, "?html=live", agent=agent):
             known[told.name].validate(told.data)
             heard.add(told.name)
-    assert {"turn", "delta", "html", "done", "error"} <= heard
+    assert {"turn", "delta", "html", "details", "done", "error"} <= heard
 
 
 def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **known: object) -> str:
