@@ -141,5 +141,6 @@ def _cures(platform: str) -> Iterator[str]:
 def owners_codes(platform: str) -> list[str]:
     """The codes of a platform's tables that stand for something only the owner can mend."""
     module = load(platform)
-    table = {**module.ERRORS, **getattr(module, "FAMILIES", {})}
+    tables = [getattr(module, name, {}) for name in ("ERRORS", "FAMILIES", "OWN_CODES")]
+    table = {code: kind for codes in tables for code, kind in codes.items()}
     return [str(code).split()[0] for code, kind in table.items() if issubclass(kind, OWNERS)]

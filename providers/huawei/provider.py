@@ -18,7 +18,7 @@ from providers.errors import (
 )
 from providers.events import Event
 from providers.http import Http, Response, refusal
-from providers.huawei.answer import NAME, HuaweiReader, failed_part
+from providers.huawei.answer import NAME, NO_CREDENTIALS, HuaweiReader, failed_part
 from providers.huawei.options import Options
 from providers.payloads import ErrorObject, Fields, error_object, text
 from providers.stop import Stopped
@@ -29,6 +29,9 @@ SILENCE_S = 300.0
 MEMORY_LIMIT = 1_500_000
 
 EMPTY_QUERY = {"AIAE.31001701", "AIAE.22001004", "AIAE.40001001"}
+
+# A refusal that the platform says in words alone has a code of ours.
+OWN_CODES: dict[str, type[ProviderError]] = {NO_CREDENTIALS: NotConfigured}
 
 ERRORS: dict[
     str, type[ProviderError]
