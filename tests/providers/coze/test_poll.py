@@ -318,7 +318,7 @@ def troubled() -> dict[tuple[str, str], CozeAnswer]:
 def test_one_bad_poll_does_not_cost_the_answer(troubled, call, trouble):
     told = troubled[call, trouble]
     assert (told.error, told.replies) == (None, ["yes"])
-    # A pooled connection that has died is replaced at once; any other failure waits for the next poll.
+    # A pooled connection that has died is replaced at once; other failures wait for the next poll.
     assert told.seconds > 0.95 or trouble == "hung up"
 
 
