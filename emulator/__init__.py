@@ -30,7 +30,7 @@ class Platform(NamedTuple):
     unknown: Callable[[], ResponseReturnValue]
 
 
-# A platform is one module and one row; its name is its blueprint's name.
+# A platform is one folder and one row; its name is its blueprint's name.
 PLATFORMS = [
     Platform(coze.bp, ("/v1", "/v2", "/v3", "/api", "/oauth/consent"), coze.unknown_endpoint),
     Platform(qingyan.bp, ("/chatglm",), qingyan.unknown_endpoint),

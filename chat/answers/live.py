@@ -1,4 +1,4 @@
-"""A live answer: appended by one producer, followed from any position by many readers.
+"""A live answer: appended by one producer, followed by many readers, ended early by Stop.
 
 In memory. A live answer holds plain values, is only ever appended, and is read by position. So it
 can be copied for other processes, and theirs be followed here (chat/answers/redis.py).

@@ -25,7 +25,7 @@ WORDS: dict[str, Words] = {
     ),
     "no_place": Words(
         "DATABASE_URL 不是 sqlite:///路径。不填则用 instance/chat.db",
-        "DATABASE_URL is no sqlite:///path. Unset it to use instance/chat.db",
+        "DATABASE_URL is not a sqlite:///path. Unset it to use instance/chat.db",
     ),
     "no_backup": Words(
         "没有文件 {path}。写出备份文件的路径",
@@ -41,7 +41,7 @@ WORDS: dict[str, Words] = {
     ),
     "not_ours": Words(
         "{path} 不是本站的数据库，没有改动。写出 flask backup 生成的文件",
-        "{path} is no database of this site, nothing was changed. Name a file that flask backup "
+        "{path} is not a database of this site, nothing was changed. Name a file that flask backup "
         "made",
     ),
     "newer": Words(

@@ -1,4 +1,4 @@
-"""The Markdown that agents write: CommonMark with tables, tasks, formulas and Chinese emphasis."""
+"""Parses and draws the Markdown of agents: CommonMark, tables, formulas, Chinese emphasis."""
 
 import re
 from collections.abc import Callable, Sequence

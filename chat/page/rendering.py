@@ -1,4 +1,4 @@
-"""Markdown to safe HTML, whole or while it grows."""
+"""Safe HTML of an answer, whole or growing: cut into blocks, drawn by page/markdown.py, cleaned."""
 
 import re
 import time

@@ -41,11 +41,11 @@ WRONG: dict[str, Words] = {
     ),
     "time_zone": Words(
         "TIME_ZONE：没有时区 {value}，写作 Asia/Shanghai 这样的名字",
-        "TIME_ZONE: {value} is none. Use a name such as Asia/Shanghai.",
+        "TIME_ZONE: there is no time zone {value}. Use a name such as Asia/Shanghai.",
     ),
     "rate": Words(
         "VISITOR_RATE：{value} 不是频率，写作 20/minute;300/day，0 为不限",
-        "VISITOR_RATE: {value} is no rate. Write it as 20/minute;300/day, or 0 for no limit.",
+        "VISITOR_RATE: {value} is not a rate. Write it as 20/minute;300/day, or 0 for no limit.",
     ),
     "no_ca_bundle": Words(
         "CA_BUNDLE：没有这个文件：{path}。写出 PEM 文件的路径，也可以不填",
@@ -57,7 +57,7 @@ WRONG: dict[str, Words] = {
     ),
     "database_address": Words(
         "DATABASE_URL：不是数据库的地址。不填则用 instance/ 里的 SQLite",
-        "DATABASE_URL: no address of a database. Unset it to use SQLite in instance/.",
+        "DATABASE_URL: not the address of a database. Unset it to use SQLite in instance/.",
     ),
     "database_kind": Words(
         "DATABASE_URL：只支持 sqlite:///路径。不填则用 instance/chat.db",
@@ -78,7 +78,7 @@ WRONG: dict[str, Words] = {
     ),
     "redis_address": Words(
         "REDIS_URL：不是 Redis 的地址，写作 redis://:password@host:6379/0",
-        "REDIS_URL: no address of a Redis. Write it as redis://:password@host:6379/0.",
+        "REDIS_URL: not the address of a Redis. Write it as redis://:password@host:6379/0.",
     ),
     "logo_unreadable": Words(
         "SITE_LOGO：{path}：{reason}。写出图片文件的路径，也可以不填",
@@ -90,7 +90,7 @@ WRONG: dict[str, Words] = {
     ),
     "logo_kind": Words(
         "SITE_LOGO：{path} 不是 PNG、JPEG、WebP 或 SVG 图片",
-        "SITE_LOGO: {path} is no PNG, JPEG, WebP or SVG. Use one of these.",
+        "SITE_LOGO: {path} is not a PNG, JPEG, WebP or SVG. Use one of these.",
     ),
     "platform_half": Words(
         "{platform} 没有配置完整：{problem}。在 .env 里补全（见 config.example.env），"
@@ -100,7 +100,7 @@ WRONG: dict[str, Words] = {
     ),
     "agents_file": Words(
         "AGENTS_FILE：{path}：{reason}。改好它，或去掉 AGENTS_FILE",
-        "AGENTS_FILE: {path}: {reason}. Mend it, or unset AGENTS_FILE.",
+        "AGENTS_FILE: {path}: {reason}. Fix it, or unset AGENTS_FILE.",
     ),
     "no_agents": Words(
         "{path}：没有 [[agents]] 表。每个智能体写一个，或去掉 AGENTS_FILE",
@@ -123,12 +123,14 @@ UNSET_SECRET = Words(
     "{name} is empty. Set it in .env or in the environment",
 )
 UNREADABLE = Words("无法读取：{reason}", "cannot be read: {reason}")
-NO_PLATFORM = Words("只能是 {names} 之一", "none of {names}")
+NO_PLATFORM = Words("只能是 {names} 之一", "must be one of {names}")
 NO_CODES = Words("没有访问码，请设 ACCESS_CODES", "there is no code. Set ACCESS_CODES")
 TOML_LINE = Words(
-    "第 {line} 行第 {column} 列不是 TOML 的写法", "no TOML at line {line}, column {column}"
+    "第 {line} 行第 {column} 列不是 TOML 的写法", "not valid TOML at line {line}, column {column}"
 )
-TOML_END = Words("不是 TOML 的写法：末尾缺了什么", "no TOML: something is missing at its end")
+TOML_END = Words(
+    "不是 TOML 的写法：末尾缺了什么", "not valid TOML: something is missing at its end"
+)
 
 _WHOLE_NUMBER = Words("应是整数", "it should be a whole number")
 _NUMBER = Words("应是数字", "it should be a number")

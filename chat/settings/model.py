@@ -189,7 +189,7 @@ class Settings(_PlatformSettings):
         "follow and stop each other's answers; limits count in each. Unset: one process, "
         "all in memory",
         zh="Redis 6.2 以上，写作 redis://:密码@主机:6379/0："
-        "共用一个数据库的多个进程可互相接着看、停止回答；限额仍按进程计算。"
+        "共用一个数据库的多个进程可以互相续看、停止对方的回答；限额仍按进程计算。"
         "不填则只有一个进程，都在内存里",
     )
 

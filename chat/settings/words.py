@@ -51,7 +51,7 @@ SYSTEM_ERRORS: dict[int | None, Words] = {
     errno.ENOENT: Words("没有这个文件或文件夹", "no such file or folder"),
     errno.EACCES: Words("没有权限", "permission denied"),
     errno.EPERM: Words("没有权限", "not permitted"),
-    errno.ENOTDIR: Words("路径中有一段不是文件夹", "a part of the path is no folder"),
+    errno.ENOTDIR: Words("路径中有一段不是文件夹", "a part of the path is not a folder"),
     errno.EISDIR: Words("是文件夹，不是文件", "it is a folder, not a file"),
     errno.EEXIST: Words("已有同名的文件", "there is a file of this name"),
     errno.EROFS: Words("文件系统是只读的", "the file system is read-only"),
@@ -62,7 +62,7 @@ SYSTEM_ERRORS: dict[int | None, Words] = {
 # By the names that sqlite3's errors carry.
 DATABASE_ERRORS: dict[str, Words] = {
     "SQLITE_CANTOPEN": Words("文件打不开", "the file cannot be opened"),
-    "SQLITE_NOTADB": Words("文件不是数据库", "the file is no database"),
+    "SQLITE_NOTADB": Words("文件不是数据库", "the file is not a database"),
     "SQLITE_CORRUPT": Words("数据库已损坏", "the database is damaged"),
     "SQLITE_READONLY": Words("数据库是只读的", "the database is read-only"),
     "SQLITE_BUSY": Words("数据库正被别的进程占用", "another process holds the database"),

@@ -1,4 +1,15 @@
-"""What an answer consists of: one type for the growing answer, the stored row and the page."""
+"""What an answer consists of: one type for the growing answer, the stored row and the page.
+
+A new field goes through these, in this order:
+
+* its event in providers/events.py, and a provider that yields it;
+* `Content` below, its column in storage/models.py, and a migration;
+* answers/partial.py, which adds the event to the field (`apply`) and makes events of the field
+  again (`events_of`), and its limit in answers/bounds.py;
+* web/events.py (`NAMES`), web/chat.py (the answer in one piece) and web/export.py;
+* templates/page.html (`blank`) and parts.html, static/js/beside.js;
+* docs/openapi.yaml and docs/api.md.
+"""
 
 from dataclasses import dataclass, field, fields
 from typing import Any

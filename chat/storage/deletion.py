@@ -1,4 +1,4 @@
-"""Deletion for good: all of a visitor, what is too old, and their traces in the file."""
+"""Deletion for good, without a trace: a conversation after its hour, a visitor, what is too old."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Who a visitor is and may ask: by a signed cookie, an access code or an API key; the owner."""
+"""Who a visitor is: by a signed cookie, an access code or an API key; and who is the owner."""
 
 import hashlib
 import hmac
@@ -101,8 +101,9 @@ class Asker:
 
 
 class Access:
-    """Decides who may ask: everybody on a site without access codes, else holders of a code or a
-    key.
+    """Knows codes, keys and sessions: signs visitors in and out, and counts what a code has left.
+
+    What each may then do is decided in chat/web/permissions.py.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the templates show: a visitor's sidebar, and a part of one branch of a conversation."""
+"""What the templates show: the sidebar, and the exchanges of one branch of a conversation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,5 +1,5 @@
 """The body of a question to Coze, with the history it does not know and the ids of its files
-(coze.md §1.2)."""
+(platforms/coze.md §1.2)."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,5 @@
-"""One question on its way through Coze to its answer (platforms/coze.md §1, §2, §11)."""
+"""One question to Coze: streamed or polled, asked again, read from its record, and cancelled
+(platforms/coze.md §1, §2, §11)."""
 
 import random
 import time
@@ -379,8 +380,6 @@ class Run:
             return error.code is None
         return isinstance(error, Unavailable | RateLimited)
 
-    # The end
-
     def _conclude(self, chat: Fields) -> Iterator[Event]:
         """The last events of a chat that has ended. Raises what its status stands for."""
         status = status_of(chat)
@@ -413,8 +412,6 @@ class Run:
         (§2.4)."""
         kinds = {call.get("type") for call in tool_calls(chat)}
         return self._reader.has_answer and kinds == {"reply_message"}
-
-    # Refusals that pass
 
     def _wait_for_previous(self, refusal: Busy) -> Iterator[Event]:
         """Waits for the chat that occupies the conversation. Raises the refusal when it takes too

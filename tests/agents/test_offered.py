@@ -175,7 +175,7 @@ WRONG_CARDS = [
     ("id = 2024-01-01\nplatform = 'coze'", "id"),
     (f'id = "{"a" * 41}"\nplatform = "coze"', "id"),
     ('id = "a"', "platform"),
-    ('id = "a"\nplatform = "chatgpt"', "platform: none of coze, "),
+    ('id = "a"\nplatform = "chatgpt"', "platform: must be one of coze, "),
     ('id = "a"\nplatform = "coze"\nname = 5', "name"),
     (f'id = "a"\nplatform = "coze"\nname = "{"x" * 61}"', "name"),
     ('id = "a"\nplatform = "coze"\nsuggestions = "why?"', "suggestions"),

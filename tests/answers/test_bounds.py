@@ -16,6 +16,7 @@ from chat.answers.partial import PartialAnswer
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.answers import HISTORY_CHARS
+from providers import PLATFORMS
 from providers.events import (
     Citation,
     Delta,
@@ -167,10 +168,7 @@ def short(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     return keep_site(DEMO_URL=emulator.url, MAX_ANSWER_CHARS=300)
 
 
-AGENTS = ["coze", "qingyan", "wenxin", "yuanqi", "huawei"]
-
-
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", PLATFORMS)
 def test_a_long_answer_is_cut_and_kept(short: Site, agent: str) -> None:
     alice = Visitor(short.url)
     events = list(alice.hear(LONG, agent=agent))
@@ -182,7 +180,7 @@ def test_a_long_answer_is_cut_and_kept(short: Site, agent: str) -> None:
     assert alice.ask("hi", agent=agent).status_code == 200, "the conversation goes on"
 
 
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", PLATFORMS)
 def test_a_program_gets_what_there_is(short: Site, agent: str) -> None:
     response = Visitor(short.url).ask("!huge 5000", agent=agent)
     assert response.status_code == 200, response.text

@@ -2,11 +2,12 @@
 
 import pytest
 
+from providers import PLATFORMS
 from tests.kit.emulator import Emulator
 from tests.kit.site import Visitor
 
 
-@pytest.mark.parametrize("agent", ["coze", "qingyan", "wenxin", "yuanqi", "huawei"])
+@pytest.mark.parametrize("agent", PLATFORMS)
 def test_the_agent_forgets_and_the_page_does_not(
     emulator: Emulator, start_site, agent: str
 ) -> None:

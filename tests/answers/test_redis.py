@@ -464,8 +464,13 @@ def test_the_doctor_says_what_is_wrong_with_redis(tmp_path: Path, server: RedisS
         (server.url, "ok", "Redis 可用", "Redis can be used"),
         (away, "warn", "不必重启", "no restart is needed"),
         (refused, "fail", "用户名和密码", "user and password"),
-        ("http://127.0.0.1/", "fail", "不是 Redis 的地址", "no address of a Redis"),
-        ("redis://127.0.0.1/?colour=red", "fail", "不是 Redis 的地址", "no address of a Redis"),
+        ("http://127.0.0.1/", "fail", "不是 Redis 的地址", "not the address of a Redis"),
+        (
+            "redis://127.0.0.1/?colour=red",
+            "fail",
+            "不是 Redis 的地址",
+            "not the address of a Redis",
+        ),
     ):
         _, zh, en = both(tmp_path, {"REDIS_URL": url, "SECRET_KEY": "a-key-of-sixteen-signs"})
         lines = [line for line in en.splitlines() if "redis" in line.lower()]

@@ -20,6 +20,7 @@ from emulator.serving import serve
 from providers import PLATFORMS
 from tests.faults.table import CELLS, Cell
 from tests.kit.canary import ALIASES, Output, granted_tokens, platform_settings, site_secrets
+from tests.kit.emulator import NO_DAILY_LIMIT
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ServerEvent, Site, Visitor, read_events
 
@@ -95,7 +96,7 @@ def ask_everything(folder: Path) -> Harvest:
 def _start_site(stack: ExitStack, folder: Path, name: str, harvest: Harvest) -> Site:
     """A site with all platforms, every secret of which is a canary; its end is the stack's."""
     switches = {"pace_s": 0, "coze_work_s": 0.3, "coze_qps": 0, "aliases": ALIASES}
-    unlimited = {"qingyan_daily": 0, "wenxin_daily": 0, "qingyan_concurrency": 0}
+    unlimited = {**NO_DAILY_LIMIT, "qingyan_concurrency": 0}
     app = create_emulator(EmulatorSettings(**switches, **unlimited))
     url = stack.enter_context(serve(app))
     folder.mkdir()

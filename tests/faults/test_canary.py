@@ -46,7 +46,7 @@ from tests.kit.canary import (
     sign_in,
     spellings,
 )
-from tests.kit.emulator import quick
+from tests.kit.emulator import NO_DAILY_LIMIT, quick
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ROOT, Site, Visitor, environment
 from tests.web.test_error_shape import FAILURES
@@ -84,7 +84,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(keep_site: Callable[..., Site]) -> Iterator[World]:
     switches = {"aliases": ALIASES, "coze_consent": "allow", "coze_jwt_public_key": PUBLIC_PEM}
-    unlimited = {"qingyan_daily": 0, "wenxin_daily": 0, "qingyan_concurrency": 0}
+    unlimited = {**NO_DAILY_LIMIT, "qingyan_concurrency": 0}
     app = create_emulator(quick(**switches, **unlimited))
     with serve(app) as url:
         world = World(app)

@@ -2,7 +2,7 @@
 site on them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import requests
@@ -10,6 +10,11 @@ import requests
 from chat.agents.demo import PICTURE
 from emulator import EmulatorSettings
 from emulator.accounts import DEMO
+
+# The switches that let every account ask as often a day as it likes.
+NO_DAILY_LIMIT = {
+    field.name: 0 for field in fields(EmulatorSettings) if field.name.endswith("_daily")
+}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from chat.owner.commands import examine
 from emulator.accounts import DEMO
+from providers import PLATFORMS
 from tests.kit.asking import saying
 from tests.kit.emulator import Emulator
 from tests.kit.site import ROOT, environment
@@ -122,7 +123,6 @@ class Walk:
         return {one["level"] for one in self.about(name, "zh")}
 
 
-PLATFORMS = ["coze", "qingyan", "wenxin", "yuanqi", "huawei"]
 HUAWEI = "{url}/v1/routes/open/7c0e1d52-0000-4a00-9000-00000000a00"
 
 BROKEN: list[tuple[str, str, Settings, str, str]] = [
@@ -445,7 +445,7 @@ def test_used_up_quotas(start_emulator: Callable[..., Emulator], tmp_path: Path)
         (
             {"DATABASE_URL": "sqlite:////proc/version/chat.db"},
             "/proc/version 不是文件夹",
-            "is no folder",
+            "is not a folder",
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

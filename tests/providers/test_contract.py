@@ -32,7 +32,7 @@ from tests.kit.contract import (
     platforms_and_ways,
     unfinished,
 )
-from tests.kit.emulator import Emulator, quick
+from tests.kit.emulator import NO_DAILY_LIMIT, Emulator, quick
 from tests.kit.patience import eventually, soon
 from tests.kit.site import Site
 from tests.kit.site import Visitor as Person
@@ -58,7 +58,7 @@ platforms = pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.fixture(scope="module")
 def contract() -> Iterator[Emulator]:
     """The platforms under test: all at once, nobody refused for asking often."""
-    with serve(create_emulator(quick(qingyan_daily=0, wenxin_daily=0))) as url:
+    with serve(create_emulator(quick(**NO_DAILY_LIMIT))) as url:
         yield Emulator(url)
 
 

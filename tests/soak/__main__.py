@@ -21,6 +21,7 @@ import requests
 
 from chat.agents import demo
 from chat.settings.model import Settings
+from tests.kit.emulator import NO_DAILY_LIMIT
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import Site
 from tests.soak.counting import Process, broken, faults_in_the_log, integrity, rows, running
@@ -41,9 +42,8 @@ SWITCHES = {
     "pace_s": 0,
     "coze_work_s": 0.3,
     "coze_qps": 0,
-    "qingyan_daily": 0,
+    **NO_DAILY_LIMIT,
     "qingyan_concurrency": 0,
-    "wenxin_daily": 0,
 }
 
 

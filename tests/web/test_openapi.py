@@ -20,6 +20,7 @@ from app import version
 from chat import web
 from chat.web.errors import STATUS
 from chat.web.events import NAMES
+from providers import PLATFORMS
 from tests.kit.emulator import Emulator
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ROOT, Site, Visitor, environment
@@ -33,7 +34,6 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,unsupported_method,allow_header_conformance"
 )
-AGENTS = ["coze", "qingyan", "wenxin", "yuanqi", "huawei"]
 PASSWORD = "correct horse battery"
 
 
@@ -159,7 +159,7 @@ def demo(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     return keep_site(DEMO_URL=emulator.url, COZE_QPS=0, VISITOR_RATE=0, ADMIN_PASSWORD=PASSWORD)
 
 
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("agent", PLATFORMS)
 def test_the_events_of_every_platform_are_what_it_says(demo: Site, agent: str) -> None:
     known = {name: validator(schema) for name, schema in events().items()}
     alice = Visitor(demo.url)
@@ -186,7 +186,7 @@ def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **know
     if code := site.settings.get("ACCESS_CODES"):
         assert alice.post("/sign-in", data={"code": code}).ok
     alice.ask("hello")
-    known = {"agent": AGENTS, "name": ["css/page.css", "icon.svg"], **known}
+    known = {"agent": list(PLATFORMS), "name": ["css/page.css", "icon.svg"], **known}
     if "conversation_id" not in known:
         known |= {
             "conversation_id": alice.conversation,

@@ -44,7 +44,7 @@ _NETWORK = Words(
 DIAGNOSES: dict[str, Diagnosis] = {
     "settings_ok": _ok(
         Words(
-            "设置都看得懂",
+            "设置没有问题",
             "The settings make sense",
         ),
     ),
@@ -169,7 +169,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "database_placeless": _fail(
         Words(
             "数据库 {path} 没有地方放：{place} 不是文件夹",
-            "There is no place for the database {path}: {place} is no folder",
+            "There is no place for the database {path}: {place} is not a folder",
         ),
         Words(
             "把 DATABASE_URL 改到一个可写的文件夹里",
