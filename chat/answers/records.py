@@ -11,7 +11,7 @@ from chat.answers.metrics import Metrics
 from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.answers.saving import Saver
-from chat.storage import Answer, Storage, StoredQuestion
+from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
 from chat.storage.sqlite import only_if_stored
 from providers.errors import OutOfTurn, ProviderError
 
@@ -32,7 +32,7 @@ class Records:
     def store_question(self, question: Question) -> StoredQuestion:
         """Counts a question against its asker's day and stores it, or does neither.
 
-        Raises Refusal as `Answers.ask` and `Question.spend` do.
+        Raises Refusal as `Answers.store_question` and `Question.spend` do.
         """
         files = [
             {"name": file.name, "content_type": file.content_type} for file in question.attachments
@@ -40,16 +40,18 @@ class Records:
         with only_if_stored():
             give_back = question.spend()
             try:
-                return self.storage.answers.ask(
-                    question.visitor,
-                    question.agent.id,
-                    question.text,
-                    self.worker,
-                    conversation_id=question.conversation_id,
-                    after=question.after,
-                    instead=question.instead,
-                    can_branch=question.agent.row.branches,
-                    files=files,
+                return self.storage.answers.store_question(
+                    NewQuestion(
+                        question.visitor,
+                        question.agent.id,
+                        question.text,
+                        self.worker,
+                        conversation_id=question.conversation_id,
+                        after=question.after,
+                        instead=question.instead,
+                        can_branch=question.agent.row.branches,
+                        files=files,
+                    )
                 )
             except Exception:
                 give_back()

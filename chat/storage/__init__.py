@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
-from chat.storage.answers import Answers, StoredQuestion
+from chat.storage.answers import Answers, NewQuestion, StoredQuestion
 from chat.storage.blocks import StoredBlocks
 from chat.storage.conversations import Conversations
 from chat.storage.days import Days
@@ -149,4 +149,12 @@ def _url(settings: Settings) -> URL:
     return url
 
 
-__all__ = ["Answer", "Conversation", "Storage", "StoredQuestion", "connect", "file_of"]
+__all__ = [
+    "Answer",
+    "Conversation",
+    "NewQuestion",
+    "Storage",
+    "StoredQuestion",
+    "connect",
+    "file_of",
+]

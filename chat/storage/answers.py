@@ -74,6 +74,26 @@ _UPDATE_RUNNING = _UPDATE.where(_ANSWERS.c.state == RUNNING)
 
 
 @dataclass(frozen=True)
+class NewQuestion:
+    """A question to be stored; `worker` is the process that answers it.
+
+    In the conversation that it names it comes `after` an answer, or `instead` of the question of an
+    answer; without either it follows the newest. `can_branch`: the platform accepts another past
+    than the one it remembers.
+    """
+
+    visitor: str
+    agent: str
+    text: str
+    worker: str
+    conversation_id: str | None = None
+    after: str | None = None
+    instead: str | None = None
+    can_branch: bool = True
+    files: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
 class StoredQuestion:
     """A question as it was stored: its place, and the exchanges before it.
 
@@ -113,61 +133,22 @@ class Answers:
             return db.scalar(select(Answer.state).where(Answer.id == answer_id)) == RUNNING
         return True
 
-    def ask(
-        self,
-        visitor: str,
-        agent: str,
-        question: str,
-        worker: str,
-        *,
-        conversation_id: str | None = None,
-        after: str | None = None,
-        instead: str | None = None,
-        can_branch: bool = True,
-        files: Sequence[Mapping[str, Any]] = (),
-    ) -> StoredQuestion:
-        """Stores a question with an empty answer, in a new conversation unless one is named.
-
-        There it comes `after` an answer, or `instead` of the question of an answer; without either
-        it follows the newest. `can_branch`: the platform accepts another past than the one it
-        remembers.
+    def store_question(self, question: NewQuestion) -> StoredQuestion:
+        """Stores a question with an empty answer, in a new conversation unless it names one.
 
         Raises Refusal: not_found (the conversation, or the answer), bad_input (it belongs to
         another agent), busy.
         """
         at = self._clock()
-        stored = StoredQuestion(new_id(at), conversation_id or new_id(at))
+        stored = StoredQuestion(new_id(at), question.conversation_id or new_id(at))
         parent = None
         try:
             with self._engine.begin() as db:
-                if conversation_id:
-                    cleared_after = _touch_conversation(db, visitor, agent, conversation_id, at)
-                    parent = _parent(db, conversation_id, after, instead)
-                    branch = _branch(db, parent, cleared_after)
-                    thread = _thread(db, conversation_id, branch, can_branch)
-                    stored = _with_history(stored, branch, thread, cleared_after)
+                if question.conversation_id:
+                    parent, stored = _continue_conversation(db, question, stored, at)
                 else:
-                    conversation = {
-                        "id": stored.conversation_id,
-                        "visitor": visitor,
-                        "agent": agent,
-                        "title": title_of(question),
-                        "created_at": at,
-                        "updated_at": at,
-                    }
-                    db.execute(_INSERT_CONVERSATION, conversation)
-                db.execute(
-                    _INSERT_ANSWER,
-                    {
-                        "id": stored.answer_id,
-                        "conversation_id": stored.conversation_id,
-                        "parent": parent,
-                        "question": question,
-                        "files": list(files),
-                        "worker": worker,
-                        "created_at": at,
-                    },
-                )
+                    _insert_conversation(db, question, stored, at)
+                _insert_answer(db, question, stored, parent, at)
         except IntegrityError as error:
             raise Refusal(
                 "busy", f"conversation {stored.conversation_id}", retry_after=3
@@ -221,33 +202,79 @@ class Answers:
         return StoredQuestion(answer.id, answer.conversation_id, answer.thread)
 
 
+def _insert_conversation(
+    db: Connection, question: NewQuestion, stored: StoredQuestion, at: datetime
+) -> None:
+    db.execute(
+        _INSERT_CONVERSATION,
+        {
+            "id": stored.conversation_id,
+            "visitor": question.visitor,
+            "agent": question.agent,
+            "title": title_of(question.text),
+            "created_at": at,
+            "updated_at": at,
+        },
+    )
+
+
+def _insert_answer(
+    db: Connection,
+    question: NewQuestion,
+    stored: StoredQuestion,
+    parent: str | None,
+    at: datetime,
+) -> None:
+    db.execute(
+        _INSERT_ANSWER,
+        {
+            "id": stored.answer_id,
+            "conversation_id": stored.conversation_id,
+            "parent": parent,
+            "question": question.text,
+            "files": list(question.files),
+            "worker": question.worker,
+            "created_at": at,
+        },
+    )
+
+
+def _continue_conversation(
+    db: Connection, question: NewQuestion, stored: StoredQuestion, at: datetime
+) -> tuple[str | None, StoredQuestion]:
+    """The answer that the question follows, and the question with what came before it."""
+    cleared_after = _touch_conversation(db, question, stored.conversation_id, at)
+    parent = _parent(db, question, stored.conversation_id)
+    branch = _branch(db, parent, cleared_after)
+    thread = _thread(db, stored.conversation_id, branch, question.can_branch)
+    return parent, _with_history(stored, branch, thread, cleared_after)
+
+
 def _touch_conversation(
-    db: Connection, visitor: str, agent: str, conversation_id: str, at: datetime
+    db: Connection, question: NewQuestion, conversation_id: str, at: datetime
 ) -> int:
     """Moves a conversation to the top of the visitor's list: its `cleared_after`."""
     key = {"conversation": conversation_id}
-    row = db.execute(_OWNED, {**key, "visitor": visitor}).one_or_none()
+    row = db.execute(_OWNED, {**key, "visitor": question.visitor}).one_or_none()
     if row is None:
         raise Refusal("not_found", "a conversation")
-    if row.agent != agent:
+    if row.agent != question.agent:
         raise Refusal("bad_input", "the conversation belongs to another agent")
     db.execute(_TOUCH, {**key, "at": at})
     return row.cleared_after  # type: ignore[no-any-return]
 
 
-def _parent(
-    db: Connection, conversation_id: str, after: str | None, instead: str | None
-) -> str | None:
+def _parent(db: Connection, question: NewQuestion, conversation_id: str) -> str | None:
     """The id of the answer that a new question follows; None at the beginning."""
     key = {"conversation": conversation_id}
-    neighbour = instead or after
+    neighbour = question.instead or question.after
     if not neighbour:
         newest: str | None = db.scalar(_NEWEST, key)
         return newest
     row = db.execute(_ANSWER_AND_PARENT, {**key, "answer": neighbour}).one_or_none()
     if row is None:
         raise Refusal("not_found", "an answer")
-    return row.parent if instead else row.id  # type: ignore[no-any-return]
+    return row.parent if question.instead else row.id  # type: ignore[no-any-return]
 
 
 def _branch(db: Connection, leaf: str | None, cleared_after: int) -> Sequence[Row[Any]]:
@@ -260,7 +287,7 @@ def _branch(db: Connection, leaf: str | None, cleared_after: int) -> Sequence[Ro
 def _thread(
     db: Connection, conversation_id: str, branch: Sequence[Row[Any]], can_branch: bool
 ) -> str | None:
-    """The platform's memory of just this branch, from which no other answer has gone on since."""
+    """The newest thread of this branch, unless a later answer outside of it has used it."""
     key = {"conversation": conversation_id}
     latest_row = next((row for row in branch if row.thread), None)
     if latest_row:

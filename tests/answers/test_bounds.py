@@ -14,7 +14,7 @@ from chat import storage as storages
 from chat.answers.bounds import ADDRESS_CHARS, NUMBER, REPLIES, REWRITES, Bounds
 from chat.answers.partial import PartialAnswer
 from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.storage import NewQuestion, Storage
 from chat.storage.answers import HISTORY_CHARS
 from providers import PLATFORMS
 from providers.events import (
@@ -233,8 +233,8 @@ def talked(store: Storage, *sizes: int) -> tuple[tuple[str, str], ...]:
     """What goes along with a question after exchanges of these sizes."""
     conversation = None
     for number, size in enumerate([*sizes, 0]):
-        stored = store.answers.ask(
-            "alice", "coze", f"q{number}", "w1", conversation_id=conversation
+        stored = store.answers.store_question(
+            NewQuestion("alice", "coze", f"q{number}", "w1", conversation_id=conversation)
         )
         conversation = stored.conversation_id
         store.answers.end(stored.answer_id, "done", {"replies": ["x" * size]})

@@ -28,7 +28,7 @@ from chat.answers.turns import Turns
 from chat.files.uploads import Uploads
 from chat.refusals import Refusal
 from chat.settings.model import Settings
-from chat.storage import Answer, Storage, StoredQuestion
+from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
 from chat.storage.disk import Disk
 from chat.storage.models import Upload, Worker, now
 from chat.visitors.access import Visitors
@@ -109,7 +109,7 @@ def orphan(
     process: Process, host: str, pid: int, silent: timedelta = timedelta(), **more: str
 ) -> StoredQuestion:
     """A running answer of a worker "other", which was seen so long ago."""
-    stored = process.storage.answers.ask("alice", "coze", "hi", "other")
+    stored = process.storage.answers.store_question(NewQuestion("alice", "coze", "hi", "other"))
     process.storage.answers.note_accepted(stored, more.get("thread"), more.get("chat"), None)
     process.storage.answers.save({stored.answer_id: {"replies": [more.get("text", "half a")]}})
     process.storage.workers.beat("other", host, pid)
@@ -139,8 +139,8 @@ def test_what_a_dead_process_left_is_interrupted_where_there_is_no_record(begin:
     answer = process.answer(stored)
     assert (answer.state, answer.code, answer.replies) == ("interrupted", "unavailable", ["half a"])
     assert [worker.id for worker in process.storage.workers.all()] == ["w1"], "the dead are buried"
-    process.storage.answers.ask(
-        "alice", "coze", "next", "w1", conversation_id=stored.conversation_id
+    process.storage.answers.store_question(
+        NewQuestion("alice", "coze", "next", "w1", conversation_id=stored.conversation_id)
     )
 
 
@@ -205,7 +205,7 @@ def test_of_two_processes_one_takes_over(begin: Begin) -> None:
 
 def test_an_agent_that_is_gone_leaves_no_answer_running(begin: Begin) -> None:
     process = begin()
-    stored = process.storage.answers.ask("alice", "gone", "hi", "dead")
+    stored = process.storage.answers.store_question(NewQuestion("alice", "gone", "hi", "dead"))
     process.storage.answers.note_accepted(stored, "thread", "chat", None)
     process.housekeeper.start()
     assert process.answer(stored).state == "interrupted"
@@ -259,8 +259,8 @@ def test_an_end_that_could_not_be_stored_is_stored_later(begin: Begin) -> None:
         assert "Finished" in type(entries[-1]).__name__, "the visitor hears the answer all the same"
     assert eventually(lambda: process.answer(stored).state == "done")
     assert process.answer(stored).replies
-    process.storage.answers.ask(
-        "alice", "coze", "next", "w1", conversation_id=stored.conversation_id
+    process.storage.answers.store_question(
+        NewQuestion("alice", "coze", "next", "w1", conversation_id=stored.conversation_id)
     )
 
 

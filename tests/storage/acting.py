@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from chat.refusals import Refusal
-from chat.storage import Storage, StoredQuestion, migrations
+from chat.storage import NewQuestion, Storage, StoredQuestion, migrations
 from chat.storage.models import Answer
 
 T = TypeVar("T")
@@ -24,14 +24,16 @@ Connect = Callable[..., Storage]
 def ask(
     store: Storage, question: str = "hi", conversation: str | None = None, **who: str
 ) -> StoredQuestion:
-    return store.answers.ask(
-        who.get("visitor", "alice"),
-        who.get("agent", "coze"),
-        question,
-        who.get("worker", "w1"),
-        conversation_id=conversation,
-        after=who.get("after"),
-        instead=who.get("instead"),
+    return store.answers.store_question(
+        NewQuestion(
+            who.get("visitor", "alice"),
+            who.get("agent", "coze"),
+            question,
+            who.get("worker", "w1"),
+            conversation_id=conversation,
+            after=who.get("after"),
+            instead=who.get("instead"),
+        )
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from chat import storage
 from chat.owner.commands import commands
 from chat.settings.model import Settings
-from chat.storage import Storage, backup
+from chat.storage import NewQuestion, Storage, backup
 from chat.storage.migrations import NEWEST, versions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[Storage]:
 
 def say(store: Storage, visitor: str, question: str, answer: str) -> str:
     """A question with its whole answer; the conversation's id."""
-    asked = store.answers.ask(visitor, "coze", question, "w1")
+    asked = store.answers.store_question(NewQuestion(visitor, "coze", question, "w1"))
     for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
         store.answers.save({asked.answer_id: {"replies": [answer[:length]]}})
     store.answers.end(asked.answer_id, "done", {"replies": [answer]})

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from chat import storage
 from chat.owner.commands import commands
 from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.storage import NewQuestion, Storage
 from chat.storage import deletion as forgetting
 from chat.storage.models import Base, Conversation, Upload, now
 from chat.visitors.devices import Devices
@@ -48,7 +48,7 @@ def store(tmp_path: Path) -> Iterator[Storage]:
 
 def say(store: Storage, visitor: str, question: str, answer: str) -> str:
     """A question with its whole answer; the conversation's id."""
-    asked = store.answers.ask(visitor, "coze", question, "w1")
+    asked = store.answers.store_question(NewQuestion(visitor, "coze", question, "w1"))
     for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
         store.answers.save({asked.answer_id: {"replies": [answer[:length]]}})
     store.answers.end(asked.answer_id, "done", {"replies": [answer]})
@@ -64,9 +64,13 @@ def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
     store: Storage,
 ) -> None:
     old = fill(store.engine, "rich", conversations=60, answers=5, apart_s=86_400)
-    running = store.answers.ask("rich", "coze", "still going", "w1", conversation_id=old[0])
+    running = store.answers.store_question(
+        NewQuestion("rich", "coze", "still going", "w1", conversation_id=old[0])
+    )
     assert store.conversations.rename("rich", old[1], "renamed but not gone on with")
-    say_more = store.answers.ask("rich", "coze", "gone on with", "w1", conversation_id=old[2])
+    say_more = store.answers.store_question(
+        NewQuestion("rich", "coze", "gone on with", "w1", conversation_id=old[2])
+    )
     store.answers.end(say_more.answer_id, "done", {})
     long_ago = now() - timedelta(days=200)
     with store.engine.begin() as db:

@@ -10,7 +10,7 @@ import pytest
 
 from chat import storage
 from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.storage import NewQuestion, Storage
 from chat.storage.disk import Disk
 
 
@@ -92,4 +92,4 @@ def test_what_is_committed_is_written_to_the_log_that_is_settled(tmp_path: Path)
 
 
 def ask(store: Storage, question: str) -> None:
-    store.answers.ask("alice", "coze", question, "worker")
+    store.answers.store_question(NewQuestion("alice", "coze", question, "worker"))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, update
 
-from chat.storage import Storage, StoredQuestion
+from chat.storage import NewQuestion, Storage, StoredQuestion
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.search import PAGE, Search
 from tests.kit.filling import fill
@@ -23,7 +23,9 @@ def say(
     conversation: str | None = None,
     visitor: str = "alice",
 ) -> StoredQuestion:
-    asked = store.answers.ask(visitor, "coze", question, "w1", conversation_id=conversation)
+    asked = store.answers.store_question(
+        NewQuestion(visitor, "coze", question, "w1", conversation_id=conversation)
+    )
     store.answers.end(asked.answer_id, "done", {"replies": list(replies)})
     return asked
 
@@ -43,8 +45,8 @@ def test_questions_and_replies_are_found_as_soon_as_they_have_ended(
         == found(search, "summ 故宫")
         == [first.answer_id]
     )
-    running = store.answers.ask(
-        "alice", "coze", "那么上海呢？", "w1", conversation_id=first.conversation_id
+    running = store.answers.store_question(
+        NewQuestion("alice", "coze", "那么上海呢？", "w1", conversation_id=first.conversation_id)
     )
     assert found(search, "上海") == []
     store.answers.end(running.answer_id, "stopped", {"replies": ["外滩"]})
@@ -117,7 +119,7 @@ def test_what_another_visitor_has_brought_along_is_found(store: Storage, search:
 
 
 def test_an_interrupted_answer_is_found_by_what_it_had(store: Storage, search: Search) -> None:
-    asked = store.answers.ask("alice", "coze", "长城", "w1")
+    asked = store.answers.store_question(NewQuestion("alice", "coze", "长城", "w1"))
     store.answers.save({asked.answer_id: {"replies": ["烽火台"]}})
     store.answers.end(asked.answer_id, "interrupted", {"code": "unavailable"})
     assert found(search, "长城 烽火") == [asked.answer_id]

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from chat import storage
 from chat.refusals import GuessRefusal
 from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.storage import NewQuestion, Storage
 from chat.storage.models import Conversation, Move, Upload, now
 from chat.visitors.devices import ALPHABET, Devices
 from chat.visitors.guessing import FREE, LOCKED_FROM, Guessing
@@ -159,9 +159,9 @@ def test_conversations_and_files_move_to_the_other_visitor(
     devices: Devices, store: Storage
 ) -> None:
     fill(store.engine, "phone", conversations=3, answers=2)
-    asked = store.answers.ask("desk", "coze", "桌面上的疑问", "w1")
+    asked = store.answers.store_question(NewQuestion("desk", "coze", "桌面上的疑问", "w1"))
     store.answers.end(asked.answer_id, "done", {"replies": ["回答"]})
-    running = store.answers.ask("phone", "coze", "手机上的疑问", "w1")
+    running = store.answers.store_question(NewQuestion("phone", "coze", "手机上的疑问", "w1"))
     with store.engine.begin() as db:
         file = {
             "name": "a.txt",

@@ -10,7 +10,7 @@ import pytest
 
 from chat import storage
 from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.storage import NewQuestion, Storage
 from chat.storage.models import now
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor
@@ -64,8 +64,8 @@ def _ask_by_another_clock(site: Site, visitor: Visitor, question: str, off: time
         (name,) = db.execute(query, [visitor.conversation]).fetchone()
     opened = storage.connect(Settings(database_url=f"sqlite:///{path}"))
     process = Storage.on(opened.engine, lambda: now() + off)
-    stored = process.answers.ask(
-        name, "coze", question, "another", conversation_id=visitor.conversation
+    stored = process.answers.store_question(
+        NewQuestion(name, "coze", question, "another", conversation_id=visitor.conversation)
     )
     assert stored.thread, "the platform's memory goes on"
     process.answers.end(stored.answer_id, "done", {"replies": ["so"], "thread": stored.thread})

@@ -9,6 +9,7 @@ import requests
 
 from chat import storage
 from chat.settings.model import Settings
+from chat.storage import NewQuestion
 from tests.kit.emulator import coze
 from tests.kit.site import Site, Visitor
 
@@ -75,7 +76,7 @@ def test_others_can_do_nothing_with_it(alice: Visitor, bob: Visitor) -> None:
 
 def test_deleted_ones_are_purged_after_an_hour(tmp_path) -> None:  # type: ignore[no-untyped-def]
     store = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    old = store.answers.ask("alice", "coze", "old", "w1")
+    old = store.answers.store_question(NewQuestion("alice", "coze", "old", "w1"))
     store.answers.end(old.answer_id, "done", {})
     store.conversations.delete("alice", old.conversation_id)
     store.deletion.step()
