@@ -17,7 +17,7 @@ from chat.visitors.bodies import LEFT_FREE
 # All files together: those being fetched, those in the cache, and those that slow readers read.
 MOST_BYTES = 128 * 1024 * 1024
 # Each takes an open file.
-MOST_PICTURES = 200
+MOST_PICTURES = 100
 # As long as a browser keeps it.
 MAX_AGE_S = 24 * 3600.0
 PIECE_BYTES = 64 * 1024
