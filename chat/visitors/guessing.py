@@ -154,9 +154,15 @@ class Brake:
     that were paid, from this address and in all.
     """
 
-    def __init__(self, kind: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        kind: str,
+        clock: Callable[[], float] = time.monotonic,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._kind = kind
         self._clock = clock
+        self._patience_s = patience_s
         self._changed = threading.Condition()
         self._addresses = _Records()
         self._browsers = _Records()
@@ -190,7 +196,7 @@ class Brake:
         address may sign in at once. Raises GuessRefusal with the seconds to wait; such a try is
         not counted.
         """
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         with self._changed:
             while (way := self._way(origin)) is None:
                 patience = deadline - time.monotonic()

@@ -263,20 +263,44 @@ def test_the_price_for_all_rises_with_paid_tries_and_they_are_bounded(brake: Bra
     while (price := brake.price(f"10.0.{tries // 250}.{tries % 250}")) is not None:
         assert wait(brake, paid(f"10.0.{tries // 250}.{tries % 250}", price)) == 0.0
         cost, tries = cost + 2**price, tries + 1
+        assert tries <= MOST_PAID
     assert tries == MOST_PAID
     # SECURITY.md names these: more than an hour of a browser for all of them, in an hour.
     assert 5e9 < cost < 9e9
     assert MOST_PAID + 3600 / ALL_GAP_S < 3600 / 2, "no more than one in two seconds ever was"
 
 
-def test_simultaneous_paid_tries_cost_as_much_as_one_after_another(brake: Brake) -> None:
+def test_a_right_paid_try_takes_back_a_wrong_one(brake: Brake) -> None:
+    assert wait(brake, paid()) == 0.0 and brake.price(HERE.address) == CHEAPEST_BITS + 1
+    assert is_let_in(brake, paid()) and brake.price(HERE.address) == CHEAPEST_BITS
+
+
+def test_simultaneous_tries_from_everywhere_count_before_their_end(clock: Clock) -> None:
+    brake = Brake("code", clock, patience_s=0.05)
+    tries = [brake.begin(Origin(str(number))) for number in range(ALL)]
+    assert wait(brake) > 0
+    assert is_let_in(brake, paid()), "one who paid does not wait for them"
+    brake.end(tries.pop(), is_right=True)
+    assert wait(brake) == 0.0
+
+
+def test_simultaneous_paid_tries_from_everywhere_raise_the_price(clock: Clock) -> None:
+    brake = Brake("code", clock, patience_s=0.05)
+    flood(brake)
+    tries = [brake.begin(paid(str(number))) for number in range(3 * guessing.PAID_STEP)]
+    assert wait(brake, paid()) > 0 and wait(brake, paid(bits=CHEAPEST_BITS + 1)) == 0.0
+    brake.end(tries.pop(), is_right=None)
+
+
+def test_simultaneous_paid_tries_cost_as_much_as_one_after_another(clock: Clock) -> None:
+    brake, patience_s = Brake("code", clock, patience_s=0.1), 0.1
     while not wait(brake):
         pass
     tries = [brake.begin(paid()) for _ in range(1 + guessing.RISE_BITS)]
     began = time.monotonic()
     with pytest.raises(GuessRefusal):
         brake.begin(paid())
-    assert time.monotonic() - began >= guessing.PATIENCE_S, "it waits for those under way"
+    assert time.monotonic() - began >= patience_s, "it waits for those under way"
     for current in tries:
         brake.end(current, is_right=False)
     assert brake.price(HERE.address) == CHEAPEST_BITS + len(tries)
