@@ -16,12 +16,21 @@ PAGE = (
     "<body><h1>{0} 网关错误</h1></body></html>\n"
 )
 
+# Errors as other houses write them (platforms/yuanqi.md and wenxin.md, the additions).
+ENVELOPES: tuple[dict[str, Any], ...] = (
+    {"code": 1003, "msg": "坏了"},
+    {"message": "坏了", "code": "1003"},
+    {"errno": 110, "msg": "坏了"},
+    {"error_code": 110, "error_msg": "坏了"},
+)
+
 
 def transport_fault(
     words: Words, error_body: Callable[[int], dict[str, Any]]
 ) -> ResponseReturnValue | None:
-    """Obeys !http !html !nothing !garbage !redirect !leaky; `error_body` is its JSON for a
-    status.
+    """Obeys !http !html !nothing !garbage !redirect !envelope !leaky.
+
+    `error_body` is the platform's JSON for a status.
     """
     if words.has("http"):
         status = int(words.number("http", 500))
@@ -35,6 +44,8 @@ def transport_fault(
         return Response(b"", int(words.number("nothing", 200)))
     if words.has("garbage"):
         return Response('{"code":0,"msg":"","data":{"id":"74800', 200, mimetype="application/json")
+    if words.has("envelope"):
+        return jsonify(ENVELOPES[int(words.number("envelope", 1)) - 1])
     if words.has("leaky"):
         token = request.headers.get("Authorization", "").split(" ")[-1]
         credentials = " ".join((token, *request.args.values()))

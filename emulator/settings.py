@@ -32,6 +32,9 @@ class EmulatorSettings:
     coze_bad_body_status: int = 200
     # OAuth access tokens live so long.
     coze_token_life_s: int = 900
+    # How the token endpoint answers: "page" is a 502 with a gateway's page, "text" has expires_in
+    # as a string, "nested" has the grant within `data`, "span" has expires_in as a span of time.
+    coze_token_answer: str = ""
     coze_done_after_failed: bool = False
     coze_done_after_requires_action: bool = True
     # [DONE] without its quotes.

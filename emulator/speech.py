@@ -11,6 +11,9 @@ from emulator.words import Words
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _HUGE_PIECE = 2_000
+EMOJI = "😀"
+# How half a character is encoded: as JSON escapes it.
+HALVES = "backslashreplace"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: s
     text = _compose_text(question, words, earlier, chinese)
     if words.has("image"):
         text += f"\n\n![图片]({picture})"
+    if words.has("half-emoji"):
+        text += EMOJI
     if words.has("think-text") or words.has("think-end"):
         thought = samples.THOUGHT_ZH if chinese else samples.THOUGHT_EN
         opening = "<think>" if words.has("think-text") else ""
@@ -78,7 +83,14 @@ def pieces(text: str, words: Words, settings: EmulatorSettings) -> list[str]:
     count = max(1, min(int(words.number("pieces", default)), len(text)))
     size, rest = divmod(len(text), count)
     starts = [index * size + min(index, rest) for index in range(count + 1)]
-    return [text[a:b] for a, b in pairwise(starts) if a < b]
+    parts = [text[a:b] for a, b in pairwise(starts) if a < b]
+    return _with_cut_emoji(parts) if words.has("half-emoji") else parts
+
+
+def _with_cut_emoji(parts: list[str]) -> list[str]:
+    """The parts, with one more where an emoji is cut: each half in a part of its own."""
+    *others, last = parts
+    return [*others, last.removesuffix(EMOJI) + "\ud83d", "\ude00"]
 
 
 def gap_s(count: int, words: Words, settings: EmulatorSettings) -> float:

@@ -24,10 +24,10 @@ from providers.options import chinese_help
 HAN = re.compile(r"[\u4e00-\u9fff]")
 # Their sentences are facts.
 ONLY_FACTS = {"settings_wrong", "agent_refused"}
-# What OAuth says, and what we say before it is asked.
-OAUTH_CODES = {
+# What OAuth says, what we say before it is asked, and Huawei's apology.
+CODES_BEYOND_THE_TABLES = {
     *("unauthorised", "unreadable_key", "invalid_client", "invalid_request"),
-    *("access_deny", "unsupported_grant_type"),
+    *("access_deny", "unsupported_grant_type", "no_credentials"),
 }
 
 
@@ -129,7 +129,7 @@ def _cures(platform: str) -> Iterator[str]:
     codes = set(owners_codes(platform))
     for code in sorted((codes | kinds) - set(CURES[platform])):
         yield f"{place}: there is no cure for {code}"
-    for code in sorted(set(CURES[platform]) - codes - kinds - OAUTH_CODES):
+    for code in sorted(set(CURES[platform]) - codes - kinds - CODES_BEYOND_THE_TABLES):
         yield f"{place}: there is a cure for {code}, which does not exist"
     for code, words in CURES[platform].items():
         yield from _words(f"{place}: {code}", words)

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, g, jsonify
 from flask.typing import ResponseReturnValue
 
+from emulator.speech import HALVES
 from emulator.state import here
 
 HELP = "https://www.coze.cn/docs/developer_guides"
@@ -101,7 +102,7 @@ def event(name: str, data: Any) -> bytes:
         if isinstance(data, str)
         else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     )
-    return f"event:{name}\ndata:{text}\n\n".encode()
+    return f"event:{name}\ndata:{text}\n\n".encode("utf-8", HALVES)
 
 
 def as_text(data: Any) -> str:

@@ -18,6 +18,7 @@ from emulator.accounts import DEMO, CozeToken
 from emulator.coze.checks import bearer
 from emulator.coze.jwt import Forged, claims_of
 from emulator.coze.store import store
+from emulator.faults import PAGE
 from emulator.state import here, resolve_alias
 
 bp = Blueprint("coze_oauth", __name__)
@@ -181,7 +182,7 @@ def _grant(kind: str) -> ResponseReturnValue:
     _grants().refresh_tokens[refresh_token] = kind
     life_s = here().settings.coze_token_life_s
     access_token, until = _issue("czu_", CozeToken(ACCOUNT), life_s)
-    return jsonify(access_token=access_token, expires_in=until, refresh_token=refresh_token)
+    return _granted(access_token, until, refresh_token=refresh_token)
 
 
 def _grant_to_service(body: dict[str, Any]) -> ResponseReturnValue:
@@ -197,7 +198,23 @@ def _grant_to_service(body: dict[str, Any]) -> ResponseReturnValue:
         raise OAuthRefused("invalid_request", "invalid request: duration_seconds")
     service = CozeToken(ACCOUNT, session=str(claims.get("session_name", "")))
     access_token, until = _issue("czs_", service, min(duration, here().settings.coze_token_life_s))
-    return jsonify(access_token=access_token, expires_in=until, token_type="Bearer")
+    return _granted(access_token, until, token_type="Bearer")
+
+
+def _granted(access_token: str, until: int, **more: str) -> ResponseReturnValue:
+    """A grant in the shape that the settings choose (platforms/coze.md §15)."""
+    match here().settings.coze_token_answer:
+        case "page":
+            return PAGE.format(502), 502
+        case "text":
+            return jsonify(access_token=access_token, expires_in=str(until), **more)
+        case "nested":
+            grant = {"access_token": access_token, "expires_in": until, **more}
+            return jsonify(code=0, msg="", data=grant)
+        case "span":
+            life_s = until - int(time.time())
+            return jsonify(access_token=access_token, expires_in=life_s, **more)
+    return jsonify(access_token=access_token, expires_in=until, **more)
 
 
 def _issue(prefix: str, kind: CozeToken, life_s: int) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from flask import request
 
 from emulator.huawei.checks import HuaweiRefused
 from emulator.settings import EmulatorSettings
-from emulator.speech import Speech, pieces
+from emulator.speech import HALVES, Speech, pieces
 from emulator.words import Words
 
 APOLOGY = "很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务"
@@ -53,7 +53,7 @@ class Shape:
         return self.framing != "ndjson"
 
     def frame(self, value: dict[str, Any]) -> bytes:
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", HALVES)
         if not self.is_sse:
             return body + b"\n"
         return (b"data:" if self.framing == "sse_nospace" else b"data: ") + body + b"\n\n"
@@ -185,6 +185,8 @@ class Answer:
             data = {name: value for name, value in data.items() if value or name == "content"}
         elif self._shape.empty == "empty":
             data = {name: {} if value is None else value for name, value in data.items()}
+        if self._words.has("status"):
+            data["status"] = "success"
         return self._object(self._shape.message, data)
 
     def _object(self, kind: str, data: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ Words of the engine's own, besides those all platforms share:
     !image [N]              a piece with a `url` and no content, in layout N of four
     !image-only [N]         the same, and no text at all
     !raw                    no content, the text is in `raw`, the model's own output
+    !status                 each piece has a `status` beside its content
     !apology                what an agent says whose model provider has no credentials: an error
                             as an answer
     !late-error [2]         an object with error_code after some pieces; with 2 the code is within

@@ -30,7 +30,7 @@ from typing import Any
 from uuid import uuid4
 
 from emulator.settings import EmulatorSettings
-from emulator.speech import Speech, pieces
+from emulator.speech import HALVES, Speech, pieces
 from emulator.words import Words
 
 Fields = dict[str, Any]
@@ -276,7 +276,8 @@ class Plan:
 
     def _json(self, value: Fields) -> bytes:
         escaped = self._settings.qingyan_escaped_json
-        return json.dumps(value, ensure_ascii=escaped, separators=(",", ":")).encode()
+        payload = json.dumps(value, ensure_ascii=escaped, separators=(",", ":"))
+        return payload.encode("utf-8", HALVES)
 
 
 def _search() -> Iterator[Message]:

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from emulator.settings import EmulatorSettings
-from emulator.speech import Speech, gap_s, pieces
+from emulator.speech import HALVES, Speech, gap_s, pieces
 from emulator.stream import Step, Wait, answer_steps
 from emulator.words import Words
 
@@ -105,7 +105,7 @@ class Plan:
         fields = {**payload, "logid": self._logid}
         return json.dumps(
             fields, ensure_ascii=self._settings.wenxin_escaped_json, separators=(",", ":")
-        ).encode()
+        ).encode("utf-8", HALVES)
 
     def _opening(self) -> list[bytes]:
         frames = [PING, self._packet(None, **self._ids)]

@@ -5,7 +5,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from emulator.speech import Speech
+from emulator.speech import HALVES, Speech
 from emulator.words import Words
 from emulator.yuanqi.checks import YuanqiRefused
 
@@ -132,7 +132,7 @@ class Answer:
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", HALVES)
 
 
 def _frame_of(value: dict[str, Any]) -> bytes:

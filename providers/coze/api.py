@@ -23,7 +23,7 @@ from providers.errors import (
     Unexpected,
 )
 from providers.http import Http, Response
-from providers.payloads import fields, items
+from providers.payloads import error_object, fields, items
 from providers.stop import Stop
 
 UNKNOWN_CHAT = 4001
@@ -221,6 +221,10 @@ class Api:
             raise self._traced(failure, response)
         if envelope.get("code"):
             raise self.error(envelope, trace_of(response, envelope), response)
+        if not envelope.get("data") and (refusal := error_object(envelope)):
+            # In another house's envelope.
+            payload = {"code": refusal.code, "msg": refusal.message}
+            raise self.error(payload, trace_of(response, envelope), response)
         if response.status >= 400:
             raise self._traced(http.refusal(response), response)
         return envelope.get("data")
@@ -232,7 +236,7 @@ class Api:
         code = payload.get("code")
         if isinstance(code, str) and code.isdecimal():
             code = int(code)
-        text = str(payload.get("msg") or "no reason given")
+        text = str(payload.get("msg") or payload.get("message") or "no reason given")
         if self._token:
             text = text.replace(self._token, "[token]")
         kind, wait = kind_of(code), None

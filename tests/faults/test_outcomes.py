@@ -19,7 +19,7 @@ from tests.faults.table import CELLS, DONE, FAULTS, Cell
 # Behaviours of an emulator that are no fault; all its other words are in the table.
 NO_FAULTS = set(
     "recall pieces markdown huge think tool cite image two suggest strange "
-    "chop burst crlf space comment "
+    "chop burst crlf cr space comment heartbeat tight bom think-text think-end half-emoji "
     # Faults by their numbers: tests/providers/test_contract.py asks every documented code.
     "code late-code".split()
 )

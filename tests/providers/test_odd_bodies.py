@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from providers import PLATFORMS
 from providers.base import Provider
 from providers.errors import NotConfigured, ProviderError, Unavailable, Unexpected
 from tests.kit.asking import ask, saying
@@ -41,6 +42,28 @@ def test_an_emoji_cut_over_two_events_is_one(platform):
     with saying(piece("好\ud83d") + piece("\ude00!") + ENDS[platform]) as url:
         heard = ask(connect(platform, url), "你好")
     assert (heard.error, heard.text) == (None, "好😀!")
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_emoji_that_the_platform_cut_over_two_events_is_one(emulator, platform, streaming):
+    heard = ask(connect(platform, emulator.url), "!half-emoji !pieces 3 0", streaming=streaming)
+    assert heard.error is None
+    assert heard.text.endswith("第 1 个问题。😀") and "\ufffd" not in heard.text
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_huaweis_pieces_with_a_status_are_text(emulator, streaming):
+    heard = ask(connect("huawei", emulator.url), "!status", streaming=streaming)
+    assert heard.error is None and heard.text.endswith("第 1 个问题。")
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_an_error_in_another_houses_envelope_is_an_error(emulator, platform, number):
+    heard = ask(connect(platform, emulator.url), f"!envelope {number}")
+    assert isinstance(heard.error, Unavailable | Unexpected) and not heard.text
+    assert "坏了" in str(heard.error)
 
 
 @streams

@@ -109,6 +109,41 @@ def test_access_tokens_expire(start_emulator, closing):
     assert not is_accepted(own.url, token.access_token)
 
 
+@pytest.mark.parametrize("answer", ["", "page", "text", "nested", "span"])
+def test_the_token_endpoint_answers_as_it_is_told(start_emulator, answer):
+    url = start_emulator(coze_consent="allow", coze_token_answer=answer).url
+    query = {
+        "response_type": "code",
+        "client_id": CLIENT,
+        "redirect_uri": BACK,
+        "state": "s",
+    }
+    back = requests.get(
+        f"{url}/api/permission/oauth2/authorize", query, allow_redirects=False, timeout=5
+    )
+    back = requests.get(url + back.headers["Location"], allow_redirects=False, timeout=5)
+    code = parse_qs(urlsplit(back.headers["Location"]).query)["code"][0]
+    response = requests.post(
+        url + TOKEN,
+        json={
+            "grant_type": "authorization_code",
+            "code": code,
+            "client_id": CLIENT,
+            "redirect_uri": BACK,
+        },
+        headers={"Authorization": f"Bearer {SECRET}"},
+        timeout=5,
+    )
+    if answer == "page":
+        assert response.status_code == 502 and "<html>" in response.text
+        return
+    payload = response.json()
+    ends = payload["data" if answer == "nested" else "expires_in"]
+    ends = ends["expires_in"] if answer == "nested" else ends
+    assert isinstance(ends, str) == (answer == "text")
+    assert (int(ends) < 86_400) == (answer == "span")
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_pkce_needs_no_secret(emulator, closing):
     app = closing(cozepy.PKCEOAuthApp(CLIENT, base_url=emulator.url, www_base_url=emulator.url))
