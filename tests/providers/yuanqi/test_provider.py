@@ -32,7 +32,7 @@ from providers.yuanqi.provider import (
     messages,
 )
 from tests.kit.asking import ask, saying
-from tests.kit.company import soon
+from tests.kit.patience import soon
 from tests.kit.emulator import Emulator
 
 TOKEN = "Qk7DemoOnlyNotASecret00000000001"
