@@ -32,8 +32,8 @@ from providers.yuanqi.provider import (
     messages,
 )
 from tests.kit.asking import ask, saying
-from tests.kit.patience import soon
 from tests.kit.emulator import Emulator
+from tests.kit.patience import soon
 
 TOKEN = "Qk7DemoOnlyNotASecret00000000001"
 
