@@ -9,7 +9,7 @@ from flask import Response, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
 from emulator.control import OWN
-from emulator.words import Words, read
+from emulator.words import MagicWords, read
 
 PAGE = (
     "<!DOCTYPE html>\n<html><head><title>{0}</title></head>"
@@ -26,7 +26,7 @@ ENVELOPES: tuple[dict[str, Any], ...] = (
 
 
 def transport_fault(
-    words: Words, error_body: Callable[[int], dict[str, Any]]
+    words: MagicWords, error_body: Callable[[int], dict[str, Any]]
 ) -> ResponseReturnValue | None:
     """Obeys !http !html !nothing !garbage !redirect !envelope !leaky.
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from emulator import samples
 from emulator.settings import EmulatorSettings
-from emulator.words import Words
+from emulator.words import MagicWords
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _HUGE_PIECE = 2_000
@@ -29,7 +29,9 @@ class Speech:
         return "".join(self.replies)
 
 
-def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: str = "") -> Speech:
+def compose(
+    question: str, words: MagicWords, earlier: Sequence[str] = (), picture: str = ""
+) -> Speech:
     """The answer to a question, given the earlier ones of the conversation that the agent can
     see.
     """
@@ -51,7 +53,7 @@ def compose(question: str, words: Words, earlier: Sequence[str] = (), picture: s
     )
 
 
-def _compose_text(question: str, words: Words, earlier: Sequence[str], chinese: bool) -> str:
+def _compose_text(question: str, words: MagicWords, earlier: Sequence[str], chinese: bool) -> str:
     if words.has("recall"):
         return " | ".join(earlier) or "还没有更早的问题。"
     if words.has("markdown"):
@@ -77,7 +79,7 @@ def _fill(size: int) -> str:
     return whole + "." * (size - len(whole.encode()))
 
 
-def pieces(text: str, words: Words, settings: EmulatorSettings) -> list[str]:
+def pieces(text: str, words: MagicWords, settings: EmulatorSettings) -> list[str]:
     """The text in nearly equal parts, as many as !pieces says or the settings do."""
     default = max(settings.pieces, len(text) // _HUGE_PIECE)
     count = max(1, min(int(words.number("pieces", default)), len(text)))
@@ -93,7 +95,7 @@ def _with_cut_emoji(parts: list[str]) -> list[str]:
     return [*others, last.removesuffix(EMOJI) + "\ud83d", "\ude00"]
 
 
-def gap_s(count: int, words: Words, settings: EmulatorSettings) -> float:
+def gap_s(count: int, words: MagicWords, settings: EmulatorSettings) -> float:
     """The seconds between two of so many pieces."""
     if words.has("pieces"):
         return words.number("pieces", 20.0, 1) / 1000

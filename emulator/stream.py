@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, cycle
 
-from emulator.words import Words
+from emulator.words import MagicWords
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ _FIELD = re.compile(rb"^([a-z]+):( ?)", re.MULTILINE)
 
 
 def answer_steps(
-    words: Words,
+    words: MagicWords,
     opening: Sequence[bytes],
     pieces: Sequence[bytes],
     closing: Sequence[bytes],
@@ -66,7 +66,7 @@ def answer_steps(
         yield from closing
 
 
-def reframe(steps: Iterable[Step], words: Words, *, is_sse: bool = True) -> Iterator[Step]:
+def reframe(steps: Iterable[Step], words: MagicWords, *, is_sse: bool = True) -> Iterator[Step]:
     """The same steps in the framing that the words of frames ask for, such as !crlf or !chop."""
     steps = (
         _reframe_one(step, words, is_sse) if isinstance(step, bytes) else step for step in steps
@@ -101,7 +101,7 @@ def _cut_in_character(frames: Iterable[bytes]) -> Iterator[Step]:
     yield Cut()
 
 
-def _reframe_one(frame: bytes, words: Words, is_sse: bool) -> bytes:
+def _reframe_one(frame: bytes, words: MagicWords, is_sse: bool) -> bytes:
     if is_sse and words.has("space"):
         # The other legal form: platforms that send a space after the colon now leave it out.
         frame = _FIELD.sub(lambda match: match[1] + (b":" if match[2] else b": "), frame)

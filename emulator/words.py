@@ -66,7 +66,7 @@ _WORD = re.compile(
 
 
 @dataclass(frozen=True)
-class Words:
+class MagicWords:
     """The magic words of one question: `words.has("cut")`, `words.number("slow", 1.0)`."""
 
     numbers: dict[str, tuple[float, ...]]
@@ -80,9 +80,9 @@ class Words:
         return values[position] if len(values) > position else default
 
 
-def read(question: str) -> Words:
+def read(question: str) -> MagicWords:
     """Finds the magic words of a question, with the numbers that follow each."""
     numbers = {}
     for match in _WORD.finditer(question):
         numbers[match[1].lower()] = tuple(float(value) for value in match[2].split())
-    return Words(numbers)
+    return MagicWords(numbers)

@@ -66,20 +66,20 @@ def documents() -> dict[str, str]:
     }
 
 
-def filled(text: str, name: str, made: str) -> str:
-    """The text with `made` between the two comments that bear the name."""
+def filled(text: str, name: str, table: str) -> str:
+    """The text with `table` between the two comments that bear the name."""
     begin, end = f"<!-- {name}: written by `make documents` -->\n", f"<!-- end of {name} -->\n"
     before, has_begin, rest = text.partition(begin)
     _, has_end, after = rest.partition(end)
     if not (has_begin and has_end):
         raise MissingMarker(f"put {begin.strip()} and {end.strip()} around the place of the table")
-    return f"{before}{begin}\n{made}\n{end}{after}"
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def sentence(path: Path) -> str:
     """What a module is, by its docstring; empty when it has none."""
-    told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    first = re.match(r".*?\.(?=\s+[A-Z`]|$)", " ".join(told.split()))
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    first = re.match(r".*?\.(?=\s+[A-Z`]|$)", " ".join(docstring.split()))
     return re.sub(r" \(platforms/[^)]*\)", "", first[0] if first else "")
 
 
@@ -89,8 +89,8 @@ def layout() -> str:
     for title, patterns in LAYERS.items():
         lines += [f"### {title}", "", "| Module | What it is |", "|---|---|"]
         for path in (path for pattern in patterns for path in sorted(ROOT.glob(pattern))):
-            if told := sentence(path):
-                lines.append(_row(f"`{path.relative_to(ROOT)}`", told))
+            if module_sentence := sentence(path):
+                lines.append(_row(f"`{path.relative_to(ROOT)}`", module_sentence))
         lines.append("")
     return "\n".join(lines)
 
@@ -101,9 +101,9 @@ def platforms() -> str:
         _row("", *(f"{row.title} {row.english}" for row in PLATFORMS.values())),
         "|---|" + ":-:|" * len(PLATFORMS),
     ]
-    for capability, told in CAPABILITIES.items():
+    for capability, meaning in CAPABILITIES.items():
         lines.append(
-            _row(told, *("✓" if getattr(row, capability) else "–" for row in PLATFORMS.values()))
+            _row(meaning, *("✓" if getattr(row, capability) else "–" for row in PLATFORMS.values()))
         )
     for name, row in PLATFORMS.items():
         lines += ["", f"### {row.title} {row.english}", "", *_options(name, row)]
@@ -156,9 +156,9 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _document(path: str, name: str, made: str) -> str:
+def _document(path: str, name: str, table: str) -> str:
     try:
-        return filled((ROOT / path).read_text(encoding="utf-8"), name, made)
+        return filled((ROOT / path).read_text(encoding="utf-8"), name, table)
     except MissingMarker as error:
         raise MissingMarker(f"{path}: {error}") from None
 
@@ -170,18 +170,18 @@ def main() -> None:
     )
     only_check = parser.parse_args().check
     try:
-        wanted = documents()
+        texts = documents()
     except MissingMarker as error:
         sys.exit(str(error))
-    stale = [path for path, text in wanted.items() if _held(path) != text]
+    stale = [path for path, text in texts.items() if _current(path) != text]
     if stale and only_check:
         sys.exit(f"stale: {', '.join(stale)}. Write them anew: make documents")
     for path in stale:
-        (ROOT / path).write_text(wanted[path], encoding="utf-8")
+        (ROOT / path).write_text(texts[path], encoding="utf-8")
         print(f"wrote {path}")
 
 
-def _held(path: str) -> str | None:
+def _current(path: str) -> str | None:
     file = ROOT / path
     return file.read_text(encoding="utf-8") if file.is_file() else None
 

@@ -57,9 +57,9 @@ class Records:
                 give_back()
                 raise
 
-    def settle(self) -> None:
+    def sync_to_disk(self) -> None:
         """Waits until the questions stored so far are on the disk."""
-        self.storage.disk.settle()
+        self.storage.disk.sync()
 
     def claim_orphan(self, answer: Answer) -> StoredQuestion | None:
         """Makes this process responsible for an answer. None when another process was faster."""

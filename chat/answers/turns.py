@@ -80,7 +80,7 @@ class Turns:
             time.sleep(0)
         try:
             # Outside the lock: one write to the disk serves all questions stored meanwhile.
-            self._records.settle()
+            self._records.sync_to_disk()
             return stored, self._begin(question, stored, PartialAnswer(), place)
         except Exception:
             self._give_up(question, stored, place)

@@ -129,16 +129,16 @@ def _version_of(source: Path) -> str:
 def _copy(source: Path, target: Path) -> int:
     """Copies a database into one file and checks it; how many conversations it has."""
     try:
-        with closing(open_read_only(source)) as ours, closing(sqlite3.connect(target)) as copy:
+        with closing(open_read_only(source)) as source_db, closing(sqlite3.connect(target)) as copy:
             # In one go: in pieces, every write of the site would begin it anew. Writers do not
             # have to wait.
-            ours.backup(copy)
+            source_db.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
             _require_whole(copy, source)
             conversations = _count_conversations(copy)
     except sqlite3.Error as error:
         raise _trouble(error, source, target) from None
-    _settle(target)
+    _sync_to_disk(target)
     return conversations
 
 
@@ -179,20 +179,20 @@ def _copy_rows(source: Path, part: Path, version: str, database: Path) -> int:
         raise BackupError("damaged", path=source, reason=error) from None
     finally:
         engine.dispose()
-    _settle(part)
+    _sync_to_disk(part)
     return conversations
 
 
 def _fill_tables(db: sqlite3.Connection, source: Path) -> None:
     """Copies each of our tables from the attached source; what is beside them stays behind."""
-    theirs = dict(_tables(db, "source"))
+    copied_tables = dict(_tables(db, "source"))
     db.execute("BEGIN")
     for table, _ in _tables(db, "main"):
         if _is_searched_text(table) or table == "alembic_version":
             continue
         columns = _columns(db, "main", table)
         # A virtual table runs code of a module, a generated column an expression: ours are plain.
-        is_plain = theirs.get(table, "").upper().startswith("CREATE TABLE")
+        is_plain = copied_tables.get(table, "").upper().startswith("CREATE TABLE")
         if not is_plain or not _columns(db, "source", table) >= columns:
             raise BackupError("not_ours", path=source)
         names = ", ".join(f'"{column}"' for column in sorted(columns))
@@ -244,7 +244,7 @@ def _count_conversations(db: sqlite3.Connection) -> int:
     return count
 
 
-def _settle(path: Path) -> None:
+def _sync_to_disk(path: Path) -> None:
     """Waits until a file is on the disk."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())

@@ -32,16 +32,16 @@ class Tree:
         below = {at}
         leaf = at
         # Children come after their parents.
-        for one, parent in self.parents.items():
+        for answer_id, parent in self.parents.items():
             if parent in below:
-                below.add(one)
-                leaf = one
+                below.add(answer_id)
+                leaf = answer_id
         return self._up_from(leaf)
 
     def versions(self, answer_id: str) -> list[str]:
         """The ids of all versions of a turn, oldest first, itself among them."""
         parent = self.parents[answer_id]
-        return [one for one, other in self.parents.items() if other == parent]
+        return [id for id, other in self.parents.items() if other == parent]
 
     def _up_from(self, leaf: str | None) -> list[str]:
         branch: list[str] = []
@@ -104,8 +104,8 @@ class Conversations:
 
         None when it is not the visitor's.
         """
-        whose = select(Answer.conversation_id).where(Answer.id == id).scalar_subquery()
-        is_it = (Conversation.id == id) | (Conversation.id == whose)
+        of_answer = select(Answer.conversation_id).where(Answer.id == id).scalar_subquery()
+        is_it = (Conversation.id == id) | (Conversation.id == of_answer)
         with self._sessions() as db:
             return db.scalar(
                 select(Conversation.agent).where(is_it, Conversation.visitor == visitor)
@@ -127,7 +127,7 @@ class Conversations:
             .order_by(Answer.sequence)
         )
         with self._sessions() as db:
-            return Tree({one.id: one.parent for one in db.execute(query)})
+            return Tree({row.id: row.parent for row in db.execute(query)})
 
     def answers(self, conversation_id: str, ids: Sequence[str]) -> Sequence[Answer]:
         """These answers of a conversation, in the order of the ids."""

@@ -58,9 +58,9 @@ class Deletion:
 
     def live_answers(self, visitor: str) -> list[str]:
         """The ids of the visitor's answers that are being made."""
-        mine = select(Answer.id).join(Conversation).where(Conversation.visitor == visitor)
+        answers = select(Answer.id).join(Conversation).where(Conversation.visitor == visitor)
         with self._engine.connect() as db:
-            return list(db.scalars(mine.where(Answer.state == RUNNING)))
+            return list(db.scalars(answers.where(Answer.state == RUNNING)))
 
     def forget(self, visitor: str) -> dict[str, int]:
         """Deletes everything of a visitor: how many rows of which table. Then `step` has work.
@@ -142,8 +142,8 @@ class Deletion:
         """Deletes some answers of the conversations, and the conversations that are empty then."""
         with self._engine.connect() as db:
             ids = list(db.scalars(select(Conversation.id).where(which).limit(BATCH)))
-            mine = select(Answer.id).where(Answer.conversation_id.in_(ids)).limit(BATCH)
-            answers = list(db.scalars(mine)) if ids else []
+            in_them = select(Answer.id).where(Answer.conversation_id.in_(ids)).limit(BATCH)
+            answers = list(db.scalars(in_them)) if ids else []
         if not ids:
             return {}
         filled = exists().where(Answer.conversation_id == Conversation.id)

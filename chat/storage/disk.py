@@ -17,7 +17,7 @@ class Disk:
     """The disk under the database.
 
     SQLite's log is written by each commit and reaches the disk some seconds later. That survives
-    a killed process and not a power cut. `settle` waits until the log is on the disk.
+    a killed process and not a power cut. `sync` waits until the log is on the disk.
     """
 
     def __init__(self, database: Path, sync: Callable[[int], None] = os.fsync) -> None:
@@ -25,7 +25,7 @@ class Disk:
         self._log = database.with_name(database.name + "-wal")
         self._sync = sync
         self._changed = threading.Condition()
-        self._asked = self._settled = 0
+        self._asked = self._synced = 0
         self._is_busy = False
 
     @property
@@ -46,7 +46,7 @@ class Disk:
         except OSError:
             return 0
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Returns once everything that was committed before is on the disk.
 
         One write to the disk serves all who were waiting when it began. A disk that refuses is
@@ -62,13 +62,13 @@ class Disk:
                 log.warning("%s did not reach the disk: %s", self._log, error)
             finally:
                 with self._changed:
-                    self._settled, self._is_busy = upto, False
+                    self._synced, self._is_busy = upto, False
                     self._changed.notify_all()
 
     def _turn(self, mine: int) -> int | None:
-        """Waits until mine is settled (None), or until it is my turn to write for all callers."""
+        """Waits until mine is synced (None), or until it is my turn to write for all callers."""
         with self._changed:
-            while self._settled < mine:
+            while self._synced < mine:
                 if not self._is_busy:
                     self._is_busy = True
                     return self._asked

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Row, String, bindparam, select, type_
 
 from chat.storage.models import RUNNING, Base
 from chat.storage.plain import SEPARATOR, folded, readable
-from chat.storage.words import Pieces, Words
+from chat.storage.words import Pieces, SearchWords
 
 # Between two pages others get their turn. A page is smaller when the answers are long.
 SMALLEST_PAGE, PAGE = 25, 500
@@ -87,7 +87,7 @@ class Search:
 
     def find(self, visitor: str, typed: str, limit: int = 50) -> list[SearchHit]:
         """The visitor's conversations with all words, newest first. Any text may be typed."""
-        words = Words.typed(typed)
+        words = SearchWords.typed(typed)
         if not words:
             return []
         answer_ids = self._matching_answers(visitor, words, limit)
@@ -102,7 +102,7 @@ class Search:
         all_hits = [*hits.values(), *by_title]
         return sorted(all_hits, key=lambda hit: hit.sequence, reverse=True)[:limit]
 
-    def _matching_answers(self, visitor: str, words: Words, limit: int) -> list[str]:
+    def _matching_answers(self, visitor: str, words: SearchWords, limit: int) -> list[str]:
         """The newest matching answer of each conversation, `limit` of them."""
         with self._engine.connect() as db:
             sequences = db.scalars(_SEQUENCES, {"visitor": visitor}).all()
@@ -129,7 +129,7 @@ class Search:
 
 
 def _hits(
-    db: Connection, visitor: str, words: Words, answer_ids: Sequence[str]
+    db: Connection, visitor: str, words: SearchWords, answer_ids: Sequence[str]
 ) -> Iterator[SearchHit]:
     for row in db.execute(_HITS, {"ids": answer_ids, "visitor": visitor}):
         yield SearchHit(
@@ -143,7 +143,7 @@ def _hits(
         time.sleep(0)
 
 
-def _hits_by_title(rows: Sequence[Row[Any]], words: Words) -> Iterator[SearchHit]:
+def _hits_by_title(rows: Sequence[Row[Any]], words: SearchWords) -> Iterator[SearchHit]:
     for start in range(0, len(rows), PAGE):
         time.sleep(0)
         page = rows[start : start + PAGE]

@@ -33,13 +33,13 @@ Pieces = tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True)
-class Words:
+class SearchWords:
     """The words of a search, each of one or more runs of letters that stand side by side."""
 
     runs: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def typed(cls, text: str) -> "Words":
+    def typed(cls, text: str) -> "SearchWords":
         """The first few words of what was typed; none when it has no letter."""
         words = (tuple(_RUNS.findall(word)) for word in _BETWEEN.split(folded(text[:MOST_TYPED])))
         return cls(tuple(dict.fromkeys(word for word in words if word))[:MOST_WORDS])

@@ -29,8 +29,8 @@ class Bodies:
     """Counts the bytes of large bodies from their admission until they are done with.
 
     `most` is for what has arrived of all of them, `per_address` for what an address has announced,
-    None for any number: who announces much and sends nothing is in nobody's way. `room` is the
-    bytes of room on the disks.
+    None for any number: a client that announces much and sends nothing takes no room from others.
+    `room` is the bytes of room on the disks.
     """
 
     def __init__(self, most: int, per_address: int | None, room: Callable[[], int]) -> None:

@@ -26,7 +26,7 @@ LISTED = 50
 
 
 @dataclass(frozen=True)
-class Exchange:
+class ShownExchange:
     """A question and its answer as a page shows them; `versions` are the ids of all versions of
     this turn, `age` is how many seconds ago it was asked, `seconds` how many its answer took."""
 
@@ -53,7 +53,7 @@ class BranchPage:
     `after` is the answer that a question follows when the branch is not the newest.
     """
 
-    exchanges: list[Exchange]
+    exchanges: list[ShownExchange]
     earlier: str | None = None
     is_end: bool = True
     after: str | None = None
@@ -157,10 +157,10 @@ def _exchange(
     versions: list[str],
     cleared_after: int | None,
     picture: Callable[[str], str | None],
-) -> Exchange:
+) -> ShownExchange:
     content = Content.of(answer)
     media = [{**medium, **picture_field(medium, picture)} for medium in content.media]
-    return Exchange(
+    return ShownExchange(
         id=answer.id,
         question=answer.question,
         files=answer.files,

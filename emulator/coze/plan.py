@@ -36,7 +36,7 @@ from typing import Any
 from emulator.coze.format import TEXTS, as_text, event
 from emulator.settings import EmulatorSettings
 from emulator.speech import Speech, pieces
-from emulator.words import Words
+from emulator.words import MagicWords
 
 Message = dict[str, Any]
 
@@ -94,7 +94,7 @@ class Planner:
     def __init__(
         self,
         ids: dict[str, Any],
-        words: Words,
+        words: MagicWords,
         settings: EmulatorSettings,
         new_id: Callable[[], str],
     ) -> None:
@@ -219,7 +219,7 @@ class Planner:
             return [_completed(answer)]
         bare = {key: value for key, value in answer.items() if key != "reasoning_content"}
         thoughts = pieces(
-            answer.get("reasoning_content", ""), Words({}), EmulatorSettings(pieces=6)
+            answer.get("reasoning_content", ""), MagicWords({}), EmulatorSettings(pieces=6)
         )
         texts = pieces(answer["content"], self.words, self.settings)
         return [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emulator.coze.plan import Plan
-from emulator.words import Words
+from emulator.words import MagicWords
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Run:
     section_id: str
     bot_id: str
     owner: str
-    words: Words
+    words: MagicWords
     is_saved: bool
     meta_data: dict[str, str]
     questions: list[dict[str, Any]] = field(default_factory=list)

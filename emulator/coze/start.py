@@ -19,7 +19,7 @@ from emulator.coze.store import Conversation, store
 from emulator.faults import transport_fault
 from emulator.speech import Speech, compose, gap_s
 from emulator.state import here
-from emulator.words import Words, read
+from emulator.words import MagicWords, read
 
 _ENDLESS = ("stuck", "silent", "endless")
 _BUSY_FORMS = {1: "429", 2: "4008", 3: "710005002"}
@@ -33,7 +33,9 @@ def question_of(body: dict[str, Any], conversation: Conversation | None) -> str:
     return text_of((body.get("additional_messages") or stored)[-1])
 
 
-def refuse_by_words(words: Words, key: tuple[str, str], bot_id: str) -> ResponseReturnValue | None:
+def refuse_by_words(
+    words: MagicWords, key: tuple[str, str], bot_id: str
+) -> ResponseReturnValue | None:
     """Raises or returns the refusal the words ask for; `key` is what !expired refuses only once."""
     if words.has("busy"):
         form = _BUSY_FORMS.get(int(words.number("busy", 0)))
@@ -82,7 +84,7 @@ def begin(body: dict[str, Any], token: CozeToken, conversation: Conversation, qu
 def resume(run: Run, outputs: list[str], stream: bool) -> None:
     """Goes on with the tools' outputs, if need be to the next demand for some."""
     run.actions_left -= 1
-    speech = compose("工具", Words({}))
+    speech = compose("工具", MagicWords({}))
     _plan(run, replace(speech, replies=(f"工具返回：{'；'.join(outputs)}",)), stream, outputs)
 
 
@@ -121,7 +123,7 @@ def _plan(run: Run, speech: Speech, stream: bool, outputs: list[str] | None = No
     run.start(plan, _work_s(run.words, len(plan.pieces), stream))
 
 
-def _work_s(words: Words, pieces: int, stream: bool) -> float:
+def _work_s(words: MagicWords, pieces: int, stream: bool) -> float:
     """How long the run takes; a stream takes as long as its pieces do."""
     if any(words.has(word) for word in _ENDLESS):
         return math.inf

@@ -12,7 +12,7 @@ from flask import request
 from emulator.huawei.checks import HuaweiRefused
 from emulator.settings import EmulatorSettings
 from emulator.speech import HALVES, Speech, pieces
-from emulator.words import Words
+from emulator.words import MagicWords
 
 APOLOGY = "很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务"
 SORRY = "抱歉，课表查询没有成功，请稍后再试。"
@@ -69,7 +69,7 @@ class Answer:
         self,
         agent_id: str,
         body: dict[str, Any],
-        words: Words,
+        words: MagicWords,
         speech: Speech,
         settings: EmulatorSettings,
         shape: Shape,

@@ -41,7 +41,7 @@ from emulator.responding import respond
 from emulator.speech import Speech, compose, gap_s
 from emulator.state import here, note
 from emulator.stream import answer_steps, reframe
-from emulator.words import Words, read
+from emulator.words import MagicWords, read
 
 PREFIX = "/v1/routes/open"
 IMAGES = ("image", "image-only")
@@ -93,7 +93,7 @@ def execute(agent_id: str) -> ResponseReturnValue:
     return _answer(agent_id, body, words) if refusal is None else refusal
 
 
-def _refuse_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue | None:
+def _refuse_by_words(words: MagicWords, key: tuple[str, str]) -> ResponseReturnValue | None:
     if words.has("unauthorized") or (
         words.has("expired") and here().store(HuaweiStore).expired.refuses(key)
     ):
@@ -114,7 +114,7 @@ def _refuse_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue 
     return transport_fault(words, error_for_status)
 
 
-def _answer(agent_id: str, body: dict[str, Any], words: Words) -> Response:
+def _answer(agent_id: str, body: dict[str, Any], words: MagicWords) -> Response:
     state, settings = here(), here().settings
     key = _conversation(agent_id, body)
     shape = Shape.of(settings)
@@ -162,7 +162,9 @@ def _earlier(body: dict[str, Any], key: Conversation | None) -> list[str]:
         return state.store(HuaweiStore).questions.get(key, [])[-state.settings.huawei_rounds :]
 
 
-def _speech(body: dict[str, Any], words: Words, earlier: list[str]) -> Speech:
+def _speech(body: dict[str, Any], words: MagicWords, earlier: list[str]) -> Speech:
     """What it says; its pictures travel beside the text."""
-    plain = Words({word: values for word, values in words.numbers.items() if word not in IMAGES})
+    plain = MagicWords(
+        {word: values for word, values in words.numbers.items() if word not in IMAGES}
+    )
     return compose(body["query"], plain, earlier)

@@ -19,7 +19,7 @@ from emulator.responding import respond
 from emulator.speech import compose, gap_s
 from emulator.state import here, note, resolve_alias, violation
 from emulator.stream import Cut, Step, Wait, answer_steps, reframe, seconds_of
-from emulator.words import Words, read
+from emulator.words import MagicWords, read
 
 ROOT = "/chatglm/assistant-api/v1"
 # The HTTP status each code comes with.
@@ -171,7 +171,7 @@ class Question:
     """A chat call that has passed every check."""
 
     text: str
-    words: Words
+    words: MagicWords
     conversation: Conversation
     turn: Turn
     plan: Plan
@@ -222,7 +222,7 @@ def _respond_whole(question: Question) -> Response:
     """The same answer, after the time that its stream would have taken."""
     plan, settings, words = question.plan, here().settings, question.words
     frames = plan.pieces
-    whole = Words(
+    whole = MagicWords(
         {word: values for word, values in words.numbers.items() if word not in ("endless", "short")}
     )
     steps = answer_steps(
@@ -241,7 +241,7 @@ def _respond_whole(question: Question) -> Response:
     )
 
 
-def _body_steps(body: bytes, words: Words) -> list[Step]:
+def _body_steps(body: bytes, words: MagicWords) -> list[Step]:
     half = len(body) // 2
     if words.has("cut"):
         at = next((index for index in range(half, len(body)) if body[index] >= 0xC0), half)
@@ -256,7 +256,7 @@ def _finish(question: Question) -> None:
 
 def _begin(
     body: dict[str, Any],
-    words: Words,
+    words: MagicWords,
     conversation: Conversation | None,
     release: Callable[[], None],
 ) -> Question:
@@ -269,7 +269,7 @@ def _begin(
         turn = Turn(prompt, new_id())
         conversation.turns.append(turn)
     note(conversation_id=conversation.id, history_id=turn.history_id)
-    plain = Words({word: values for word, values in words.numbers.items() if word != "image"})
+    plain = MagicWords({word: values for word, values in words.numbers.items() if word != "image"})
     picture = f"{request.host_url.rstrip('/')}{OWN}/picture.png"
     speech = compose(prompt, plain, earlier)
     plan = Plan(conversation.id, turn.history_id, speech, words, state.settings, picture)
@@ -330,7 +330,7 @@ def _key_of_token() -> QingyanKey:
 def _question_refuses_token(store: QingyanStore) -> bool:
     body = request.get_json(silent=True)
     prompt = body.get("prompt") if isinstance(body, dict) else None
-    words = read(prompt) if isinstance(prompt, str) else Words({})
+    words = read(prompt) if isinstance(prompt, str) else MagicWords({})
     return words.has("unauthorized") or (
         words.has("expired") and store.refusals.refuses((prompt, request.path))
     )
@@ -342,7 +342,7 @@ def _token_refusal() -> Refused:
     return Refused(401, "token expired", 401)
 
 
-def _check_agent(assistant_id: str, owner: str, words: Words) -> None:
+def _check_agent(assistant_id: str, owner: str, words: MagicWords) -> None:
     agent = QINGYAN_AGENTS.get(assistant_id)
     if (agent and agent.is_deleted) or words.has("unpublished"):
         raise Refused(10010, "assistant deleted")
@@ -367,7 +367,7 @@ def _conversation(conversation_id: object) -> Conversation:
     return conversation
 
 
-def _refuse_by_words(words: Words, busy: int) -> None:
+def _refuse_by_words(words: MagicWords, busy: int) -> None:
     for word, code in (("busy", busy), ("quota", 10008)):
         if words.has(word):
             raise Refused(code, "refused as ordered")

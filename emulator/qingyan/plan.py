@@ -31,7 +31,7 @@ from uuid import uuid4
 
 from emulator.settings import EmulatorSettings
 from emulator.speech import HALVES, Speech, pieces
-from emulator.words import Words
+from emulator.words import MagicWords
 
 Fields = dict[str, Any]
 
@@ -69,7 +69,7 @@ class Plan:
         conversation_id: str,
         history_id: str,
         speech: Speech,
-        words: Words,
+        words: MagicWords,
         settings: EmulatorSettings,
         picture: str,
     ) -> None:

@@ -22,7 +22,7 @@ from emulator.speech import compose
 from emulator.state import here, note, resolve_alias, violation
 from emulator.stream import Cut, Step, Wait, reframe
 from emulator.wenxin.plan import Plan
-from emulator.words import Words, read
+from emulator.words import MagicWords, read
 
 LABELS = {
     1000: "invalid input",
@@ -134,12 +134,12 @@ def get_answer() -> ResponseReturnValue:
     return _answer(_respond_whole)
 
 
-def _respond_whole(plan: Plan, words: Words) -> Response:
+def _respond_whole(plan: Plan, words: MagicWords) -> Response:
     steps: list[Step] = [Wait(plan.wait_s()), *_body_steps(plan.whole(), words)]
     return respond(reframe(steps, words, is_sse=False), mimetype="application/json")
 
 
-def _body_steps(body: bytes, words: Words) -> list[Step]:
+def _body_steps(body: bytes, words: MagicWords) -> list[Step]:
     half = len(body) // 2
     if words.has("cut"):
         at = next((index for index in range(half, len(body)) if body[index] >= 0xC0), half)
@@ -147,7 +147,7 @@ def _body_steps(body: bytes, words: Words) -> list[Step]:
     return [body[:half]] if words.has("short") else [body]
 
 
-def _answer(respond_with: Callable[[Plan, Words], Response]) -> ResponseReturnValue:
+def _answer(respond_with: Callable[[Plan, MagicWords], Response]) -> ResponseReturnValue:
     app_id = _app_id()
     body = _body(app_id)
     question = _question(body)
@@ -169,8 +169,8 @@ def _answer(respond_with: Callable[[Plan, Words], Response]) -> ResponseReturnVa
     ids = {"threadId": thread.id, "msgId": secrets.token_hex(16)}
     note(thread_id=thread.id, msg_id=ids["msgId"], open_id=body["openId"])
     has_other_source = body["source"] != app_id
-    plain = Words({word: values for word, values in words.numbers.items() if word != "image"})
-    speech = compose(question, Words({"empty": ()}) if has_other_source else plain, earlier)
+    plain = MagicWords({word: values for word, values in words.numbers.items() if word != "image"})
+    speech = compose(question, MagicWords({"empty": ()}) if has_other_source else plain, earlier)
     picture = f"{request.host_url.rstrip('/')}{OWN}/picture.png"
     return respond_with(Plan(ids, _logid(), speech, words, state.settings, picture), words)
 
@@ -254,7 +254,7 @@ def _thread(body: dict[str, Any], app_id: str) -> Thread | None:
     return thread
 
 
-def _refuse_by_words(words: Words) -> None:
+def _refuse_by_words(words: MagicWords) -> None:
     for word, code in REFUSALS.items():
         if words.has(word):
             raise Refused(code)

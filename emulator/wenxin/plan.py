@@ -27,7 +27,7 @@ from typing import Any
 from emulator.settings import EmulatorSettings
 from emulator.speech import HALVES, Speech, gap_s, pieces
 from emulator.stream import Step, Wait, answer_steps
-from emulator.words import Words
+from emulator.words import MagicWords
 
 Fields = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Plan:
         ids: dict[str, str],
         logid: str,
         speech: Speech,
-        words: Words,
+        words: MagicWords,
         settings: EmulatorSettings,
         picture: str,
     ) -> None:
@@ -84,7 +84,12 @@ class Plan:
         if self._words.has("endless"):
             return self._settings.silence_s
         quiet = Plan(
-            self._ids, self._logid, Speech(self._replies, "", ()), Words(words), self._settings, ""
+            self._ids,
+            self._logid,
+            Speech(self._replies, "", ()),
+            MagicWords(words),
+            self._settings,
+            "",
         )
         return sum(step.seconds for step in quiet.steps() if isinstance(step, Wait))
 
@@ -199,7 +204,7 @@ class Plan:
         return b"event:message\ndata:%b%b\n\n" % (space, self.json(packet))
 
 
-def _replies(speech: Speech, words: Words) -> tuple[str, ...]:
+def _replies(speech: Speech, words: MagicWords) -> tuple[str, ...]:
     if words.has("stock"):
         return (STOCK,)
     return (FENCED,) if words.has("fence") else speech.replies

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from emulator.speech import HALVES, Speech
-from emulator.words import Words
+from emulator.words import MagicWords
 from emulator.yuanqi.checks import YuanqiRefused
 
 ZEROS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -27,7 +27,9 @@ DONE = b"data: [DONE]\n\n"
 class Answer:
     """What an agent says to one question; `parts` are the pieces of its text."""
 
-    def __init__(self, assistant_id: str, words: Words, speech: Speech, parts: list[str]) -> None:
+    def __init__(
+        self, assistant_id: str, words: MagicWords, speech: Speech, parts: list[str]
+    ) -> None:
         self.id = uuid4().hex
         self.words, self.parts = words, parts
         self._speech = speech

@@ -23,7 +23,7 @@ from emulator.responding import respond
 from emulator.speech import Speech, compose, gap_s, pieces
 from emulator.state import here, note
 from emulator.stream import Step, Wait, answer_steps, reframe
-from emulator.words import Words, read
+from emulator.words import MagicWords, read
 from emulator.yuanqi.answer import Answer
 from emulator.yuanqi.checks import YuanqiBooks, YuanqiRefused, checked, enter, files_of, text_of
 
@@ -75,7 +75,7 @@ def complete() -> ResponseReturnValue:
         raise
 
 
-def _refuse_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue | None:
+def _refuse_by_words(words: MagicWords, key: tuple[str, str]) -> ResponseReturnValue | None:
     for word, refusal in REFUSALS.items():
         if words.has(word):
             raise YuanqiRefused(*refusal)
@@ -90,7 +90,7 @@ def _refuse_by_words(words: Words, key: tuple[str, str]) -> ResponseReturnValue 
     )
 
 
-def _answer(account: str, body: dict[str, Any], question: str, words: Words) -> Response:
+def _answer(account: str, body: dict[str, Any], question: str, words: MagicWords) -> Response:
     speech = _speech(body, question, words)
     answer = Answer(
         body["assistant_id"], words, speech, pieces(speech.text, words, here().settings)
@@ -111,7 +111,7 @@ def _answer(account: str, body: dict[str, Any], question: str, words: Words) -> 
     )
 
 
-def _speech(body: dict[str, Any], question: str, words: Words) -> Speech:
+def _speech(body: dict[str, Any], question: str, words: MagicWords) -> Speech:
     *before, last = body["messages"]
     earlier = [text_of(message) for message in before if message["role"] == "user"]
     speech = compose(question, words, earlier, f"{request.host_url}_emulator/picture.png")
@@ -122,7 +122,7 @@ def _speech(body: dict[str, Any], question: str, words: Words) -> Speech:
     return Speech((*speech.replies, names), speech.thought, speech.suggestions)
 
 
-def _stream(answer: Answer, words: Words) -> Any:
+def _stream(answer: Answer, words: MagicWords) -> Any:
     settings = here().settings
     steps = answer_steps(
         words,
@@ -137,7 +137,7 @@ def _stream(answer: Answer, words: Words) -> Any:
     return reframe(steps, words)
 
 
-def _at_once(answer: Answer, words: Words) -> list[Step]:
+def _at_once(answer: Answer, words: MagicWords) -> list[Step]:
     """The whole answer after the time that its stream would have taken."""
     settings = here().settings
     if words.has("silent") or words.has("endless"):

@@ -34,7 +34,7 @@ def test_one_write_serves_all_who_were_there_when_it_began(database: Path) -> No
     def ask(number: int) -> bool:
         asked.append(number)
         mine = len(asked)
-        disk.settle()
+        disk.sync()
         return max(writes) >= 1 and mine <= len(asked)
 
     with ThreadPoolExecutor(50) as pool:
@@ -52,11 +52,11 @@ def test_nobody_goes_on_before_a_write_that_began_after_they_came(database: Path
         may_end.wait(10)
 
     disk = Disk(database, held)
-    first = threading.Thread(target=disk.settle)
+    first = threading.Thread(target=disk.sync)
     first.start()
     assert begun.wait(10)
     came_at = time.monotonic()
-    second = threading.Thread(target=disk.settle)
+    second = threading.Thread(target=disk.sync)
     second.start()
     time.sleep(0.1)
     assert first.is_alive() and second.is_alive() and len(writes) == 1
@@ -72,8 +72,8 @@ def test_a_disk_that_refuses_holds_nobody_up(database: Path) -> None:
 
     disk = Disk(database, refuse)
     with ThreadPoolExecutor(5) as pool:
-        assert list(pool.map(lambda _: disk.settle(), range(20))) == [None] * 20
-    Disk(database.with_name("gone.db")).settle()
+        assert list(pool.map(lambda _: disk.sync(), range(20))) == [None] * 20
+    Disk(database.with_name("gone.db")).sync()
 
 
 def test_a_disk_that_is_gone_has_no_room(database: Path, tmp_path: Path) -> None:
@@ -81,12 +81,12 @@ def test_a_disk_that_is_gone_has_no_room(database: Path, tmp_path: Path) -> None
     assert Disk(tmp_path / "gone" / "chat.db").free == 0
 
 
-def test_what_is_committed_is_written_to_the_log_that_is_settled(tmp_path: Path) -> None:
+def test_what_is_committed_is_written_to_the_log_that_is_synced(tmp_path: Path) -> None:
     store = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
     seen: list[bytes] = []
     store.disk = Disk(tmp_path / "chat.db", lambda file: seen.append(os.pread(file, 1_000_000, 0)))
     ask(store, "a question of 4711 words")
-    store.disk.settle()
+    store.disk.sync()
     assert b"a question of 4711 words" in seen[0]
     store.close()
 

@@ -1,18 +1,18 @@
-"""Words of a search: what a text has is found and nothing else, and no input is syntax."""
+"""SearchWords of a search: what a text has is found and nothing else, and no input is syntax."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.storage.plain import folded
-from chat.storage.words import EXCERPT, MOST_WORDS, Words
+from chat.storage.words import EXCERPT, MOST_WORDS, SearchWords
 
 # So few characters that a word occurs in a text by chance.
 FEW = "天气好的不很"
 
 
 def finds(typed: str, parts: list[str]) -> bool:
-    words = Words.typed(typed)
+    words = SearchWords.typed(typed)
     return bool(words) and words.are_in(*map(folded, parts))
 
 
@@ -40,7 +40,7 @@ def finds(typed: str, parts: list[str]) -> bool:
 )
 def test_what_is_said_is_found(typed: str, text: str) -> None:
     assert finds(typed, [text])
-    assert any(is_match for _, is_match in Words.typed(typed).marked(text))
+    assert any(is_match for _, is_match in SearchWords.typed(typed).marked(text))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_any_part_of_chinese_is_found(data: st.DataObject, text: str) -> None:
     text=st.text(st.sampled_from("天气a1B-. ,é") | st.characters(), max_size=20),
 )
 def test_a_text_that_matches_has_every_run_and_marking_loses_nothing(typed: str, text: str) -> None:
-    words = Words.typed(typed)
+    words = SearchWords.typed(typed)
     if finds(typed, [text]):
         assert all(run in folded(text) for run in words.all_runs)
     assert "".join(piece for piece, _ in words.marked(text)) == text
@@ -103,13 +103,13 @@ def test_a_text_that_matches_has_every_run_and_marking_loses_nothing(typed: str,
 
 
 def test_a_search_is_bounded() -> None:
-    assert len(Words.typed(" ".join(str(number) for number in range(30))).runs) == MOST_WORDS
-    assert sum(map(len, Words.typed("天" * 5000).all_runs)) <= 100
+    assert len(SearchWords.typed(" ".join(str(number) for number in range(30))).runs) == MOST_WORDS
+    assert sum(map(len, SearchWords.typed("天" * 5000).all_runs)) <= 100
 
 
 def test_an_excerpt_shows_the_words_where_they_are() -> None:
     text = "……" * 50 + "前面的话，\n今天ＴＩＡＮＱＩ天气很好。" + "后面" * 100
-    pieces = Words.typed("天气").excerpt(["没有", text])
+    pieces = SearchWords.typed("天气").excerpt(["没有", text])
     said = "".join(piece for piece, _ in pieces)
     assert [piece for piece, is_match in pieces if is_match] == ["天气"]
     assert (
