@@ -134,6 +134,16 @@ def test_a_later_id_adds_to_an_earlier_and_erases_none() -> None:
     assert (partial.thread, partial.chat, partial.trace) == ("thread", "chat", "trace")
 
 
+def test_words_that_turn_out_to_be_a_thought_are_no_answer() -> None:
+    events: list[Event] = [Delta("hmm"), Thought("hmm"), Rewrite("")]
+    thinking = partial_of(events)
+    assert thinking.is_empty and thinking.size == 3
+    partial = partial_of([*events, Delta("yes")])
+    row = stored(partial)
+    assert (row.replies, row.thoughts) == (["yes"], "hmm")
+    assert events_of(PartialAnswer.of(row).content) == [Thought("hmm"), Delta("yes")]
+
+
 def test_blank_text_says_nothing_and_a_picture_does() -> None:
     assert partial_of([Delta(" \n"), Thought("hm"), Suggestion("why?")]).is_empty
     assert not partial_of([Delta("\n"), Delta("x", 1)]).is_empty

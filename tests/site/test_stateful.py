@@ -30,7 +30,20 @@ CHAT_TIMEOUT_S = 3
 AGENTS = ("coze", "yuanqi", "huawei", "qingyan", "wenxin")
 # They cannot be told another past (docs/api.md, "Asking").
 ONE_MEMORY = ("qingyan", "wenxin")
-GOOD = ("", "!recall", "!pieces 20 20", "!slow 0.3", "!think", "!two", "!chop", "!tight")
+GOOD = (
+    "",
+    "!recall",
+    "!pieces 20 20",
+    "!slow 0.3",
+    "!think",
+    "!think-text",
+    "!think-end",
+    "!two",
+    "!chop",
+    "!tight",
+    "!heartbeat",
+    "!half-emoji",
+)
 TROUBLE = (
     "!cut",
     "!short",

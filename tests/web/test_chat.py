@@ -53,6 +53,22 @@ def test_events_come_in_the_order_of_the_contract(alice: Visitor) -> None:
     assert ids == sorted(ids)
 
 
+def test_a_closing_think_tag_alone_makes_a_thought_of_what_was_shown(alice: Visitor) -> None:
+    events = list(alice.hear("!think-end !pieces 30 5", "?html=live"))
+    names = [event.name for event in events]
+    assert names.index("delta") < names.index("replace") < names.index("done")
+    (reply,) = events[-1].data["replies"]
+    thought = "".join(event.data["text"] for event in events if event.name == "thought")
+    assert reply.startswith("You said") and thought and thought not in reply
+    again = list(alice.follow())
+    assert again[-1].data["replies"] == [reply]
+    page = alice.get(f"/c/{alice.conversation}").text
+    assert "think&gt;" not in page and thought.split()[0] in page
+    document = alice.get(f"/c/{alice.conversation}/export.json").json()
+    assert document["answers"][0]["replies"] == [reply]
+    assert alice.ask("!think-end").json()["replies"][0].startswith("You said")
+
+
 def test_accept_alone_asks_for_events(alice: Visitor) -> None:
     response = alice.post(json={"message": "hi"}, headers={"Accept": "text/event-stream"})
     assert response.headers["Content-Type"].startswith("text/event-stream")

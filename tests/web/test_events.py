@@ -313,6 +313,28 @@ def test_a_page_that_lost_its_connection_ends_with_the_same(
     assert drawn(stored, page) == render_blocks(texts)
 
 
+@settings(max_examples=40)
+@given(thought=LINES, words=LINES, data=st.data())
+def test_words_that_turn_out_to_be_a_thought_leave_the_page(
+    thought: str, words: str, data: st.DataObject
+) -> None:
+    entries: list[Entry] = [
+        Delta(thought),
+        Thought(thought),
+        Rewrite(""),
+        Delta(words),
+        Finished("stop", (words,)),
+    ]
+    cut = data.draw(st.integers(0, len(entries) - 1))
+    events = heard(live_in_batches(writer(is_page=True), [entries[:cut], entries[cut:]]))
+    assert drawn(events) == render_blocks([words])
+    assert [event.data for event in events if event.name == "replace"] == [{"text": "", "reply": 0}]
+    whole = live_of(entries)
+    page = drawn(events[:cut])
+    last = events[cut - 1].id if cut else 0
+    assert drawn(heard(writer(last, is_page=True).live(whole)), page) == render_blocks([words])
+
+
 def _split(text: str, cuts: list[int]) -> list[str]:
     places = sorted({0, len(text), *cuts})
     return [text[a:b] for a, b in pairwise(places)]
