@@ -14,37 +14,31 @@ OWNERS = (NotConfigured, AuthRejected, QuotaExhausted)
 
 _COZE_TOKEN = Words(
     "令牌无效、已过期或属于另一个站点：在 www.coze.cn/open/oauth/pats（国际版 "
-    "www.coze.com/open/oauth/pats）"
-    "新建令牌，填入 COZE_API_TOKEN；国际版还要设 COZE_API_BASE=https://api.coze.com",
+    "www.coze.com/open/oauth/pats）新建令牌，填入 COZE_API_TOKEN；国际版还要设 "
+    "COZE_API_BASE=https://api.coze.com",
     "The token is wrong, has ended or belongs to the other site: make a new one at "
     "www.coze.cn/open/oauth/pats (www.coze.com/open/oauth/pats) and put it into COZE_API_TOKEN; "
-    "for coze.com "
-    "set COZE_API_BASE=https://api.coze.com as well",
+    "for coze.com set COZE_API_BASE=https://api.coze.com as well",
 )
 _COZE_SCOPE = Words(
-    "令牌没有权限：编辑令牌，勾选 chat、getChat、listMessage、cancelChat 等权限，"
-    "并选中智能体所在的工作空间；"
-    "若令牌已删除或过期，新建后填入 COZE_API_TOKEN",
+    "令牌没有权限：编辑令牌，勾选 chat、getChat、listMessage、cancelChat 等权限，并选中智能体所在"
+    "的工作空间；若令牌已删除或过期，新建后填入 COZE_API_TOKEN",
     "The token may not do this: edit it, tick chat, getChat, listMessage and cancelChat, and "
-    "choose the "
-    "workspace of the agent; if it was deleted or has ended, put a new one into COZE_API_TOKEN",
+    "choose the workspace of the agent; if it was deleted or has ended, put a new one into "
+    "COZE_API_TOKEN",
 )
 _COZE_APP = Words(
     "OAuth 应用被拒绝：在 www.coze.cn/open/oauth/apps 核对应用 ID、公钥指纹和密钥（COZE_JWT_*、"
-    "COZE_OAUTH_*）"
-    "以及应用是否启用，并核对服务器时间；网页应用可在 /oauth/coze/start 重新授权",
+    "COZE_OAUTH_*）以及应用是否启用，并核对服务器时间；网页应用可在 /oauth/coze/start 重新授权",
     "The OAuth app was refused: at www.coze.cn/open/oauth/apps compare its id, key fingerprint "
-    "and secret "
-    "(COZE_JWT_*, COZE_OAUTH_*), see that it is active, and check the server's clock; a web app "
-    "can be "
-    "authorised anew at /oauth/coze/start",
+    "and secret (COZE_JWT_*, COZE_OAUTH_*), see that it is active, and check the server's clock; "
+    "a web app can be authorised anew at /oauth/coze/start",
 )
 _COZE_AGENT = Words(
-    "找不到智能体：COZE_BOT_ID 填编辑页网址里 /bot/ 后面的数字，"
-    "并确认令牌和智能体在同一个站点、同一个工作空间",
+    "找不到智能体：COZE_BOT_ID 填编辑页网址里 /bot/ 后面的数字，并确认令牌和智能体在同一个站点、同"
+    "一个工作空间",
     "There is no such agent: COZE_BOT_ID is the number after /bot/ in the editor's address; token "
-    "and agent "
-    "have to be on the same site and in the same workspace",
+    "and agent have to be on the same site and in the same workspace",
 )
 _COZE_BILL = Words(
     "账号欠费：登录火山引擎控制台 console.volcengine.com 充值后再试",
@@ -56,8 +50,8 @@ _COZE_CREDITS = Words(
     "for new ones",
 )
 _QINGYAN_KEY = Words(
-    "API Key 无效、已停用或已删除：在 chatglm.cn/developersPanel/apiSet 查看或新建，"
-    "把成对的 Key 和 Secret 填入 QINGYAN_API_KEY、QINGYAN_API_SECRET",
+    "API Key 无效、已停用或已删除：在 chatglm.cn/developersPanel/apiSet 查看或新建，把成对的 Key "
+    "和 Secret 填入 QINGYAN_API_KEY、QINGYAN_API_SECRET",
     "The API key is wrong, disabled or deleted: look it up or make a new one at "
     "chatglm.cn/developersPanel/apiSet, and put the pair into QINGYAN_API_KEY and "
     "QINGYAN_API_SECRET",
@@ -68,11 +62,10 @@ _QINGYAN_DAY = Words(
     "QINGYAN_DAILY",
 )
 _WENXIN_KEYS = Words(
-    "智能体 ID 与 Secret Key 不匹配：到“管理中心 › 智能体 › 部署 › API 调用”重新复制两项，"
-    "填入 WENXIN_APP_ID、WENXIN_SECRET_KEY",
+    "智能体 ID 与 Secret Key 不匹配：到“管理中心 › 智能体 › 部署 › API 调用”重新复制两项，填入 "
+    "WENXIN_APP_ID、WENXIN_SECRET_KEY",
     "Id and Secret Key do not belong together: copy both again from 管理中心 › 智能体 › 部署 › "
-    "API 调用 into "
-    "WENXIN_APP_ID and WENXIN_SECRET_KEY",
+    "API 调用 into WENXIN_APP_ID and WENXIN_SECRET_KEY",
 )
 _WENXIN_OFFLINE = Words(
     "智能体未上线：在 agents.baidu.com 发布并等审核通过",
@@ -81,8 +74,7 @@ _WENXIN_OFFLINE = Words(
 _WENXIN_DAY = Words(
     "今天的次数已用完（每个智能体每天 500 次）：明天再试；若平台给的次数更多，调大 WENXIN_DAILY",
     "Today's questions are used up (500 a day for each agent): try again tomorrow; if the "
-    "platform allows "
-    "more, raise WENXIN_DAILY",
+    "platform allows more, raise WENXIN_DAILY",
 )
 _YUANQI_TOKEN = Words(
     "Token 无效：在“应用发布 › API管理”复制 appkey，填入 YUANQI_API_TOKEN",
@@ -90,11 +82,9 @@ _YUANQI_TOKEN = Words(
 )
 _YUANQI_AGENT = Words(
     "智能体不存在、未发布，或不属于这个 Token 的账号：发布并等审核通过，再从“应用发布 › 服务状态 "
-    "› 体验链接”"
-    "复制 appid，填入 YUANQI_ASSISTANT_ID",
+    "› 体验链接”复制 appid，填入 YUANQI_ASSISTANT_ID",
     "The agent does not exist, is not published, or belongs to another account than the token: "
-    "publish it, "
-    "wait for the review, and copy its appid from 应用发布 › 服务状态 › 体验链接 into "
+    "publish it, wait for the review, and copy its appid from 应用发布 › 服务状态 › 体验链接 into "
     "YUANQI_ASSISTANT_ID",
 )
 _YUANQI_TOKENS = Words(
@@ -106,22 +96,19 @@ _HUAWEI_KEY = Words(
     "API Key 无效：在“凭证管理 › 我的凭证 › 平台API Key”新建（以 sk- 开头，不是 AK/SK），填入 "
     "HUAWEI_API_KEY",
     "The API key is wrong: make one under 凭证管理 › 我的凭证 › 平台API Key (it begins with sk-, "
-    "it is not "
-    "AK/SK) and put it into HUAWEI_API_KEY",
+    "it is not AK/SK) and put it into HUAWEI_API_KEY",
 )
 _HUAWEI_ADDRESS = Words(
-    "地址不对或智能体未发布到 API：到“Agent编排中心 › 我的Agent › 我创建的”发布，"
-    "复制整个发布地址填入 HUAWEI_AGENT_URL",
-    "The address is wrong or the agent is not published to the API: publish it under "
-    "Agent编排中心 › "
-    "我的Agent › 我创建的 and copy the whole 发布地址 into HUAWEI_AGENT_URL",
+    "地址不对或智能体未发布到 API：到“Agent编排中心 › 我的Agent › 我创建的”发布，复制整个发布地址"
+    "填入 HUAWEI_AGENT_URL",
+    "The address is wrong or the agent is not published to the API: publish it under Agent编排中心"
+    " › 我的Agent › 我创建的 and copy the whole 发布地址 into HUAWEI_AGENT_URL",
 )
 _HUAWEI_OTHERS = Words(
-    "这个 API Key 的用户无权调用该智能体：用创建者的 Key，"
-    "或改填自己智能体的发布地址（HUAWEI_AGENT_URL）",
+    "这个 API Key 的用户无权调用该智能体：用创建者的 Key，或改填自己智能体的发布地址（"
+    "HUAWEI_AGENT_URL）",
     "The user of this API key may not call the agent: take its maker's key, or the 发布地址 of an "
-    "agent of "
-    "your own (HUAWEI_AGENT_URL)",
+    "agent of your own (HUAWEI_AGENT_URL)",
 )
 
 # By a platform's code, or by the name of our error when it gave none.
@@ -174,18 +161,16 @@ CURES: dict[str, dict[str, Words]] = {
             "https://api.coze.com",
         ),
         "unauthorised": Words(
-            "网页应用还没有授权本站：启动站点，站长打开 /oauth/coze/start，用 ADMIN_PASSWORD "
-            "登录后授权",
+            "网页应用还没有授权本站：启动站点，站长打开 /oauth/coze/start，用 ADMIN_PASSWORD 登录"
+            "后授权",
             "The web app has not been authorised for this site: start the site, open "
-            "/oauth/coze/start as "
-            "its owner (ADMIN_PASSWORD), and authorise it",
+            "/oauth/coze/start as its owner (ADMIN_PASSWORD), and authorise it",
         ),
         "unreadable_key": Words(
-            "服务类应用的私钥读不出来：把下载的 .pem 文件原样保存，用 COZE_JWT_PRIVATE_KEY_FILE "
-            "指向它",
+            "服务类应用的私钥读不出来：把下载的 .pem 文件原样保存，用 COZE_JWT_PRIVATE_KEY_FILE 指"
+            "向它",
             "The private key of the service app cannot be read: save the downloaded .pem file as "
-            "it is, and "
-            "name it in COZE_JWT_PRIVATE_KEY_FILE",
+            "it is, and name it in COZE_JWT_PRIVATE_KEY_FILE",
         ),
         **dict.fromkeys(
             ("invalid_client", "invalid_request", "access_deny", "unsupported_grant_type"),
@@ -203,15 +188,13 @@ CURES: dict[str, dict[str, Words]] = {
         "10010": Words(
             "智能体已被删除：换一个，把它聊天页网址里的 24 位编号填入 QINGYAN_ASSISTANT_ID",
             "The agent was deleted: take another one, and put the 24 characters in its chat "
-            "page's address "
-            "into QINGYAN_ASSISTANT_ID",
+            "page's address into QINGYAN_ASSISTANT_ID",
         ),
         "10018": Words(
-            "智能体不是这个账号创建的：只能调用自己的智能体，"
-            "把它聊天页网址里的编号填入 QINGYAN_ASSISTANT_ID，并用同一账号的 API Key",
+            "智能体不是这个账号创建的：只能调用自己的智能体，把它聊天页网址里的编号填入 "
+            "QINGYAN_ASSISTANT_ID，并用同一账号的 API Key",
             "The agent is another account's: only its maker may call it. Put the id of an agent "
-            "of your own "
-            "into QINGYAN_ASSISTANT_ID, with an API key of the same account",
+            "of your own into QINGYAN_ASSISTANT_ID, with an API key of the same account",
         ),
         "NotConfigured": Words(
             "这个地址没有清言的接口：QINGYAN_API_BASE 应为 "
@@ -230,8 +213,7 @@ CURES: dict[str, dict[str, Words]] = {
             "这个地址没有文心智能体的接口：WENXIN_API_BASE 应为 https://agentapi.baidu.com，"
             "WENXIN_TOKEN_BASE 应为 https://openapi.baidu.com",
             "The API of Wenxin agents is not at this address: WENXIN_API_BASE is "
-            "https://agentapi.baidu.com, "
-            "WENXIN_TOKEN_BASE is https://openapi.baidu.com",
+            "https://agentapi.baidu.com, WENXIN_TOKEN_BASE is https://openapi.baidu.com",
         ),
         "AuthRejected": _WENXIN_KEYS,
         "QuotaExhausted": _WENXIN_DAY,
@@ -243,8 +225,7 @@ CURES: dict[str, dict[str, Words]] = {
             "这个地址没有元器的接口：YUANQI_API_BASE 应为 https://yuanqi.tencent.com/openapi/v1；"
             "也可能是 YUANQI_ASSISTANT_ID 不对",
             "Yuanqi's API is not at this address: YUANQI_API_BASE is "
-            "https://yuanqi.tencent.com/openapi/v1; "
-            "or YUANQI_ASSISTANT_ID is wrong",
+            "https://yuanqi.tencent.com/openapi/v1; or YUANQI_ASSISTANT_ID is wrong",
         ),
         "quota": _YUANQI_TOKENS,
         "NotConfigured": _YUANQI_AGENT,
@@ -256,20 +237,19 @@ CURES: dict[str, dict[str, Words]] = {
         "AIAE.22001002": _HUAWEI_KEY,
         "AIAE.22001003": _HUAWEI_KEY,
         "AIAE.22001004": Words(
-            "智能体的变量没有给全：在 agents.toml 里为它写 variables；"
-            "敏感变量（sensitive_variables）每次提问都要给",
+            "智能体的变量没有给全：在 agents.toml 里为它写 variables；敏感变量（"
+            "sensitive_variables）每次提问都要给",
             "Variables of the agent are missing: give them as `variables` in agents.toml; those "
-            "it calls "
-            "sensitive (sensitive_variables) go with every question",
+            "it calls sensitive (sensitive_variables) go with every question",
         ),
         "AIAE.22001007": Words(
-            "智能体用的某个工具没有配置凭证：在 AI 原生应用引擎里给该工具（技能）填上凭证，"
-            "再重新发布",
+            "智能体用的某个工具没有配置凭证：在 AI 原生应用引擎里给该工具（技能）填上凭证，再重新"
+            "发布",
             "A tool of the agent has no credentials: give it some in the engine and publish again",
         ),
         "no_credentials": Words(
-            "智能体的模型没有配置凭证，只会道歉：在 AI 原生应用引擎里给它的模型服务商填上凭证，"
-            "再重新发布",
+            "智能体的模型没有配置凭证，只会道歉：在 AI 原生应用引擎里给它的模型服务商填上凭证，再"
+            "重新发布",
             "The agent only apologises, because its model has no credentials: give its model "
             "provider some in the engine and publish again",
         ),

@@ -109,8 +109,7 @@ class Redaction:
     def blank_known(self, text: str) -> str:
         """The text with *** for each secret that is known: JSON stays JSON."""
         # One by one: a regular expression of hundreds takes ten times as long, and a tenth of a
-        # second to
-        # compile for each new token.
+        # second to compile for each new token.
         for secret in self._known:
             if secret in text:
                 text = text.replace(secret, BLANK)

@@ -120,8 +120,8 @@ def _redirect_to(conversation_id: str, answer_id: str) -> AnyResponse:
     Without the script a conversation opens at its top.
     """
     anchor = f"m-{answer_id}" if errors.wants_html() else None
-    place = url_for("pages.conversation", conversation_id=conversation_id, _anchor=anchor)
-    return redirect(place, 303)
+    location = url_for("pages.conversation", conversation_id=conversation_id, _anchor=anchor)
+    return redirect(location, 303)
 
 
 def _start(
@@ -188,9 +188,9 @@ def _page_reader(message_id: str, agent_id: str) -> PageReader:
 
 
 def _follow_events(answer: Answer, writer: EventWriter) -> Iterator[bytes]:
-    while (
-        live := services().live_answers.find(answer.id)
-    ) is not None or answer.state == "running":
+    """The live answer while it can be followed, else the stored one once it has ended."""
+    live = services().live_answers.find(answer.id)
+    while live is not None or answer.state == "running":
         try:
             if live is not None:
                 yield from _live_events(answer, live, writer)
@@ -202,17 +202,25 @@ def _follow_events(answer: Answer, writer: EventWriter) -> Iterator[bytes]:
         yield HEARTBEAT
         time.sleep(min(1.0, QUIET_S))
         try:
-            answer = services().storage.answers.get(visitor(), answer.id)
+            answer = _look_again(answer)
         except Refusal as refusal:
             # Deleted meanwhile, or another visitor's by now.
             yield writer.failed(refusal.code)
             return
-        except StorageError as error:
-            if not is_trouble(error):
-                raise
         if live is not None and answer.state != "running":
             break
+        live = services().live_answers.find(answer.id)
     yield from writer.stored(answer, lambda: _blocks_of(answer))
+
+
+def _look_again(answer: Answer) -> Answer:
+    """The answer as it is stored now; as it was, while the database is in trouble."""
+    try:
+        return services().storage.answers.get(visitor(), answer.id)
+    except StorageError as error:
+        if not is_trouble(error):
+            raise
+        return answer
 
 
 def _blocks_of(answer: Answer) -> list[str]:
@@ -223,9 +231,9 @@ def _blocks_of(answer: Answer) -> list[str]:
 def _live_events(
     answer: Answer, live: LiveAnswer | RemoteAnswer, writer: EventWriter
 ) -> Iterator[bytes]:
-    """Follows a log.
+    """Follows a live answer.
 
-    Raises Lost, also when the answer of another process ended and its log does not say so.
+    Raises Lost, also when the answer of another process has ended and its copy does not say so.
     """
     for chunk in writer.live(live):
         yield chunk

@@ -77,13 +77,13 @@ class EventWriter:
         self._drawing: LiveDrawing | EndedDrawing | None = None
         # The HTML that the reader has.
         self._blocks: list[str] = []
-        # The replies that were begun, for a reader of an earlier log.
+        # The replies that were begun, for a reader of an earlier live answer.
         self._begun_replies: set[int] | None = None
         self._sent_position = position
         self._is_opened = False
 
     def reopen(self) -> "EventWriter":
-        """A writer for the same reader when the log was lost: it goes on from another log."""
+        """A writer for the same reader when the live answer was lost: it goes on from another."""
         writer = EventWriter(self._opening, self._sent_position, self._sentence, self._page)
         writer._is_opened = self._is_opened
         return writer
@@ -112,8 +112,8 @@ class EventWriter:
     def stored(self, answer: Answer, blocks: Callable[[], list[str]]) -> Iterator[bytes]:
         """Yields an answer that has ended, in as few events as possible; a page gets its `blocks`.
 
-        A reader with a part of the text gets all of it again: the positions of the live log no
-        longer hold.
+        A reader with a part of the text gets all of it again: the positions of the live answer
+        no longer hold.
         """
         yield self._opened() or HEARTBEAT
         if self._page is not None:
@@ -139,7 +139,7 @@ class EventWriter:
                 chunks.append(self._html(position - 1, last=True))
                 chunks.append(self._details(position - 1))
             if position > self._position:
-                chunks.append(self._encode(position, self._for_new_log(entry)))
+                chunks.append(self._encode(position, self._for_new_live_answer(entry)))
             self._sent_position = max(self._sent_position, position)
         if batch and not _is_end(batch):
             chunks.append(self._html(batch[-1][0]))
@@ -154,8 +154,8 @@ class EventWriter:
             if drawing.position >= self._sent_position:
                 return
 
-    def _for_new_log(self, entry: Entry) -> Entry | None:
-        """The entry for a reader of an earlier log: replies begin anew, without thoughts."""
+    def _for_new_live_answer(self, entry: Entry) -> Entry | None:
+        """The entry for a reader of an earlier live answer: replies anew, without thoughts."""
         if self._begun_replies is None:
             return entry
         if isinstance(entry, Thought):
