@@ -15,7 +15,9 @@ _MARKDOWN_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*(?:markdown|mdx?)\b[^`]*$", re
 _FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$")
 _DETAILS = re.compile(r"<details(?:\s+open)?\s*>[ \t]*", re.IGNORECASE)
 _DETAILS_END = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
-_SUMMARY = re.compile(r"<summary>(.*?)</summary>[ \t]*", re.IGNORECASE)
+_SUMMARY = re.compile(r"<summary>(.*?)</summary>[ \t]*", re.IGNORECASE | re.DOTALL)
+_SUMMARY_BEGINNING = re.compile(r"<summary>", re.IGNORECASE)
+_MAX_SUMMARY_LINES = 5
 _INTERRUPTING: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list", "table"]}
 
 
@@ -150,14 +152,28 @@ def _read_inside(state: StateBlock, start: int, end: int) -> None:
         start += 1
     kind, lines = state.parentType, state.lineMax
     state.parentType, state.lineMax = "details", end
-    if start < end and (match := _SUMMARY.match(line_of(state, start))):
-        state.push("summary_open", "summary", 1)
-        inline = state.push("inline", "", 0)
-        inline.content, inline.map, inline.children = match[1], [start, start + 1], []
-        state.push("summary_close", "summary", -1)
-        _cut_beginning(state, start, match.end())
+    start = _read_summary(state, start, end)
     state.md.block.tokenize(state, start, end)
     state.parentType, state.lineMax = kind, lines
+
+
+def _read_summary(state: StateBlock, start: int, end: int) -> int:
+    """Reads the summary, on one line or a few, and returns the line where the rest begins."""
+    text = ""
+    for line in range(start, min(end, start + _MAX_SUMMARY_LINES)):
+        text += ("\n" if text else "") + line_of(state, line)
+        if not _SUMMARY_BEGINNING.match(text):
+            break
+        match = _SUMMARY.match(text)
+        if match is None:
+            continue
+        state.push("summary_open", "summary", 1)
+        inline = state.push("inline", "", 0)
+        inline.content, inline.map, inline.children = match[1].strip(), [start, line + 1], []
+        state.push("summary_close", "summary", -1)
+        _cut_beginning(state, line, len(line_of(state, line)) - (len(text) - match.end()))
+        return line
+    return start
 
 
 def _cut_beginning(state: StateBlock, line: int, size: int) -> None:

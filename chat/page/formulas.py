@@ -27,7 +27,11 @@ _NUMBER = re.compile(r"\s*\d+\s*")
 # `$name`, `${name}` and `$5` are no ends of a formula: a letter, digit or brace follows the sign.
 # The end of `the $n$th` is one.
 _AFTER_CLOSING_DOLLAR = re.compile(r"[A-Za-z0-9_{]")
-_BEFORE_LETTERS = re.compile(r"[A-Za-z]|[!-~]*[\\^=+][!-~]*")
+_BEFORE_LETTERS = re.compile(r"[A-Za-z]|[!-~]*[\\^=+][!-~]*(?<![-=+*/;,:&|<>])")
+# No formula ends with a comma between sentences. Behind a Chinese word the `$` of `$(a)和$(b)` and
+# of `$-5和$-6` begins something: another sign follows at once.
+_CHINESE = r"[\u3400-\u9fff]"
+_BETWEEN_DOLLARS = re.compile(rf"[，、：；]\$|{_CHINESE}\$[^\s\w,.;:!?)\]}}\u2e80-\uffff$*~`|]")
 _ESCAPED_BRACKET = re.compile(
     r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:\\?[^\sA-Za-z]|\\[A-Za-z]+)|\\."
 )
@@ -87,6 +91,8 @@ def _end_of_dollars(text: str, begin: int, end: int) -> int:
         return -1
     if begin and text[begin - 1].isdigit():
         return -1
+    if _BETWEEN_DOLLARS.match(text, end - 1):
+        return -1
     if _AFTER_CLOSING_DOLLAR.match(text, end + 1) is None:
         return end
     is_letter = text[end + 1].isalpha()
@@ -122,7 +128,8 @@ def _block_formula(state: StateBlock, start: int, end: int, silent: bool) -> boo
     closing = _BLOCK_CLOSINGS.get(first[:2])
     if closing is None or state.is_code_block(start):
         return False
-    if closing in first[2:] and not first[2:].rstrip(_AFTER_FORMULA).endswith(closing):
+    after_closing = first[2:].partition(closing)[2]
+    if after_closing.strip(_AFTER_FORMULA):
         return False
     if silent:
         return True

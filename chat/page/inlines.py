@@ -26,9 +26,24 @@ _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _CONTINUING = re.compile(r"[，。、；：！？…,.;:!?）》」』】”’)\]}>]")
 _MARKED_PUNCTUATION = re.compile(r"(\*{1,3}|~~)[^\w\s*~]{1,3}\1")
 # A wave behind such a particle is a tone of voice: 你好呀~~
-_PARTICLES = frozenset("呀啊呢吧啦嘛哦噢喔哟嗯哈嘿哒哇耶咯嘞啵~")
+_PARTICLES = frozenset("呀啊呢吧啦嘛哦噢喔哟嗯哈嘿哒哇耶咯嘞啵~～")
+# So is one behind a greeting that begins a sentence.
+_GREETING = re.compile(
+    r"(?:^|[^\w])(?:[早嗨]|[你您]好|大家好|[早中晚]上好|[中下]午好|早安|晚安|谢谢|感谢|再见|拜拜?"
+    r"|收到|好[的滴]|来了|在的|亲爱的|亲|哈喽|加油|欢迎|没问题|不客气|辛苦了|恭喜|抱歉|稍等)$"
+)
+_LONGEST_GREETING = 4
+# Such a name begins a clause or follows one of these words, and stars hide the rest of it.
+_SURNAMES = frozenset("王李张刘陈杨赵吴周徐孙朱郭罗郑谢宋唐韩冯邓曹彭曾萧蔡潘袁董吕蒋沈姜卢傅")
+_BEFORE_NAMES = frozenset("和与及跟的是叫由给对")
+# Names of Python, as in `__init__.py` and `self.__dict__`, are no emphasis.
+_DUNDER = re.compile(r"__[a-z0-9]+(?:_[a-z0-9]+)*__")
+_AFTER_DUNDER = re.compile(r"\.[a-z]|\(|/")
 
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>br|sub|sup|u|kbd|mark|b|i|s)\s*/?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"<(?P<end>/?)(?P<name>br|sub|sup|u|kbd|mark|b|i|s|strong|em|del|ins)\s*/?>", re.IGNORECASE
+)
+_LINE_END = re.compile(r"[ \t]*\n[ \t]*")
 _MAX_COMMENT_CHARS = 2_000
 _PLAIN = re.compile(r"[^\n\\`*_~!\[\]<>&$:^{}]*")
 _EMPHASIS = {"strong_open", "em_open", "s_open"}
@@ -62,6 +77,8 @@ class _State(StateInline):
         after_at = start + scanned.length
         after = self.src[after_at] if after_at < self.posMax else " "
         mark = self.src[start]
+        if mark == "~" and scanned.length > 2:
+            return Scanned(False, False, scanned.length)
         if mark == "*" and _is_mask(before, after, scanned.length):
             # `**¥100**1` ends emphasis between digits; no emphasis begins there.
             return Scanned(False, scanned.length < 4, scanned.length)
@@ -72,17 +89,46 @@ class _State(StateInline):
         return scanned
 
     def _may_open(self, start: int, before: str, after: str) -> bool:
-        if self.src[start] == "~" and before in _PARTICLES:
+        if self._is_tone(start, before) or self._is_masked_name(start, before):
+            return False
+        if self.src[start] == "_" and self._is_dunder(start):
             return False
         if not _CONTINUING.match(after) or not _is_chinese(after):
             return True
         return _MARKED_PUNCTUATION.match(self.src, start) is not None
 
+    def _is_tone(self, start: int, before: str) -> bool:
+        if self.src[start] != "~":
+            return False
+        text = self.src[max(0, start - _LONGEST_GREETING - 1) : start]
+        return before in _PARTICLES or _GREETING.search(text) is not None
+
+    def _is_masked_name(self, start: int, before: str) -> bool:
+        if self.src[start] != "*" or before not in _SURNAMES:
+            return False
+        ahead = self.src[start - 2] if start > 1 else " "
+        return not ahead.isalnum() or ahead in _BEFORE_NAMES
+
+    def _is_dunder(self, start: int) -> bool:
+        name = _DUNDER.match(self.src, start, self.posMax)
+        if name is None:
+            return False
+        before = self.src[start - 1] if start else " "
+        return before in "./" or _AFTER_DUNDER.match(self.src, name.end()) is not None
+
 
 def _is_mask(before: str, after: str, length: int) -> bool:
-    """Whether the stars hide digits, as in 138****5678."""
-    is_before, is_after = before.isdigit(), after.isdigit()
-    return (is_before and is_after) or (length > 3 and (is_before or is_after))
+    """Whether the stars hide digits or letters, as in 138****5678 and f***k, or multiply them."""
+    is_before, is_after = _is_ascii_word(before), _is_ascii_word(after)
+    if length > 3:
+        return is_before or is_after
+    # Two stars may be emphasis even there: Python**3**.
+    is_number = before.isdigit() and after.isdigit()
+    return is_before and is_after and (length != 2 or is_number)
+
+
+def _is_ascii_word(character: str) -> bool:
+    return character.isascii() and character.isalnum()
 
 
 def _is_chinese(character: str) -> bool:
@@ -172,8 +218,18 @@ def _comment(state: StateInline, silent: bool) -> bool:
         return False
     if not silent:
         state.push("comment", "", 0)
+    is_first = state.pos == 0 or state.src[state.pos - 1] == "\n"
     state.pos = end + len("-->")
+    if is_first:
+        # A line of a comment alone is no blank line.
+        state.pos = _end_of_line(state)
     return True
+
+
+def _end_of_line(state: StateInline) -> int:
+    """Where the next line begins when nothing more stands on this one, else the position."""
+    match = _LINE_END.match(state.src, state.pos, state.posMax)
+    return match.end() if match else state.pos
 
 
 def _tag(state: StateInline, silent: bool) -> bool:
@@ -190,6 +246,9 @@ def _tag(state: StateInline, silent: bool) -> bool:
             token = state.push("tag_close" if match["end"] else "tag_open", name, 0)
             token.content = match[0]
     state.pos = match.end()
+    if match["name"].lower() == "br":
+        # With a line's end behind it, it is still one break.
+        state.pos = _end_of_line(state)
     return True
 
 
