@@ -69,7 +69,10 @@ MARKED = [
     ("<strong>强</strong><ins>增</ins>", "<strong>强</strong><ins>增</ins>"),
     ("一<br>\n二", "<p>一<br>\n二</p>"),
     ("<!-- 注 -->\n正文", "<p>正文</p>"),
-    ("<details>\n<summary>\n多行\n</summary>\n内容\n</details>", "<summary>多行</summary>\n<p>内容"),
+    (
+        "<details>\n<summary>\n多行\n</summary>\n内容\n</details>",
+        "<summary>多行</summary>\n<p>内容",
+    ),
     ("***又粗又斜***的", "<em><strong>又粗又斜</strong></em>的"),
     ("买$AAPL，解$x^2=4$", "买$AAPL，解<math"),
     ("设 $f(x)=\\left\\{x\\right.$ 则", "<math"),
