@@ -28,8 +28,8 @@ PER_QUESTION = 10
 UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 HTML = set(
-    "a b blockquote br code del details div em h3 h4 h5 h6 hr i img ins kbd li mark ol p pre s span "
-    "strong sub summary sup table tbody td th thead tr u ul".split()
+    "a b blockquote br code del details div em h3 h4 h5 h6 hr i img ins kbd li mark ol p pre s "
+    "span strong sub summary sup table tbody td th thead tr u ul".split()
 )
 MATHML = set(
     "math mrow mi mn mo ms mtext mspace mstyle merror mpadded mphantom mfrac msqrt mroot msub msup "
