@@ -189,23 +189,23 @@ class _Maker:
 
     def _from_table(self, path: Path, number: int, table: dict[str, Any]) -> Agent:
         id = json.dumps(str(table.get("id", "?")), ensure_ascii=False)
-        place = sentence(errors.PLACE, path=path, number=number, id=id)
+        location = sentence(errors.LOCATION, path=path, number=number, id=id)
         try:
             card = _Card.model_validate(table)
-            self._check_card(card, place)
+            self._check_card(card, location)
             own = {key: value for key, value in table.items() if key not in _Card.model_fields}
-            own = {key: _resolve(value, place, key) for key, value in own.items()}
+            own = {key: _resolve(value, location, key) for key, value in own.items()}
             return self._agent(card, {**self._defaults(card.platform), **own})
         except ValidationError as error:
             first = error.errors()[0]
-            raise _error_at(place, ".".join(map(str, first["loc"])), problem(first)) from None
+            raise _error_at(location, ".".join(map(str, first["loc"])), problem(first)) from None
 
-    def _check_card(self, card: _Card, place: Sentence) -> None:
+    def _check_card(self, card: _Card, location: Sentence) -> None:
         if card.platform not in PLATFORMS:
             choices = sentence(errors.NO_PLATFORM, names=", ".join(PLATFORMS))
-            raise _error_at(place, "platform", choices)
+            raise _error_at(location, "platform", choices)
         if card.access == "code" and not self._settings.access_codes:
-            raise _error_at(place, "access", sentence(errors.NO_CODES))
+            raise _error_at(location, "access", sentence(errors.NO_CODES))
 
     def _agent(self, card: _Card, values: Mapping[str, Any]) -> Agent:
         row = PLATFORMS[card.platform]
@@ -305,16 +305,16 @@ def _read_tables(path: Path) -> list[dict[str, Any]]:
 
 def _toml_reason(error: tomllib.TOMLDecodeError) -> Sentence:
     """Where a file is no TOML. Before Python 3.14 the place is only in the error's text."""
-    place = re.search(r"at line (\d+), column (\d+)", str(error))
-    if place is None:
+    location = re.search(r"at line (\d+), column (\d+)", str(error))
+    if location is None:
         return sentence(errors.TOML_END)
-    return sentence(errors.TOML_LINE, line=place[1], column=place[2])
+    return sentence(errors.TOML_LINE, line=location[1], column=location[2])
 
 
-def _error_at(place: Sentence, key: str, reason: Words | Sentence) -> SettingsError:
+def _error_at(location: Sentence, key: str, reason: Words | Sentence) -> SettingsError:
     if not key:
-        return SettingsError("agent_in_whole", place=place, problem=reason)
-    return SettingsError("agent", place=place, key=key, problem=reason)
+        return SettingsError("agent_in_whole", location=location, problem=reason)
+    return SettingsError("agent", location=location, key=key, problem=reason)
 
 
 def _half(
@@ -336,18 +336,18 @@ def _listing(names: Iterable[str]) -> Words:
     return Words("、".join(upper), " and ".join(upper))
 
 
-def _resolve(value: Any, place: Sentence, key: str) -> Any:
+def _resolve(value: Any, location: Sentence, key: str) -> Any:
     """`{ env = "NAME" }`, at any depth, as the secret it names; anything else as it is."""
     if not isinstance(value, dict):
         return value
     if set(value) != {"env"} or not isinstance(value["env"], str):
-        return {name: _resolve(part, place, f"{key}.{name}") for name, part in value.items()}
+        return {name: _resolve(part, location, f"{key}.{name}") for name, part in value.items()}
     try:
         secret = named_secret(value["env"])
     except (OSError, UnicodeDecodeError) as error:
-        raise _error_at(place, key, sentence(errors.UNREADABLE, reason=error)) from None
+        raise _error_at(location, key, sentence(errors.UNREADABLE, reason=error)) from None
     if not secret:
-        raise _error_at(place, key, sentence(errors.UNSET_SECRET, name=value["env"]))
+        raise _error_at(location, key, sentence(errors.UNSET_SECRET, name=value["env"]))
     return secret
 
 

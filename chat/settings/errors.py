@@ -106,15 +106,15 @@ WRONG: dict[str, Words] = {
         "{path}：没有 [[agents]] 表。每个智能体写一个，或去掉 AGENTS_FILE",
         "{path}: no [[agents]] table. Add one for each agent, or unset AGENTS_FILE.",
     ),
-    "agent": Words("{place}：{key}：{problem}", "{place}: {key}: {problem}."),
-    "agent_in_whole": Words("{place}：{problem}", "{place}: {problem}."),
+    "agent": Words("{location}：{key}：{problem}", "{location}: {key}: {problem}."),
+    "agent_in_whole": Words("{location}：{problem}", "{location}: {problem}."),
     "same_id": Words(
         "智能体 id “{id}” 重复。每个智能体用自己的 id",
         'The agent id "{id}" is used twice. Give each agent an id of its own.',
     ),
 }
 
-PLACE = Words(
+LOCATION = Words(
     "{path}：第 {number} 个 [[agents]]（{id}）", "{path}: [[agents]] number {number} ({id})"
 )
 EMPTY = Words("{names} 为空", "{names} is empty")

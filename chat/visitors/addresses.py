@@ -1,4 +1,4 @@
-"""The place an address stands for in limits and in the brake on guessing; loopback addresses."""
+"""What an address counts as in limits and in the brake on guessing; loopback addresses."""
 
 import ipaddress
 

@@ -486,7 +486,7 @@ def test_a_wrong_address_ends_the_start_with_one_line(tmp_path: Path) -> None:
         command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert ran.returncode != 0 and "a-password" not in ran.stderr
-    assert ran.stderr.strip().splitlines()[-1].startswith("REDIS_URL: no address of a Redis.")
+    assert ran.stderr.strip().splitlines()[-1].startswith("REDIS_URL: not the address of a Redis.")
 
 
 def test_a_wrong_password_is_in_no_log(
