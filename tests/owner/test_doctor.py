@@ -463,7 +463,7 @@ def test_a_wrong_setting(wrong: Settings, zh: str, en: str, tmp_path: Path) -> N
     [
         ("[[agents]", "AGENTS_FILE", "AGENTS_FILE"),
         ("title = 1", "没有 [[agents]] 表", "no [[agents]] table"),
-        ('[[agents]]\nid = "a"\nplatform = "dify"', "只能是 coze", "none of coze"),
+        ('[[agents]]\nid = "a"\nplatform = "dify"', "只能是 coze", "must be one of coze"),
         (
             '[[agents]]\nid = "a"\nplatform = "yuanqi"\nassistant_id = "1"\nbot = "1"',
             "没有这个选项",
