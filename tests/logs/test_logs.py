@@ -158,10 +158,11 @@ def test_a_secret_is_known_in_every_spelling(secret: str) -> None:
         json.dumps(secret, ensure_ascii=False),
         repr(secret),
         repr(secret.encode()),
-        *basic,
     ):
-        told = blank(f"<{spelled}>")
-        assert "***" in told and len(told) < 20, told
+        assert blank(f"<{spelled}>").strip("<>b\"'") == "***", spelled
+    for spelled in basic:
+        text = blank(f"<{spelled}>")
+        assert "***" in text and len(text) < 20, text
 
 
 @given(st.text(min_size=6, max_size=60))

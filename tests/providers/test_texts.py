@@ -137,7 +137,16 @@ def test_a_text_full_of_tags_is_linear_work():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("好", "好"), ("好\ud83d", "好"), ("好\ufffd", "好"), ("好\ud83d\ude00", "好😀"), ("", "")],
+    [
+        ("好", "好"),
+        ("好\ud83d", "好"),
+        ("好\ud800", "好"),
+        ("好\udfff", "好"),
+        ("好\ue000", "好\ue000"),
+        ("好\ufffd", "好"),
+        ("好\ud83d\ude00", "好😀"),
+        ("", ""),
+    ],
 )
 def test_a_text_without_its_last_half(text, expected):
     assert without_half(text) == expected

@@ -137,6 +137,7 @@ def test_no_plain_code_stays_in_memory() -> None:
     for value in (vars(site), *(vars(code) for code in site.all)):
         assert LANTERN not in str(value) and KITE not in str(value)
     assert LANTERN not in repr(site.all) and str(site.all[0].hash) not in repr(site.all)
+    assert site.all[0].mark not in repr(site.all)
 
 
 def test_a_mark_is_the_code_s_and_the_name_s() -> None:

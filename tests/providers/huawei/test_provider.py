@@ -26,7 +26,7 @@ from providers.errors import (
 )
 from providers.events import Accepted, Delta, Done, Media, ToolStep
 from providers.http import Http, Network
-from providers.huawei.answer import HuaweiReader
+from providers.huawei.answer import APOLOGY, HuaweiReader
 from providers.huawei.provider import ERRORS, Huawei, Options, memory
 from tests.kit.asking import ask, saying
 from tests.kit.emulator import Emulator
@@ -390,9 +390,12 @@ LONG = "一段长于二十个字符的话，从头开始说起，慢慢说"
     [
         ([LONG, f"{LONG}，说完"], f"{LONG}，说完"),
         ([LONG, LONG], LONG),
+        ([LONG[:21], LONG[:21]], LONG[:21]),
+        ([LONG[:20], LONG[:20]], LONG[:20] * 2),
         (["哈", "哈", "哈哈", "！"], "哈哈哈哈！"),
         (["很抱歉，", "这门课今天没有。"], "很抱歉，这门课今天没有。"),
         (["很抱歉，我的系统"], "很抱歉，我的系统"),
+        ([APOLOGY, "课" * 21], APOLOGY + "课" * 21),
     ],
 )
 def test_guards_leave_answers_alone(pieces: list[str], text: str) -> None:
