@@ -400,3 +400,16 @@ LONG = "一段长于二十个字符的话，从头开始说起，慢慢说"
 )
 def test_guards_leave_answers_alone(pieces: list[str], text: str) -> None:
     assert said([piece(one) for one in pieces]) == text
+
+
+def test_what_cannot_be_the_apology_comes_at_once() -> None:
+    answer = HuaweiReader(None)
+    assert Delta("你好") in list(answer.apply(piece("你好")))
+    assert Delta("，世界") in list(answer.apply(piece("，世界")))
+
+
+def test_what_may_be_the_apology_waits_until_it_is_none() -> None:
+    answer = HuaweiReader(None)
+    deltas = [event for event in answer.apply(piece("很抱歉，")) if isinstance(event, Delta)]
+    assert deltas == []
+    assert [Delta("很抱歉，"), Delta("没有课。")] == list(answer.apply(piece("没有课。")))
