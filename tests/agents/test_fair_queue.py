@@ -67,6 +67,14 @@ def test_one_who_asks_again_at_once_does_not_pass_those_who_wait() -> None:
     assert order == ["a", "b", "a", "b"]
 
 
+def test_who_gives_up_and_comes_back_is_no_newcomer() -> None:
+    queue = queue_of("a-x-1", "a-x-2", "b-x-1", "b-x-2")
+    assert [queue.pop(), queue.pop()] == ["a-x-1", "b-x-1"]
+    queue.remove("a-x-2")
+    queue.add("a-x-3", Origin("a", "x"))
+    assert served(queue) == ["b-x-2", "a-x-3"]
+
+
 def test_it_says_when_the_first_of_an_origin_is_served() -> None:
     queue = queue_of("a-x-1", "a-x-2", "b-x-1", "b-y-1")
     assert queue.serves_until(lambda origin: True) == 1
