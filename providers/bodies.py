@@ -21,6 +21,8 @@ from providers.payloads import Fields, fields
 MOST_TRIES = 200
 EXCERPT = 400
 _ENDS = ("}", "]")
+# Words that gateways send as data to keep a connection open.
+_HEARTBEATS = {"ping", "pong", "heartbeat", "keepalive", "keep-alive"}
 _BEFORE_THE_FIRST_BYTE = b"\xef\xbb\xbf \r\n\t"
 
 Kind = Literal["json", "events", "page", "empty"]
@@ -176,7 +178,7 @@ class _FrameReader:
 
     def add_data(self, value: str, is_cut: bool) -> Frame | None:
         """The frame that a line of data completes."""
-        if not value or value.isspace():
+        if not value or value.isspace() or value.lower() in _HEARTBEATS:
             return None
         if self._pending:
             return self._continue(value)
@@ -252,7 +254,7 @@ class _FrameReader:
 
 def _is_done(value: str) -> bool:
     """Whether a line is the end marker: `[DONE]`, also in quotes and with spaces (coze.md §1.5)."""
-    return len(value) < 20 and value.strip(" \"'").upper() == "[DONE]"
+    return len(value) < 20 and value.strip(" \"'[]").upper() == "DONE"
 
 
 def _is_json(value: str) -> bool:

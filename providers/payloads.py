@@ -42,8 +42,15 @@ class ErrorObject:
 
 
 # The pairs of names that failures come under, the platforms' own and their houses' others.
-_CODES = ("code", "error_code", "errno", "err_no", "status")
-_MESSAGES = ("msg", "message", "error_msg", "error_message", "errmsg", "err_msg")
+# Without underscores and in lower case: `error_code` and `errorCode` are one name.
+_NAMED_CODES = ("errorcode", "errno", "errcode", "ret", "retcode", "resultcode", "statuscode")
+_CODES = ("code", *_NAMED_CODES, "status")
+_MESSAGES = (
+    *("msg", "message", "errormsg", "errormessage", "errmsg", "errordescription", "retmsg"),
+    *("resultmsg", "resultmessage", "statusmsg", "description"),
+)
+# Objects that some houses put code and message into.
+_HOLDERS = ("error", "Error", "base_resp", "header", "ResponseMetadata")
 
 
 def error_object(payload: Fields) -> ErrorObject | None:
@@ -51,26 +58,30 @@ def error_object(payload: Fields) -> ErrorObject | None:
 
     A failure is a code other than 0, or an `error` that is a text or an object.
     """
-    error = payload.get("error")
-    inner = fields(error)
-    sources = [inner, payload] if inner else [payload]
+    payload = fields(payload.get("Response")) or payload
+    error = text(payload.get("error"))
+    inner = fields(payload.get("error")) or fields(payload.get("Error"))
+    holders = [fields(payload.get(name)) for name in _HOLDERS]
+    sources = [_by_plain_name(source) for source in (*filter(None, holders), payload)]
     messages = [text(source.get(name)) for source in sources for name in _MESSAGES]
-    message = next(filter(None, [*messages, text(error)]), "")
+    message = next(filter(None, [*messages, error]), "")
     names = (*_CODES, "type") if inner else _CODES
-    code = next(
-        (
-            text(source[name])
-            for source in sources
-            for name in names
-            if _is_failure(name, source.get(name))
-        ),
-        "",
-    )
-    if inner or text(error):
+    codes = [
+        (name, text(source[name]))
+        for source in sources
+        for name in names
+        if _is_failure(name, source.get(name))
+    ]
+    name, code = codes[0] if codes else ("", "")
+    if inner or error or (payload.get("success") is False and message):
         return ErrorObject(code, message)
     # A code that is a word may say success as well; with a message, or by its name, it does not.
-    named = any(text(payload.get(name)) == code for name in ("error_code", "errno", "err_no"))
-    return ErrorObject(code, message) if code and (message or named or whole(code)) else None
+    is_named = name in _NAMED_CODES
+    return ErrorObject(code, message) if code and (message or is_named or whole(code)) else None
+
+
+def _by_plain_name(source: Fields) -> Fields:
+    return {name.lower().replace("_", ""): value for name, value in source.items()}
 
 
 def _is_failure(name: str, code: Any) -> bool:

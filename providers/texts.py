@@ -11,9 +11,12 @@ from dataclasses import replace
 
 from providers.events import Delta, Done, Event, Rewrite, Thought
 
-OPENING, CLOSING = "<think>", "</think>"
+# The last pair is that of Kimi's models.
+OPENINGS = ("<think>", "<thinking>", "◁think▷")
+CLOSINGS = ("</think>", "</thinking>", "◁/think▷")
+_LONGEST_TAG = max(map(len, CLOSINGS))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TAG = re.compile("</?think>", re.IGNORECASE)
+_TAG = re.compile("</?think(?:ing)?>|◁/?think▷", re.IGNORECASE)
 _REPLACEMENT = "\ufffd"
 # Beyond so many tags in one reply it is a text about tags, and looking for code would be slow.
 MOST_TAGS = 40
@@ -120,7 +123,7 @@ class _Reply:
         self._rest = ""
         while (tag := self._next_tag(text)) is not None:
             before, text = text[: tag.start()], text[tag.end() :]
-            is_opening = tag[0].lower() == OPENING
+            is_opening = tag[0].lower() in OPENINGS
             if self._is_thinking or is_opening:
                 # Blank lines before the first thought are no words.
                 if self._words or self._is_thinking or before.strip():
@@ -129,6 +132,10 @@ class _Reply:
             else:
                 yield from self._turn_into_thought(before)
             self._has_thought = True
+        if not text.strip() and not (self._words or self._is_thinking):
+            # Blank lines may come before a thought as well, and are no words then.
+            self._rest = text
+            return
         end = _start_of_tag(text) if self._expects_tags else len(text)
         self._rest = text[end:]
         yield from self._say(text[:end])
@@ -152,7 +159,7 @@ class _Reply:
 
     def _next_tag(self, text: str) -> re.Match[str] | None:
         """The next tag that is not quoted as code."""
-        if "<" not in text or not self._expects_tags:
+        if ("<" not in text and "◁" not in text) or not self._expects_tags:
             return None
         for tag in _TAG.finditer(text):
             self._tags += 1
@@ -201,6 +208,7 @@ class _Reply:
 
 def _start_of_tag(text: str) -> int:
     """Where the beginning of a tag stands at the end of a text; the text's length without one."""
-    start = text.rfind("<", max(0, len(text) - len(CLOSING) + 1))
+    earliest = max(0, len(text) - _LONGEST_TAG + 1)
+    start = max(text.rfind("<", earliest), text.rfind("◁", earliest))
     tail = text[start:].lower() if start >= 0 else "-"
-    return start if OPENING.startswith(tail) or CLOSING.startswith(tail) else len(text)
+    return start if any(tag.startswith(tail) for tag in (*OPENINGS, *CLOSINGS)) else len(text)

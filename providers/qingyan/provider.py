@@ -274,13 +274,17 @@ class Qingyan(Provider):
     def _error(self, response: Response, payload: Fields) -> ProviderError:
         error = error_object(payload) or ErrorObject("", text(payload.get("message")))
         code, message = whole(error.code), self._quoted(error.message)
-        plain = refusal(response, message, code)
+        # A word for a code is in no table, but in the log.
+        log_code = error.code or None if code is None else code
+        plain = refusal(response, message, log_code)
         kind = ERRORS.get(code or 0)
         if kind is None and response.status == 401:
             kind = _TokenRefused
         if kind is None:
             return (
-                plain if response.status >= 400 else Unexpected(message, provider=NAME, code=code)
+                plain
+                if response.status >= 400
+                else Unexpected(message, provider=NAME, code=log_code)
             )
         wait = plain.retry_after or (WAIT_S if kind is RateLimited else None)
         return kind(

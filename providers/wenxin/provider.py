@@ -204,14 +204,16 @@ class Wenxin(Provider):
     def _error(self, response: Response, payload: Fields) -> ProviderError:
         error = error_object(payload) or ErrorObject("", text(payload.get("message")))
         code, message = whole(error.code), self._quoted(error.message)
-        plain = refusal(response, message, code)
+        # A word for a code is in no table, but in the log.
+        log_code = error.code or None if code is None else code
+        plain = refusal(response, message, log_code)
         kind = ERRORS.get(
             code or response.status, type(plain) if response.status >= 400 else Unexpected
         )
         return kind(
             f"HTTP {response.status} {message}".rstrip(),
             provider=NAME,
-            code=code,
+            code=log_code,
             trace=text(payload.get("logid")) or None,
             retry_after=plain.retry_after or (WAIT_S if kind is RateLimited else None),
         )

@@ -63,7 +63,7 @@ MARKED = [
     ("涨了**5%**。", "<strong>5%</strong>。"),
     ("**王**和**李**", "<strong>王</strong>和<strong>李</strong>"),
     ("Python**3**版", "Python<strong>3</strong>版"),
-    ("__重点__和__Note__", "<strong>重点</strong>和<strong>Note</strong>"),
+    ("__重点__：__Note__ a", "<strong>重点</strong>：<strong>Note</strong>"),
     ("$$x$$ 和 $$y$$", "</math> 和 <math"),
     ("速度$v=3$m/s，$x$-轴", "</math>m/s，<math"),
     ("<strong>强</strong><ins>增</ins>", "<strong>强</strong><ins>增</ins>"),
