@@ -132,11 +132,10 @@ class _Reply:
             else:
                 yield from self._turn_into_thought(before)
             self._has_thought = True
-        if not text.strip() and not (self._words or self._is_thinking):
-            # Blank lines may come before a thought as well, and are no words then.
-            self._rest = text
-            return
         end = _start_of_tag(text) if self._expects_tags else len(text)
+        if not text[:end].strip() and not (self._words or self._is_thinking):
+            # Blank lines may come before a thought as well, and are no words then.
+            end = 0
         self._rest = text[end:]
         yield from self._say(text[:end])
 

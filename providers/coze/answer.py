@@ -138,7 +138,8 @@ class CozeReader:
             if _is_answer(message) and message_id not in self._finished:
                 open_id = message_id if message_id in self._open else self._unlisted(listed)
                 reply = self._open.get(open_id) or _Reply()
-                if _is_beginning(readable(message).text, reply.text):
+                content = readable(message)
+                if content == MessageContent() or _is_beginning(content.text, reply.text):
                     continue
                 self._open.pop(open_id, None)
                 self._finished.add(message_id or open_id)

@@ -233,10 +233,11 @@ class Api:
         self, payload: dict[str, Any], trace: str | None = None, response: Response | None = None
     ) -> ProviderError:
         """The error for Coze's `{code, msg}`; an unknown code falls back on the HTTP status."""
-        code = payload.get("code")
+        refusal = error_object(payload)
+        code = payload.get("code") or (refusal.code if refusal else None)
         if isinstance(code, str) and code.isdecimal():
             code = int(code)
-        text = str(payload.get("msg") or payload.get("message") or "no reason given")
+        text = str(payload.get("msg") or (refusal.message if refusal else "") or "no reason given")
         if self._token:
             text = text.replace(self._token, "[token]")
         kind, wait = kind_of(code), None

@@ -87,6 +87,16 @@ def test_a_content_may_be_a_list_of_parts(platform):
     [
         ("yuanqi", {"code": 1003, "msg": "坏了"}, "1003"),
         ("yuanqi", {"message": "坏了", "code": "1003"}, "1003"),
+        ("yuanqi", {"errcode": 7, "errmsg": "坏了"}, "7"),
+        ("yuanqi", {"ret": -3, "msg": "坏了"}, "-3"),
+        (
+            "yuanqi",
+            {"Response": {"Error": {"Code": "AuthFailure", "Message": "坏了"}}},
+            "AuthFailure",
+        ),
+        ("wenxin", {"base_resp": {"status_code": 1004, "status_msg": "坏了"}}, "1004"),
+        ("wenxin", {"code": "InvalidParameter", "message": "坏了"}, "InvalidParameter"),
+        ("huawei", {"errorCode": "x", "errorMessage": "坏了"}, "x"),
         ("wenxin", {"errno": 110, "msg": "坏了"}, "110"),
         ("wenxin", {"error_code": 110, "error_msg": "坏了"}, "110"),
         ("huawei", {"error_code": "AIAE.99999999", "error_msg": "坏了"}, "AIAE.99999999"),
@@ -141,3 +151,19 @@ def test_huaweis_apology_has_a_code_of_its_own():
 def test_a_page_is_no_answer(platform):
     with saying(b"<html>login</html>", kind="text/html") as url:
         assert type(ask(connect(platform, url), "你好").error) is Unexpected
+
+
+@streams
+@pytest.mark.parametrize("word", ["ping", "heartbeat", "", "{}", "null"])
+def test_a_heartbeat_in_data_is_nothing(platform, word):
+    piece = STREAMS[platform]
+    stream = piece("今天") + f"data: {word}\n\n".encode() + piece("有雨") + ENDS[platform]
+    with saying(stream) as url:
+        heard = ask(connect(platform, url), "你好")
+    assert (heard.error, heard.text) == (None, "今天有雨")
+
+
+@pytest.mark.parametrize("end", ['"[DONE]"', "[done]", "DONE", "[ DONE ]", "'[DONE]' "])
+def test_the_end_marker_comes_in_any_dress(end):
+    with saying(yuanqi("好") + f"data: {end}\n\n".encode()) as url:
+        assert ask(connect("yuanqi", url), "你好").error is None

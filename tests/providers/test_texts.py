@@ -52,11 +52,22 @@ def test_thoughts_cut_between_halves_come_whole(text, places):
     assert read(*map(Thought, cut(halves(text), places)))[1] == text
 
 
-@given(WORDS, WORDS, st.lists(st.integers(0, 100), max_size=10))
-def test_what_stands_between_think_tags_is_a_thought_wherever_it_is_cut(thought, words, places):
+TAGS = [("<think>", "</think>"), ("<Thinking>", "</thinking>"), ("◁think▷", "◁/think▷")]
+
+
+@given(
+    st.sampled_from(TAGS),
+    st.sampled_from(["", "\n", "\n\n", " "]),
+    WORDS,
+    WORDS,
+    st.lists(st.integers(0, 100), max_size=10),
+)
+def test_what_stands_between_think_tags_is_a_thought_wherever_it_is_cut(
+    tags, blank, thought, words, places
+):
     if "think" in (thought + words).lower():
         return
-    text = f"<think>{thought}</think>\n\n{words}"
+    text = f"{blank}{tags[0]}{thought}{tags[1]}\n\n{words}"
     assert read(*cut(text, places)) == (words.lstrip(), thought)
 
 

@@ -99,9 +99,10 @@ def test_an_end_before_a_begun_reply_is_completed_asks_the_record(platform):
     assert (heard.error, heard.replies) == (None, ["今天有雨"])
 
 
-def test_whole_answers_are_asked_for_again_before_they_are_empty(platform):
+@pytest.mark.parametrize("early", [[], [VERBOSE], [answer("")]])
+def test_whole_answers_are_asked_for_again_before_they_are_empty(platform, early):
     running = {**CHAT, "status": "in_progress"}
-    server = platform(chat=[running, running], list=[[VERBOSE], [VERBOSE, answer("好")]])
+    server = platform(chat=[running, running], list=[early, [VERBOSE, answer("好")]])
     heard = ask(agent(server.url), "hi", streaming=False)
     assert (heard.error, heard.replies) == (None, ["好"])
     server = platform(chat=[running], list=[[VERBOSE]])
