@@ -98,14 +98,12 @@ def whole(value: Any) -> int | None:
 
 
 def seconds(value: Any, default: float) -> float:
-    """A span of time that makes sense, `default` when the value is none."""
+    """A span of time that makes sense, also as text; `default` when the value is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return default
     try:
-        number = (
-            float(value)
-            if isinstance(value, int | float) and not isinstance(value, bool)
-            else math.nan
-        )
-    except OverflowError:
+        number = float(value)
+    except (ValueError, OverflowError):
         # An int may have thousands of digits.
         return default
     return number if 0 < number < math.inf else default

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.payloads import Fields, address, fields, items, json_value, text
+from providers.payloads import Fields, address, fields, items, json_value, text, whole
 
 DEPTH = 32
 PLACEHOLDER = "[卡片 / card]"
+_INDEX = re.compile(r"\[(\d+)\]")
 _VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
 # Properties that hold words, in the order in which a reader would meet them.
 _WORDS = ("title", "subtitle", "label", "content", "text", "question", "description")
@@ -76,12 +77,17 @@ def _read_elements(card: Fields, result: CardContent) -> None:
         props = fields(fields(element).get("props"))
         is_picture = "image" in text(fields(element).get("type")).lower()
         for value in props.values() if is_picture else ():
-            if url := address(_resolve(value, variables)):
-                result.pictures.append(url)
+            result.pictures += _addresses(_resolve(value, variables))
         for name in _WORDS:
             words = _resolve(props.get(name), variables).strip()
             if words and not address(words):
                 result.texts.append(words)
+
+
+def _addresses(value: str) -> list[str]:
+    """The address that a text is, or those in a list that it holds as JSON."""
+    values = items(json_value(value)) if value.startswith("[") else [value]
+    return [url for url in map(address, values) if url]
 
 
 def _variables(value: Any) -> dict[str, Any]:
@@ -104,11 +110,14 @@ def _resolve(value: Any, variables: dict[str, Any]) -> str:
 
 def _lookup(path: str, variables: dict[str, Any]) -> str:
     """The value at a path such as `title` or `shop.name`; empty when there is none."""
-    name, *rest = path.split(".")
+    name, *rest = _INDEX.sub(r".\1", path).split(".")
     node = variables.get(path, variables.get(name))
     for part in rest if path not in variables else ():
         node = json_value(node) if isinstance(node, str) else node
-        node = fields(node).get(part)
+        if isinstance(node, list):
+            node = dict(enumerate(node)).get(whole(part))
+        else:
+            node = fields(node).get(part)
     if isinstance(node, dict | list):
         return json.dumps(node, ensure_ascii=False)
     return text(node)
@@ -118,10 +127,12 @@ def _read_workflow_card(value: Any, result: CardContent) -> None:
     """A question node of a workflow: its title and options, or the fields it asks for."""
     info = fields(json_value(value) if isinstance(value, str) else value)
     question = fields(info.get("question_card_data"))
-    if title := text(question.get("Title")).strip():
+    # The vendor writes these names in both ways.
+    question = {name.lower(): value for name, value in question.items()}
+    if title := text(question.get("title")).strip():
         result.texts.append(title)
-    for option in items(question.get("Options")):
-        if name := text(fields(option).get("name")).strip():
+    for option in items(question.get("options")):
+        if name := (text(option) or text(fields(option).get("name"))).strip():
             result.options.append(name)
     names = [text(fields(entry).get("name")) for entry in items(info.get("input_card_data"))]
     if lines := [f"- {name}" for name in names if name]:

@@ -27,6 +27,9 @@ _TOOLS = {
     "rag_slices": "knowledge",
 }
 
+# A text of so many characters is hardly repeated by chance.
+SURE_LENGTH = 4
+
 Outcome = tuple[Literal["done", "failed"], str | None]
 
 
@@ -68,6 +71,8 @@ class QingyanReader:
         self._earlier: list[str] = []
         self._current: list[str] = []
         self._is_message_finished = False
+        # Whether a text has repeated what came before it: then none is a mere piece.
+        self._is_cumulative = False
         self._marks = Marks()
         self._has_text = False
         self._is_new_paragraph = False
@@ -191,10 +196,12 @@ class QingyanReader:
         if not message.startswith(self._segment):
             if self._is_message_finished or self._segment.startswith(message):
                 yield from self._close_segment()
-            elif _is_piece(message, self._segment):
+            elif not self._is_cumulative and _is_piece(message, self._segment):
                 message = self._segment + message
             else:
                 yield self._correct(message)
+        elif len(message) > len(self._segment) >= SURE_LENGTH:
+            self._is_cumulative = True
         tail = message[len(self._segment) :]
         self._segment = message
         self._is_message_finished = is_finished

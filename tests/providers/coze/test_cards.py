@@ -98,3 +98,21 @@ def test_a_card_within_cards_has_an_end():
     for _ in range(200):
         deep = {"data": json.dumps(deep)} if len(str(deep)) < 2000 else {"data": deep}
     assert read_card(json.dumps(deep)).markdown in (PLACEHOLDER, "底")
+
+
+def test_a_variable_may_be_a_list_of_pictures_or_a_place_in_a_list():
+    layout = card(
+        element(IMAGE, src=expression("{{covers}}")),
+        element(TEXT, content=expression("{{days[1].name}}和{{days.0.name}}")),
+        covers=[PICTURE, "https://x.example/2.png"],
+        days=[{"name": "今天"}, {"name": "明天"}],
+    )
+    assert read_card(json.dumps(layout)) == CardContent(
+        ["明天和今天"], [PICTURE, "https://x.example/2.png"]
+    )
+
+
+def test_a_question_card_may_have_its_names_in_lower_case_and_options_as_texts():
+    info = {"question_card_data": {"title": "哪一天？", "options": ["今天", {"name": "明天"}]}}
+    content = {"x_properties": {"workflow_card_info": info}}
+    assert read_card(json.dumps(content)) == CardContent(["哪一天？"], [], ["今天", "明天"])

@@ -272,3 +272,11 @@ def test_the_last_message_that_has_finished_with_text_makes_an_answer_whole():
 def test_a_total_that_is_not_given_is_the_sum():
     usage = {"prompt_tokens": 3, "completion_tokens": "4"}
     assert Usage(3, 4, 7) in told(event({"type": "text", "text": "好"}, usage=usage))
+
+
+@given(
+    st.text("查我很杭州", min_size=8, max_size=20), st.text("抱歉不说。", min_size=1, max_size=9)
+)
+def test_a_short_correction_replaces_a_text_that_has_repeated_itself(first, correction):
+    events = [*cumulative([first[:4], first[4:]]), text(correction), text(correction, "finish")]
+    assert said(told(*events)) == correction
