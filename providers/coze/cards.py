@@ -115,7 +115,7 @@ def _lookup(path: str, variables: dict[str, Any]) -> str:
     for part in rest if path not in variables else ():
         node = json_value(node) if isinstance(node, str) else node
         if isinstance(node, list):
-            node = dict(enumerate(node)).get(whole(part))
+            node = dict(enumerate(node)).get(whole(part) or 0)
         else:
             node = fields(node).get(part)
     if isinstance(node, dict | list):
