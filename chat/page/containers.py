@@ -11,9 +11,10 @@ from markdown_it.utils import EnvType
 
 from chat.page.budget import MAX_COLUMNS, MAX_NESTING, CountedBlocks, TooMuch
 
-_MARKDOWN_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*(?:markdown|mdx?)\b[^`]*$", re.IGNORECASE)
-_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$")
-_DETAILS = re.compile(r"<details(?:\s+open)?\s*>[ \t]*", re.IGNORECASE)
+# No repetition here gives back what it has matched: a line of many marks is read once.
+_MARKDOWN_FENCE = re.compile(r"(`{3,}+|~{3,}+)[ \t]*+(?:markdown|mdx?)\b[^`]*+$", re.IGNORECASE)
+_FENCE = re.compile(r"(`{3,}+|~{3,}+)[ \t]*+([^`\s]*+)[^`]*+$")
+_DETAILS = re.compile(r"<details(?:\s++open)?\s*+>[ \t]*+", re.IGNORECASE)
 _DETAILS_END = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>[ \t]*", re.IGNORECASE | re.DOTALL)
 _SUMMARY_BEGINNING = re.compile(r"<summary>", re.IGNORECASE)

@@ -9,6 +9,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from math_core import LatexError, LatexToMathML
 
+from chat.page.brackets import are_costly
 from chat.page.containers import line_of
 
 MAX_FORMULA_CHARS = 2_000
@@ -166,7 +167,7 @@ _CONVERTER = LatexToMathML(fancy_error=False, macros=_MACROS, max_expansions=200
 def mathml(source: str, is_block: bool) -> str:
     """MathML, or the source where the formula makes no sense."""
     source = source.strip()
-    if len(source) > MAX_FORMULA_CHARS or _is_too_deep(source):
+    if len(source) > MAX_FORMULA_CHARS or _is_too_deep(source) or are_costly(source, _piece):
         return source_of(source)
     try:
         html = _CONVERTER.convert_with_local_state(_numbered(source), displaystyle=is_block)
@@ -176,6 +177,15 @@ def mathml(source: str, is_block: bool) -> str:
     # The page allows no style attributes; the style sheet aligns cells by their class.
     html = _ALIGNMENT.sub(r'class="\1"', html)
     return re.sub(r"^<math[^>]*>", f'<math display="{display}">', html)
+
+
+@lru_cache(maxsize=512)
+def _piece(source: str) -> str | None:
+    """The MathML of a command, None where it makes no sense alone."""
+    try:
+        return _CONVERTER.convert_with_local_state(source, displaystyle=False)
+    except LatexError:
+        return None
 
 
 def source_of(source: str) -> str:

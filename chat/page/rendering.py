@@ -28,7 +28,7 @@ _PAUSE_PER_COST = 9
 _MUCH = 3_000
 
 # The last, unfinished line may still become a list, a rule, a fence, a table or a heading.
-_UNDECIDED = re.compile(r"(?:\A|(?<=\n))[ >]*[-=+*_#>|`~:]+ *\Z")
+_UNDECIDED = "-=+*_#>|`~:"
 _REPLY_BREAK = '<hr class="reply">\n'
 
 _MATH_TAGS = set(
@@ -263,7 +263,7 @@ class _Reply:
         self.blocks = before[: self._final]
         if "\n" in fresh:
             self._finish_blocks()
-        text = self._tail if last else _UNDECIDED.sub("", self._tail)
+        text = self._tail if last else _without_undecided(self._tail)
         self._is_withheld = len(text) < len(self._tail)
         self.blocks = self.blocks + self._with_beginning(self._draw_tail(text))
         self._drawn_at = time.monotonic()
@@ -334,6 +334,15 @@ class _Drawing:
                 html.append(_clean(block_html))
             self.position = ends[number]
         return html
+
+
+def _without_undecided(text: str) -> str:
+    """The text without a last line of nothing but marks, which may be quoted."""
+    line = text[text.rfind("\n") + 1 :]
+    marks = line.rstrip(" ")
+    before = marks.rstrip(_UNDECIDED)
+    is_undecided = len(before) < len(marks) and not before.strip(" >")
+    return text[: len(text) - len(line)] if is_undecided else text
 
 
 def _clean(html: str) -> str:

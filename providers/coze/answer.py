@@ -43,7 +43,11 @@ TERMINAL = {"completed", "failed", "canceled", "requires_action"}
 NAME_LENGTH, DESCRIPTION_LENGTH, PROLOGUE_LENGTH, QUESTION_LENGTH = 60, 300, 2000, 200
 QUESTIONS = 6
 
-_SLICE = re.compile(r"^-*\s*(recall slice \d+)\s*[:：]", re.IGNORECASE | re.MULTILINE)
+# No repetition gives back what it has matched, and empty lines are no beginning: what was recalled
+# is read once, however many empty lines it has.
+_SLICE = re.compile(
+    r"^(?:-++\s*+|[^\S\n]*+)(recall slice \d++)\s*+[:：]", re.IGNORECASE | re.MULTILINE
+)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from providers.payloads import Fields, address, fields, items, json_value, text,
 DEPTH = 32
 PLACEHOLDER = "[卡片 / card]"
 _INDEX = re.compile(r"\[(\d+)\]")
-_VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{([^{}]++)\}\}")
 # Properties that hold words, in the order in which a reader would meet them.
 _WORDS = ("title", "subtitle", "label", "content", "text", "question", "description")
 _OTHER_WORDS = (*_WORDS, "response_for_model")
@@ -105,7 +105,7 @@ def _resolve(value: Any, variables: dict[str, Any]) -> str:
     """A property's text: plain, or an expression with names of variables in double braces."""
     if isinstance(value, dict):
         value = value.get("value")
-    return _VARIABLE.sub(lambda match: _lookup(match[1], variables), text(value))
+    return _VARIABLE.sub(lambda match: _lookup(match[1].strip(), variables), text(value))
 
 
 def _lookup(path: str, variables: dict[str, Any]) -> str:
