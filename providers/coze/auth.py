@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from providers.coze.options import Options
 from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
 from providers.http import Http, Response, parse_json, refusal
-from providers.payloads import Fields, error_object, fields, text, whole
+from providers.payloads import Fields, error_object, fields, seconds, text
 from providers.tokens import Token, Tokens
 
 TOKEN_PATH = "/api/permission/oauth2/token"
@@ -234,8 +234,8 @@ def _life_of(grant: Fields, response: Response) -> float:
     `expires_in` is the time of its end (§6.2), which the endpoint's own clock tells how far away;
     as a small number it is a span of time, as elsewhere in OAuth.
     """
-    end = whole(grant.get("expires_in")) or 0
-    life = end - _now_of(response) if end > SPAN_LIMIT_S else float(end)
+    end = seconds(grant.get("expires_in"), 0.0)
+    life = end - _now_of(response) if end > SPAN_LIMIT_S else end
     return life if 0 < life < SPAN_LIMIT_S else DEFAULT_LIFE_S
 
 

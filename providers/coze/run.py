@@ -243,7 +243,8 @@ class Run:
             raise self._unnamed(response)
         if self._end is None and self._is_done and reader.has_answer and reader.is_whole:
             self._end = {"status": "completed"}
-        if self._end is None or (status_of(self._end) == "completed" and not reader.is_whole):
+        is_proved = reader.is_whole and reader.has_answer
+        if self._end is None or (status_of(self._end) == "completed" and not is_proved):
             yield Status("recovering")
             return False
         yield from self._conclude(self._end)
