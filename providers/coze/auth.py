@@ -13,7 +13,13 @@ from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from providers.coze.options import Options
-from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
+from providers.errors import (
+    AuthRejected,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+    Unexpected,
+)
 from providers.http import Http, Response, parse_json, refusal
 from providers.payloads import Fields, error_object, fields, seconds, text
 from providers.tokens import Token, Tokens
@@ -251,7 +257,13 @@ def _refusal(payload: Fields, status: int, provider: str) -> ProviderError:
     error = error_object(payload)
     # OAuth has its code as the text of `error`.
     code = (error.code if error else "") or text(payload.get("error")) or status
-    kind = AuthRejected if status < 500 or str(code) in OWNER_ERRORS else Unavailable
+    kind: type[ProviderError]
+    if str(code) in OWNER_ERRORS:
+        kind = AuthRejected
+    elif status == 429:
+        kind = RateLimited
+    else:
+        kind = Unavailable if status >= 500 else AuthRejected
     return kind((error.message if error else "")[:TEXT_LIMIT], provider=provider, code=code)
 
 

@@ -7,7 +7,7 @@ from email.utils import formatdate
 import pytest
 
 from providers.coze.auth import DEFAULT_LIFE_S, ServiceApp, _life_of
-from providers.errors import AuthRejected, ProviderError, Unavailable, Unexpected
+from providers.errors import AuthRejected, ProviderError, RateLimited, Unavailable, Unexpected
 from providers.http import Http, Network
 from tests.kit.canary import PEM
 from tests.kit.raw import Server
@@ -44,6 +44,7 @@ def grant(**fields: object) -> bytes:
         (b"<html>", "401 x", AuthRejected),
         (b"<html>", "200 OK", Unexpected),
         (b'{"error_code":"internal_error"}', "500 x", Unavailable),
+        (b'{"error_code":"too_many_requests"}', "429 x", RateLimited),
         (b'{"error_code":"access_deny"}', "500 x", AuthRejected),
         (b'{"error_code":"invalid_client","error_message":"x"}', "400 x", AuthRejected),
     ],
