@@ -131,7 +131,7 @@ def test_the_ends_an_answer_can_have(here: Page, sentence: Sentence) -> None:
     exchange.get_by_role("button", name=sentence("Try again")).click()
     expect(
         here.get_by_role("navigation", name=sentence("Versions of this question"))
-    ).to_contain_text("2 / 2")
+    ).to_contain_text("2 / 2", timeout=20_000)
     has_ended(here.locator(".exchange").last, "failed")
     stopped(here)
     contains(here.locator(".exchange").last, sentence("You stopped this answer."))

@@ -1,5 +1,7 @@
 """Drawings: the HTML of ended answers, replaced with its version, bounded, gone with its answer."""
 
+import time
+
 from sqlalchemy import func, select
 
 from chat.storage import Storage
@@ -44,7 +46,10 @@ def test_a_drawing_goes_with_its_answer(store: Storage) -> None:
 
 def test_the_oldest_drawings_go_when_there_are_too_many(store: Storage) -> None:
     drawings = Drawings(store.engine, max_bytes=100)
-    ids = [ended_answer(store, f"question {number}") for number in range(10)]
-    for id in ids:
-        drawings.put({id: DRAWING})
+    ids = []
+    for number in range(10):
+        ids.append(ended_answer(store, f"question {number}"))
+        drawings.put({ids[-1]: DRAWING})
+        # Ids tell their age to the millisecond.
+        time.sleep(0.002)
     assert set(drawings.find(ids)) == set(ids[-7:])
