@@ -107,3 +107,17 @@ def insert_old_rows(path: Path, *rows: tuple[str, str | None, str, str]) -> None
                 update = "UPDATE answers SET parent = ? WHERE id = ?"
                 db.exec_driver_sql(update, (parent, id))
     engine.dispose()
+
+
+def say(store: Storage, visitor: str, question: str, answer: str) -> str:
+    """A question with its whole answer; the conversation's id."""
+    asked = store.answers.store_question(NewQuestion(visitor, "coze", question, "w1"))
+    for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
+        store.answers.save({asked.answer_id: {"replies": [answer[:length]]}})
+    store.answers.end(asked.answer_id, "done", {"replies": [answer]})
+    return asked.conversation_id
+
+
+def everything(database: Path) -> bytes:
+    """All bytes of a database and of what lies beside it."""
+    return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))

@@ -13,12 +13,12 @@ import pytest
 from chat import storage
 from chat.owner.commands import commands
 from chat.settings.model import Settings
-from chat.storage import NewQuestion, Storage, backup
+from chat.storage import Storage, backup
 from chat.storage.migrations import NEWEST, versions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment
-from tests.storage.acting import insert_old_rows, migrate
+from tests.storage.acting import everything, insert_old_rows, migrate, say
 
 
 def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
@@ -34,20 +34,6 @@ def store(tmp_path: Path) -> Iterator[Storage]:
     opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
     yield opened
     opened.engine.dispose()
-
-
-def say(store: Storage, visitor: str, question: str, answer: str) -> str:
-    """A question with its whole answer; the conversation's id."""
-    asked = store.answers.store_question(NewQuestion(visitor, "coze", question, "w1"))
-    for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
-        store.answers.save({asked.answer_id: {"replies": [answer[:length]]}})
-    store.answers.end(asked.answer_id, "done", {"replies": [answer]})
-    return asked.conversation_id
-
-
-def everything(database: Path) -> bytes:
-    """All bytes of a database and of what lies beside it."""
-    return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
 
 
 def test_a_backup_of_a_busy_site_is_whole_and_comes_back(

@@ -23,6 +23,7 @@ from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.patience import eventually, soon
 from tests.kit.site import Site, Visitor
+from tests.storage.acting import everything, say
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
 
@@ -44,20 +45,6 @@ def store(tmp_path: Path) -> Iterator[Storage]:
     opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
     yield opened
     opened.engine.dispose()
-
-
-def say(store: Storage, visitor: str, question: str, answer: str) -> str:
-    """A question with its whole answer; the conversation's id."""
-    asked = store.answers.store_question(NewQuestion(visitor, "coze", question, "w1"))
-    for length in range(0, len(answer), 500):  # as it grows, which leaves older versions behind
-        store.answers.save({asked.answer_id: {"replies": [answer[:length]]}})
-    store.answers.end(asked.answer_id, "done", {"replies": [answer]})
-    return asked.conversation_id
-
-
-def everything(database: Path) -> bytes:
-    """All bytes of a database and of what lies beside it."""
-    return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
 
 
 def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
