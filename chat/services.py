@@ -7,6 +7,7 @@ import resource
 import secrets
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from chat.agents import demo
 from chat.agents.health import Health
@@ -33,6 +34,7 @@ from chat.settings.rate_text import counts_addresses
 from chat.settings.secret_key import secret_key
 from chat.storage import Storage, connect
 from chat.visitors.access import Access, Owner, Visitors
+from chat.visitors.at_once import AtOnce, LocalAtOnce
 from chat.visitors.blocks import Blocks
 from chat.visitors.bodies import Bodies, bodies_for
 from chat.visitors.devices import Devices
@@ -41,6 +43,10 @@ from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
 from chat.visitors.reports import Reports
 from chat.visitors.streams import PER_ADDRESS, Streams, places_for
+
+if TYPE_CHECKING:
+    from chat.shared.connection import Connection
+    from chat.visitors.rate_counts import RateCounts
 
 log = logging.getLogger("chat.services")
 
@@ -71,6 +77,7 @@ class Services:
     readers: Readers
     devices: Devices
     limits: VisitorLimits
+    at_once: AtOnce
     streams: Streams
     uploads: Uploads
     bodies: Bodies
@@ -78,6 +85,7 @@ class Services:
     look: Look
     assets: Assets
     metrics: Metrics
+    shared: "Connection | None" = None
     health: Health = field(default_factory=Health)
     live_drawings: LiveDrawings = field(default_factory=LiveDrawings)
     reports: Reports = field(default_factory=Reports)
@@ -93,10 +101,10 @@ class Services:
         settings = _with_emulator(settings)
         key = secret_key(settings)
         storage = connect(settings)
+        shared = _shared(settings, key)
         agents = _load_agents(settings, key, storage)
-        limits = VisitorLimits(
-            settings.visitor_rate, settings.upload_max_mb, settings.address_share
-        )
+        limits = _limits(settings, shared)
+        at_once = _at_once(shared)
         pictures = _pictures(settings, key, storage, limits)
         guessing = Guessing()
         uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
@@ -105,7 +113,7 @@ class Services:
             settings=settings,
             secret_key=key,
             storage=storage,
-            live_answers=LiveAnswers(bridge=_bridge(settings)),
+            live_answers=LiveAnswers(bridge=_bridge(settings, shared)),
             agents=agents,
             introductions=Introductions(agents, pictures.address),
             visitors=Visitors(key),
@@ -115,6 +123,7 @@ class Services:
             readers=Readers(settings.metrics_token, guessing),
             devices=Devices(storage.moves, key, guessing),
             limits=limits,
+            at_once=at_once,
             streams=_streams(settings),
             uploads=uploads,
             bodies=_bodies(settings, storage, uploads),
@@ -122,6 +131,7 @@ class Services:
             look=theme,
             assets=Assets(theme),
             metrics=_metrics(agents),
+            shared=shared,
         )
 
     @property
@@ -139,6 +149,8 @@ class Services:
                 self._process = self._new_process()
                 self._process.housekeeper.start()
                 self.live_answers.connect()
+                if self.shared is not None:
+                    self.shared.connect()
                 self.introductions.refresh()
             return self._process
 
@@ -152,13 +164,17 @@ class Services:
         except Exception:
             log.exception("could not save at the end")
         self.live_answers.disconnect()
+        if self.shared is not None:
+            self.shared.disconnect()
 
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)
         saver = Saver(self.storage)
         language = self.settings.default_language
         records = Records(self.storage, saver, self.health, self.metrics, worker, language)
-        turns = Turns(self.settings, self.live_answers, self.visitors, self.limits, records)
+        turns = Turns(
+            self.settings, self.live_answers, self.visitors, self.limits, self.at_once, records
+        )
         keep_days = self.settings.keep_days
         housekeeper = Housekeeper(self.storage, saver, turns, self.agents, worker, keep_days)
         return Process(os.getpid(), turns, housekeeper)
@@ -186,13 +202,44 @@ def _load_agents(settings: Settings, key: str, storage: Storage) -> Agents:
     return agents
 
 
-def _bridge(settings: Settings) -> Bridge | None:
+def _shared(settings: Settings, key: str) -> "Connection | None":
+    """The connection to Redis; None where one process has everything in its memory."""
     if settings.redis_url is None:
         return None
     # Redis costs 8 MB, which most sites need not have.
+    from chat.shared.connection import Connection, site_name
+
+    return Connection(settings.redis_url.get_secret_value(), site_name(key))
+
+
+def _bridge(settings: Settings, shared: "Connection | None") -> Bridge | None:
+    if shared is None:
+        return None
     from chat.answers.redis import RedisBridge
 
-    return RedisBridge(settings.redis_url.get_secret_value(), settings.chat_timeout_s)
+    return RedisBridge(shared, settings.chat_timeout_s)
+
+
+def _limits(settings: Settings, shared: "Connection | None") -> VisitorLimits:
+    rate, upload_mb, share = settings.visitor_rate, settings.upload_max_mb, settings.address_share
+    if shared is None:
+        return VisitorLimits(rate, upload_mb, share)
+    connection = shared
+
+    def make_counts() -> "RateCounts":
+        from chat.visitors.redis_rate_counts import RedisRateCounts
+
+        return RedisRateCounts(connection)
+
+    return VisitorLimits(rate, upload_mb, share, make_counts)
+
+
+def _at_once(shared: "Connection | None") -> AtOnce:
+    if shared is None:
+        return LocalAtOnce()
+    from chat.visitors.redis_at_once import RedisAtOnce
+
+    return RedisAtOnce(shared)
 
 
 def _streams(settings: Settings) -> Streams:

@@ -1,6 +1,7 @@
 """Fixtures that tests share: emulated platforms, sites and browsers, on real loopback sockets."""
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,11 +11,13 @@ import hypothesis
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from chat.shared.connection import Connection
 from emulator import create_emulator
 from emulator.serving import serve
 from tests.kit.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.loopback import stay_on_loopback
+from tests.kit.redis_server import RedisServer, redis_server
 from tests.kit.scheduling import FolderScheduling, sort_longest_first
 from tests.kit.site import Site, Visitor
 
@@ -83,6 +86,29 @@ def keep_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """The same for a site that many tests share."""
     with _sites(tmp_path_factory) as start:
         yield start
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that is always there; who kills one starts another."""
+    server = redis_server(tmp_path_factory.mktemp("redis"))
+    yield server.start()
+    server.end()
+
+
+@pytest.fixture
+def join(redis: RedisServer) -> Iterator[Callable[..., Connection]]:
+    """`join()`: the connection of one more process of a site, not yet listening."""
+    site = secrets.token_hex(4)
+    connections: list[Connection] = []
+
+    def join(ahead: Callable[[], float] = lambda: 0.0, url: str = "") -> Connection:
+        connections.append(Connection(url or redis.url, site, ahead))
+        return connections[-1]
+
+    yield join
+    for connection in connections:
+        connection.disconnect()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("refusals", "offload", "china", "file_types", "legible", "slow_clients", "connections"),
     ("logs",),
     ("settings",),
+    ("shared",),
     ("storage", "page"),
     ("agents", "visitors"),
     ("files",),
@@ -34,6 +35,8 @@ KNOWN_VIOLATIONS: frozenset[tuple[str, str]] = frozenset()
 
 KNOWS_FLASK = ("app.py", "chat/web/", "chat/owner/commands.py", "emulator/")
 KNOWS_SQLALCHEMY = ("chat/storage/",)
+# The connection, and a module beside each local one that has a shared twin.
+KNOWS_REDIS = re.compile(r"chat/(shared/|\w+/redis)")
 READS_THE_ENVIRONMENT = ("chat/settings/environment.py", "gunicorn.conf.py")
 OPENS_SESSIONS = ("providers/http.py",)
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
@@ -80,6 +83,8 @@ def _libraries(name: str, names: set[str], used: set[str]) -> Iterator[str]:
         yield from _outside(name, KNOWS_FLASK, "Flask")
     if any(imported.startswith("sqlalchemy") for imported in names):
         yield from _outside(name, KNOWS_SQLALCHEMY, "SQLAlchemy")
+    if any(re.match(r"redis\b", imported) for imported in names) and not KNOWS_REDIS.match(name):
+        yield f"{name}: uses Redis, which belongs to chat/shared/ and modules called redis…"
     if used & ENVIRONMENT:
         yield from _outside(name, READS_THE_ENVIRONMENT, "the environment")
     if name.startswith(("emulator/", "tools/")):

@@ -130,12 +130,11 @@ def is_unread(live: LiveAnswer) -> bool:
 
 
 class Bridge(Protocol):
-    """The way to the other processes that serve this site.
+    """The way to the other processes that serve this site."""
 
-    `is_away` says that they cannot be reached just now.
-    """
-
-    is_away: bool
+    @property
+    def is_away(self) -> bool:
+        """Whether the others cannot be reached."""
 
     def connect(self, stop: Callable[[str], object]) -> None:
         """Begins to share; `stop` gets the message ids that other processes wish to stop."""

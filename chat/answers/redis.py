@@ -1,30 +1,21 @@
 """Live answers through Redis: followed and stopped from every process with the same REDIS_URL."""
 
-import logging
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Any
 
 import redis
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, Lost
-from chat.answers.redis_copies import AT_ONCE, LONGEST_S, SHORTEST_S, Copier, decode, key
-from chat.settings.errors import SettingsError
+from chat.answers.redis_copies import AT_ONCE, Copier, decode, key
+from chat.shared.connection import Away, Connection
 
-# For a connection, and for any call that does not wait by intention.
-CALL_S = 1.0
-# A reader waits so long at a time, and the listener until it asks for a sign of life.
+# A reader waits so long at a time.
 BLOCK_S = 3.0
-# Connections of a process. A reader who finds none free reads the stored answer instead.
-CALLERS, READERS = 16, 1000
-# Between two warnings that Redis is away.
-WARNING_S = 60.0
-STOP_CHANNEL = "zhiye:stop"
-
-log = logging.getLogger("chat.redis")
+# Connections for readers. One who finds none free reads the stored answer instead.
+READERS = 1000
+STOP = "stop"
 
 
 class RedisAnswer:
@@ -72,33 +63,29 @@ class RedisAnswer:
 class RedisBridge:
     """The way to other processes through Redis. Nobody in this process waits for it.
 
-    `longest_s` is how long an answer may take. Raises SettingsError.
+    `longest_s` is how long an answer may take.
     """
 
-    def __init__(self, url: str, longest_s: float) -> None:
-        self.is_away = False
-        self._client = _client(
-            redis.BlockingConnectionPool, url, CALL_S, max_connections=CALLERS, timeout=CALL_S
-        )
-        self._readers = _client(
-            redis.ConnectionPool, url, BLOCK_S + CALL_S, max_connections=READERS
-        )
-        self._copier = Copier(self._client, longest_s + KEPT_S, self._trouble, self._well)
-        self._ended = threading.Event()
-        self._lock = threading.Lock()
-        self._has_warned = False
-        self._warned_at = float("-inf")
+    def __init__(self, connection: Connection, longest_s: float) -> None:
+        self._connection = connection
+        self._readers = connection.readers(BLOCK_S, READERS)
+        self._copier = Copier(connection, longest_s + KEPT_S)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the other processes cannot be reached just now."""
+        return self._connection.is_away
 
     def connect(self, stop: Callable[[str], object]) -> None:
-        """Begins to write, and to stop answers when other processes wish; once, after the fork."""
+        """Begins to write, and to stop answers when other processes wish.
+
+        Once, after the fork and before the connection listens.
+        """
+        self._connection.listen(STOP, stop)
         self._copier.start()
-        threading.Thread(
-            target=self._listen, args=(stop,), name="redis listener", daemon=True
-        ).start()
 
     def disconnect(self) -> None:
         """Writes what is left, if that is possible at once."""
-        self._ended.set()
         self._copier.end()
 
     def open(self, message_id: str, start: int, clock: Callable[[], float]) -> LiveAnswer:
@@ -107,93 +94,16 @@ class RedisBridge:
 
     def find(self, message_id: str) -> RedisAnswer | None:
         """The live answer of another process; None when there is none, or its beginning is lost."""
-        with suppress(RedisError, ValueError, KeyError):
-            if self.is_away:
-                return None
-            items: Any = self._client.xrange(key(message_id), count=1)
+        name = key(self._connection, message_id)
+        with suppress(Away, ValueError, KeyError):
+            with self._connection.calling() as calls:
+                items: Any = calls.xrange(name, count=1)
             for _, item in items:
                 start = int(item[b"start"])
                 is_whole = int(item[b"first"]) == start + 1
-                return RedisAnswer(self._readers, key(message_id), start) if is_whole else None
+                return RedisAnswer(self._readers, name, start) if is_whole else None
         return None
 
     def stop(self, message_id: str) -> None:
         """Tells the other processes of a wish to stop."""
-        with suppress(RedisError):
-            if not self.is_away:
-                self._client.publish(STOP_CHANNEL, message_id)
-
-    def look(self) -> tuple[str, str]:
-        """For the doctor: the id of its finding, and the text of the error."""
-        try:
-            self._client.xlen(key("none"))
-        except (AuthenticationError, ResponseError) as error:
-            return "redis_refused", str(error)
-        except RedisError as error:
-            return "redis_away", str(error)
-        return "redis_ok", ""
-
-    def _listen(self, stop: Callable[[str], object]) -> None:
-        client: Any = self._client
-        pause = SHORTEST_S
-        while not self._ended.is_set():
-            try:
-                with closing(client.pubsub()) as subscription:
-                    subscription.subscribe(STOP_CHANNEL)
-                    for message in self._messages(subscription):
-                        self._well()
-                        pause = SHORTEST_S
-                        if message["type"] == "message":
-                            stop(message["data"].decode())
-            except Exception as error:
-                self._trouble(error)
-            self._ended.wait(pause)
-            pause = min(2 * pause, LONGEST_S)
-
-    def _messages(self, subscription: Any) -> Iterator[Any]:
-        """Yields messages, answers to pings included. Raises TimeoutError when a ping has none."""
-        is_pinged = True
-        while not self._ended.is_set():
-            message = subscription.get_message(timeout=BLOCK_S)
-            if message is not None:
-                yield message
-            elif is_pinged:
-                raise redis.TimeoutError("no sign of life")
-            else:
-                subscription.ping()
-            is_pinged = message is None
-
-    def _trouble(self, error: Exception) -> None:
-        with self._lock:
-            self.is_away = True
-            is_news = not self._has_warned and time.monotonic() - self._warned_at >= WARNING_S
-            if is_news:
-                self._has_warned, self._warned_at = True, time.monotonic()
-        if is_news and not self._ended.is_set():
-            log.warning(
-                "Redis cannot be used (%s): answers are followed and stopped only "
-                "where they are made",
-                error,
-                exc_info=not isinstance(error, RedisError),
-            )
-
-    def _well(self) -> None:
-        if not self.is_away:
-            return
-        with self._lock:
-            is_news, self.is_away, self._has_warned = self._has_warned, False, False
-        if is_news:
-            log.info("Redis can be used again")
-
-
-def _client(pool: Any, url: str, seconds: float, **bounds: float) -> "redis.Redis":
-    """A client without retries of its own: each call has a place here where it is made again."""
-    try:
-        connections = pool.from_url(
-            url, socket_connect_timeout=CALL_S, socket_timeout=seconds, protocol=2, **bounds
-        )
-        # A wrong option in the address has to show now, not at the first call.
-        connections.connection_class(**connections.connection_kwargs)
-    except (ValueError, TypeError):
-        raise SettingsError("redis_address") from None
-    return redis.Redis(connection_pool=connections)
+        self._connection.say(STOP, message_id)

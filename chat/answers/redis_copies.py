@@ -6,6 +6,7 @@ written twice.
 """
 
 import json
+import logging
 import queue
 import threading
 import time
@@ -14,10 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
-import redis
-from redis.exceptions import RedisError
-
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer
+from chat.shared.connection import Away, Connection
 from providers.events import Event
 
 # What is appended within this time goes together.
@@ -30,18 +29,20 @@ ITEM, ITEM_BYTES, AT_ONCE = 500, 64_000, 64
 MOST_BYTES = 8_000_000
 # Redis may forget an answer so often before its copy is given up.
 RESTARTS = 3
-# Between two tries while Redis is away.
-SHORTEST_S, LONGEST_S = 0.25, 4.0
+# Between two tries while Redis is away, which cost nothing.
+SHORTEST_S, LONGEST_S = 0.25, 1.0
 END_S = 2.0
 KINDS: dict[str, Callable[..., Entry]] = {
     kind.__name__: kind for kind in (*get_args(Event), Finished, Failed)
 }
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
+log = logging.getLogger("chat.redis")
 
-def key(message_id: str) -> str:
+
+def key(connection: Connection, message_id: str) -> str:
     """The name of an answer's stream."""
-    return f"zhiye:answer:{message_id}"
+    return connection.key("answer", message_id)
 
 
 def encode(entries: list[Entry]) -> bytes:
@@ -113,28 +114,19 @@ class CopiedAnswer(LiveAnswer):
 class Copier:
     """Writes what is appended, in one thread. It keeps no entries: the live answers hold them.
 
-    The copy of a running answer stays for `running_s` seconds. After each try `trouble` or `well`
-    is called.
+    The copy of a running answer stays for `running_s` seconds.
     """
 
-    def __init__(
-        self,
-        client: "redis.Redis",
-        running_s: float,
-        trouble: Callable[[Exception], None],
-        well: Callable[[], None],
-    ) -> None:
-        self._client = client
+    def __init__(self, connection: Connection, running_s: float) -> None:
+        self._connection = connection
         self._running_s = int(running_s)
-        self._trouble = trouble
-        self._well = well
         self._due: queue.SimpleQueue[CopiedAnswer | None] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def open(self, message_id: str, start: int, clock: Callable[[], float]) -> CopiedAnswer:
         """A live answer that is copied from its first entry on."""
-        return CopiedAnswer(key(message_id), start, clock, self._due.put)
+        return CopiedAnswer(key(self._connection, message_id), start, clock, self._due.put)
 
     def start(self) -> None:
         """Begins to write; once per process, after the fork."""
@@ -156,16 +148,20 @@ class Copier:
                 began = time.monotonic()
                 self._send(due)
                 pause, took = SHORTEST_S, time.monotonic() - began
-            except Exception as error:
-                self._trouble(error)
+            except Away:
                 # Ended answers are in the database, so only running ones are tried again.
-                may_retry = isinstance(error, RedisError)
-                due[:] = [live for live in due if live.ended_at is None and may_retry]
+                due[:] = [live for live in due if live.ended_at is None]
                 for live in due:
                     live.is_due = True
                 if self._ended.wait(pause):
                     return
                 pause = min(2 * pause, LONGEST_S)
+            except Exception:
+                log.exception("answers cannot be copied to Redis")
+                for live in due:
+                    # None of them comes again.
+                    live.is_due = True
+                due.clear()
 
     def _gather(self, due: list[CopiedAnswer], seconds: float) -> bool:
         """Waits until something is due, and a moment more. False when nothing more will come."""
@@ -187,21 +183,20 @@ class Copier:
             due[:AT_ONCE] = [live for live in chunk if live.is_behind and not self._gives_up(live)]
 
     def _send_chunk(self, chunk: list[CopiedAnswer]) -> None:
-        """Writes an item of each answer, all in one pipeline."""
-        pipe = self._client.pipeline(transaction=False)
-        writes: list[_Write] = []
-        for live in chunk:
-            # There may be much to catch up with, and answers go first.
-            time.sleep(0)
-            # Before it is read: what is appended from now on makes it due again.
-            live.is_due = False
-            if entries := live.unsent():
-                writes.append(self._add_item(pipe, live, entries))
-        results = pipe.execute(raise_on_error=False)
-        for write in writes:
-            write.note(results[write.place])
-        if writes:
-            self._well()
+        """Writes an item of each answer, all in one pipeline. Raises Away."""
+        with self._connection.calling() as calls:
+            pipe = calls.pipeline(transaction=False)
+            writes: list[_Write] = []
+            for live in chunk:
+                # There may be much to catch up with, and answers go first.
+                time.sleep(0)
+                # Before it is read: what is appended from now on makes it due again.
+                live.is_due = False
+                if entries := live.unsent():
+                    writes.append(self._add_item(pipe, live, entries))
+            results = pipe.execute(raise_on_error=False)
+            for write in writes:
+                write.note(results[write.place])
 
     def _add_item(self, pipe: Any, live: CopiedAnswer, entries: list[Entry]) -> "_Write":
         is_first, is_last = live.sent == 0, isinstance(entries[-1], Finished | Failed)
@@ -225,7 +220,8 @@ class Copier:
         if live.size <= MOST_BYTES and live.restarts <= RESTARTS:
             return False
         live.is_due = True
-        self._client.delete(live.key)
+        with self._connection.calling() as calls:
+            calls.delete(live.key)
         return True
 
 

@@ -3,7 +3,7 @@
 import functools
 import threading
 import time
-from collections import Counter
+from contextlib import ExitStack
 
 from chat.agents.offered import Agent
 from chat.agents.waiting_room import Place
@@ -17,6 +17,7 @@ from chat.refusals import LiveRefusal, Refusal, StoppingRefusal
 from chat.settings.model import Settings
 from chat.storage import Answer, StoredQuestion
 from chat.visitors.access import Visitors
+from chat.visitors.at_once import AtOnce, Bound
 from chat.visitors.rates import VisitorLimits, describe
 from providers.base import Exchange, Turn
 from providers.errors import Unexpected
@@ -39,15 +40,15 @@ class Turns:
         live_answers: LiveAnswers,
         visitors: Visitors,
         limits: VisitorLimits,
+        at_once: AtOnce,
         records: Records,
     ) -> None:
         self._settings = settings
         self._live_answers = live_answers
         self._visitors = visitors
         self._limits = limits
+        self._at_once = at_once
         self._records = records
-        # By visitor and by address.
-        self._live_counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._is_stopping = False
 
@@ -65,19 +66,16 @@ class Turns:
         busy, rate_limited, quota_exhausted, unavailable (it cannot be stored now). A refused
         question is not asked and uses nothing up.
         """
-        with self._lock:
-            self._check(question)
-            place = question.agent.account.enter(question.origin)
-            try:
+        with ExitStack() as undo:
+            self._admit(question, undo)
+            with self._lock:
+                place = question.agent.account.enter(question.origin)
+                undo.callback(place.leave)
                 stored = self._records.store_question(question)
-            except Exception:
-                place.leave()
-                raise
-            self._limits.count_question(question.visitor, question.address)
-            self._count_live(question, 1)
-            # Yield to other greenlets after each question: many simultaneous questions would
-            # otherwise starve running streams.
-            time.sleep(0)
+                # Yield to other greenlets after each question: many simultaneous questions would
+                # otherwise starve running streams.
+                time.sleep(0)
+            undo.pop_all()
         try:
             # Outside the lock: one write to the disk serves all questions stored meanwhile.
             self._records.sync_to_disk()
@@ -95,32 +93,35 @@ class Turns:
         if stored is None:
             return False
         question = Question(answer.conversation.visitor, agent, answer.question)
-        with self._lock:
-            self._count_live(question, 1)
+        self._at_once.add(bound.name for bound in self._live_bounds(question))
         self._begin(question, stored, PartialAnswer.of(answer))
         return True
 
-    def _check(self, question: Question) -> None:
+    def _admit(self, question: Question, undo: ExitStack) -> None:
+        """Counts a question and its live answer; `undo` takes both back. Raises Refusal."""
         if self._is_stopping:
             raise StoppingRefusal("unavailable", "this process is about to end", retry_after=SOON_S)
-        self._limits.check_question(question.visitor, question.address)
-        self._check_live(question)
-
-    def _check_live(self, question: Question) -> None:
-        """Live answers are those that wait in line as well."""
-        most = self._settings.visitor_live_answers
-        if most and self._live_counts[question.visitor] >= most:
-            raise LiveRefusal("rate_limited", f"{most} live answers", retry_after=LIVE_S)
-        most *= self._settings.address_share
-        if most and question.address and self._live_counts[question.address] >= most:
+        asker = question.visitor, question.address
+        self._limits.count_question(*asker)
+        undo.callback(self._limits.give_back_question, *asker)
+        bounds = self._live_bounds(question)
+        full_name = self._at_once.begin(bounds)
+        if full_name is not None:
+            most = dict(bounds)[full_name]
+            if full_name == bounds[0].name:
+                raise LiveRefusal("rate_limited", f"{most} live answers", retry_after=LIVE_S)
             detail = f"{most} live answers, {describe(question.address)}"
             raise Refusal("rate_limited", detail, retry_after=LIVE_S)
+        undo.callback(self._forget, question)
 
-    def _count_live(self, question: Question, change: int) -> None:
-        for name in filter(None, question.origin):
-            self._live_counts[name] += change
-            if self._live_counts[name] <= 0:
-                del self._live_counts[name]
+    def _live_bounds(self, question: Question) -> list[Bound]:
+        """How many live answers the visitor and the address may have; waiting ones are live too."""
+        most = self._settings.visitor_live_answers
+        bounds = [Bound(f"answer of visitor {question.visitor}", most)]
+        if question.address:
+            most *= self._settings.address_share
+            bounds.append(Bound(f"answer of address {question.address}", most))
+        return bounds
 
     def _begin(
         self,
@@ -157,8 +158,7 @@ class Turns:
 
     def _forget(self, question: Question) -> None:
         """The answer has ended."""
-        with self._lock:
-            self._count_live(question, -1)
+        self._at_once.end(bound.name for bound in self._live_bounds(question))
 
     def _patience_s(self, is_resumed: bool) -> float:
         """How long an answer may take.

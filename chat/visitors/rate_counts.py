@@ -6,8 +6,9 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf
-from typing import cast
+from typing import Protocol, cast
 
 from limits import RateLimitItem
 from limits.storage import MovingWindowSupport, Storage, storage_from_string
@@ -71,6 +72,16 @@ class BoundedMemory(Storage, MovingWindowSupport):
             recent = times[bisect_right(times, now - expiry) :][-limit:]
             return (recent[0] if recent else now), len(recent)
 
+    def give_back(self, key: str, expiry: int, amount: int) -> None:
+        """Forgets the latest times of a key."""
+        with self._lock:
+            window = self._windows.get(expiry)
+            if window is None or key not in window:
+                return
+            del window[key][-amount:]
+            if not window[key]:
+                del window[key]
+
     def clear(self, key: str) -> None:
         """Forgets one key."""
         with self._lock:
@@ -114,36 +125,74 @@ class BoundedMemory(Storage, MovingWindowSupport):
                 del window[key]
 
 
-class RateCounts:
-    """Counts against rates, in the storage of a URI that `limits` knows.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody wants to do: `cost` times, at these rates, counted under a name."""
 
-    `clock` is the storage's.
-    """
+    rates: Sequence[RateLimitItem]
+    name: tuple[str, ...]
+    cost: int = 1
 
-    def __init__(self, uri: str = IN_MEMORY, clock: Clock = time.monotonic) -> None:
-        options = {"clock": clock} if uri == IN_MEMORY else {}
+
+class RateCounts(Protocol):
+    """Counts against rates: those of one process, or those that all processes share."""
+
+    def wait(self, *claims: Claim) -> float:
+        """Seconds until all of them may be done: 0 for now, inf for never. Counts nothing."""
+
+    def take(self, *claims: Claim) -> float:
+        """Counts all of them and returns 0; or counts none and returns the seconds to wait."""
+
+    def add(self, *claims: Claim) -> None:
+        """Counts them as far as there is room: what is known only afterwards."""
+
+    def give_back(self, *claims: Claim) -> None:
+        """Takes back what was taken a moment ago."""
+
+
+class LocalRateCounts:
+    """RateCounts in the memory of this process."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        storage = storage_from_string(uri, **options)  # type: ignore[arg-type]
-        self._windows = cast(MovingWindowSupport, storage)
-        self._limiter = MovingWindowRateLimiter(cast(Storage, storage))
+        self._lock = threading.RLock()
+        self._memory = cast(
+            BoundedMemory,
+            storage_from_string(IN_MEMORY, clock=clock),  # type: ignore[arg-type]
+        )
+        self._limiter = MovingWindowRateLimiter(self._memory)
 
-    def wait(self, rates: Sequence[RateLimitItem], *name: str, cost: int = 1) -> float:
-        """Seconds until the name may do it again `cost` times: 0 for now, inf for never."""
-        return max((self._wait(rate, name, cost) for rate in rates), default=0.0)
+    def wait(self, *claims: Claim) -> float:
+        return max((self._wait(claim) for claim in claims), default=0.0)
 
-    def add(self, rates: Sequence[RateLimitItem], *name: str, cost: int = 1) -> None:
-        """Counts that the name does it now, `cost` times, as far as there is room."""
-        for rate in rates:
-            self._limiter.hit(rate, *name, cost=cost)
+    def take(self, *claims: Claim) -> float:
+        with self._lock:
+            if wait := self.wait(*claims):
+                return wait
+            self.add(*claims)
+            return 0.0
 
-    def _wait(self, rate: RateLimitItem, name: tuple[str, ...], cost: int) -> float:
-        if cost > rate.amount:
+    def add(self, *claims: Claim) -> None:
+        for claim in claims:
+            for rate in claim.rates:
+                self._limiter.hit(rate, *claim.name, cost=claim.cost)
+
+    def give_back(self, *claims: Claim) -> None:
+        for claim in claims:
+            for rate in claim.rates:
+                self._memory.give_back(rate.key_for(*claim.name), rate.get_expiry(), claim.cost)
+
+    def _wait(self, claim: Claim) -> float:
+        return max((self._wait_of(rate, claim) for rate in claim.rates), default=0.0)
+
+    def _wait_of(self, rate: RateLimitItem, claim: Claim) -> float:
+        if claim.cost > rate.amount:
             return inf
-        if self._limiter.test(rate, *name, cost=cost):
+        if self._limiter.test(rate, *claim.name, cost=claim.cost):
             return 0.0
         # The library says when one place is free. For more of them an earlier time has to leave the
         # window: the first of as many as, together with the cost, would be one too many.
-        first, _ = self._windows.get_moving_window(
-            rate.key_for(*name), rate.amount - cost + 1, rate.get_expiry()
+        first, _ = self._memory.get_moving_window(
+            rate.key_for(*claim.name), rate.amount - claim.cost + 1, rate.get_expiry()
         )
         return max(0.001, first + rate.get_expiry() - self._clock())

@@ -2,8 +2,7 @@
 
 import ipaddress
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chat.refusals import FileRefusal, RateRefusal, Refusal
@@ -12,6 +11,7 @@ from chat.settings.rate_text import is_off, parse_rates
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
+    from chat.visitors.rate_counts import Claim, RateCounts
 
 # Times the largest file: what a visitor may have here at once, and send in a day.
 UPLOADS_KEPT = 10
@@ -46,7 +46,7 @@ class VisitorLimits:
 
     `rate` is as in VISITOR_RATE, `upload_mb` the largest file. An address counts for
     `address_share` visitors, because a school, an office or a mobile network shares it; with 0 it
-    is not counted.
+    is not counted. `make_counts` makes the counts at the first use.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class VisitorLimits:
         rate: str,
         upload_mb: float,
         address_share: int,
-        clock: Callable[[], float] = time.monotonic,
+        make_counts: "Callable[[], RateCounts] | None" = None,
     ) -> None:
         self._rate = rate
         self._address_share = address_share
         self._day_megabytes = max(1, int(address_share * UPLOADS_KEPT * upload_mb))
-        self._clock = clock
-        self._lock = threading.RLock()
+        self._make_counts = make_counts or _local_counts
+        self._lock = threading.Lock()
         self._loaded: _Rates | None = None
 
     @property
@@ -77,8 +77,7 @@ class VisitorLimits:
         rates = self._rates
         if rates is None or not address:
             return
-        for _ in range(times):
-            rates.counts.add(rates.of_deeds["address"][deed], deed, "address", address)
+        rates.counts.add(*[rates.deed(deed, "address", address)] * times)
 
     def count_visitor(self, deed: str, visitor: str) -> None:
         """Counts a deed of RATES against its visitor. Raises RateRefusal when it is too often."""
@@ -86,12 +85,18 @@ class VisitorLimits:
 
     def check_question(self, visitor: str, address: str) -> None:
         """Counts nothing. Raises Refusal rate_limited when a question would be one too many."""
-        if wait := self._wait("question", visitor, address):
-            raise Refusal("rate_limited", describe(address), retry_after=wait)
+        if rates := self._rates:
+            _refuse_question(rates.counts.wait(*rates.both("question", visitor, address)), address)
 
     def count_question(self, visitor: str, address: str) -> None:
-        """Counts a question that is asked."""
-        self._count("question", visitor, address)
+        """Counts a question. Raises Refusal as `check_question`, and counts nothing then."""
+        if rates := self._rates:
+            _refuse_question(rates.counts.take(*rates.both("question", visitor, address)), address)
+
+    def give_back_question(self, visitor: str, address: str) -> None:
+        """Takes back a question that was counted and not asked after all."""
+        if rates := self._rates:
+            rates.counts.give_back(*rates.both("question", visitor, address))
 
     def check_file(self, visitor: str, address: str, size: int) -> None:
         """Counts nothing.
@@ -99,39 +104,27 @@ class VisitorLimits:
         Raises FileRefusal rate_limited when a file of `size` bytes would be one too many, or too
         large together with the others that came from the address in a day.
         """
-        rates = self._rates
-        if rates is None:
-            return
-        wait = self._wait("file", visitor, address)
-        if megabytes := self._megabytes(address, size):
-            counts = rates.counts
-            wait = max(wait, counts.wait(rates.megabytes, "megabyte", address, cost=megabytes))
-        if wait:
-            retry_after = min(wait, DAY_S)
-            raise FileRefusal("rate_limited", describe(address), retry_after=retry_after)
+        if rates := self._rates:
+            _refuse_file(rates.counts.wait(*self._file(rates, visitor, address, size)), address)
 
     def count_file(self, visitor: str, address: str, size: int) -> None:
-        """Counts a file of `size` bytes; as `check_file` for who may not send it."""
-        with self._lock:
-            self.check_file(visitor, address, size)
-            self._count("file", visitor, address)
-            megabytes = self._megabytes(address, size)
-            if megabytes and (rates := self._rates):
-                rates.counts.add(rates.megabytes, "megabyte", address, cost=megabytes)
+        """Counts a file of `size` bytes. Raises FileRefusal as `check_file`."""
+        if rates := self._rates:
+            _refuse_file(rates.counts.take(*self._file(rates, visitor, address, size)), address)
 
-    def _megabytes(self, address: str, size: int) -> int:
-        return round(size / MEGABYTE) if address and self._address_share else 0
+    def _file(self, rates: "_Rates", visitor: str, address: str, size: int) -> "Iterator[Claim]":
+        yield from rates.both("file", visitor, address)
+        megabytes = round(size / MEGABYTE) if address and self._address_share else 0
+        if megabytes:
+            yield rates.of_megabytes(address, megabytes)
 
     def _count_one(self, deed: str, kind: str, name: str) -> None:
         rates = self._rates
         if rates is None or not name:
             return
-        of_deed = rates.of_deeds[kind][deed]
-        with self._lock:
-            if wait := rates.counts.wait(of_deed, deed, kind, name):
-                detail = f"{deed}: {describe(name if kind == 'address' else '')}"
-                raise RateRefusal("rate_limited", detail, retry_after=wait)
-            rates.counts.add(of_deed, deed, kind, name)
+        if wait := rates.counts.take(rates.deed(deed, kind, name)):
+            detail = f"{deed}: {describe(name if kind == 'address' else '')}"
+            raise RateRefusal("rate_limited", detail, retry_after=wait)
 
     @property
     def _rates(self) -> "_Rates | None":
@@ -141,49 +134,62 @@ class VisitorLimits:
         with self._lock:
             if self._loaded is None:
                 self._loaded = _Rates(
-                    self._rate, self._address_share, self._day_megabytes, self._clock
+                    self._rate, self._address_share, self._day_megabytes, self._make_counts()
                 )
             return self._loaded
-
-    def _wait(self, deed: str, visitor: str, address: str) -> float:
-        rates = self._rates
-        if rates is None:
-            return 0.0
-        wait = rates.counts.wait(rates.of_visitor, deed, "visitor", visitor)
-        if address:
-            wait = max(wait, rates.counts.wait(rates.of_address, deed, "address", address))
-        return wait
-
-    def _count(self, deed: str, visitor: str, address: str) -> None:
-        rates = self._rates
-        if rates is None:
-            return
-        with self._lock:
-            rates.counts.add(rates.of_visitor, deed, "visitor", visitor)
-            if address:
-                rates.counts.add(rates.of_address, deed, "address", address)
 
 
 class _Rates:
     """The rates of a site, and its counts. `day_megabytes` is what an address may send in a day."""
 
     def __init__(
-        self, text: str, address_share: int, day_megabytes: int, clock: Callable[[], float]
+        self, text: str, address_share: int, day_megabytes: int, counts: "RateCounts"
     ) -> None:
         # Imported here: the library costs 1.5 MB, and is needed only when the first visitor comes.
         from limits import RateLimitItemPerDay
 
-        from chat.visitors.rate_counts import RateCounts
+        from chat.visitors.rate_counts import Claim
 
-        self.of_visitor: Sequence[RateLimitItem] = parse_rates(text)
-        self.of_address = _times(self.of_visitor, address_share)
+        self._claim = Claim
+        self._of_visitor: Sequence[RateLimitItem] = parse_rates(text)
+        self._of_address = _times(self._of_visitor, address_share)
         of_deeds = {deed: parse_rates(rate) for deed, rate in RATES.items()}
-        self.of_deeds = {
+        self._of_deeds = {
             "visitor": of_deeds,
             "address": {deed: _times(rates, address_share) for deed, rates in of_deeds.items()},
         }
-        self.megabytes = [RateLimitItemPerDay(day_megabytes)]
-        self.counts: RateCounts = RateCounts(clock=clock)
+        self._megabytes = [RateLimitItemPerDay(day_megabytes)]
+        self.counts = counts
+
+    def deed(self, deed: str, kind: str, name: str) -> "Claim":
+        """One deed of RATES, of a visitor or an address."""
+        return self._claim(self._of_deeds[kind][deed], (deed, kind, name))
+
+    def both(self, deed: str, visitor: str, address: str) -> "Iterator[Claim]":
+        """A question or a file, of its visitor and of its address."""
+        yield self._claim(self._of_visitor, (deed, "visitor", visitor))
+        if address:
+            yield self._claim(self._of_address, (deed, "address", address))
+
+    def of_megabytes(self, address: str, megabytes: int) -> "Claim":
+        """What an address sends in a day."""
+        return self._claim(self._megabytes, ("megabyte", address), megabytes)
+
+
+def _local_counts() -> "RateCounts":
+    from chat.visitors.rate_counts import LocalRateCounts
+
+    return LocalRateCounts()
+
+
+def _refuse_question(wait: float, address: str) -> None:
+    if wait:
+        raise Refusal("rate_limited", describe(address), retry_after=wait)
+
+
+def _refuse_file(wait: float, address: str) -> None:
+    if wait:
+        raise FileRefusal("rate_limited", describe(address), retry_after=min(wait, DAY_S))
 
 
 def _times(rates: "Sequence[RateLimitItem]", share: int) -> "Sequence[RateLimitItem]":

@@ -132,8 +132,9 @@ def _start(
 ) -> tuple[Agent, StoredQuestion, LiveAnswer]:
     """Begins the turn, with the files it names and those `sent_files` along."""
     agent = permissions.require_agent(chat_request.agent or _agent_of(chat_request.conversation_id))
-    # Before its files are stored: a question that is refused leaves none behind.
-    services().limits.check_question(visitor(), address())
+    if sent_files:
+        # Before they are stored: a question that is refused leaves none behind.
+        services().limits.check_question(visitor(), address())
     sent_ids = [str(files.keep(agent, file)["id"]) for file in sent_files]
     attachments = services().uploads.take(visitor(), chat_request.files + sent_ids, agent)
     question = Question(

@@ -32,6 +32,7 @@ from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
 from chat.storage.disk import Disk
 from chat.storage.models import Upload, Worker, now
 from chat.visitors.access import Visitors
+from chat.visitors.at_once import LocalAtOnce
 from chat.visitors.rates import VisitorLimits
 from tests.kit.emulator import Emulator
 from tests.kit.filling import fill
@@ -85,7 +86,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         saver = Saver(store)
         limits = VisitorLimits("0", 1, 3)
         records = Records(store, saver, Health(), Metrics(), worker, "en")
-        turns = Turns(settings, live_answers, Visitors(KEY), limits, records)
+        turns = Turns(settings, live_answers, Visitors(KEY), limits, LocalAtOnce(), records)
         housekeeper = Housekeeper(
             store, saver, turns, agents, worker, keep_days, lambda: now() + off[0]
         )

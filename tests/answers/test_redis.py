@@ -20,8 +20,9 @@ from pydantic import SecretStr
 
 from chat.answers.live import Entry, Failed, Finished, LiveAnswers, Lost
 from chat.answers.redis import RedisAnswer, RedisBridge
-from chat.answers.redis_copies import KINDS, key
+from chat.answers.redis_copies import KINDS
 from chat.settings.model import Settings, secrets
+from chat.shared.connection import Connection
 from providers.events import Delta
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually, soon
@@ -31,6 +32,7 @@ from tests.owner.test_doctor import both
 from tests.owner.test_doctor import settings as qingyan
 
 AWAY = "Redis cannot be used"
+SITE = "test"
 END = Finished("stop", ("all",))
 Start = Callable[..., Site]
 
@@ -91,16 +93,20 @@ def own_server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def bridge(server: RedisServer) -> Iterator[Callable[[], RedisBridge]]:
     """Processes of a site, as far as they share."""
-    bridges: list[RedisBridge] = []
+    processes: list[tuple[RedisBridge, Connection]] = []
 
     def join() -> RedisBridge:
-        bridges.append(RedisBridge(server.url, 600))
-        bridges[-1].connect(lambda message_id: None)
-        return bridges[-1]
+        connection = Connection(server.url, SITE)
+        bridge = RedisBridge(connection, 600)
+        processes.append((bridge, connection))
+        bridge.connect(lambda message_id: None)
+        connection.connect()
+        return bridge
 
     yield join
-    for bridge in bridges:
+    for bridge, connection in processes:
         bridge.disconnect()
+        connection.disconnect()
 
 
 def begin(
@@ -211,6 +217,11 @@ def find_remote(name: str, bridge: Callable[[], RedisBridge]) -> RedisAnswer:
     remote = there.find(name)
     assert remote is not None
     return remote
+
+
+def key(message_id: str) -> str:
+    """The name of an answer's stream in Redis."""
+    return f"zhiye:{SITE}:answer:{message_id}"
 
 
 def read(live: Any, position: int = 0) -> list[tuple[int, Entry]]:

@@ -19,10 +19,14 @@ PASSWORD = "p@ss:word/of+redis-42"
 
 @dataclass
 class RedisServer:
-    """It keeps nothing: what it held is gone when it is started again."""
+    """It keeps nothing: what it held is gone when it is started again.
+
+    With a `certificate`, key and all in one file, it speaks TLS.
+    """
 
     folder: Path
     held: socket.socket
+    certificate: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -31,11 +35,12 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/0"
+        scheme = "rediss" if self.certificate else "redis"
+        return f"{scheme}://:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/0"
 
     def start(self) -> "RedisServer":
         kept = ("--save", "", "--appendonly", "no", "--dir", str(self.folder))
-        door = ("--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", PASSWORD)
+        door = (*self._door, "--bind", "127.0.0.1", "--requirepass", PASSWORD)
         with open(self.folder / "redis.txt", "ab") as log:
             self.process = subprocess.Popen(["redis-server", *door, *kept], stdout=log, stderr=log)
         until = time.monotonic() + PATIENCE_S
@@ -65,15 +70,23 @@ class RedisServer:
             self.kill()
         self.held.close()
 
+    @property
+    def _door(self) -> tuple[str, ...]:
+        if self.certificate is None:
+            return ("--port", str(self.port))
+        pem = str(self.certificate)
+        files = ("--tls-cert-file", pem, "--tls-key-file", pem, "--tls-ca-cert-file", pem)
+        return ("--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no", *files)
+
     def _signal(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)
 
 
-def redis_server(folder: Path) -> RedisServer:
+def redis_server(folder: Path, certificate: Path | None = None) -> RedisServer:
     """One that has not been started. Skips the test where there is no Redis, except where it must
     run.
     """
     if shutil.which("redis-server") is None and not os.environ.get("CI"):
         pytest.skip("needs redis-server: apt-get install redis-server")
-    return RedisServer(folder, hold_port())
+    return RedisServer(folder, hold_port(), certificate)

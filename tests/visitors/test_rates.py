@@ -4,14 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
 
 from chat.refusals import FileRefusal, RateRefusal, Refusal
 from chat.settings.rate_text import parse_rates
-from chat.visitors.rate_counts import BoundedMemory, RateCounts
+from chat.shared.connection import Connection
+from chat.visitors.rate_counts import BoundedMemory, Claim, LocalRateCounts, RateCounts
 from chat.visitors.rates import RATES, VisitorLimits
+from chat.visitors.redis_rate_counts import RedisRateCounts
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 
@@ -28,37 +31,90 @@ class Clock:
         return self.now
 
 
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["in memory", "in Redis"])
+def counts(
+    request: pytest.FixtureRequest, clock: Clock, join: Callable[..., Connection]
+) -> RateCounts:
+    if request.param == "in memory":
+        return LocalRateCounts(clock)
+    return RedisRateCounts(join(clock))
+
+
+def limits_of(
+    counts: RateCounts, rate: str, upload_mb: float = 1, address_share: int = 3
+) -> VisitorLimits:
+    return VisitorLimits(rate, upload_mb, address_share, lambda: counts)
+
+
+def about(seconds: float) -> Any:
+    """The clock of Redis goes on while a test runs."""
+    return pytest.approx(seconds, abs=1)
+
+
 # counting
 
 
-def test_a_window_moves() -> None:
-    clock, rates = Clock(), parse_rates("2/minute;3/1000 second")
-    counts = RateCounts(clock=clock)
+def test_a_window_moves(counts: RateCounts, clock: Clock) -> None:
+    rates = parse_rates("2/minute;3/1000 second")
+    alice = Claim(rates, ("alice",))
     for at in (0, 30):
         clock.now = 1000 + at
-        assert counts.wait(rates, "alice") == 0
-        counts.add(rates, "alice")
-    assert counts.wait(rates, "alice") == pytest.approx(30)
-    assert counts.wait(rates, "bob") == 0
-    clock.now = 1060.0
-    assert counts.wait(rates, "alice") == 0
-    counts.add(rates, "alice")
+        assert counts.wait(alice) == counts.take(alice) == 0
+    assert counts.wait(alice) == about(30)
+    assert counts.wait(Claim(rates, ("bob",))) == 0
+    clock.now = 1061.0
+    assert counts.wait(alice) == 0
+    assert counts.take(alice) == 0
     clock.now = 1200.0
-    assert counts.wait(rates, "alice") == pytest.approx(800), "the longer window is full by now"
-    clock.now = 2000.0
-    assert counts.wait(rates, "alice") == 0
+    assert counts.wait(alice) == about(800) == counts.take(alice), "the longer window is full"
+    clock.now = 2001.0
+    assert counts.wait(alice) == 0
 
 
-def test_the_wait_is_for_as_many_as_are_asked_for() -> None:
-    clock, rates = Clock(), parse_rates("10/minute")
-    counts = RateCounts(clock=clock)
-    counts.add(rates, "alice", cost=6)
+def test_the_wait_is_for_as_many_as_are_asked_for(counts: RateCounts, clock: Clock) -> None:
+    rates = parse_rates("10/minute")
+    counts.add(Claim(rates, ("alice",), 6))
     clock.now += 10
-    counts.add(rates, "alice", cost=3)
-    assert counts.wait(rates, "alice", cost=1) == 0
-    assert counts.wait(rates, "alice", cost=2) == pytest.approx(50)
-    assert counts.wait(rates, "alice", cost=8) == pytest.approx(60)
-    assert counts.wait(rates, "alice", cost=11) == float("inf")
+    counts.add(Claim(rates, ("alice",), 3))
+    waits = {cost: counts.wait(Claim(rates, ("alice",), cost)) for cost in (1, 2, 8, 11)}
+    assert waits == {1: 0, 2: about(50), 8: about(60), 11: float("inf")}
+
+
+def test_of_several_claims_all_are_counted_or_none(counts: RateCounts) -> None:
+    one, two = Claim(parse_rates("1/minute"), ("a",)), Claim(parse_rates("2/minute"), ("b",))
+    assert counts.take(one, two) == 0
+    assert counts.take(one, two) > 0 and counts.take(two, one) > 0
+    assert counts.take(two) == 0, "the second of two"
+    assert counts.take(two) > 0
+
+
+def test_what_is_given_back_may_be_taken_again(counts: RateCounts) -> None:
+    claims = [Claim(parse_rates("2/minute"), ("a",)), Claim(parse_rates("9/hour"), ("a",), 3)]
+    for _ in range(5):
+        assert counts.take(*claims) == 0
+        counts.give_back(*claims)
+    assert [counts.take(*claims) == 0 for _ in range(3)] == [True, True, False]
+
+
+def test_many_at_once_are_counted(counts: RateCounts) -> None:
+    claim = Claim(parse_rates("2500/minute"), ("a",), 2400)
+    assert counts.take(claim) == 0 and counts.take(claim) > 0
+    assert counts.take(Claim(claim.rates, ("a",), 100)) == 0
+    assert counts.take(Claim(claim.rates, ("a",))) > 0
+
+
+def test_processes_count_exactly_together(join: Callable[..., Connection]) -> None:
+    processes = [RedisRateCounts(join()) for _ in range(3)]
+    claims = [Claim(parse_rates("40/minute"), ("v",)), Claim(parse_rates("50/day"), ("a",))]
+    with ThreadPoolExecutor(24) as pool:
+        waits = list(pool.map(lambda number: processes[number % 3].take(*claims), range(120)))
+    assert waits.count(0) == 40
+    assert [processes[0].take(claims[1]) for _ in range(11)].count(0) == 10
 
 
 def test_a_visitor_who_left_is_forgotten() -> None:
@@ -82,26 +138,27 @@ def test_a_flood_of_visitors_is_bounded() -> None:
     assert memory.acquire_entry("visitor 0", 1, MINUTE)
 
 
-def test_an_address_has_the_rate_of_its_share_and_a_refusal_counts_nothing() -> None:
-    clock = Clock()
-    limits = VisitorLimits("2/minute", 1, 3, clock)
+def test_an_address_has_the_rate_of_its_share_and_a_refusal_counts_nothing(
+    counts: RateCounts, clock: Clock
+) -> None:
+    limits = limits_of(counts, "2/minute")
     for number in range(2 * 3):
         limits.check_question(f"v{number}", "192.0.2.1")
         limits.count_question(f"v{number}", "192.0.2.1")
     for _ in range(5):
-        with pytest.raises(Refusal) as refused:
-            limits.check_question("somebody new", "192.0.2.1")
-        assert refused.value.code == "rate_limited" and refused.value.retry_after == pytest.approx(
-            60
-        )
+        for ask in (limits.check_question, limits.count_question):
+            with pytest.raises(Refusal) as refused:
+                ask("somebody new", "192.0.2.1")
+            assert refused.value.code == "rate_limited"
+            assert refused.value.retry_after == about(60)
     limits.check_question("somebody new", "192.0.2.2")
     limits.check_question("somebody new", "")
     clock.now += 61
     limits.check_question("somebody new", "192.0.2.1")
 
 
-def test_addresses_are_not_counted_with_a_share_of_nought() -> None:
-    limits = VisitorLimits("1/minute", 1, 0, Clock())
+def test_addresses_are_not_counted_with_a_share_of_nought(counts: RateCounts) -> None:
+    limits = limits_of(counts, "1/minute", address_share=0)
     for number in range(50):
         limits.check_question(f"v{number}", "192.0.2.1")
         limits.count_question(f"v{number}", "192.0.2.1")
@@ -114,26 +171,25 @@ def test_the_log_says_when_it_is_the_owner_s_proxy() -> None:
     limits = VisitorLimits("1/minute", 1, 3)
     for address, says in (("127.0.0.1", True), ("10.0.0.3", True), ("8.8.8.8", False)):
         for number in range(3):
-            limits.count_question(f"{number}", address)
+            limits.count_question(f"{number} of {address}", address)
         with pytest.raises(Refusal) as refused:
             limits.check_question("another", address)
         assert ("TRUSTED_PROXIES" in str(refused.value)) is says
 
 
-def test_an_address_sends_so_much_in_a_day() -> None:
-    limits = VisitorLimits("1000/minute", 2, 3, Clock())
+def test_an_address_sends_so_much_in_a_day(counts: RateCounts) -> None:
+    limits = limits_of(counts, "1000/minute", upload_mb=2)
     for number in range(30):
         limits.count_file(f"v{number}", "192.0.2.1", 2 * 2**20)
     with pytest.raises(FileRefusal) as refused:
         limits.count_file("another", "192.0.2.1", 2 * 2**20)
-    assert refused.value.retry_after == pytest.approx(DAY)
+    assert refused.value.retry_after == about(DAY)
     limits.count_file("another", "192.0.2.1", 1000)
     limits.count_file("another", "192.0.2.2", 2 * 2**20)
 
 
-def test_each_deed_has_its_own_rate_by_visitor_and_by_address() -> None:
-    clock = Clock()
-    limits = VisitorLimits("20/minute", 1, 2, clock)
+def test_each_deed_has_its_own_rate_by_visitor_and_by_address(clock: Clock) -> None:
+    limits = limits_of(LocalRateCounts(clock), "20/minute", address_share=2)
     for deed, rate in RATES.items():
         amount = int(rate.partition("/minute")[0])
         for _ in range(amount):
@@ -162,8 +218,8 @@ def test_an_address_is_not_counted_where_the_owner_says_so(rate: str, share: int
         limits.count_address("page", "192.0.2.1")
 
 
-def test_whether_a_file_may_come_is_said_before_it_is_counted() -> None:
-    limits = VisitorLimits("2/minute", 20, 1, Clock())
+def test_whether_a_file_may_come_is_said_before_it_is_counted(counts: RateCounts) -> None:
+    limits = limits_of(counts, "2/minute", upload_mb=20, address_share=1)
     for _ in range(5):
         limits.check_file("alice", "192.0.2.1", 20 * 2**20)
     for _ in range(2):
@@ -172,7 +228,7 @@ def test_whether_a_file_may_come_is_said_before_it_is_counted() -> None:
         limits.check_file("alice", "192.0.2.2", 1)
     with pytest.raises(FileRefusal) as refused:
         limits.check_file("bob", "192.0.2.1", 199 * 2**20)
-    assert refused.value.retry_after == pytest.approx(DAY)
+    assert refused.value.retry_after == about(DAY)
 
 
 # on the site

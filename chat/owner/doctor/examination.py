@@ -153,10 +153,10 @@ def _redis(site: Site) -> Iterator[Finding]:
     url = site.settings.redis_url
     if url is None:
         return
-    from chat.answers.redis import RedisBridge
+    from chat.shared.connection import Connection
 
     try:
-        kind, reason = RedisBridge(url.get_secret_value(), 0).look()
+        kind, reason = Connection(url.get_secret_value()).look()
         yield Finding(kind, "Redis", {"reason": reason})
     except SettingsError as error:
         yield wrong_setting(error)

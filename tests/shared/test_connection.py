@@ -1,0 +1,142 @@
+"""The connection of a process to Redis: leases, messages, outages."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from chat.settings.errors import SettingsError
+from chat.shared.connection import LEASE_S, Away, Connection, site_name
+from tests.kit.patience import eventually, soon
+from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
+
+Join = Callable[..., Connection]
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = redis_server(tmp_path)
+    yield server.start()
+    server.end()
+
+
+def lives(connection: Connection) -> bool:
+    """Whether a call succeeds."""
+    try:
+        with connection.calling() as calls:
+            return bool(calls.ping())
+    except Away:
+        return False
+
+
+def test_processes_know_how_many_they_are(join: Join) -> None:
+    first, second = join(), join()
+    first.connect()
+    assert eventually(lambda: first.processes == 1)
+    second.connect()
+    assert eventually(lambda: first.processes == second.processes == 2)
+    second.disconnect()
+    assert eventually(lambda: first.processes == 1, 2 * LEASE_S)
+
+
+def test_a_process_that_dies_is_no_longer_counted(join: Join, redis: RedisServer) -> None:
+    first, dead = join(), join()
+    for connection in (first, dead):
+        connection.connect()
+    assert eventually(lambda: first.processes == 2)
+    with first.calling() as calls:
+        # As if its last beat was long ago.
+        calls.zadd(first.key("processes"), {"somebody": time.time() + LEASE_S})
+    assert eventually(lambda: first.processes == 3)
+    assert eventually(lambda: first.processes == 2, 2 * LEASE_S)
+
+
+def test_a_message_reaches_every_process_of_the_site_and_no_other(
+    join: Join, redis: RedisServer
+) -> None:
+    heard: list[tuple[str, str]] = []
+    here, there = join(), join()
+    stranger = Connection(redis.url, "another site")
+    for name, connection in (("here", here), ("there", there), ("stranger", stranger)):
+        connection.listen("owner", lambda text, name=name: heard.append((name, text)))
+        connection.connect()
+    assert eventually(lambda: here.processes == 2 and stranger.processes == 1)
+    here.say("owner", "blocks: 张")
+    assert eventually(lambda: len(heard) == 2)
+    assert sorted(heard) == [("here", "blocks: 张"), ("there", "blocks: 张")]
+    stranger.disconnect()
+
+
+def test_redis_goes_and_comes_back_under_use(
+    join: Join, own_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "chat.redis")
+    returns: list[bool] = []
+    connection = join(url=own_server.url)
+    connection.at_return(lambda: returns.append(lives(connection)))
+    connection.connect()
+    assert eventually(lambda: returns == [True]), "at the first beat"
+    own_server.kill()
+    assert not lives(connection) and connection.is_away
+    began = time.monotonic()
+    for _ in range(1000):
+        assert not lives(connection)
+    assert time.monotonic() - began < soon(0.5), "nobody waits for it"
+    own_server.start()
+    assert eventually(lambda: lives(connection) and returns == [True, True])
+    assert [line.levelname for line in caplog.records] == ["WARNING", "INFO"]
+    assert PASSWORD not in caplog.text
+
+
+def test_a_call_waits_a_second_for_a_redis_that_says_nothing(
+    join: Join, own_server: RedisServer
+) -> None:
+    connection = join(url=own_server.url)
+    assert lives(connection)
+    own_server.freeze()
+    try:
+        began = time.monotonic()
+        assert not lives(connection)
+        assert 0.9 < time.monotonic() - began < soon(2)
+        assert not lives(connection)
+        assert time.monotonic() - began < soon(2)
+    finally:
+        own_server.thaw()
+
+
+def test_what_redis_forgot_is_told_again(join: Join, own_server: RedisServer) -> None:
+    returns: list[int] = []
+    connection = join(url=own_server.url)
+    connection.at_return(lambda: returns.append(1))
+    connection.connect()
+    assert eventually(lambda: returns == [1])
+    with connection.calling() as calls:
+        calls.flushall()
+    assert eventually(lambda: returns == [1, 1]), "though no call has failed"
+
+
+def test_a_site_has_a_name_by_its_key_that_does_not_give_it_away() -> None:
+    names = {site_name(f"a-secret-key-{number}") for number in range(100)}
+    assert len(names) == 100 and not any("secret" in name for name in names)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/", "redis://127.0.0.1/?colour=red", "rediss"])
+def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(SettingsError):
+        Connection(url)
+
+
+def test_redis_is_reached_over_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    pem = authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem
+    pem.write_to_path(str(tmp_path / "server.pem"))
+    server = redis_server(tmp_path, tmp_path / "server.pem").start()
+    try:
+        assert lives(Connection(f"{server.url}?ssl_ca_certs={tmp_path / 'ca.pem'}"))
+        assert not lives(Connection(server.url)), "whom no authority vouches for is not believed"
+    finally:
+        server.end()
