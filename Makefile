@@ -79,10 +79,12 @@ $(NODE): package-lock.json
 	npm ci --no-audit --no-fund --silent
 	@touch $@
 
-packages: # Debian's Chromium and Redis, for the tests that need them
+packages: # Debian's Chromium, Redis, nginx and Caddy, for the tests that need them
 	@missing=""; \
 	command -v chromium-headless-shell >/dev/null || missing="chromium-headless-shell fonts-noto-cjk"; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	[ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing="$$missing nginx"; \
+	command -v caddy >/dev/null || missing="$$missing caddy"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; \

@@ -1,7 +1,6 @@
 """The composition root: everything the site is made of, in the order of a table of contents."""
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -11,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from chat.logs import request_id
 from chat.owner import commands
 from chat.owner.doctor import access as doctor_access
+from chat.release import ROOT, version
 from chat.services import Services
 from chat.settings import model
 from chat.settings.errors import SettingsError
@@ -37,7 +37,6 @@ from chat.web import (
     visitors,
 )
 
-ROOT = Path(__file__).resolve().parent
 COMPRESSED = [
     "text/html",
     "text/css",
@@ -92,12 +91,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     proxied = _behind_proxies(app.wsgi_app, settings.trusted_proxies)
     app.wsgi_app = request_id.numbered(proxied)  # type: ignore[method-assign]
     return app
-
-
-def version() -> str:
-    """The version of this release: the first heading of the changelog."""
-    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    return text.partition("\n## ")[2].split()[0]
 
 
 def _behind_proxies(wsgi_app: Any, hops: int) -> Any:

@@ -21,7 +21,7 @@ from providers.options import AgentOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
-    "The start": ("app.py", "gunicorn.conf.py"),
+    "The start": ("app.py", "gunicorn.conf.py", "zhiye.py"),
     "The application": ("chat/*.py", "chat/*/*.py", "chat/owner/doctor/*.py"),
     "The platforms": ("providers/*.py", "providers/*/*.py"),
     "The emulated platforms": ("emulator/*.py", "emulator/*/*.py"),

@@ -9,6 +9,7 @@ from tools.source import dotted, imports, layer_of, modules, name_of
 
 MAY_IMPORT = {
     "app": {"chat", "providers"},
+    "zhiye": {"chat"},
     "gunicorn.conf": {"chat"},
     "chat": {"providers"},
     "providers": set(),
@@ -17,7 +18,16 @@ MAY_IMPORT = {
 }
 # The rooms of chat/, the lowest floor first. A room imports rooms of lower floors, and itself.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("refusals", "offload", "china", "file_types", "legible", "slow_clients", "connections"),
+    (
+        "release",
+        "refusals",
+        "offload",
+        "china",
+        "file_types",
+        "legible",
+        "slow_clients",
+        "connections",
+    ),
     ("logs",),
     ("settings",),
     ("shared",),

@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LAYERS = ("app", "chat", "providers", "emulator", "tools")
+LAYERS = ("app", "zhiye", "chat", "providers", "emulator", "tools")
 
 
 def modules(root: Path, *layers: str) -> list[Path]:
     """The modules of these layers, or of all: what runs, without tests and benches."""
-    starts = [root / "app.py", root / "gunicorn.conf.py"]
+    starts = [root / name for name in ("app.py", "gunicorn.conf.py", "zhiye.py")]
     folders = [path for layer in LAYERS for path in sorted((root / layer).rglob("*.py"))]
     paths = [path for path in (*starts, *folders) if path.is_file()]
     return [path for path in paths if not layers or layer_of(root, path) in layers]

@@ -3,14 +3,13 @@
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
+from chat.release import ROOT
 from chat.settings.model import Settings
 
 # All that the emulator has of pictures.
 PICTURE = "/_emulator/picture.png"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def start() -> tuple[str, subprocess.Popen[bytes]]:

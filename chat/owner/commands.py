@@ -1,4 +1,6 @@
-"""Commands of the owner: `flask doctor`, `hash`, `backup`, `restore`, `forget`, and the rest."""
+"""Commands of the owner: `doctor`, `hash`, `backup`, `restore`, `forget`, and the rest, for `flask`
+and `zhiye`.
+"""
 
 import json
 import sys
@@ -21,6 +23,7 @@ from chat.owner.command_line import (
 )
 from chat.owner.doctor import examination as doctor
 from chat.owner.doctor.findings import Finding
+from chat.owner.service import write_service
 from chat.owner.words import counts, say
 from chat.settings import hashes
 from chat.settings import model as settings
@@ -36,7 +39,7 @@ TRACES_S = 60.0
 
 def init_app(app: Flask) -> None:
     """Adds the commands to `flask`."""
-    for command in (examine, hash_codes, back_up, restore, forget, block, unblock, show_log):
+    for command in COMMANDS:
         app.cli.add_command(command)
 
 
@@ -188,3 +191,17 @@ def _as_json(findings: Sequence[Finding], language: str) -> str:
         for finding in findings
     ]
     return json.dumps(objects, ensure_ascii=False, indent=2)
+
+
+# Both `flask` and `zhiye` have all of them.
+COMMANDS: tuple[click.Command, ...] = (
+    examine,
+    hash_codes,
+    back_up,
+    restore,
+    forget,
+    block,
+    unblock,
+    show_log,
+    write_service,
+)

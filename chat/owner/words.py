@@ -40,9 +40,9 @@ WORDS: dict[str, Words] = {
         "{path} is the database in use. Name the file of a backup",
     ),
     "not_ours": Words(
-        "{path} 不是本站的数据库，没有改动。写出 flask backup 生成的文件",
-        "{path} is not a database of this site, nothing was changed. Name a file that flask backup "
-        "made",
+        "{path} 不是本站的数据库，没有改动。写出 {program} backup 生成的文件",
+        "{path} is not a database of this site, nothing was changed. Name a file that {program} "
+        "backup made",
     ),
     "newer": Words(
         "{path} 来自更新的版本（{version}），本版本只认到 {newest}，没有改动。先安装较新的版本",
@@ -96,8 +96,8 @@ WORDS: dict[str, Words] = {
     "nobody_blocked": Words("没有屏蔽任何人", "Nobody is shut out"),
     "already_blocked": Words("{subject} 早已屏蔽", "{subject} is shut out already"),
     "not_blocked": Words(
-        "没有屏蔽 {who}。flask block --list 列出已屏蔽的",
-        "{who} is not shut out. flask block --list shows who is",
+        "没有屏蔽 {who}。{program} block --list 列出已屏蔽的",
+        "{who} is not shut out. {program} block --list shows who is",
     ),
     "nobody_to_block": Words(
         "没有这个访客：{who}。写日志里的访客名（至少 8 位）、对话的地址 /c/…，或 IP 地址、网段",
@@ -119,6 +119,27 @@ WORDS: dict[str, Words] = {
         "{subject} 太大，会挡住很多人，没有改动。IPv4 至少写 /8，IPv6 至少写 /16",
         "{subject} is so wide that it would shut out a great many; nothing was changed. The widest "
         "are /8, and /16 of IPv6",
+    ),
+    "service_written": Words(
+        "已写好 {path}：以用户 {user} 运行，数据和设置在 {home}。请用 root 执行：",
+        "Wrote {path}: the user {user} runs the site; its data and settings are in {home}. "
+        "As root:",
+    ),
+    "service_started": Words(
+        "查看日志：journalctl -u zhiye -f。改了 .env 或更新之后：systemctl restart zhiye",
+        "The log: journalctl -u zhiye -f. After a change of .env or an update: "
+        "systemctl restart zhiye",
+    ),
+    "user_name": Words(
+        "{user} 不能作用户名，没有写文件。用 --user 写一个由字母、数字、- 和 _ 组成的名字",
+        "{user} cannot be the name of a user, nothing was written. Name one with --user, of "
+        "letters, digits, - and _",
+    ),
+    "closed_folder": Words(
+        "用户 {user} 进不了 {folder}，没有写文件。把程序和数据放到别处（如 /opt/zhiye），"
+        "或用 --user 写能进入的用户",
+        "The user {user} may not enter {folder}, nothing was written. Install the program and keep "
+        "its data elsewhere, such as /opt/zhiye, or name with --user who may",
     ),
     "nothing_done": Words("还没有记录", "Nothing was done yet"),
     "not_noted": Words(

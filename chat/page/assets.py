@@ -11,8 +11,9 @@ from pathlib import Path
 import brotli
 
 from chat.page.look import Look
+from chat.release import ROOT
 
-FOLDER = Path(__file__).resolve().parents[2] / "static"
+FOLDER = ROOT / "static"
 KINDS = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from chat.release import DOCTOR
 from chat.settings.words import Sentence, Words
 from providers.options import BILINGUAL
 
@@ -196,7 +197,7 @@ class SettingsError(Exception):
 
     def say_in_both(self) -> str:
         """The same in English and in Chinese, for whoever starts the site."""
-        return f"{self.say('en')} / {self.say('zh')}。运行 make doctor 查看说明。"
+        return f"{self.say('en')} / {self.say('zh')}。运行 {DOCTOR} 查看说明。"
 
     @property
     def settings(self) -> list[str]:

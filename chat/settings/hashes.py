@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
+from chat.release import PROGRAM
 from providers.options import bilingual_error
 
 KIND = "scrypt"
@@ -21,8 +22,8 @@ WORK_IN_FILES = 14
 WORK_IN_MEMORY = 12
 SHORTEST_PASSWORD = 12
 DAMAGED = (
-    "散列值不完整，请用 flask hash 重新生成",
-    "a damaged hash: make it again with flask hash",
+    f"散列值不完整，请用 {PROGRAM} hash 重新生成",
+    f"a damaged hash: make it again with {PROGRAM} hash",
 )
 _BLOCK = 8
 _SALT = 16

@@ -1,5 +1,6 @@
 """The settings model: everything the owner can set, with its help in both languages."""
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,14 +11,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from chat.logs.redaction import passwords
 from chat.settings import code_lists, rate_text
-from chat.settings.environment import DOTENV, ENCODING, SecretFiles
+from chat.settings.environment import DOTENV, ENCODING, HOME, SecretFiles
 from chat.settings.errors import SettingsError, problem
 from chat.settings.hashes import Password
 from chat.settings.platforms import platform_fields
 from providers.options import Address, UrlPath, bilingual_error
 
-INSTANCE = Path("instance")
+INSTANCE = HOME / "instance"
 SHORTEST_SECRET_KEY = 16
+_RELATIVE_FILE = re.compile(r"sqlite(?:\+\w+)?:///(?=[^/:])")
 
 if TYPE_CHECKING:
     _PlatformSettings = BaseSettings
@@ -42,6 +44,28 @@ def _colour(text: str) -> str:
 
 
 Colour = Annotated[str, AfterValidator(_colour)]
+
+
+def _at_home(path: Path) -> Path:
+    return HOME / path
+
+
+def _database_at_home(url: str) -> str:
+    """The address of a database, the relative path of an SQLite file put below the home."""
+    scheme = _RELATIVE_FILE.match(url)
+    return f"{scheme[0]}{HOME}/{url[scheme.end() :]}" if scheme and HOME.parts else url
+
+
+def _home(path: Path) -> Path:
+    if Path(os.path.abspath(path)) != HOME:
+        raise bilingual_error(
+            "只从环境变量读取，不能写在 .env 里：.env 就在那个文件夹里",
+            "it is read from the environment alone, since .env is in the folder that it names",
+        )
+    return path
+
+
+PathAtHome = Annotated[Path, AfterValidator(_at_home)]
 
 
 class Settings(_PlatformSettings):
@@ -128,7 +152,7 @@ class Settings(_PlatformSettings):
         en="The page's one colour, as #rrggbb; made lighter or darker where it could not be read",
         zh="页面的主题色，写作 #rrggbb；看不清的地方会自动调深或调浅",
     )
-    site_logo: Path | None = _setting(
+    site_logo: PathAtHome | None = _setting(
         "look",
         None,
         en="Your logo, a square PNG, JPEG, WebP or SVG file of at most 200 kB",
@@ -163,7 +187,7 @@ class Settings(_PlatformSettings):
         max_length=100,
     )
 
-    ca_bundle: Path | None = _setting(
+    ca_bundle: PathAtHome | None = _setting(
         "upstream",
         None,
         en="Certificate authorities to trust, a PEM file; certifi's when unset",
@@ -176,11 +200,20 @@ class Settings(_PlatformSettings):
         zh="访问平台时使用的代理；不读取环境变量里的代理",
     )
 
-    database_url: str = _setting(
+    zhiye_home: Annotated[Path, AfterValidator(_home)] | None = _setting(
+        "storage",
+        None,
+        en="The folder of .env and instance/, where relative paths begin; only from the "
+        "environment. Unset: the folder where the site is started",
+        zh="存放 .env 和 instance/ 的文件夹，相对路径都从这里算起；只能写在环境变量里。"
+        "不填则是启动时所在的文件夹",
+    )
+    database_url: Annotated[str, AfterValidator(_database_at_home)] = _setting(
         "storage",
         "sqlite:///instance/chat.db",
         en="Where conversations are kept",
         zh="对话保存在哪里",
+        validate_default=True,
     )
     redis_url: SecretStr | None = _setting(
         "storage",
@@ -310,7 +343,7 @@ class Settings(_PlatformSettings):
         le=3650,
     )
 
-    agents_file: Path | None = _setting(
+    agents_file: PathAtHome | None = _setting(
         "agents",
         None,
         en="A TOML file that declares any number of agents",

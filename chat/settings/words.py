@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from chat.release import PROGRAM
+
 LANGUAGES = ("zh", "en")
 
 
 class Words(NamedTuple):
-    """One sentence in Chinese and in English. Facts stand in braces, the same in both."""
+    """One sentence in Chinese and in English. Facts stand in braces, the same in both.
+
+    {program} is what begins a command of the owner.
+    """
 
     zh: str
     en: str
@@ -18,7 +23,7 @@ class Words(NamedTuple):
         """The sentence in a language ("en", else Chinese), with its facts."""
         template = self.en if language == "en" else self.zh
         filled = {name: in_language(fact, language) for name, fact in (facts or {}).items()}
-        return template.format_map(filled)
+        return template.format_map({"program": PROGRAM, **filled})
 
 
 @dataclass(frozen=True)

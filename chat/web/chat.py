@@ -273,7 +273,8 @@ def _waiting() -> Iterator[None]:
 def _event_stream(chunks: Iterator[bytes], leave: Callable[[], None]) -> Response:
     response = Response(stream_with_context(chunks), mimetype="text/event-stream")
     response.call_on_close(leave)
-    response.headers["Cache-Control"] = "no-store"
+    # A proxy that compresses would hold words back until there are enough of them.
+    response.headers["Cache-Control"] = "no-store, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 

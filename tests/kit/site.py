@@ -21,6 +21,8 @@ PATIENCE_S = 20.0 * ALLOWANCE
 # All tests ask from one address; those of the limits set their own.
 UNLIMITED = {"VISITOR_RATE": 0, "ADDRESS_SHARE": 0}
 
+GUNICORN = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app")
+
 
 def environment(**settings: object) -> dict[str, str]:
     """An environment with these settings and no others."""
@@ -45,22 +47,15 @@ class Site:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     held: socket.socket | None = None
+    command: tuple[str, ...] = GUNICORN
 
     def start(self) -> "Site":
         """Starts, or starts again after a crash, on the same port and with the same database."""
         self.held = self.held or hold_port(self.port)
         self.port = self.held.getsockname()[1]
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "-c",
-            str(ROOT / "gunicorn.conf.py"),
-            "app:app",
-        ]
         with open(self.folder / "log.txt", "ab") as log:
             self.process = subprocess.Popen(
-                command,
+                self.command,
                 cwd=self.folder,
                 env=environment(**{**UNLIMITED, "PORT": self.port, **self.settings}),
                 stdout=log,

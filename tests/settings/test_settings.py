@@ -1,6 +1,9 @@
 """The settings: where they come from, what is refused in one line, and that no secret shows."""
 
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from chat.settings.environment import named_secret
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from tests.kit.sentences import english_of
+from tests.kit.site import environment
 
 SECRET = "a-secret-of-the-owner-0123456789"
 SECRETS = [
@@ -216,3 +220,45 @@ def test_the_example_names_every_setting_with_its_default(load: Load) -> None:
 def test_nothing_but_the_demo_s_address_is_unpublished() -> None:
     published = {name.lower() for _, name, _ in settings_help.published()}
     assert set(Settings.model_fields) - published == {"demo_url"}
+
+
+HOME_PROGRAM = """
+import json
+from chat.settings.model import INSTANCE, load
+
+settings = load()
+print(json.dumps([
+    str(INSTANCE),
+    settings.site_title,
+    str(settings.agents_file),
+    str(settings.site_logo),
+    settings.database_url,
+    settings.secret_key.get_secret_value(),
+]))
+"""
+
+
+def test_every_relative_path_begins_at_the_home(tmp_path: Path) -> None:
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    dotenv = (
+        "SITE_TITLE=Home\nAGENTS_FILE=agents.toml\nSITE_LOGO=/srv/logo.svg\nSECRET_KEY_FILE=key"
+    )
+    (home / ".env").write_text(dotenv)
+    (home / "key").write_text(SECRET)
+    done = subprocess.run(
+        [sys.executable, "-c", HOME_PROGRAM],
+        cwd=elsewhere,
+        env=environment(ZHIYE_HOME="../home"),
+        capture_output=True,
+        check=True,
+    )
+    *relative, database, key = json.loads(done.stdout)
+    assert relative == [f"{home}/instance", "Home", f"{home}/agents.toml", "/srv/logo.svg"]
+    assert database == f"sqlite:///{home}/instance/chat.db"
+    assert key == SECRET
+
+
+def test_the_home_cannot_be_set_in_the_file_that_lies_in_it(load: Load) -> None:
+    assert "ZHIYE_HOME" in refusal(load, "ZHIYE_HOME=/srv/zhiye")

@@ -73,7 +73,7 @@ def test_accept_alone_asks_for_events(alice: Visitor) -> None:
     response = alice.post(json={"message": "hi"}, headers={"Accept": "text/event-stream"})
     assert response.headers["Content-Type"].startswith("text/event-stream")
     assert response.headers["X-Accel-Buffering"] == "no"
-    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Cache-Control"] == "no-store, no-transform"
     assert "Content-Encoding" not in response.headers
     assert response.text.startswith(": keep-alive")
 

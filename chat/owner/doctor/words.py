@@ -303,8 +303,9 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "hashes, so guessers slow signing in down",
         ),
         Words(
-            "用 flask hash 把这些访问码重新生成一遍：新散列值沿用同一种盐，一次尝试只算一次",
-            "Make them anew with flask hash: its hashes share one salt, so that a try costs one",
+            "用 {program} hash 把这些访问码重新生成一遍：新散列值沿用同一种盐，一次尝试只算一次",
+            "Make them anew with {program} hash: its hashes share one salt, so that a try costs "
+            "one",
         ),
     ),
     "agent_polls": _ok(
@@ -440,8 +441,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "Without a question the platform does not tell whether the agent can be asked",
         ),
         Words(
-            "要知道，运行 flask doctor --ask（会用掉一次提问）",
-            "To know, run flask doctor --ask (it costs one question)",
+            "要知道，运行 {program} doctor --ask（会用掉一次提问）",
+            "To know, run {program} doctor --ask (it costs one question)",
         ),
     ),
     "agent_scope": _fail(
