@@ -6,7 +6,7 @@ from typing import Any
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 
-class Dependencies(MetadataHookInterface):  # type: ignore[misc]
+class Dependencies(MetadataHookInterface):
     """Takes the versions that are tested: whoever installs the wheel gets these and no others."""
 
     def update(self, metadata: dict[str, Any]) -> None:

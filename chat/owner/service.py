@@ -69,10 +69,18 @@ def unit(home: Path, user: str) -> str:
     }
     if any(path.is_relative_to(hidden) for path in (home, *writable, ROOT) for hidden in _HIDDEN):
         values["ProtectHome"] = "read-only"
-    text = TEMPLATE.read_text(encoding="utf-8").partition("[Unit]")[2]
-    for name, value in values.items():
-        text = re.sub(rf"(?m)^{name}=.*$", lambda _, line=f"{name}={value}": line, text)
-    return f"# Written by `zhiye service`.\n\n[Unit]{text}"
+    template = TEMPLATE.read_text(encoding="utf-8")
+    lines = [
+        "# Written by `zhiye service`.",
+        "",
+        *template[template.index("[Unit]") :].splitlines(),
+    ]
+    names = [line.partition("=")[0] for line in lines]
+    filled = [
+        f"{name}={values[name]}" if name in values else line
+        for name, line in zip(names, lines, strict=True)
+    ]
+    return "\n".join(filled) + "\n"
 
 
 def _start() -> list[str]:
