@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from chat.agents import demo
+from chat.agents.line import Lines, LocalLines
 from chat.agents.pacing import Account, Spend
 from chat.agents.vault import Vault
 from chat.refusals import Refusal
@@ -107,14 +108,20 @@ class _Card(BaseModel):
 
 
 def load_agents(
-    settings: Settings, spend: Spend, vault: Vault, learn: Callable[[str], object] = no_secret
+    settings: Settings,
+    spend: Spend,
+    vault: Vault,
+    learn: Callable[[str], object] = no_secret,
+    lines: Lines | None = None,
 ) -> Agents:
     """The agents of this site. Raises SettingsError naming the setting, or the file, table and key.
 
     `spend` counts a question against an account's day; `vault` keeps what accounts grant. `learn`
-    takes each token that a platform grants later.
+    takes each token that a platform grants later. In `lines` questions wait for an account; by
+    default they are those of this process alone.
     """
-    maker = _Maker(settings, spend, vault, learn)
+    lines = lines or LocalLines(settings.address_share)
+    maker = _Maker(settings, spend, vault, learn, lines)
     declared = maker.declared(settings.agents_file) if settings.agents_file else []
     covered = {agent.platform for agent in declared}
     single = [
@@ -136,9 +143,15 @@ class _Maker:
     """Makes agents: those of a platform share its session, those of an account its budget."""
 
     def __init__(
-        self, settings: Settings, spend: Spend, vault: Vault, learn: Callable[[str], object]
+        self,
+        settings: Settings,
+        spend: Spend,
+        vault: Vault,
+        learn: Callable[[str], object],
+        lines: Lines,
     ) -> None:
         self._settings = settings
+        self._lines = lines
         self._vault = vault
         self._spend = spend
         self._doors = _doors(settings, PLATFORMS, learn=learn)
@@ -238,9 +251,7 @@ class _Maker:
             limits = {key: getattr(own, key) for key in asdict(row.limits)}
             changes = {key: limit for key, limit in limits.items() if limit is not None}
             account_limits = replace(row.limits, **changes)
-            self._accounts[name] = Account(
-                name, platform, account_limits, self._spend, self._settings.address_share
-            )
+            self._accounts[name] = Account(name, platform, account_limits, self._spend, self._lines)
         return self._accounts[name]
 
     def _defaults(self, platform: str) -> dict[str, Any]:

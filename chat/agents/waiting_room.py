@@ -18,11 +18,11 @@ WAITING_OF_VISITOR = 100
 WaitFor = Callable[[Callable[[Origin], bool]], float]
 
 
-class Place:
+class RoomPlace:
     """A question's place in the room, from its admission to its first call."""
 
     def __init__(self, room: "WaitingRoom", origin: Origin) -> None:
-        self.origin = origin
+        self._origin = origin
         self._room = room
         self._is_left = False
 
@@ -30,7 +30,7 @@ class Place:
         """Makes room for another question. It may be called twice."""
         if not self._is_left:
             self._is_left = True
-            self._room.count(self.origin, -1)
+            self._room.count(self._origin, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class WaitingRoom:
                 wait = max(1.0, self._wait_for(bound.is_of))
                 raise QueueRefusal("rate_limited", detail, retry_after=wait)
 
-    def enter(self, origin: Origin) -> Place:
+    def enter(self, origin: Origin) -> RoomPlace:
         """Counts one more."""
         self.count(origin, 1)
-        return Place(self, origin)
+        return RoomPlace(self, origin)
 
     def count(self, origin: Origin, change: int) -> None:
         """Changes the counts that this origin is part of."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
+from chat.agents.line import Place
 from chat.agents.offered import Agent
-from chat.agents.waiting_room import Place
 from chat.answers.bounds import Bounds
 from chat.answers.live import CUT, Failed, Finished, LiveAnswer
 from chat.answers.partial import PartialAnswer, events_of, make_legible

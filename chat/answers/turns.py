@@ -5,8 +5,8 @@ import threading
 import time
 from contextlib import ExitStack
 
+from chat.agents.line import Place
 from chat.agents.offered import Agent
-from chat.agents.waiting_room import Place
 from chat.answers.answering import Answering
 from chat.answers.bounds import Bounds
 from chat.answers.live import LiveAnswer, LiveAnswers

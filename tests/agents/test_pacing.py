@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from chat.agents.fair_queue import Origin
+from chat.agents.line import LocalLines
 from chat.agents.pacing import Account
 from chat.agents.queues import HEADROOM, Patience, Rate, Seats
 from chat.settings.model import Settings
@@ -376,15 +377,8 @@ def account(clock: Clock | None = None, chance: float = 0.5, **more: Any) -> Acc
         **{name: more.pop(name) for name in ("qps", "concurrency", "daily") if name in more}
     )
     spend = more.pop("spend", lambda *_: True)
-    return Account(
-        "coze:a",
-        "coze",
-        limits,
-        spend,
-        clock=clock or time.monotonic,
-        chance=lambda: chance,
-        **more,
-    )
+    lines = LocalLines(clock=clock or time.monotonic, chance=lambda: chance)
+    return Account("coze:a", "coze", limits, spend, lines, **more)
 
 
 Stream = Callable[[Turn], Iterator[Event]]

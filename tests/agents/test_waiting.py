@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from chat.agents import waiting_room
 from chat.agents.fair_queue import Origin
+from chat.agents.line import LocalLines
 from chat.agents.pacing import Account
 from chat.agents.queues import FIRST_GUESS_S, Patience, Seats
 from chat.refusals import QueueRefusal
@@ -39,15 +40,8 @@ class Clock:
 
 
 def account(clock: Callable[[], float] = time.monotonic, share: int = 3, **limits: int) -> Account:
-    return Account(
-        "qingyan:a",
-        "qingyan",
-        Limits(**limits),
-        lambda *_: True,
-        share,
-        clock=clock,
-        chance=lambda: 0.5,
-    )
+    lines = LocalLines(share, clock, lambda: 0.5)
+    return Account("qingyan:a", "qingyan", Limits(**limits), lambda *_: True, lines)
 
 
 def turn(stop: Stop | None = None, deadline: float | None = None) -> Turn:
