@@ -16,7 +16,6 @@ from chat.settings import model
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.web import (
-    admission,
     chat,
     conversations,
     csp_reports,
@@ -30,12 +29,11 @@ from chat.web import (
     ops,
     pages,
     pictures,
-    security,
     sharing,
     signing_in,
     static,
-    visitors,
 )
+from chat.web.gate import admission, security, visitors
 
 COMPRESSED = [
     "text/html",

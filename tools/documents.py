@@ -20,9 +20,15 @@ from providers import PLATFORMS, Row, load
 from providers.options import AgentOptions
 
 ROOT = Path(__file__).resolve().parent.parent
+# A room's inner rooms follow it.
+ROOMS = tuple(
+    f"{folder.relative_to(ROOT)}/*.py"
+    for folder in sorted((ROOT / "chat").rglob("*"))
+    if folder.is_dir() and folder.name != "versions"
+)
 LAYERS = {
     "The start": ("app.py", "gunicorn.conf.py", "zhiye.py"),
-    "The application": ("chat/*.py", "chat/*/*.py", "chat/owner/doctor/*.py"),
+    "The application": ("chat/*.py", *ROOMS),
     "The platforms": ("providers/*.py", "providers/*/*.py"),
     "The emulated platforms": ("emulator/*.py", "emulator/*/*.py"),
     "Tools": ("tools/*.py",),

@@ -40,6 +40,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
+# Rooms within a room, and all that they may import of the room around them.
+INNER_ROOMS = {
+    "chat/storage/engine/": ("chat.storage.engine",),
+    "chat/web/gate/": ("chat.web.gate", "chat.web.services"),
+}
+
 # Imports upwards that are still to be cut: (file, room). It only ever shrinks.
 KNOWN_VIOLATIONS: frozenset[tuple[str, str]] = frozenset()
 
@@ -60,6 +66,7 @@ def check(root: Path) -> Iterator[str]:
         names = set(imports(path))
         yield from _layers(layer_of(root, path), name, names)
         yield from _rooms(name, names)
+        yield from _inner_rooms(name, names)
         yield from _libraries(name, names, names | set(dotted(path)))
         yield from _platforms(name, names)
     yield from _demo_address(root)
@@ -86,6 +93,17 @@ def _rooms(name: str, names: set[str]) -> Iterator[str]:
     for other in sorted(others & set(FLOOR)):
         if FLOOR[other] >= FLOOR[room] and (name, other) not in KNOWN_VIOLATIONS:
             yield f"{name}: {room} may not import {other}"
+
+
+def _inner_rooms(name: str, names: set[str]) -> Iterator[str]:
+    """An inner room stands below the room around it."""
+    for inner, allowed in INNER_ROOMS.items():
+        if not name.startswith(inner):
+            continue
+        outer = inner.removesuffix("/").replace("/", ".").rpartition(".")[0]
+        for imported in sorted(names):
+            if imported.startswith(f"{outer}.") and not imported.startswith(allowed):
+                yield f"{name}: {inner} may not import {imported}"
 
 
 def _libraries(name: str, names: set[str], used: set[str]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from chat.answers.saving import Saver
 from chat.answers.turns import Turns
 from chat.storage import Answer, Storage
 from chat.storage.conversations import UNDO
+from chat.storage.engine.sqlite import is_trouble
 from chat.storage.models import Worker, now
-from chat.storage.sqlite import is_trouble
 from chat.storage.workers import DEAD_AFTER, has_ended, is_heard
 
 SAVE_S = 0.9

@@ -32,7 +32,7 @@ from chat.settings.errors import SettingsError
 from chat.settings.hashes import Recipe
 from chat.settings.words import LANGUAGES
 from chat.storage import backup
-from chat.storage.files import copies_before
+from chat.storage.engine.files import copies_before
 
 TRACES_S = 60.0
 

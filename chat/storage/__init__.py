@@ -16,9 +16,10 @@ from chat.storage.blocks import StoredBlocks
 from chat.storage.conversations import Conversations
 from chat.storage.days import Days
 from chat.storage.deletion import Deletion
-from chat.storage.disk import Disk
 from chat.storage.drawings import Drawings
-from chat.storage.files import create, make_private
+from chat.storage.engine.disk import Disk
+from chat.storage.engine.files import create, make_private
+from chat.storage.engine.sqlite import guard, open_engine
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
@@ -27,7 +28,6 @@ from chat.storage.search import Search
 from chat.storage.secrets import Secrets
 from chat.storage.sessions import StoredSessions
 from chat.storage.shares import Shares
-from chat.storage.sqlite import guard, open_engine
 from chat.storage.uploads import StoredUploads
 from chat.storage.workers import Workers
 

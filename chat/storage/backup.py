@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from chat.storage.files import BESIDE, PRIVATE, open_read_only
+from chat.storage.engine.files import BESIDE, PRIVATE, open_read_only
+from chat.storage.engine.sqlite import open_engine
 from chat.storage.migrations import NEWEST, upgrade, versions
 from chat.storage.models import Worker, now
-from chat.storage.sqlite import open_engine
 from chat.storage.workers import has_ended, is_heard
 
 TABLES = {"alembic_version", "conversations", "answers", "workers"}

@@ -103,7 +103,7 @@ class Asker:
 class Access:
     """Knows codes, keys and sessions: signs visitors in and out, and counts what a code has left.
 
-    What each may then do is decided in chat/web/permissions.py.
+    What each may then do is decided in chat/web/gate/permissions.py.
     """
 
     def __init__(

@@ -16,14 +16,15 @@ from chat.answers.question import Question
 from chat.refusals import Refusal, SignInNeeded
 from chat.slow_clients import TimedSocket
 from chat.storage import Answer, StoredQuestion
-from chat.storage.sqlite import StorageError, is_trouble
-from chat.web import errors, files, permissions, services
+from chat.storage.engine.sqlite import StorageError, is_trouble
+from chat.web import errors, files, services
 from chat.web.chat_request import ChatRequest, read_chat_request
 from chat.web.ended_answers import blocks_of
 from chat.web.events import HEARTBEAT, QUIET_S, EventWriter, PageReader
+from chat.web.gate import permissions
+from chat.web.gate.visitors import address, visitor
 from chat.web.pages import page
 from chat.web.presenting import answer_details
-from chat.web.visitors import address, visitor
 
 bp = Blueprint("chat", __name__)
 # How long a page without JavaScript waits for its answer, and for the end of one that it stops.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from chat.agents.offered import Agent, Agents
 from chat.refusals import Refusal
-from chat.web.json_body import json_object
+from chat.web.gate.json_body import json_object
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from chat.answers.live import Lost
 from chat.refusals import Refusal
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
-from chat.web.json_body import json_object
-from chat.web.visitors import become, clear_site_data, visitor
+from chat.web.gate.json_body import json_object
+from chat.web.gate.visitors import become, clear_site_data, visitor
 from providers.base import Clears
 
 bp = Blueprint("conversations", __name__)

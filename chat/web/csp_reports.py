@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from chat.web import services
-from chat.web.visitors import address
+from chat.web.gate.visitors import address
 
 bp = Blueprint("csp_reports", __name__)
 log = logging.getLogger("chat.csp")

@@ -26,8 +26,8 @@ from chat.refusals import (
     StoppingRefusal,
     StreamRefusal,
 )
+from chat.storage.engine.sqlite import RETRY_S, StorageError, StorageRefusal, is_trouble
 from chat.storage.models import now
-from chat.storage.sqlite import RETRY_S, StorageError, StorageRefusal, is_trouble
 from chat.visitors.blocks import name_of
 from chat.web import services
 from chat.web.dates import moment

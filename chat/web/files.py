@@ -7,9 +7,10 @@ from werkzeug.datastructures import FileStorage
 
 from chat.agents.offered import Agent
 from chat.refusals import Refusal
-from chat.web import permissions, services
+from chat.web import services
 from chat.web.export import safe_filename
-from chat.web.visitors import address, visitor
+from chat.web.gate import permissions
+from chat.web.gate.visitors import address, visitor
 
 bp = Blueprint("files", __name__)
 NO_RIGHTS = "sandbox; default-src 'none'"

@@ -6,9 +6,10 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 
 from chat.storage import Answer, Conversation
-from chat.web import export, permissions, presenting, services
+from chat.web import export, presenting, services
+from chat.web.gate import permissions
+from chat.web.gate.visitors import visitor
 from chat.web.pages import rendered
-from chat.web.visitors import visitor
 
 bp = Blueprint("history", __name__)
 PAGE = 100

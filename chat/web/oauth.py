@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.agents.offered import Agent
 from chat.refusals import Refusal
 from chat.web import errors, services
-from chat.web.visitors import address
+from chat.web.gate.visitors import address
 from providers.coze.auth import WebApp
 
 bp = Blueprint("oauth", __name__, url_prefix="/oauth/coze")

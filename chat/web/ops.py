@@ -4,9 +4,10 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from chat.owner.doctor import examination as doctor
 from chat.refusals import Refusal
-from chat.storage.sqlite import StorageError
-from chat.web import errors, scraping, security, services
-from chat.web.visitors import address
+from chat.storage.engine.sqlite import StorageError
+from chat.web import errors, scraping, services
+from chat.web.gate import security
+from chat.web.gate.visitors import address
 
 bp = Blueprint("ops", __name__)
 HOUR_S = 3600

@@ -7,8 +7,9 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from chat.files.uploads import PER_QUESTION
 from chat.storage import Conversation
 from chat.storage.models import Share
-from chat.web import permissions, presenting, services
-from chat.web.visitors import visitor
+from chat.web import presenting, services
+from chat.web.gate import permissions
+from chat.web.gate.visitors import visitor
 
 bp = Blueprint("pages", __name__)
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, request
 
 from chat.web import services
-from chat.web.visitors import address
+from chat.web.gate.visitors import address
 
 bp = Blueprint("pictures", __name__)
 HEADERS = {

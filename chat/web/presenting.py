@@ -15,11 +15,12 @@ from chat.storage import Answer, Conversation
 from chat.storage.content import Content
 from chat.storage.conversations import Tree
 from chat.storage.models import now
-from chat.web import errors, permissions, services
+from chat.web import errors, services
 from chat.web.dates import day
 from chat.web.ended_answers import blocks_of
 from chat.web.events import picture_field
-from chat.web.visitors import visitor
+from chat.web.gate import permissions
+from chat.web.gate.visitors import visitor
 
 EXCHANGES = 20
 LISTED = 50

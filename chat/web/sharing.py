@@ -16,7 +16,7 @@ from chat.storage import Conversation
 from chat.storage.conversations import Tree
 from chat.storage.titles import title_of
 from chat.web import errors, presenting, services
-from chat.web.visitors import visitor
+from chat.web.gate.visitors import visitor
 
 bp = Blueprint("sharing", __name__)
 

@@ -8,7 +8,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.refusals import GuessRefusal, Refusal, SignInNeeded
 from chat.visitors.sessions import Session
-from chat.web import errors, services, visitors
+from chat.web import errors, services
+from chat.web.gate import visitors
 
 bp = Blueprint("signing_in", __name__)
 

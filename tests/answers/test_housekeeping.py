@@ -29,7 +29,7 @@ from chat.files.uploads import Uploads
 from chat.refusals import Refusal
 from chat.settings.model import Settings
 from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
-from chat.storage.disk import Disk
+from chat.storage.engine.disk import Disk
 from chat.storage.models import Upload, Worker, now
 from chat.visitors.access import Visitors
 from chat.visitors.at_once import LocalAtOnce

@@ -19,7 +19,7 @@ from chat.settings import hashes
 from chat.settings.model import Settings
 from chat.storage import open_existing
 from chat.visitors.guessing import ALL
-from chat.web import permissions
+from chat.web.gate import permissions
 from emulator.accounts import DEMO
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import (

@@ -12,8 +12,8 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat.visitors.guessing import LOCKED_FROM
-from chat.web import security
 from chat.web.errors import STATUS
+from chat.web.gate import security
 from emulator.accounts import DEMO
 from providers import PLATFORMS
 from tests.kit.emulator import Emulator, coze

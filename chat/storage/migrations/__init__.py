@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from chat.settings.errors import SettingsError
-from chat.storage.files import PRIVATE, copy_before
+from chat.storage.engine.files import PRIVATE, copy_before
 
 log = logging.getLogger("chat.storage")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chat.offload import beside_others
-from chat.storage.files import size_of
+from chat.storage.engine.files import size_of
 
 log = logging.getLogger("chat.storage")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.visitors.access import Visitors
-from chat.web.security import HEADERS
+from chat.web.gate.security import HEADERS
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor
 

@@ -1,10 +1,10 @@
 """Who is turned away by the head of a request: its body is not read, whatever it is.
 
 What a head is asked, in this order: does it name this site, and come from its own page
-(web/security.py); has the owner shut out its address or visitor (web/blocking.py); does its address
-come too often; does it need a code or a key (web/permissions.py); does its visitor come too often;
-is its body too large for its route; would its question or file be one too many; is too much on its
-way already, from the address or in all; is there room on the disk.
+(gate/security.py); has the owner shut out its address or visitor (gate/blocking.py); does its
+address come too often; does it need a code or a key (gate/permissions.py); does its visitor come
+too often; is its body too large for its route; would its question or file be one too many; is too
+much on its way already, from the address or in all; is there room on the disk.
 """
 
 from flask import Flask, g, request
@@ -12,11 +12,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from chat.refusals import FileRefusal
 from chat.visitors.bodies import SMALL
-from chat.web import permissions, services
-from chat.web.blocking import refuse_blocked_address
-from chat.web.body_stream import BodyStream
-from chat.web.security import SAFE
-from chat.web.visitors import address, asker, returning_visitor
+from chat.web import services
+from chat.web.gate import permissions
+from chat.web.gate.blocking import refuse_blocked_address
+from chat.web.gate.body_stream import BodyStream
+from chat.web.gate.security import SAFE
+from chat.web.gate.visitors import address, asker, returning_visitor
 
 MULTIPART = "multipart/form-data"
 FORM = "application/x-www-form-urlencoded"

@@ -10,7 +10,7 @@ from chat.refusals import Refusal
 
 
 def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object in a request's body, which web/admission.py bounds.
+    """The JSON object in a request's body, which web/gate/admission.py bounds.
 
     Raises UnsupportedMediaType, and Refusal bad_input.
     """

@@ -31,7 +31,7 @@ from tests.kit.sockets import SOON_S
 Start = Callable[..., Site]
 CODE = "brass-lantern-42"
 LARGE = 34 * MEGABYTE
-DOCUMENT = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text())
+DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "openapi.yaml").read_text())
 POSTS = [
     re.sub(r"{\w+}", "nowhere", path) for path, item in DOCUMENT["paths"].items() if "post" in item
 ]

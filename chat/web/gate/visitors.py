@@ -13,7 +13,8 @@ from chat.visitors.access import COOKIE, COOKIE_AGE_S, Asker
 from chat.visitors.addresses import address_of
 from chat.visitors.guessing import Origin
 from chat.visitors.sessions import Session
-from chat.web import cookies, services
+from chat.web import services
+from chat.web.gate import cookies
 
 SESSION = "session"
 

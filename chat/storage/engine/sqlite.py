@@ -19,7 +19,7 @@ from chat.refusals import Refusal
 PRAGMAS = (
     # Readers read while one writes.
     "journal_mode = WAL",
-    # Survives a killed process; for power cuts see chat/storage/disk.py.
+    # Survives a killed process; for power cuts see chat/storage/engine/disk.py.
     "synchronous = NORMAL",
     "foreign_keys = ON",
     # What is deleted is overwritten; Debian's SQLite does so anyhow.

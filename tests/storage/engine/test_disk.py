@@ -11,7 +11,7 @@ import pytest
 from chat import storage
 from chat.settings.model import Settings
 from chat.storage import NewQuestion, Storage
-from chat.storage.disk import Disk
+from chat.storage.engine.disk import Disk
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from flask import request
 
 from chat.web import services
-from chat.web.visitors import asker
+from chat.web.gate.visitors import asker
 
 # The page of a refusal needs these, and probes have to go on.
 NEVER_BLOCKED = {

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chat.settings.errors import SettingsError
-from chat.storage import files, migrations
+from chat.storage import migrations
+from chat.storage.engine import files
 from tests.storage.acting import Connect, ask, end, migrate
 
 

@@ -8,8 +8,8 @@ from flask import request
 from chat.agents.offered import Agent
 from chat.refusals import SignInNeeded
 from chat.web import services
-from chat.web.blocking import refuse_blocked_visitor
-from chat.web.visitors import asker, turn_away
+from chat.web.gate.blocking import refuse_blocked_visitor
+from chat.web.gate.visitors import asker, turn_away
 
 # Open to everybody. Some check a link, a signed address or a password themselves.
 OPEN = {

@@ -1,0 +1,1 @@
+"""How the database is reached, and what it is on the disk."""
