@@ -27,7 +27,7 @@ class Limits:
 @dataclass(frozen=True)
 class Row:
     """A platform. `folder` has `options` with `Options`, a pydantic model of what an agent needs,
-    and `provider` with `PROVIDER`, the class.
+    `codes` with `ERRORS`, its codes in our names, and `provider` with `PROVIDER`, the class.
 
     `account` names the options that tell one account from another: agents of the same account share
     its limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history,
@@ -130,6 +130,11 @@ PLATFORMS: dict[str, Row] = {
 def load(platform: str) -> Any:
     """The module of a platform's provider, imported when it is first needed."""
     return importlib.import_module(f"{PLATFORMS[platform].folder}.provider")
+
+
+def error_codes(platform: str) -> Any:
+    """The module with a platform's error codes: `ERRORS`, an error of ours for each of theirs."""
+    return importlib.import_module(f"{PLATFORMS[platform].folder}.codes")
 
 
 def options(platform: str) -> type[AgentOptions]:

@@ -18,7 +18,7 @@ from chat.owner.words import WORDS
 from chat.settings.errors import PROBLEMS, WRONG
 from chat.settings.help import published
 from chat.settings.words import LANGUAGES, Words
-from providers import PLATFORMS, load
+from providers import PLATFORMS, error_codes
 from providers.options import chinese_help
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -140,7 +140,7 @@ def _cures(platform: str) -> Iterator[str]:
 
 def owners_codes(platform: str) -> list[str]:
     """The codes of a platform's tables that stand for something only the owner can mend."""
-    module = load(platform)
+    module = error_codes(platform)
     tables = [getattr(module, name, {}) for name in ("ERRORS", "FAMILIES", "OWN_CODES")]
-    table = {code: kind for codes in tables for code, kind in codes.items()}
-    return [str(code).split()[0] for code, kind in table.items() if issubclass(kind, OWNERS)]
+    kinds = {code: kind for table in tables for code, kind in table.items()}
+    return [str(code).split()[0] for code, kind in kinds.items() if issubclass(kind, OWNERS)]

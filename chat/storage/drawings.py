@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from chat.storage.models import Answer, Drawing
 
-# All HTML together; beyond it that of the oldest answers goes.
+# All HTML together; beyond it that of the first questions goes.
 MAX_BYTES = 64_000_000
 
 
@@ -57,7 +57,7 @@ class Drawings:
         excess = (db.scalar(select(func.sum(Drawing.size))) or 0) - self._max_bytes
         if excess <= 0:
             return
-        by_age = select(Drawing.answer_id, Drawing.size).order_by(Drawing.answer_id)
+        by_age = select(Drawing.answer_id, Drawing.size).join(Answer).order_by(Answer.sequence)
         for answer_id, size in db.execute(by_age).all():
             db.execute(delete(Drawing).where(Drawing.answer_id == answer_id))
             excess -= size

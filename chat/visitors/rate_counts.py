@@ -1,4 +1,4 @@
-"""What was done lately, counted by the library `limits` in windows that move."""
+"""What was done lately, counted against rates of the library `limits` in windows that move."""
 
 import threading
 import time
@@ -8,19 +8,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol, cast
+from typing import Protocol
 
 from limits import RateLimitItem
-from limits.storage import MovingWindowSupport, Storage, storage_from_string
-from limits.strategies import MovingWindowRateLimiter
 
-IN_MEMORY = "bounded-memory://"
 MOST_KEYS = 100_000
 
 Clock = Callable[[], float]
 
 
-class BoundedMemory(Storage, MovingWindowSupport):
+class BoundedMemory:
     """The counts of this process: eight bytes a time, for as long as its window.
 
     The library's own memory keeps the name of everybody who ever asked, and looks through all of
@@ -28,20 +25,10 @@ class BoundedMemory(Storage, MovingWindowSupport):
     MOST_KEYS of one length of window those longest silent.
     """
 
-    # What the library finds this class by, as it does its own.
-    STORAGE_SCHEME: list[str] | None = ["bounded-memory"]  # noqa: RUF012
-
-    def __init__(
-        self,
-        uri: str | None = None,
-        wrap_exceptions: bool = False,
-        clock: Clock = time.monotonic,
-        most_keys: int = MOST_KEYS,
-    ) -> None:
-        super().__init__(uri, wrap_exceptions)
+    def __init__(self, clock: Clock = time.monotonic, most_keys: int = MOST_KEYS) -> None:
         self._clock = clock
         self._most_keys = most_keys
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         # By the seconds of the window, then by key, the longest silent first.
         self._windows: dict[int, OrderedDict[str, array[float]]] = {}
 
@@ -81,40 +68,6 @@ class BoundedMemory(Storage, MovingWindowSupport):
             del window[key][-amount:]
             if not window[key]:
                 del window[key]
-
-    def clear(self, key: str) -> None:
-        """Forgets one key."""
-        with self._lock:
-            for window in self._windows.values():
-                window.pop(key, None)
-
-    def reset(self) -> int:
-        """Forgets all keys; says how many there were."""
-        with self._lock:
-            count = len(self)
-            self._windows.clear()
-            return count
-
-    def check(self) -> bool:
-        """Memory is always there."""
-        return True
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """What this storage might raise: nothing of its own."""
-        return ValueError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Fixed windows are not for this storage."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> int:
-        """Fixed windows are not for this storage."""
-        raise NotImplementedError
-
-    def get_expiry(self, key: str) -> float:
-        """Fixed windows are not for this storage."""
-        raise NotImplementedError
 
     def _forget_old_keys(self, now: float) -> None:
         for expiry, window in self._windows.items():
@@ -156,11 +109,7 @@ class LocalRateCounts:
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._memory = cast(
-            BoundedMemory,
-            storage_from_string(IN_MEMORY, clock=clock),  # type: ignore[arg-type]
-        )
-        self._limiter = MovingWindowRateLimiter(self._memory)
+        self._memory = BoundedMemory(clock)
 
     def wait(self, *claims: Claim) -> float:
         return max((self._wait(claim) for claim in claims), default=0.0)
@@ -175,7 +124,8 @@ class LocalRateCounts:
     def add(self, *claims: Claim) -> None:
         for claim in claims:
             for rate in claim.rates:
-                self._limiter.hit(rate, *claim.name, cost=claim.cost)
+                key = rate.key_for(*claim.name)
+                self._memory.acquire_entry(key, rate.amount, rate.get_expiry(), claim.cost)
 
     def give_back(self, *claims: Claim) -> None:
         for claim in claims:
@@ -188,11 +138,11 @@ class LocalRateCounts:
     def _wait_of(self, rate: RateLimitItem, claim: Claim) -> float:
         if claim.cost > rate.amount:
             return inf
-        if self._limiter.test(rate, *claim.name, cost=claim.cost):
+        key, window_s = rate.key_for(*claim.name), rate.get_expiry()
+        _, count = self._memory.get_moving_window(key, rate.amount, window_s)
+        if count + claim.cost <= rate.amount:
             return 0.0
-        # The library says when one place is free. For more of them an earlier time has to leave the
-        # window: the first of as many as, together with the cost, would be one too many.
-        first, _ = self._memory.get_moving_window(
-            rate.key_for(*claim.name), rate.amount - claim.cost + 1, rate.get_expiry()
-        )
-        return max(0.001, first + rate.get_expiry() - self._clock())
+        # An earlier time has to leave the window: the first of as many as, together with the cost,
+        # would be one too many.
+        first, _ = self._memory.get_moving_window(key, rate.amount - claim.cost + 1, window_s)
+        return max(0.001, first + window_s - self._clock())

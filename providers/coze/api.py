@@ -1,4 +1,4 @@
-"""Coze's calls, envelopes and error codes (platforms/coze.md §0–§3, §7)."""
+"""Coze's calls and envelopes (platforms/coze.md §0–§3)."""
 
 import time
 from collections.abc import Iterator
@@ -9,19 +9,8 @@ from urllib.parse import quote
 from providers import http
 from providers.base import Attachment
 from providers.coze.auth import Credentials
-from providers.errors import (
-    AuthRejected,
-    BadQuestion,
-    Busy,
-    ContentBlocked,
-    NotConfigured,
-    ProviderError,
-    QuotaExhausted,
-    RateLimited,
-    TimedOut,
-    Unavailable,
-    Unexpected,
-)
+from providers.coze.codes import kind_of
+from providers.errors import ProviderError, Unavailable, Unexpected
 from providers.http import Http, Response
 from providers.payloads import error_object, fields, items
 from providers.stop import Stop
@@ -33,65 +22,11 @@ CANCEL_S = 5.0
 READ_S = 15.0
 TEXT_LIMIT = 500
 
-ERRORS: dict[int, type[ProviderError]] = {
-    401: AuthRejected,
-    429: RateLimited,
-    4000: BadQuestion,
-    4001: Unavailable,  # unknown chat: there is no record to read the answer from
-    4002: Unexpected,  # unknown conversation, after it has been replaced once
-    4003: BadQuestion,
-    4004: BadQuestion,
-    4005: BadQuestion,
-    4006: NotConfigured,
-    4007: BadQuestion,
-    4008: QuotaExhausted,
-    4009: RateLimited,
-    4010: BadQuestion,
-    4011: QuotaExhausted,
-    4012: NotConfigured,  # the model was taken offline
-    4013: RateLimited,
-    4014: BadQuestion,
-    4015: NotConfigured,  # not published to the channel "Agent As API"
-    4016: Busy,
-    4019: QuotaExhausted,
-    4020: RateLimited,
-    4021: NotConfigured,
-    4022: QuotaExhausted,
-    4027: QuotaExhausted,
-    4028: QuotaExhausted,
-    4033: QuotaExhausted,
-    4100: AuthRejected,
-    4101: AuthRejected,
-    4102: ContentBlocked,  # by risk control: the same words would be refused again
-    4104: Unexpected,  # not cancellable; only an answer to our own cancelling
-    4105: ContentBlocked,
-    4200: NotConfigured,
-    4300: BadQuestion,
-    4301: BadQuestion,
-    4302: BadQuestion,
-    4303: BadQuestion,
-    4304: BadQuestion,
-    4314: Unexpected,
-    4315: Unexpected,
-    5000: Unavailable,
-    6006: TimedOut,  # a code node of the workflow ran longer than a minute
-    701231: Unavailable,
-    700012006: AuthRejected,
-    700012014: RateLimited,
-    710005002: RateLimited,
-    788788103: QuotaExhausted,
-}
-# Codes without their last three digits.
-FAMILIES: dict[int, type[ProviderError]] = {
-    720701: Unavailable,
-    720702: NotConfigured,
-}
-
 
 class Api:
     """The calls of one turn.
 
-    Each raises what ERRORS and `http` name, with Coze's code and logid.
+    Each raises what coze/codes.py and providers/http.py name, with Coze's code and logid.
     """
 
     def __init__(self, base: str, credentials: Credentials, http: Http) -> None:
@@ -278,17 +213,6 @@ class Api:
             deadline=deadline,
         )
         return self.unwrap(response, body)
-
-
-def kind_of(code: Any) -> type[ProviderError]:
-    """Our name for one of Coze's codes; one that nobody has documented is sorted by its shape."""
-    if not isinstance(code, int):
-        return Unexpected
-    known = ERRORS.get(code) or FAMILIES.get(code // 1000)
-    if known is not None:
-        return known
-    # Codes of nine digits, and unknown ones of the family of 5000, are the platform's own trouble.
-    return Unavailable if code >= 100_000_000 or 5000 <= code < 6000 else Unexpected
 
 
 def trace_of(response: Response, envelope: dict[str, Any] | None = None) -> str | None:

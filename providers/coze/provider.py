@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from providers.base import About, Observation, Provider, Turn
 from providers.coze import check as coze_check
 from providers.coze.answer import about
-from providers.coze.api import ERRORS, FAMILIES, Api
+from providers.coze.api import Api
 from providers.coze.auth import Vault, WebApp, credentials
 from providers.coze.options import Options
 from providers.coze.run import Run
@@ -15,7 +15,7 @@ from providers.http import Http
 from providers.stop import Stop
 from providers.texts import tidy
 
-__all__ = ["ERRORS", "FAMILIES", "PROVIDER", "Coze", "Options"]
+__all__ = ["PROVIDER", "Coze", "Options"]
 
 CLEAR_S = 15.0
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from providers.errors import EmptyAnswer, NotConfigured
 from providers.events import Accepted, Delta, Done, Event, Media, ToolStep
+from providers.huawei.codes import NO_CREDENTIALS
 from providers.payloads import address, content_text, error_object, fields, items, text
 
 NAME = "huawei"
@@ -17,7 +18,6 @@ CUMULATIVE = 20
 APOLOGY = "很抱歉，我的系统似乎遇到了一些故障问题，暂时无法为您提供服务"
 APOLOGY_TAIL = 20
 # A code of our own for it.
-NO_CREDENTIALS = "no_credentials"
 
 MediaKind = Literal["image", "video", "audio", "file"]
 KINDS: dict[str, MediaKind] = {

@@ -14,12 +14,9 @@ from providers.base import Observation, Provider, Turn
 from providers.bodies import Body
 from providers.errors import (
     AuthRejected,
-    BadQuestion,
     ContentBlocked,
     EmptyAnswer,
-    NotConfigured,
     ProviderError,
-    QuotaExhausted,
     RateLimited,
     Unavailable,
     Unexpected,
@@ -38,6 +35,7 @@ from providers.payloads import (
     whole,
 )
 from providers.qingyan.answer import QingyanReader
+from providers.qingyan.codes import ERRORS
 from providers.qingyan.options import Options
 from providers.stop import Stop, Stopped
 
@@ -50,30 +48,6 @@ OTHERS_AGENT = 10018
 FORGOTTEN = (12001, 12002)
 QUOTE_LENGTH = 300
 
-ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
-    1001: AuthRejected,  # the api_key is disabled
-    1002: AuthRejected,  # the api_key or the secret is wrong
-    10003: AuthRejected,  # the api_key was deleted
-    10004: AuthRejected,  # the api_key is disabled
-    10005: BadQuestion,  # a file of the question is gone
-    10006: RateLimited,  # too many calls at once (upload)
-    10007: RateLimited,  # too many calls at once (question)
-    10008: QuotaExhausted,
-    10010: NotConfigured,  # the agent was deleted
-    10018: NotConfigured,  # somebody else's agent, or a token past its time
-    10024: Unavailable,  # interrupted
-    10025: Unavailable,  # system error
-    10027: Unavailable,  # model error
-    10028: Unavailable,  # the picture could not be made
-    10031: ContentBlocked,
-    11003: Unavailable,  # upload failed
-    11004: BadQuestion,  # the document could not be read
-    11005: BadQuestion,  # a document of more than 120,000 tokens
-    11006: BadQuestion,  # the file is too large
-    11009: Unavailable,  # the file could not be processed
-    12001: BadQuestion,  # no such conversation
-    12002: BadQuestion,  # somebody else's conversation; a 401 that has nothing to do with the token
-}
 
 log = logging.getLogger(__name__)
 

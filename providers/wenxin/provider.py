@@ -11,7 +11,6 @@ from providers.base import Observation, Provider, Turn
 from providers.bodies import Body
 from providers.errors import (
     AuthRejected,
-    ContentBlocked,
     EmptyAnswer,
     NotConfigured,
     ProviderError,
@@ -26,6 +25,7 @@ from providers.http import Http, Response, refusal
 from providers.payloads import ErrorObject, Fields, error_object, text, whole
 from providers.stop import Stop
 from providers.wenxin.answer import WenxinReader
+from providers.wenxin.codes import ERRORS
 from providers.wenxin.options import Options
 
 NAME = "wenxin"
@@ -33,22 +33,6 @@ CHECK_S = 30.0
 WAIT_S = 3.0
 QUOTE_LENGTH = 300
 WORDLESS = 1000
-
-# Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more,
-# but neither says that the question was not taken: the thread might hold it twice, and the day's
-# budget count it twice.
-ERRORS: dict[int, type[ProviderError]] = {  # their code -> our name
-    499: Unavailable,  # an HTTP status: the agent took too long
-    1000: Unexpected,  # invalid input
-    1001: Unavailable,  # system error
-    1002: RateLimited,
-    1003: Unavailable,  # the answer could not be made
-    1005: ContentBlocked,  # refused by the protection against abuse
-    1006: NotConfigured,  # the agent is not published
-    1113: ContentBlocked,  # the question holds a word of the list
-    1115: QuotaExhausted,  # the day's 500 questions
-    1116: AuthRejected,  # id and key do not belong together
-}
 
 
 class Wenxin(Provider):

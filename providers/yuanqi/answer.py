@@ -5,35 +5,17 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from providers.errors import (
-    AuthRejected,
     ContentBlocked,
     EmptyAnswer,
-    NotConfigured,
     ProviderError,
-    QuotaExhausted,
-    RateLimited,
-    Unavailable,
     Unexpected,
 )
 from providers.events import Accepted, Delta, Done, Event, Thought, ToolStep, Usage
 from providers.payloads import Fields, content_text, fields, items, text, whole
+from providers.yuanqi.codes import ERRORS
 
 NAME = "yuanqi"
 BLOCKED_LEVELS = {"1", "2"}
-
-ERRORS: dict[str, type[ProviderError]] = {  # HTTP status, error.code or finish_reason -> our name
-    "400": Unexpected,  # a parameter error: we have built the request wrongly
-    "401": AuthRejected,
-    "1001": Unexpected,  # the sibling Hunyuan service: roles do not alternate
-    "403": NotConfigured,  # the token has no right to this agent, or its API is switched off
-    "404": NotConfigured,
-    "429": RateLimited,
-    **dict.fromkeys(("500", "502", "503", "504"), Unavailable),
-    "concurrency": RateLimited,
-    "quota": QuotaExhausted,
-    "sensitive": ContentBlocked,
-    "tool_fail": Unavailable,
-}
 
 
 class YuanqiReader:

@@ -11,17 +11,16 @@ from providers.bodies import Body
 from providers.errors import (
     NotConfigured,
     ProviderError,
-    QuotaExhausted,
-    RateLimited,
     Unavailable,
     Unexpected,
 )
 from providers.events import Event
 from providers.farewell import Farewell, farewell
-from providers.http import STATUS, Http, Response, retry_after
+from providers.http import Http, Response, retry_after
 from providers.payloads import Fields, error_object, text
 from providers.stop import Stop
-from providers.yuanqi.answer import ERRORS, NAME, YuanqiReader
+from providers.yuanqi.answer import NAME, YuanqiReader
+from providers.yuanqi.codes import kind_of
 from providers.yuanqi.options import Options
 
 PATH = "/agent/chat/completions"
@@ -32,17 +31,6 @@ SILENCE_S = 300.0
 # How long more text may lag behind the frame that has the finish_reason.
 LAST_WORDS_S = 8.0
 
-# Most code strings are unknown, and a status means several things: then the words of the message
-# decide.
-HINTS: dict[str, type[ProviderError]] = {
-    "publish": NotConfigured,
-    "发布": NotConfigured,
-    "quota": QuotaExhausted,
-    "额度": QuotaExhausted,
-    "余额": QuotaExhausted,
-    "concurren": RateLimited,
-    "并发": RateLimited,
-}
 FILE_TYPES = {
     **dict.fromkeys(("jpg", "jpeg", "png", "gif", "webp", "bmp"), "image"),
     **dict.fromkeys(("mp4", "mov", "webm", "avi"), "video"),
@@ -183,7 +171,7 @@ class Yuanqi(Provider):
             code = error.code if error else ""
             message = error.message if error else text(payload.get("message"))
         description = f"HTTP {status} {message.replace(self._token, '***')[:400]}".rstrip()
-        return _kind(code, message, status)(
+        return kind_of(code, message, status)(
             description, provider=NAME, code=code or None, trace=trace
         )
 
@@ -223,14 +211,3 @@ def file_part(
     if kind == "image" and image_part == "image_url":
         return {"type": "image_url", "image_url": {"url": url}}
     return {"type": "file_url", "file_url": {"type": kind, "url": url}}
-
-
-def _kind(code: str, message: str, status: int) -> type[ProviderError]:
-    if not code.isdigit() and code in ERRORS:
-        return ERRORS[code]
-    if status < 500:
-        for word, kind in HINTS.items():
-            if word in message.lower():
-                return kind
-    known = ERRORS.get(str(status)) or ERRORS.get(code) or STATUS.get(status)
-    return known or (Unavailable if status >= 500 else Unexpected)

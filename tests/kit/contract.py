@@ -9,7 +9,7 @@ from typing import Any
 from chat.agents import demo
 from chat.answers.partial import PartialAnswer
 from chat.settings.model import Settings
-from providers import PLATFORMS, load
+from providers import PLATFORMS, error_codes, load
 from providers.base import Exchange, Provider
 from providers.events import Accepted, Citation, Event, Media, Suggestion, ToolStep
 from providers.http import Http, Network
@@ -48,7 +48,7 @@ def documented_codes(platform: str) -> dict[str, str]:
     in.
     """
     reasons = {}
-    for code, kind in load(platform).ERRORS.items():
+    for code, kind in error_codes(platform).ERRORS.items():
         number = str(code).removeprefix("AIAE.")
         if not number.isdigit():
             continue

@@ -3,14 +3,16 @@
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, TypeVar
 
+import alembic.command
 import pytest
-from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
+from chat.owner.commands import commands
 from chat.refusals import Refusal
 from chat.storage import NewQuestion, Storage, StoredQuestion, migrations
 from chat.storage.models import Answer
@@ -81,7 +83,7 @@ def migrate(path: Path, version: str) -> None:
     config.set_main_option("script_location", str(migrations.FOLDER))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, version)
+        alembic.command.upgrade(config, version)
     engine.dispose()
 
 
@@ -121,3 +123,11 @@ def say(store: Storage, visitor: str, question: str, answer: str) -> str:
 def everything(database: Path) -> bytes:
     """All bytes of a database and of what lies beside it."""
     return b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
+
+
+def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
+    """A command of the owner: its exit code and what it says."""
+    with chdir(folder):
+        done = commands().test_cli_runner().invoke(args=[*words, "--lang", language])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output

@@ -26,5 +26,6 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def store(connect: Connect) -> Storage:
-    return connect()
+def store(connect: Connect, request: pytest.FixtureRequest) -> Storage:
+    """A module may say by DATABASE where it is."""
+    return connect(getattr(request.module, "DATABASE", "chat.db"))

@@ -4,36 +4,22 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import chdir, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from chat import storage
-from chat.owner.commands import commands
 from chat.settings.model import Settings
 from chat.storage import Storage, backup
 from chat.storage.migrations import NEWEST, versions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment
-from tests.storage.acting import everything, insert_old_rows, migrate, say
+from tests.storage.acting import command, everything, insert_old_rows, migrate, say
 
-
-def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
-    """A command of the owner: its exit code and what it says."""
-    with chdir(folder):
-        done = commands().test_cli_runner().invoke(args=[*words, "--lang", language])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
-    yield opened
-    opened.engine.dispose()
+DATABASE = "instance/chat.db"
 
 
 def test_a_backup_of_a_busy_site_is_whole_and_comes_back(

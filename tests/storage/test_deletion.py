@@ -3,17 +3,13 @@
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import chdir
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from chat import storage
-from chat.owner.commands import commands
-from chat.settings.model import Settings
 from chat.storage import NewQuestion, Storage
 from chat.storage import deletion as forgetting
 from chat.storage.models import Base, Conversation, Upload, now
@@ -23,28 +19,14 @@ from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.patience import eventually, soon
 from tests.kit.site import Site, Visitor
-from tests.storage.acting import everything, say
+from tests.storage.acting import command, everything, say
 
+DATABASE = "instance/chat.db"
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
-
-
-def command(folder: Path, *words: str, language: str = "en") -> tuple[int, str]:
-    """A command of the owner: its exit code and what it says."""
-    with chdir(folder):
-        done = commands().test_cli_runner().invoke(args=[*words, "--lang", language])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
 
 
 def database_of(site: Site) -> Path:
     return site.folder / "instance" / "chat.db"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/instance/chat.db"))
-    yield opened
-    opened.engine.dispose()
 
 
 def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from providers import errors
-from providers.coze.api import kind_of
-from providers.coze.provider import ERRORS
+from providers.coze.codes import ERRORS, kind_of
 from providers.errors import (
     AuthRejected,
     BadQuestion,

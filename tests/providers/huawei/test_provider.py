@@ -27,7 +27,8 @@ from providers.errors import (
 from providers.events import Accepted, Delta, Done, Media, ToolStep
 from providers.http import Http, Network
 from providers.huawei.answer import APOLOGY, HuaweiReader
-from providers.huawei.provider import ERRORS, Huawei, Options, memory
+from providers.huawei.codes import ERRORS
+from providers.huawei.provider import Huawei, Options, memory
 from tests.kit.asking import ask, saying
 from tests.kit.emulator import Emulator
 

@@ -37,7 +37,8 @@ from providers.events import (
     Usage,
 )
 from providers.http import Http, Network
-from providers.qingyan.provider import ERRORS, PROVIDER, Options, Qingyan
+from providers.qingyan.codes import ERRORS
+from providers.qingyan.provider import PROVIDER, Options, Qingyan
 from providers.stop import Stop, Stopped
 from tests.kit.asking import saying
 from tests.kit.patience import eventually, soon

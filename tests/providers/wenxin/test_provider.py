@@ -29,7 +29,8 @@ from providers.events import Accepted, Citation, Delta, Done, Event, Media, Rewr
 from providers.farewell import LINGER_S
 from providers.http import Http, Network
 from providers.stop import Stop
-from providers.wenxin.provider import ERRORS, PROVIDER, Options, Wenxin
+from providers.wenxin.codes import ERRORS
+from providers.wenxin.provider import PROVIDER, Options, Wenxin
 from tests.kit.asking import saying
 from tests.kit.emulator import Emulator, quick
 from tests.kit.patience import ALLOWANCE

@@ -22,8 +22,8 @@ from providers.errors import (
 )
 from providers.events import Accepted, Done, Thought, ToolStep, Usage
 from providers.http import Http, Network
+from providers.yuanqi.codes import ERRORS
 from providers.yuanqi.provider import (
-    ERRORS,
     LAST_WORDS_S,
     Options,
     Yuanqi,
