@@ -21,10 +21,10 @@ from chat.web import errors, files, services
 from chat.web.chat_request import ChatRequest, read_chat_request
 from chat.web.ended_answers import blocks_of
 from chat.web.events import HEARTBEAT, QUIET_S, EventWriter, PageReader
+from chat.web.exchanges import answer_details
 from chat.web.gate import permissions
 from chat.web.gate.visitors import address, visitor
 from chat.web.pages import page
-from chat.web.presenting import answer_details
 
 bp = Blueprint("chat", __name__)
 # How long a page without JavaScript waits for its answer, and for the end of one that it stops.

@@ -6,10 +6,11 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 
 from chat.storage import Answer, Conversation
-from chat.web import export, presenting, services
+from chat.web import export, services
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
 from chat.web.pages import rendered
+from chat.web.sidebar import by_day
 
 bp = Blueprint("history", __name__)
 PAGE = 100
@@ -42,7 +43,7 @@ def conversations() -> Response:
     return rendered(
         "conversations.html",
         agent=None,
-        days_on_page=presenting.by_day(rows[:PAGE]),
+        days_on_page=by_day(rows[:PAGE]),
         older=rows[PAGE - 1].id if len(rows) > PAGE else None,
         is_first=last is None,
         has_forgotten="forgotten" in request.args,

@@ -7,9 +7,10 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from chat.files.uploads import PER_QUESTION
 from chat.storage import Conversation
 from chat.storage.models import Share
-from chat.web import presenting, services
+from chat.web import exchanges, services
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
+from chat.web.sidebar import sidebar
 
 bp = Blueprint("pages", __name__)
 
@@ -56,11 +57,11 @@ def page(
     agents = permissions.allowed_agents()
     agent = site.agents.get(conversation.agent if conversation else agent_id or "") or agents[0]
     permissions.require_agent(agent)
-    branch = presenting.BranchPage([])
+    branch = exchanges.BranchPage([])
     if conversation:
         tree = site.storage.conversations.tree(conversation.id)
         ids = tree.branch(request.args.get("at") or None)
-        branch = presenting.branch_page(conversation, tree, ids, request.args.get("before"))
+        branch = exchanges.branch_page(conversation, tree, ids, request.args.get("before"))
     edited_id = request.args.get("edit")
     edited = next((item for item in branch.exchanges if item.id == edited_id), None)
     return rendered(
@@ -86,7 +87,7 @@ def page(
 
 def rendered(template: str, status: int = 200, **content: Any) -> Response:
     """A page with the sidebar. It is private to the visitor, so no cache may store it."""
-    response = make_response(render_template(template, **presenting.sidebar(), **content), status)
+    response = make_response(render_template(template, **sidebar(), **content), status)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Cookie"
     return response

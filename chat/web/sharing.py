@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.storage import Conversation
 from chat.storage.conversations import Tree
 from chat.storage.titles import title_of
-from chat.web import errors, presenting, services
+from chat.web import errors, exchanges, services
 from chat.web.gate.visitors import visitor
 
 bp = Blueprint("sharing", __name__)
@@ -57,7 +57,7 @@ def shared(token: str) -> Response:
             agent=site.introductions.of(agent),
             conversation=conversation,
             title=_title(conversation, tree, ids),
-            branch=presenting.branch_page(conversation, tree, ids, request.args.get("before")),
+            branch=exchanges.branch_page(conversation, tree, ids, request.args.get("before")),
             token=token,
         )
     )

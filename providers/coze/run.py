@@ -1,12 +1,12 @@
-"""One question to Coze: streamed or polled, asked again, read from its record, and cancelled
-(platforms/coze.md §1, §2, §11)."""
+"""One question to Coze: asked again after refusals that pass, streamed or read from its record
+(coze/record.py), and cancelled (platforms/coze.md §1, §2, §11)."""
 
 import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from threading import Timer
-from typing import Any, TypeVar
+from typing import Any
 
 from providers.base import Turn
 from providers.bodies import Body, Frame
@@ -18,9 +18,10 @@ from providers.coze.answer import (
     tool_calls,
     usage_of,
 )
-from providers.coze.api import UNKNOWN_CHAT, UNKNOWN_CONVERSATION, Api, trace_of
+from providers.coze.api import UNKNOWN_CONVERSATION, Api, trace_of
 from providers.coze.options import Options
 from providers.coze.question import chat_body, upload_content
+from providers.coze.record import Record
 from providers.errors import (
     AuthRejected,
     Busy,
@@ -28,7 +29,6 @@ from providers.errors import (
     NeedsAction,
     NotConfigured,
     ProviderError,
-    RateLimited,
     TimedOut,
     Unavailable,
     Unexpected,
@@ -49,19 +49,13 @@ LAST_WORDS_S = 2.0
 LAST_BYTES_S = 0.1
 # How long a stopped question may take to name the chat that is to be cancelled.
 UNBORN_S = 2.0
-TROUBLE_PAUSES_S = (1.0, 2.0, 4.0, 8.0)
-LIST_PAUSES_S = (1.0, 2.0, 4.0)
 BAD_PARAMETER = 4000
-# Codes that may mean a dead conversation, and codes of a chat that is not known yet.
+# Codes that may mean a dead conversation.
 DOUBTS = {BAD_PARAMETER, UNKNOWN_CONVERSATION, 4101, 4200}
-NOT_YET_KNOWN = {UNKNOWN_CHAT, 4200}
-BECOMING_KNOWN_S = 10.0
 # Questions up to this length are no bad input by themselves.
 ORDINARY_LENGTH = 4000
 DONE = {"done", "conversation.stream.done"}
 ERROR = {"error", "conversation.error"}
-
-T = TypeVar("T")
 
 
 class Run:
@@ -81,12 +75,12 @@ class Run:
         self._conversation = turn.conversation
         self._chat = chat
         self._trace: str | None = None
+        self._record = Record(api, turn, options.poll_interval_s)
         self._reader = CozeReader(replies)
         self._content: dict[str, str] = {}
         self._end: Fields | None = None
         self._is_done = False
         self._is_renewed = False
-        self._accepted_at: float | None = None
         self._busy_until: float | None = None
         self._busy_pause = 1.0
 
@@ -159,7 +153,7 @@ class Run:
             self._stop_when_chat_has_an_id() as stop,
             self._api.ask(question, self._conversation, stop, self._turn.deadline) as response,
         ):
-            self._trace = trace_of(response)
+            self._trace = self._record.trace = trace_of(response)
             body = self._open_body(response)
             if body.kind == "events":
                 is_answered = yield from self._read_stream(body, response)
@@ -204,7 +198,7 @@ class Run:
             return
         is_first = self._chat is None
         if is_first:
-            self._accepted_at = time.monotonic()
+            self._record.known_since = time.monotonic()
         self._chat, self._conversation = chat, conversation
         yield Accepted(conversation, chat, self._trace)
         if is_first:
@@ -295,91 +289,17 @@ class Run:
         if self._chat is None or self._conversation is None:
             raise Unexpected("took the question but named no chat", provider=self._api.provider)
         conversation, chat, deadline = self._conversation, self._chat, self._turn.deadline
-        end = self._end or self._wait_for_end(conversation, chat, pause, deadline)
+        end = self._end or self._record.wait_for_end(conversation, chat, pause, deadline)
         self._end = end
         if status_of(end) in ("completed", "requires_action"):
-            yield from self._read_list(conversation, chat, deadline)
+            yield from self._record.read_list(
+                conversation, chat, self._reader, self._is_waiting_for_action
+            )
         yield from self._conclude(end)
-
-    def _read_list(self, conversation: str, chat: str, deadline: float) -> Iterator[Event]:
-        """The messages of a chat that has ended: again while the list lacks what was begun.
-
-        The vendor warns that an early list may be incomplete (§15). Raises Unavailable when it
-        stays so, for then nothing proves that the answer is whole.
-        """
-        reader, stop = self._reader, self._turn.stop
-        for pause in (0.0, *LIST_PAUSES_S):
-            if pause and deadline - time.monotonic() <= pause:
-                break
-            stop.sleep(pause)
-            messages = self._insist(
-                lambda: self._api.messages(conversation, chat, stop, deadline), deadline
-            )
-            yield from reader.apply_record(messages)
-            if reader.is_whole and (reader.has_answer or self._is_waiting_for_action):
-                return
-        if not reader.is_whole:
-            raise Unavailable(
-                "the record lacks the end of the answer",
-                provider=self._api.provider,
-                trace=self._trace,
-            )
 
     @property
     def _is_waiting_for_action(self) -> bool:
         return self._end is not None and status_of(self._end) == "requires_action"
-
-    def _wait_for_end(self, conversation: str, chat: str, pause: float, deadline: float) -> Fields:
-        """Polls until the chat has ended: its chat object."""
-        while True:
-            self._sleep(pause, deadline)
-            chat_object = self._insist(
-                lambda: self._api.retrieve(conversation, chat, self._turn.stop, deadline), deadline
-            )
-            if status_of(chat_object) in TERMINAL:
-                return chat_object
-            # Counted from the answer, so that Coze sees no two polls closer than this.
-            pause = self._options.poll_interval_s
-
-    def _insist(self, read: Callable[[], T], deadline: float) -> T:
-        """Reads again after troubles that pass: a poll that fails must not cost the answer."""
-        turn = self._turn
-        for pause in TROUBLE_PAUSES_S:
-            turn.pace.wait(turn.stop, deadline)
-            try:
-                return read()
-            except ProviderError as error:
-                if isinstance(error, AuthRejected) and self._api.renew():
-                    pause = 0.0
-                elif not self._may_pass(error):
-                    raise
-                if isinstance(error, RateLimited):
-                    turn.pace.hold_back(error.retry_after)
-                pause = max(pause, error.retry_after or 0.0)
-            self._sleep(pause, deadline)
-        turn.pace.wait(turn.stop, deadline)
-        return read()
-
-    def _sleep(self, seconds: float, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        self._turn.stop.sleep(max(0.0, min(seconds, left)))
-        if seconds >= left:
-            raise TimedOut(
-                "still working at the deadline", provider=self._api.provider, trace=self._trace
-            )
-
-    def _may_pass(self, error: ProviderError) -> bool:
-        """Whether a call that failed so may be made again: the next one may succeed."""
-        if error.code in NOT_YET_KNOWN:
-            # A chat just made may not be known everywhere at once.
-            return (
-                self._accepted_at is not None
-                and time.monotonic() - self._accepted_at < BECOMING_KNOWN_S
-            )
-        if isinstance(error, Unexpected):
-            # Without a code it is a body that broke off.
-            return error.code is None
-        return isinstance(error, Unavailable | RateLimited)
 
     def _conclude(self, chat: Fields) -> Iterator[Event]:
         """The last events of a chat that has ended. Raises what its status stands for."""
@@ -426,7 +346,7 @@ class Run:
             yield Status("queued")
             if previous and conversation:
                 with suppress(ProviderError):
-                    end = self._wait_for_end(conversation, previous, 0.0, self._busy_until)
+                    end = self._record.wait_for_end(conversation, previous, 0.0, self._busy_until)
                     if status_of(end) == "requires_action" and self._is_conversation_of_turn:
                         yield from self._replace_conversation()
                     return

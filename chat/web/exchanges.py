@@ -1,10 +1,8 @@
-"""What the templates show: the sidebar, and the exchanges of one branch of a conversation."""
+"""What a page shows of each exchange, a question with its answer, on a branch of a conversation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from markupsafe import Markup
@@ -16,14 +14,11 @@ from chat.storage.content import Content
 from chat.storage.conversations import Tree
 from chat.storage.models import now
 from chat.web import errors, services
-from chat.web.dates import day
 from chat.web.ended_answers import blocks_of
 from chat.web.events import picture_field
-from chat.web.gate import permissions
-from chat.web.gate.visitors import visitor
 
+# On one page; the rest is behind a link.
 EXCHANGES = 20
-LISTED = 50
 
 
 @dataclass(frozen=True)
@@ -59,47 +54,6 @@ class BranchPage:
     is_end: bool = True
     after: str | None = None
     leaf: str | None = None
-
-
-def sidebar() -> dict[str, Any]:
-    """What every page with a sidebar needs: the visitor's latest conversations by day, and the
-    site.
-    """
-    site = services()
-    conversations = site.storage.conversations.of(
-        visitor(), LISTED + 1, agents=permissions.visible_agent_ids()
-    )
-    return {
-        "days": _from_today(by_day(conversations[:LISTED])),
-        "has_more_conversations": len(conversations) > LISTED,
-    }
-
-
-def by_day(conversations: Sequence[Conversation]) -> list[tuple[str, list[Conversation]]]:
-    """Conversations, latest first, under the names of their days.
-
-    One whose time cannot be right, because it is still to come or the one below is later, stands
-    with the one below: no day comes twice.
-    """
-    current = now()
-    latest: datetime | None = None
-    names: list[str] = []
-    for conversation in reversed(conversations):
-        at = conversation.updated_at
-        if at <= current:
-            latest = max(latest or at, at)
-        names.append(day(latest or current))
-    pairs = zip(reversed(names), conversations, strict=True)
-    return [
-        (name, [conversation for _, conversation in group])
-        for name, group in groupby(pairs, key=itemgetter(0))
-    ]
-
-
-def _from_today(days: list[tuple[str, list[Conversation]]]) -> list[tuple[str, list[Conversation]]]:
-    """The days with today first: the script puts new conversations there."""
-    today = day(now())
-    return days if days and days[0][0] == today else [(today, []), *days]
 
 
 def branch_page(
