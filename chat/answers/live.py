@@ -1,4 +1,4 @@
-"""A live answer: appended by one producer, followed by many readers, ended early by Stop.
+"""Live answers: each has one producer and many readers, and a Stop is handed over to its producer.
 
 In memory. A live answer holds plain values, is only ever appended, and is read by position. So it
 can be copied for other processes, and theirs be followed here (chat/answers/redis.py).
