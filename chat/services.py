@@ -7,6 +7,7 @@ import resource
 import secrets
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chat.agents import demo
@@ -39,6 +40,7 @@ from chat.visitors.blocks import Blocks
 from chat.visitors.bodies import Bodies, bodies_for
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
+from chat.visitors.puzzles import LocalUsedPuzzles, Puzzles
 from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
 from chat.visitors.reports import Reports
@@ -106,7 +108,7 @@ class Services:
         limits = _limits(settings, shared)
         at_once = _at_once(shared)
         pictures = _pictures(settings, key, storage, limits)
-        guessing = Guessing()
+        guessing = _guessing(shared)
         uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
         theme = look.load(settings)
         return cls(
@@ -117,7 +119,7 @@ class Services:
             agents=agents,
             introductions=Introductions(agents, pictures.address),
             visitors=Visitors(key),
-            access=Access(settings, key, storage, guessing),
+            access=Access(settings, key, storage, guessing, _puzzles(shared, key)),
             blocks=Blocks(storage.blocks),
             owner=Owner(settings.admin_password, guessing),
             readers=Readers(settings.metrics_token, guessing),
@@ -232,6 +234,22 @@ def _limits(settings: Settings, shared: "Connection | None") -> VisitorLimits:
         return RedisRateCounts(connection)
 
     return VisitorLimits(rate, upload_mb, share, make_counts)
+
+
+def _guessing(shared: "Connection | None") -> Guessing:
+    if shared is None:
+        return Guessing()
+    from chat.visitors.redis_guesses import RedisGuesses
+
+    return Guessing(partial(RedisGuesses, shared))
+
+
+def _puzzles(shared: "Connection | None", key: str) -> Puzzles:
+    if shared is None:
+        return Puzzles(key, LocalUsedPuzzles())
+    from chat.visitors.redis_puzzles import RedisUsedPuzzles
+
+    return Puzzles(key, RedisUsedPuzzles(shared))
 
 
 def _at_once(shared: "Connection | None") -> AtOnce:

@@ -97,6 +97,14 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that the test may kill."""
+    server = redis_server(tmp_path)
+    yield server.start()
+    server.end()
+
+
+@pytest.fixture
 def join(redis: RedisServer) -> Iterator[Callable[..., Connection]]:
     """`join()`: the connection of one more process of a site, not yet listening."""
     site = secrets.token_hex(4)

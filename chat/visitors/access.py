@@ -112,13 +112,14 @@ class Access:
         secret_key: str,
         storage: Storage,
         guessing: Guessing,
+        puzzles: Puzzles,
     ) -> None:
         codes, keys, zone = settings.access_codes, settings.api_keys, settings.time_zone
         self.codes = Codes(entries(codes, SHORTEST_CODE), secret_key, zone)
         self.keys = Codes(entries(keys, SHORTEST_KEY), secret_key, zone)
         self.sessions = Sessions(storage.sessions, self.codes)
         self.browsers = Browsers(secret_key)
-        self._puzzles = Puzzles(secret_key)
+        self._puzzles = puzzles
         self._code_brake = guessing.brake("code")
         self._key_brake = guessing.brake("key")
         self._secret_key = secret_key.encode()

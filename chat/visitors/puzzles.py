@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
@@ -24,6 +25,36 @@ class Puzzle:
     bits: int
 
 
+class UsedPuzzles(Protocol):
+    """Which puzzles are used up: in this process, or in all of them together."""
+
+    def add(self, id: str) -> bool:
+        """Whether a puzzle was not used yet; from now on it is."""
+
+
+class LocalUsedPuzzles:
+    """UsedPuzzles in the memory of this process: MOST_USED at most, each for as long as it lives.
+
+    Without room for one more, none counts.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._used: OrderedDict[str, float] = OrderedDict()
+
+    def add(self, id: str) -> bool:
+        with self._lock:
+            now = self._clock()
+            # A puzzle is older than its use, so that it has ended when this is forgotten.
+            while self._used and now - next(iter(self._used.values())) > LIFE_S:
+                self._used.popitem(last=False)
+            if id in self._used or len(self._used) >= MOST_USED:
+                return False
+            self._used[id] = now
+            return True
+
+
 class Puzzles:
     """Sets puzzles and takes their solutions, each good once.
 
@@ -31,11 +62,9 @@ class Puzzles:
     which SHA-256(SHA-256(puzzle) + nonce in 8 bytes) begins with so many zero bits.
     """
 
-    def __init__(self, secret_key: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, secret_key: str, used: UsedPuzzles) -> None:
         self._serializer = URLSafeTimedSerializer(secret_key, salt="puzzle")
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._used: OrderedDict[str, float] = OrderedDict()
+        self._used = used
 
     def new(self, bits: int) -> Puzzle:
         """A puzzle of this difficulty."""
@@ -49,19 +78,7 @@ class Puzzles:
             return 0
         if not _is_number(nonce) or not is_solution(puzzle, int(nonce), bits):
             return 0
-        return int(bits) if self._use(id) else 0
-
-    def _use(self, id: str) -> bool:
-        """Whether a puzzle was not used yet; from now on it is."""
-        with self._lock:
-            now = self._clock()
-            # A puzzle is older than its use, so that it has ended when this is forgotten.
-            while self._used and now - next(iter(self._used.values())) > LIFE_S:
-                self._used.popitem(last=False)
-            if id in self._used or len(self._used) >= MOST_USED:
-                return False
-            self._used[id] = now
-            return True
+        return int(bits) if self._used.add(id) else 0
 
 
 def is_solution(puzzle: str, nonce: int, bits: int) -> bool:

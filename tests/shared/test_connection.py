@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,6 @@ from tests.kit.patience import eventually, soon
 from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
 
 Join = Callable[..., Connection]
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = redis_server(tmp_path)
-    yield server.start()
-    server.end()
 
 
 def lives(connection: Connection) -> bool:
@@ -71,32 +64,32 @@ def test_a_message_reaches_every_process_of_the_site_and_no_other(
 
 
 def test_redis_goes_and_comes_back_under_use(
-    join: Join, own_server: RedisServer, caplog: pytest.LogCaptureFixture
+    join: Join, own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "chat.redis")
     returns: list[bool] = []
-    connection = join(url=own_server.url)
+    connection = join(url=own_redis.url)
     connection.at_return(lambda: returns.append(lives(connection)))
     connection.connect()
     assert eventually(lambda: returns == [True]), "at the first beat"
-    own_server.kill()
+    own_redis.kill()
     assert not lives(connection) and connection.is_away
     began = time.monotonic()
     for _ in range(1000):
         assert not lives(connection)
     assert time.monotonic() - began < soon(0.5), "nobody waits for it"
-    own_server.start()
+    own_redis.start()
     assert eventually(lambda: lives(connection) and returns == [True, True])
     assert [line.levelname for line in caplog.records] == ["WARNING", "INFO"]
     assert PASSWORD not in caplog.text
 
 
 def test_a_call_waits_a_second_for_a_redis_that_says_nothing(
-    join: Join, own_server: RedisServer
+    join: Join, own_redis: RedisServer
 ) -> None:
-    connection = join(url=own_server.url)
+    connection = join(url=own_redis.url)
     assert lives(connection)
-    own_server.freeze()
+    own_redis.freeze()
     try:
         began = time.monotonic()
         assert not lives(connection)
@@ -104,12 +97,12 @@ def test_a_call_waits_a_second_for_a_redis_that_says_nothing(
         assert not lives(connection)
         assert time.monotonic() - began < soon(2)
     finally:
-        own_server.thaw()
+        own_redis.thaw()
 
 
-def test_what_redis_forgot_is_told_again(join: Join, own_server: RedisServer) -> None:
+def test_what_redis_forgot_is_told_again(join: Join, own_redis: RedisServer) -> None:
     returns: list[int] = []
-    connection = join(url=own_server.url)
+    connection = join(url=own_redis.url)
     connection.at_return(lambda: returns.append(1))
     connection.connect()
     assert eventually(lambda: returns == [1])

@@ -1,12 +1,16 @@
 """Puzzles are signed, end, and each solution is good once."""
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
+from chat.shared.connection import Connection
 from chat.visitors import puzzles
-from chat.visitors.puzzles import Puzzle, Puzzles, is_solution
+from chat.visitors.puzzles import LocalUsedPuzzles, Puzzle, Puzzles, is_solution
+from chat.visitors.redis_puzzles import RedisUsedPuzzles
+from tests.kit.redis_server import RedisServer
 
 KEY, BITS = "a key of this test", 8
 
@@ -29,13 +33,32 @@ def solve(puzzle: Puzzle) -> str:
 
 
 def test_a_solution_is_good_once() -> None:
-    site = Puzzles(KEY)
+    site = Puzzles(KEY, LocalUsedPuzzles())
     puzzle = site.new(BITS)
     nonce = solve(puzzle)
     assert site.redeem(puzzle.text, nonce) == BITS
     assert site.redeem(puzzle.text, nonce) == 0
     other = site.new(BITS)
     assert site.redeem(other.text, solve(other)) == BITS
+
+
+def test_a_solution_is_good_once_in_all_processes(join: Callable[..., Connection]) -> None:
+    here, there = (Puzzles(KEY, RedisUsedPuzzles(join())) for _ in range(2))
+    puzzle = here.new(BITS)
+    nonce = solve(puzzle)
+    assert [there.redeem(puzzle.text, nonce), here.redeem(puzzle.text, nonce)] == [BITS, 0]
+    assert there.redeem(puzzle.text, nonce) == 0
+
+
+def test_while_redis_is_away_a_solution_is_good_once_in_a_process(
+    join: Callable[..., Connection], own_redis: RedisServer
+) -> None:
+    site = Puzzles(KEY, RedisUsedPuzzles(join(url=own_redis.url)))
+    before, after = site.new(BITS), site.new(BITS)
+    assert site.redeem(before.text, solve(before)) == BITS
+    own_redis.kill()
+    assert site.redeem(before.text, solve(before)) == 0
+    assert [site.redeem(after.text, solve(after)) for _ in range(2)] == [BITS, 0]
 
 
 def test_a_solution_has_the_zeros() -> None:
@@ -47,13 +70,13 @@ def test_a_solution_has_the_zeros() -> None:
 
 @pytest.mark.parametrize("nonce", ["", "-1", "x", "1.5", "٣", "9" * 17, "9" * 5000])
 def test_nonsense_is_no_solution(nonce: str) -> None:
-    site = Puzzles(KEY)
+    site = Puzzles(KEY, LocalUsedPuzzles())
     assert site.redeem(site.new(0).text, nonce) == 0
 
 
 def test_a_puzzle_of_others_counts_nothing() -> None:
-    site = Puzzles(KEY)
-    puzzle = Puzzles("another key").new(BITS)
+    site = Puzzles(KEY, LocalUsedPuzzles())
+    puzzle = Puzzles("another key", LocalUsedPuzzles()).new(BITS)
     for text in (puzzle.text, "", "x.y.z", "\ud83d", "x" * 10_000):
         assert site.redeem(text, solve(puzzle)) == 0
     other_salt = str(URLSafeTimedSerializer(KEY, salt="browser").dumps([0, "id"]))
@@ -69,17 +92,18 @@ def test_a_puzzle_ends() -> None:
         default_signer = Signer
 
     text = str(Old(KEY, salt="puzzle").dumps([0, "id"]))
-    assert Puzzles(KEY).redeem(text, "0") == 0
+    assert Puzzles(KEY, LocalUsedPuzzles()).redeem(text, "0") == 0
 
 
 def test_its_memory_is_bounded_and_lets_no_used_one_in() -> None:
     clock = Clock()
-    site = Puzzles(KEY, clock)
+    used = LocalUsedPuzzles(clock)
+    site = Puzzles(KEY, used)
     first = site.new(1)
     nonce = solve(first)
     assert site.redeem(first.text, nonce) == 1
     for _ in range(puzzles.MOST_USED - 1):
-        site._use(str(_))
+        used.add(str(_))
     late = site.new(1)
     assert site.redeem(late.text, solve(late)) == 0, "no room: no puzzle counts"
     assert site.redeem(first.text, nonce) == 0
