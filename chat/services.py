@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from chat.agents import demo
 from chat.agents.health import Health
 from chat.agents.introductions import Introductions
-from chat.agents.offered import Agents, door, is_demo, load_agents
+from chat.agents.offered import Agents, door, load_agents
 from chat.agents.vault import Vault
 from chat.answers.housekeeping import Housekeeper
 from chat.answers.live import Bridge, LiveAnswers
@@ -187,7 +187,7 @@ def _with_emulator(settings: Settings) -> Settings:
 
     It is started here unless the server has started one.
     """
-    if settings.demo_url or not is_demo(settings):
+    if settings.demo_url or not settings.is_demo:
         return settings
     address, process = demo.start()
     atexit.register(process.kill)

@@ -25,8 +25,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "china",
         "file_types",
         "legible",
-        "slow_clients",
-        "connections",
     ),
     ("logs",),
     ("settings",),
@@ -36,6 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("files",),
     ("answers",),
     ("services", "owner"),
+    ("server",),
     ("web",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -3,10 +3,13 @@
 import socket
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chat.release import ROOT
-from chat.settings.model import Settings
+
+if TYPE_CHECKING:
+    # gunicorn's master starts the emulator, and is to stay small.
+    from chat.settings.model import Settings
 
 # All that the emulator has of pictures.
 PICTURE = "/_emulator/picture.png"
@@ -32,7 +35,7 @@ def start() -> tuple[str, subprocess.Popen[bytes]]:
     return f"http://127.0.0.1:{port}", process
 
 
-def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
+def accounts(settings: "Settings") -> dict[str, dict[str, Any]]:
     """The options of one agent per platform, as the emulator knows them (emulator/accounts.py)."""
     base = settings.demo_url
     assert base, "demo mode without an emulator: start() comes first"

@@ -132,13 +132,6 @@ def load_agents(
     return Agents(tuple(agents or maker.demo()), not agents, frozenset(maker.secrets))
 
 
-def is_demo(settings: Settings) -> bool:
-    """Whether no platform is set at all, so that the emulator answers."""
-    return not settings.agents_file and not any(
-        _account_settings(settings, platform) for platform in PLATFORMS
-    )
-
-
 class _Maker:
     """Makes agents: those of a platform share its session, those of an account its budget."""
 
@@ -163,7 +156,7 @@ class _Maker:
 
         Raises SettingsError when they make half of one.
         """
-        names = _account_settings(self._settings, platform)
+        names = self._settings.account_settings(platform)
         fields = options(platform).model_fields
         required = [f"{platform}_{name}" for name in fields if fields[name].is_required()]
         missing = [name for name in required if name not in names]
@@ -184,7 +177,7 @@ class _Maker:
             reason = problem(first, platform)
             if not first["loc"]:
                 # What is wrong is in no one option.
-                names = _account_settings(self._settings, platform)
+                names = self._settings.account_settings(platform)
                 raise _half(platform, reason, names) from None
             option = str(first["loc"][0])
             name = (_setting_of(platform, option) or f"{platform}_{option}").upper()
@@ -288,15 +281,6 @@ def _setting_of(platform: str, option: str) -> str | None:
     """
     names = (f"{platform}_{option}", option)
     return next((name for name in names if name in Settings.model_fields), None)
-
-
-def _account_settings(settings: Settings, platform: str) -> list[str]:
-    """The settings of a platform that are set and that only somebody with an account would set."""
-    fields = Settings.model_fields
-    own = [name for name in fields if name.startswith(f"{platform}_")]
-    return [
-        name for name in own if fields[name].default is None and getattr(settings, name) is not None
-    ]
 
 
 def _read_tables(path: Path) -> list[dict[str, Any]]:

@@ -48,6 +48,12 @@ WRONG: dict[str, Words] = {
         "VISITOR_RATE：{value} 不是频率，写作 20/minute;300/day，0 为不限",
         "VISITOR_RATE: {value} is not a rate. Write it as 20/minute;300/day, or 0 for no limit.",
     ),
+    "workers_alone": Words(
+        "WORKERS：{value} 个进程要靠 Redis 共用限额和回答。请加上 REDIS_URL=redis://127.0.0.1:6379/0，"
+        "或改为 WORKERS=1",
+        "WORKERS: {value} processes share limits and answers through Redis. Add "
+        "REDIS_URL=redis://127.0.0.1:6379/0, or set WORKERS=1.",
+    ),
     "no_ca_bundle": Words(
         "CA_BUNDLE：没有这个文件：{path}。写出 PEM 文件的路径，也可以不填",
         "CA_BUNDLE: there is no file {path}. Name a PEM file, or unset it.",

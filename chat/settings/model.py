@@ -15,6 +15,7 @@ from chat.settings.environment import DOTENV, ENCODING, HOME, SecretFiles
 from chat.settings.errors import SettingsError, problem
 from chat.settings.hashes import Password
 from chat.settings.platforms import platform_fields
+from providers import PLATFORMS
 from providers.options import Address, UrlPath, bilingual_error
 
 INSTANCE = HOME / "instance"
@@ -106,6 +107,14 @@ class Settings(_PlatformSettings):
         zh="监听端口",
         ge=1,
         le=65535,
+    )
+    workers: int = _setting(
+        "site",
+        1,
+        en="Processes that serve the site, one a core; more than one needs REDIS_URL",
+        zh="提供服务的进程数，每个 CPU 核一个；多于 1 时必须填写 REDIS_URL",
+        ge=1,
+        le=64,
     )
     public_url: Address | None = _setting(
         "site",
@@ -373,6 +382,19 @@ class Settings(_PlatformSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether no platform is set at all, so that the emulator answers."""
+        return not self.agents_file and not any(map(self.account_settings, PLATFORMS))
+
+    def account_settings(self, platform: str) -> list[str]:
+        """The settings of a platform that are set and that only who has an account would set."""
+        fields = type(self).model_fields
+        own = [name for name in fields if name.startswith(f"{platform}_")]
+        return [
+            name for name in own if fields[name].default is None and getattr(self, name) is not None
+        ]
+
 
 def load() -> Settings:
     """The settings of this process. Raises SettingsError when one of them is wrong."""
@@ -385,6 +407,8 @@ def load() -> Settings:
     _check_secret_key(settings.secret_key)
     _check_time_zone(settings.time_zone)
     _check_rate(settings.visitor_rate)
+    if settings.workers > 1 and settings.redis_url is None:
+        raise SettingsError("workers_alone", value=settings.workers)
     if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
         raise SettingsError("no_ca_bundle", path=settings.ca_bundle)
     return settings

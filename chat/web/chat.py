@@ -14,7 +14,7 @@ from chat.answers.live import Failed, Finished, LiveAnswer, Lost, RemoteAnswer, 
 from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.refusals import Refusal, SignInNeeded
-from chat.slow_clients import TimedSocket
+from chat.server.slow_clients import TimedSocket
 from chat.storage import Answer, StoredQuestion
 from chat.storage.engine.sqlite import StorageError, is_trouble
 from chat.web import errors, files, services

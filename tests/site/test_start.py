@@ -105,16 +105,20 @@ def test_a_wrong_setting_is_refused_with_one_line(refusals: list[str], number: i
     assert_one_line(refusals[number], WRONG[number][1])
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"CHAT_TIMEOUT_S": "soon"}, {"COZE_API_TOKEN": TOKEN}],
-    ids=["in the master", "in the worker"],
-)
-def test_a_wrong_setting_ends_the_start_with_that_line(
-    tmp_path: Path, refusals: list[str], settings: dict[str, str]
-) -> None:
-    rows = [settings for settings, _ in WRONG]
-    assert refusal(tmp_path, **settings) == refusals[rows.index(settings)] + "\n"
+def test_a_wrong_setting_is_all_that_a_start_says(tmp_path: Path, refusals: list[str]) -> None:
+    wrong = {"CHAT_TIMEOUT_S": "soon"}
+    assert refusal(tmp_path, **wrong) == _line_for(wrong, refusals)
+
+
+def test_what_only_loading_the_site_shows_is_said_last(tmp_path: Path, refusals: list[str]) -> None:
+    wrong = {"COZE_API_TOKEN": TOKEN}
+    printed = refusal(tmp_path, **wrong)
+    assert printed.endswith("\n" + _line_for(wrong, refusals))
+    assert "Traceback" not in printed
+
+
+def _line_for(wrong: dict[str, str], refusals: list[str]) -> str:
+    return refusals[[settings for settings, _ in WRONG].index(wrong)] + "\n"
 
 
 def assert_one_line(line: str, words: list[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.kit.emulator import Emulator, coze
-from tests.kit.site import ROOT, Site, Visitor, environment, text
+from tests.kit.site import Site, Visitor, environment, text
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_reload_leaves_old_answers_to_the_old_worker_and_serves_at_once(site: 
     events = [next(hearing)]
     assert site.process is not None
     os.kill(site.process.pid, signal.SIGHUP)
-    time.sleep(1.5)
+    time.sleep(0.3)
     assert Visitor(site.url).ask("hi").ok
     events += list(hearing)
     assert events[-1].name == "done"
@@ -119,16 +119,15 @@ def test_a_reload_leaves_old_answers_to_the_old_worker_and_serves_at_once(site: 
 
 
 A_REQUEST_IN_THE_MOMENT_OF_THE_END = """
-import importlib.util, signal, sys
-from importlib.machinery import SourceFileLoader
-loader = SourceFileLoader("site_conf", sys.argv[1])
-conf = importlib.util.module_from_spec(importlib.util.spec_from_loader("site_conf", loader))
-loader.exec_module(conf)
+from gevent import monkey
+monkey.patch_all()
+import signal
 import gevent
 from gevent.event import Event
 from gunicorn.config import Config
+from chat.server.worker import SiteWorker
 
-worker = conf.Worker(1, 1, [], None, 30, Config(), None)
+worker = SiteWorker(1, 1, [], None, 30, Config(), None)
 asked, told = Event(), []
 
 def connection(is_asked):
@@ -152,7 +151,7 @@ print(told, idle.dead)
 def test_a_request_that_comes_in_the_moment_of_the_end_is_answered(tmp_path: Path) -> None:
     """Impatience with its connection, which was idle just now, must not hit the request itself."""
     ran = subprocess.run(
-        [sys.executable, "-c", A_REQUEST_IN_THE_MOMENT_OF_THE_END, str(ROOT / "gunicorn.conf.py")],
+        [sys.executable, "-c", A_REQUEST_IN_THE_MOMENT_OF_THE_END],
         env=environment(DEMO_URL="http://127.0.0.1:9"),
         cwd=tmp_path,
         capture_output=True,

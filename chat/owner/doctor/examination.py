@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from chat.agents.offered import Agents, is_demo, load_agents
+from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
 from chat.logs.redaction import Redaction
 from chat.owner.doctor import access as doctor_access
@@ -67,7 +67,7 @@ def local(settings: Settings) -> list[Finding]:
 
 def _load_agents(settings: Settings, redaction: Redaction) -> tuple[Agents | None, Finding]:
     """The agents, when the settings make sense and some are set, and the finding about that."""
-    if is_demo(settings):
+    if settings.is_demo:
         return None, Finding("demo", "settings")
     try:
         agents = load_agents(settings, _unlimited, _vault(settings), redaction.learn)

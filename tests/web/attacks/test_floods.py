@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from chat.connections import PER_ADDRESS
+from chat.server.connections import PER_ADDRESS
 from tests.kit.attacks import ENDS
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor
@@ -107,7 +107,7 @@ def is_open(line: socket.socket) -> bool:
 
 
 def test_bodies_sent_byte_by_byte_keep_nobody_waiting(site: Site) -> None:
-    """How long exactly is in tests/web/test_slow_clients.py; here: meanwhile nobody else waits."""
+    """How long exactly: tests/server/test_slow_clients.py. Meanwhile nobody else waits."""
     head = b"POST /chat HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n"
     with ExitStack() as stack:
         lines = [

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from chat.slow_clients import QUIET_S, TimedSocket
+from chat.server.slow_clients import QUIET_S, TimedSocket
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import ALLOWANCE, soon
 from tests.kit.site import Site

@@ -1,6 +1,6 @@
 """Connections that say nothing give way to those that speak."""
 
-from chat.connections import Connections
+from chat.server.connections import Connections
 
 
 def test_an_address_that_has_too_many_loses_the_one_longest_idle() -> None:

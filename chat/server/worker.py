@@ -1,0 +1,159 @@
+"""A process that serves the site: one gevent loop, so that waiting for platforms costs little."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import gevent
+from gevent.server import StreamServer
+from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.workers.ggevent import GeventWorker
+
+from chat.server.connections import PER_ADDRESS, Connections
+from chat.server.slow_clients import TimedSocket
+from chat.services import Services
+from chat.settings.model import Settings
+from chat.settings.rate_text import counts_addresses
+from chat.visitors.bodies import SMALL
+
+# The server takes a few more, and those idle longest give way.
+MOST_CONNECTIONS = 7800
+# Each live answer takes two or three files. macOS allows no more than the second number.
+OPEN_FILES = (65536, 10240)
+
+
+class SiteWorker(GeventWorker):  # type: ignore[misc]
+    """Stops politely: it takes no new question, and ends idle connections at once.
+
+    Answers have GRACE_S, also those that nobody reads. The head of a request has `keepalive`
+    seconds; slow_clients.py gives its body and the answer their time.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._idle: dict[Any, gevent.Timeout] = {}
+        self._connections = Connections(MOST_CONNECTIONS, None)
+        self._servers: list[StreamServer] = []
+        self._stop_at = 0.0
+
+    @property
+    def services(self) -> Services:
+        """The parts of the site, once it is loaded."""
+        services: Services = self.app.wsgi().extensions["chat"]
+        return services
+
+    def run(self) -> None:
+        """Begins to save and to look for answers left behind, then serves until it is to stop."""
+        settings = self.services.settings
+        self._connections = Connections(MOST_CONNECTIONS, _most_per_address(settings))
+        # Sooner than the master's time, after which it kills the worker.
+        self.cfg.set("graceful_timeout", settings.grace_s)
+        self.services.start()
+        super().run()
+        while self.services.live_answers.count() and time.monotonic() < self._stop_at:
+            self.notify()
+            gevent.sleep(0.1)
+
+    def server_class(self, listener: Any, spawn: Any, **options: Any) -> StreamServer:
+        """What accepts connections, kept here so that it can cease at once."""
+        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=spawn)
+        if self.cfg.workers > 1:
+            # The others are to have their share.
+            server.max_accept = 1
+        self._servers.append(server)
+        return server
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Around a connection's wait for its next request."""
+        greenlet = gevent.getcurrent()
+        try:
+            with gevent.Timeout(self.cfg.keepalive if self.alive else 1, False) as patience:
+                self._idle[greenlet] = patience
+                self._connections.begin_idling(greenlet)
+                yield
+        finally:
+            self._connections.end_idling(greenlet)
+            self._idle.pop(greenlet, None)
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        greenlet = gevent.getcurrent()
+        surplus = self._connections.open(greenlet, addr[0] if addr else "")
+        try:
+            if surplus is greenlet:
+                client.close()
+                return
+            if surplus is not None:
+                self._connections.end_idling(surplus)
+                self._end_wait(surplus, self._idle[surplus])
+            super().handle(listener, TimedSocket(client), addr)
+        finally:
+            self._connections.close(greenlet)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        sock.expect_body(awaits_go_ahead=req._expected_100_continue)
+        # The server would send it at once, also to who is turned away.
+        req._expected_100_continue = False
+        should_close = req.should_close
+        req.should_close = lambda: should_close() or _has_much_unread(req, sock)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        finally:
+            sock.expect_request()
+            if _has_much_unread(req, sock) and not sock.is_late:
+                sock.linger()
+        if sock.is_late:
+            # The rest of a late body must not be read as the next request.
+            raise StopIteration
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        if self.booted:
+            self._stop_at = time.monotonic() + self.services.settings.grace_s
+            self.services.turns.close_the_door()
+        super().handle_exit(sig, frame)
+        # Whoever comes now waits for another worker. gunicorn would accept for a second more.
+        for server in self._servers:
+            gevent.get_hub().loop.run_callback(server.stop_accepting)
+        for greenlet, patience in list(self._idle.items()):
+            self._end_wait(greenlet, patience)
+
+    def _end_wait(self, greenlet: Any, patience: gevent.Timeout) -> None:
+        gevent.get_hub().loop.run_callback(self._lose_patience, greenlet, patience)
+
+    def _lose_patience(self, greenlet: Any, patience: gevent.Timeout) -> None:
+        """Ends a wait that is still going on.
+
+        Thrown later, the time-out would end the request that has just come.
+        """
+        if self._idle.get(greenlet) is patience:
+            greenlet.throw(patience)
+
+
+def allow_open_files() -> None:
+    """Lets this process open as many files as the system permits."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for most in OPEN_FILES:
+        with suppress(ValueError, OSError):
+            limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            return
+
+
+def _has_much_unread(req: Any, sock: TimedSocket) -> bool:
+    """Whether a request was answered while much of its body was still to come.
+
+    A little is read and thrown away by the server, and the connection stays.
+    """
+    reader = req.body.reader
+    if isinstance(reader, LengthReader):
+        return reader.length > SMALL or (reader.length > 0 and sock.awaits_go_ahead)
+    return isinstance(reader, ChunkedReader) and reader.parser is not None
+
+
+def _most_per_address(settings: Settings) -> int | None:
+    """How many connections an address may have; None where it may be that of a proxy."""
+    counts = counts_addresses(settings.visitor_rate, settings.address_share)
+    return PER_ADDRESS if counts and not settings.trusted_proxies else None
