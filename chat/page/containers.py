@@ -5,7 +5,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.parser_block import ParserBlock
 from markdown_it.ruler import RuleOptionsType
-from markdown_it.rules_block import StateBlock, paragraph, table
+from markdown_it.rules_block import StateBlock, blockquote, code, fence, paragraph, table
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
@@ -19,6 +19,13 @@ _DETAILS_END = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>[ \t]*", re.IGNORECASE | re.DOTALL)
 _SUMMARY_BEGINNING = re.compile(r"<summary>", re.IGNORECASE)
 _MAX_SUMMARY_LINES = 5
+# What begins a line and is no quote: a comparison, >60分, and a face, >_<.
+_NO_QUOTE = re.compile(r">(?:[=＝]|\d++(?![.)]\s)|[_.﹏﹋^ωwoO]{1,3}+<)")
+# What follows the waves of ~~~好耶 is no language.
+_NO_FENCE = re.compile(r"~{3,}+[ \t]*+(?:[^\sA-Za-z0-9{.#]|[^~]++~)")
+# A line that begins so is prose with an indent, no code.
+_PROSE = re.compile(r"[\u3400-\u9fff“‘《「『【（]")
+_AS_BEFORE: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
 _INTERRUPTING: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list", "table"]}
 
 
@@ -27,6 +34,9 @@ def containers_plugin(md: MarkdownIt) -> None:
     md.block = _ParserBlock(md.block)
     md.block.ruler.before("fence", "markdown_fence", _markdown_fence, _INTERRUPTING)
     md.block.ruler.before("fence", "details", _details, _INTERRUPTING)
+    md.block.ruler.at("blockquote", _blockquote, _AS_BEFORE)
+    md.block.ruler.at("fence", _fence, _AS_BEFORE)
+    md.block.ruler.at("code", _code)
     md.block.ruler.at("paragraph", _paragraph)
     md.block.ruler.at("table", _table, {"alt": ["paragraph"]})
 
@@ -60,6 +70,19 @@ class _ParserBlock(ParserBlock):
         token = state.push("long_block", "pre", 0)
         token.content = state.getLines(startLine, line, state.blkIndent, False)
         state.line = line
+
+
+def _blockquote(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    return not _NO_QUOTE.match(line_of(state, start)) and blockquote(state, start, end, silent)
+
+
+def _fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    return not _NO_FENCE.match(line_of(state, start)) and fence(state, start, end, silent)
+
+
+def _code(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Four blanks before Chinese are the indent of a paragraph."""
+    return not _PROSE.match(line_of(state, start)) and code(state, start, end, silent)
 
 
 def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -22,8 +22,9 @@ _CLOSINGS = {r"\(": r"\)", r"\[": r"\]", "$$": "$$"}
 _BLOCK_CLOSINGS = {"$$": "$$", r"\[": r"\]"}
 # What may follow the end of a formula on a line of its own.
 _AFTER_FORMULA = " \t.,;:。，；：、"
-# \[1\] is a footnote mark, not a formula.
-_NUMBER = re.compile(r"\s*\d+\s*")
+# \[1\] and \[2-4\] are footnote marks, no formulas; \[注\] is a word whose brackets are escaped.
+_NUMBERS = re.compile(r"\s*\d+(?:\s*[-–,，、]\s*\d+)*\s*")
+_WORDS = re.compile(r"[^\\^_=+<>×÷±*/|&{}≤≥≈]*[\u3400-\u9fff][^\\^_=+<>×÷±*/|&{}≤≥≈]*")
 
 # `$name`, `${name}` and `$5` are no ends of a formula: a letter, digit or brace follows the sign.
 # The end of `the $n$th` is one.
@@ -32,7 +33,11 @@ _BEFORE_LETTERS = re.compile(r"[A-Za-z]|[!-~]*[\\^=+][!-~]*(?<![-=+*/;,:&|<>])")
 # No formula ends with a comma between sentences. Behind a Chinese word the `$` of `$(a)和$(b)` and
 # of `$-5和$-6` begins something: another sign follows at once.
 _CHINESE = r"[\u3400-\u9fff]"
-_BETWEEN_DOLLARS = re.compile(rf"[，、：；]\$|{_CHINESE}\$[^\s\w,.;:!?)\]}}\u2e80-\uffff$*~`|]")
+_BETWEEN_DOLLARS = re.compile(
+    rf"[，、：；]\$|{_CHINESE}\$(?:[^\s\w,.;:!?)\]}}\u2e80-\uffff$*~`|]|\.[A-Za-z])"
+)
+# The `$` at the end of a pattern, ^\w+$ or .txt$, is followed by Chinese and opens nothing.
+_END_OF_PATTERN = re.compile(r"[\w+*?)\]}.]\$[\u3000-\u303f\u3400-\u9fff\uff00-\uff0f]", re.ASCII)
 _ESCAPED_BRACKET = re.compile(
     r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:\\?[^\sA-Za-z]|\\[A-Za-z]+)|\\."
 )
@@ -90,7 +95,7 @@ def _end_of_dollars(text: str, begin: int, end: int) -> int:
         end = text.find("$", end + 1, begin + MAX_FORMULA_CHARS)
     if end < 0 or text[begin + 1].isspace() or text[end - 1].isspace():
         return -1
-    if begin and text[begin - 1].isdigit():
+    if begin and (text[begin - 1].isdigit() or _END_OF_PATTERN.match(text, begin - 1)):
         return -1
     if _BETWEEN_DOLLARS.match(text, end - 1):
         return -1
@@ -104,9 +109,11 @@ def _is_formula(source: str, opening: str) -> bool:
     # A backtick begins a code span, and a code span wins.
     if not source.strip() or len(source) > MAX_FORMULA_CHARS or "`" in source:
         return False
-    if opening == r"\[":
-        return _NUMBER.fullmatch(source) is None
-    return opening != "$" or _looks_like_formula(source)
+    if opening == "$":
+        return _looks_like_formula(source)
+    if opening == r"\[" and _NUMBERS.fullmatch(source):
+        return False
+    return opening == "$$" or _WORDS.fullmatch(source) is None
 
 
 def _looks_like_formula(source: str) -> bool:
@@ -129,8 +136,8 @@ def _block_formula(state: StateBlock, start: int, end: int, silent: bool) -> boo
     closing = _BLOCK_CLOSINGS.get(first[:2])
     if closing is None or state.is_code_block(start):
         return False
-    after_closing = first[2:].partition(closing)[2]
-    if after_closing.strip(_AFTER_FORMULA):
+    source, end_mark, after_closing = first[2:].partition(closing)
+    if after_closing.strip(_AFTER_FORMULA) or (end_mark and not _is_formula(source, first[:2])):
         return False
     if silent:
         return True

@@ -1,5 +1,6 @@
 """What stands inside a line: emphasis beside Chinese, bare addresses, harmless tags."""
 
+import math
 import re
 import unicodedata
 
@@ -34,18 +35,44 @@ _GREETING = re.compile(
 )
 _LONGEST_GREETING = 4
 # Such a name begins a clause or follows one of these words, and stars hide the rest of it.
-_SURNAMES = frozenset("王李张刘陈杨赵吴周徐孙朱郭罗郑谢宋唐韩冯邓曹彭曾萧蔡潘袁董吕蒋沈姜卢傅")
+# Names that are also words, such as 高 and 文, may stand before emphasis: 高**风险**.
+_SURNAMES = frozenset(
+    "王李张刘陈杨赵吴周徐孙朱郭罗郑谢宋唐韩冯邓曹彭曾萧蔡潘袁董吕蒋沈姜卢傅钱胡林梁许苏丁魏"
+    "薛阎余杜戴钟汪范姚谭廖邹熊陆郝孔崔邱秦侯邵孟汤尹黎乔贺赖龚施陶俞倪翁"
+)
 _BEFORE_NAMES = frozenset("和与及跟的是叫由给对")
+# A star that is spoken of: 带*的必填, 打*号, 用*标出.
+_BEFORE_STAR = frozenset("带标打加有注用")
+_BEHIND_STAR = frozenset("的号者处项标表为是")
+# A star between two factors: 面积 = 长*宽. Stops end an expression, and spaces but beside a sign.
+_PRODUCT = re.compile(r"[=＝+＋×÷]|^\w(?:\*\w)+$")
+_OF_EXPRESSION = r"(?:[^\s，。；：！？、,;:!?“”\"'`|]|[ ](?=[=＝+＋×÷])|(?<=[=＝+＋×÷])[ ])*"
+_EXPRESSION = re.compile(_OF_EXPRESSION)
+_BEFORE_EXPRESSION = re.compile(_OF_EXPRESSION + "$")
+_MAX_EXPRESSION_CHARS = 40
+# A face has stars for cheeks, and no words: (*^_^*).
+_FACE = re.compile(r"[(（]\*(?![^*]*[A-Za-z0-9]{2})[^\u3400-\u9fff()（）*\s]{1,8}\*[)）]")
+_MAX_FACE_CHARS = 12
+# So has ^_^ its line for a mouth.
+_LEFT_EYES, _RIGHT_EYES = frozenset("^-=>@*;+~"), frozenset("^-=<@*;+~")
 # Names of Python, as in `__init__.py` and `self.__dict__`, are no emphasis.
 _DUNDER = re.compile(r"__[a-z0-9]+(?:_[a-z0-9]+)*__")
 _AFTER_DUNDER = re.compile(r"\.[a-z]|\(|/")
 
+# The backslashes of C:\_cache and \\server\_share stand before no mark.
+_DRIVE = re.compile(r"(?:^|[^A-Za-z0-9])[A-Za-z]:$")
+_PATH = re.compile(r"(?:\\[^\s\\/:*?\"<>|`$()\[\]，。；：、！？（）“”‘’《》]*)+")
+_SHARE = re.compile(r"\\\\[A-Za-z0-9.-]+(?=\\[\w$.])")
+
 _TAG = re.compile(
-    r"<(?P<end>/?)(?P<name>br|sub|sup|u|kbd|mark|b|i|s|strong|em|del|ins)\s*/?>", re.IGNORECASE
+    r"<(?P<end>/?)(?P<name>br|sub|sup|u|kbd|mark|b|i|s|strong|em|del|ins|small|code|samp|var|q"
+    r"|cite|dfn|abbr|ruby|rt|rp|ul|ol|li)\s*/?>",
+    re.IGNORECASE,
 )
 _LINE_END = re.compile(r"[ \t]*\n[ \t]*")
 _MAX_COMMENT_CHARS = 2_000
 _PLAIN = re.compile(r"[^\n\\`*_~!\[\]<>&$:^{}]*")
+_LISTS = {"ul", "ol", "li"}
 _EMPHASIS = {"strong_open", "em_open", "s_open"}
 _EMPHASIS_END = {"strong_close", "em_close", "s_close"}
 
@@ -56,6 +83,7 @@ def inlines_plugin(md: MarkdownIt) -> None:
     md.inline.ruler.at("link", _link)
     md.inline.ruler.at("image", _image)
     md.inline.ruler.before("newline", "bare_address", _bare_address)
+    md.inline.ruler.before("escape", "path", _path)
     md.inline.ruler.before("autolink", "comment", _comment)
     md.inline.ruler.before("autolink", "tag", _tag)
     md.core.ruler.push("tags", _pair_tags)
@@ -79,6 +107,11 @@ class _State(StateInline):
         mark = self.src[start]
         if mark == "~" and scanned.length > 2:
             return Scanned(False, False, scanned.length)
+        if mark == "~" and _is_ascii_word(before) and _is_ascii_word(after):
+            # A range: 10~~15.
+            return Scanned(False, scanned.can_close, scanned.length)
+        if mark == "*" and self._is_sign(start, before, after, scanned.length):
+            return Scanned(False, False, scanned.length)
         if mark == "*" and _is_mask(before, after, scanned.length):
             # `**¥100**1` ends emphasis between digits; no emphasis begins there.
             return Scanned(False, scanned.length < 4, scanned.length)
@@ -93,6 +126,8 @@ class _State(StateInline):
             return False
         if self.src[start] == "_" and self._is_dunder(start):
             return False
+        if self.src[start] == "_" and before in _LEFT_EYES and after in _RIGHT_EYES:
+            return False
         if not _CONTINUING.match(after) or not _is_chinese(after):
             return True
         return _MARKED_PUNCTUATION.match(self.src, start) is not None
@@ -102,6 +137,31 @@ class _State(StateInline):
             return False
         text = self.src[max(0, start - _LONGEST_GREETING - 1) : start]
         return before in _PARTICLES or _GREETING.search(text) is not None
+
+    def _is_sign(self, start: int, before: str, after: str, length: int) -> bool:
+        """Whether the stars are what is spoken of, a factor's sign, a face or a gap."""
+        if before in _BEFORE_STAR and after in _BEHIND_STAR:
+            return True
+        if length > 3:
+            return before.isalnum() and after.isalnum()
+        return length == 1 and (
+            self._is_in_product(start, before, after) or self._is_in_face(start)
+        )
+
+    def _is_in_product(self, start: int, before: str, after: str) -> bool:
+        is_before, is_after = before.isalnum() or before in ")）", after.isalnum() or after in "(（"
+        if not is_before or not is_after:
+            return False
+        beginning = self.src[max(0, start - _MAX_EXPRESSION_CHARS) : start]
+        rest = _EXPRESSION.match(self.src, start, start + _MAX_EXPRESSION_CHARS)
+        expression = _BEFORE_EXPRESSION.search(beginning)[0] + rest[0]  # type: ignore[index]
+        return _PRODUCT.search(expression) is not None
+
+    def _is_in_face(self, start: int) -> bool:
+        begin = start - 1
+        if self.src[start + 1 : start + 2] in (")", "）"):
+            begin = self.src.rfind("*", max(0, start - _MAX_FACE_CHARS), start) - 1
+        return begin >= 0 and _FACE.match(self.src, begin) is not None
 
     def _is_masked_name(self, start: int, before: str) -> bool:
         if self.src[start] != "*" or before not in _SURNAMES:
@@ -210,6 +270,24 @@ def _push_address(state: StateInline, address: str) -> None:
     state.push("link_close", "a", -1)
 
 
+def _path(state: StateInline, silent: bool) -> bool:
+    """Keeps the backslashes of a path on Windows: `C:\\.ssh` is no `C:.ssh`."""
+    if state.src[state.pos] != "\\":
+        return False
+    before = state.src[max(0, state.pos - 3) : state.pos]
+    begin = state.pos
+    if not before[-1:].isalnum() and (share := _SHARE.match(state.src, begin, state.posMax)):
+        begin = share.end()
+    elif not _DRIVE.search(before):
+        return False
+    path = _PATH.match(state.src, begin, state.posMax)
+    end = path.end() if path else begin
+    if not silent:
+        state.pending += state.src[state.pos : end]
+    state.pos = end
+    return True
+
+
 def _comment(state: StateInline, silent: bool) -> bool:
     if not state.src.startswith("<!--", state.pos):
         return False
@@ -258,6 +336,7 @@ def _pair_tags(state: StateCore) -> None:
         children = block.children or []
         if any(child.type in ("tag_open", "tag_close") for child in children):
             _pair(children)
+            block.children = _draw_lists(children)
 
 
 def _pair(children: list[Token]) -> None:
@@ -279,6 +358,42 @@ def _pair(children: list[Token]) -> None:
     for child in children:
         if child.type == "tag_open":
             child.type = "text"
+
+
+def _draw_lists(children: list[Token]) -> list[Token]:
+    """Lists of tags, which models write into cells of tables, become lines with a sign."""
+    has_items = any(child.type == "tag" and child.tag == "li" for child in children)
+    lines: list[Token] = []
+    # How many items each list around has had so far; a list without numbers has a negative count.
+    counts: list[float] = []
+    for child in children:
+        if child.type != "tag" or child.tag not in _LISTS:
+            lines.append(child)
+        elif not has_items:
+            child.type = "text"
+            lines.append(child)
+        elif child.tag != "li":
+            _enter_or_leave_list(child, counts)
+        elif child.nesting > 0:
+            lines += _beginning_of_item(lines, counts)
+    return lines
+
+
+def _enter_or_leave_list(tag: Token, counts: list[float]) -> None:
+    if tag.nesting < 0:
+        counts.pop()
+    else:
+        counts.append(0 if tag.tag == "ol" else -math.inf)
+
+
+def _beginning_of_item(lines: list[Token], counts: list[float]) -> list[Token]:
+    sign = "• "
+    if counts:
+        counts[-1] += 1
+        sign = f"{counts[-1]}. " if counts[-1] > 0 else sign
+    item = Token("text", "", 0, content=sign)
+    is_first = not lines or lines[-1].type == "hardbreak"
+    return [item] if is_first else [Token("hardbreak", "br", 0), item]
 
 
 def _flatten_emphasis(state: StateCore) -> None:

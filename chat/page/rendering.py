@@ -15,7 +15,7 @@ from chat.page.markdown import draw_block, plain, read_blocks
 
 # What is stored of drawn answers is drawn anew when this changes: add one with every change of
 # what any text looks like.
-VERSION = 3
+VERSION = 4
 
 # A growing block up to _SMALL characters is drawn at every step. A larger one is drawn after a
 # pause, which is longer for a block beyond _LARGE, and for one that took long to draw: no growing
@@ -41,8 +41,9 @@ _MATH_ATTRIBUTES = set(
     "scriptlevel separator stretchy symmetric voffset width".split()
 )
 _TAGS = set(
-    "a b blockquote br code del details div em h3 h4 h5 h6 hr i ins kbd li mark ol p pre s span "
-    "strong sub summary sup table tbody td th thead tr u ul".split()
+    "a abbr b blockquote br cite code del details dfn div em h3 h4 h5 h6 hr i ins kbd li mark ol p "
+    "pre q rp rt ruby s samp small span strong sub summary sup table tbody td th thead tr u ul "
+    "var".split()
 )
 _ATTRIBUTES = {tag: _MATH_ATTRIBUTES for tag in _MATH_TAGS} | {
     "math": {"display"},
