@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 TESTERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css vendor messages requirements documents reliability soak fuzz bench lighthouse screenshots packages
+.PHONY: help run test check doctor css js vendor messages requirements documents reliability soak fuzz bench lighthouse screenshots packages
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ doctor: .venv/runs ## look at settings, disk and platforms, and say what to do a
 
 css: $(NODE) ## compile static/css/page.css (needs Node.js)
 	npm run --silent css
+
+js: $(NODE) ## compile static/js into static/compiled (needs Node.js)
+	npm run --silent js
 
 vendor: $(NODE) ## copy highlight.js into static/vendor (needs Node.js)
 	npm run --silent vendor

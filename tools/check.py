@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools import house, languages, layers, packages, prose
+from tools import compiled, house, languages, layers, packages, prose
 from tools.source import ROOT
 
 CHECKS: tuple[Callable[[Path], Iterator[str]], ...] = (
@@ -13,6 +13,7 @@ CHECKS: tuple[Callable[[Path], Iterator[str]], ...] = (
     prose.check,
     languages.check,
     packages.check,
+    compiled.check,
 )
 
 

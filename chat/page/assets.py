@@ -22,8 +22,6 @@ KINDS = {
 }
 STYLE, LOGO = "css/page.css", "logo"
 SOURCES = "css/app.css", "css/parts/"
-# A fifth of a script, which only its authors read.
-REMARKS = re.compile(rb"^[ \t]*(?://.*|/\*\*.*\*/)\n|^[ \t]+", re.MULTILINE)
 BLANKS_OF_STYLES = re.compile(rb"/\*[^!].*?\*/|\n\s*|(?<=[:,{]) | (?=\{)", re.DOTALL)
 # Compressed in themselves.
 PACKED = "image/png", "image/jpeg", "image/webp"
@@ -89,8 +87,6 @@ class Assets:
         data = (FOLDER / name).read_bytes()
         if name == STYLE:
             data = BLANKS_OF_STYLES.sub(b"", data) + self._look.css.encode()
-        if name.startswith("js/"):
-            data = REMARKS.sub(b"", data)
         return data, KINDS[Path(name).suffix]
 
 

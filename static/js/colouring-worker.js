@@ -71,7 +71,9 @@ hljs.configure({ __emitter: Segments })
 
 async function register(name) {
   if (hljs.getLanguage(name)) return
-  const { default: grammar } = await import(`../vendor/highlight/languages/${name}.min.js`)
+  // A variable: what is written inside import() would be compiled into this file.
+  const address = `../vendor/highlight/languages/${name}.min.js`
+  const { default: grammar } = await import(address)
   hljs.registerLanguage(name, grammar)
 }
 

@@ -1,16 +1,15 @@
 // The form: Enter sends (not while composing Chinese), Esc stops, files are dropped; no text lost.
 
+import { showRoom } from "./counter.js"
+import { findDraft, keepDraft, restoreDraft } from "./drafts.js"
 import {
   focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf, showProblem,
 } from "./page.js"
 import "./transcript.js"
+import { Turn } from "./turn.js"
 
 // Safari ends a composition before it reports the Enter that ended it.
 const AFTER_COMPOSING_MS = 50
-const FIRST_PAUSE_MS = 500
-const LAST_PAUSE_MS = 8000
-// The counter appears beyond this share of the limit.
-const NEARLY_FULL = 0.9
 
 class ChatComposer extends HTMLElement {
   #leaving = new AbortController()
@@ -19,16 +18,15 @@ class ChatComposer extends HTMLElement {
   #files
   // The turn whose answer has not ended yet.
   turn = null
-  #isStarting = false
 
   connectedCallback() {
     this.#listen()
     stayAboveKeyboard(globalThis.visualViewport, this.#leaving.signal)
     if (!isPhone()) this.#field.focus({ preventScroll: true })
     this.#measure()
-    if (hasDrafts()) load("./drafts.js").then(({ restoreDraft }) => restoreDraft(this), () => {})
+    restoreDraft(this)
     const { running } = document.querySelector("chat-transcript")
-    if (running) this.#resume(running)
+    if (running) new Turn(this).resume(running, this.#leaving.signal)
   }
 
   disconnectedCallback() {
@@ -43,9 +41,6 @@ class ChatComposer extends HTMLElement {
     for (const type of ["dragover", "dragleave", "drop"]) {
       document.addEventListener(type, event => this.#receive(event), options)
     }
-    document.addEventListener("pointerdown", ({ target }) => {
-      if (target.closest("[data-ask]")) loadTurn().catch(ignore)
-    }, options)
     this.addEventListener("paste", event => this.#receive(event), options)
     this.addEventListener("compositionend", ({ timeStamp }) => {
       this.#composedAt = timeStamp
@@ -96,17 +91,15 @@ class ChatComposer extends HTMLElement {
 
   /** Keeps what is written, and in front of it what is on its way from the same place. */
   keepDraft(key = keyOf(this.#form), text = this.#unsentText(key)) {
-    load("./drafts.js").then(({ keepDraft }) => keepDraft(key, text), () => {})
+    keepDraft(key, text)
   }
 
   #unsentText(key) {
     return join(this.turn?.pendingText(key), this.#field.value)
   }
 
-  async #writeDraft() {
-    const key = keyOf(this.#form)
-    const drafts = await load("./drafts.js").catch(() => null)
-    if (drafts && !this.#field.value) this.write(drafts.findDraft(key))
+  #writeDraft() {
+    if (!this.#field.value) this.write(findDraft(keyOf(this.#form)))
   }
 
   #catchSubmit(event) {
@@ -154,8 +147,6 @@ class ChatComposer extends HTMLElement {
   }
 
   #input() {
-    // On its way before the question is.
-    loadTurn().catch(ignore)
     this.#measure()
     this.keepDraft()
   }
@@ -190,11 +181,11 @@ class ChatComposer extends HTMLElement {
 
   /** Sends what is written, unless it is too long, once its files have arrived. */
   async #submit() {
-    if (this.turn || this.#isStarting || await this.#measure(true)) return
+    if (this.turn || this.#measure(true)) return
     const files = await this.#filesChosen()
     if (files === null || (files && !await files.haveArrived())) return
     const instead = this.#form.elements.instead.value
-    if (this.turn || this.#isStarting || !this.#field.value.trim()) return
+    if (this.turn || !this.#field.value.trim()) return
     this.#ask({ text: this.#field.value, isTyped: true, files: files?.take(), instead })
   }
 
@@ -209,62 +200,17 @@ class ChatComposer extends HTMLElement {
     return this.#files?.catch(() => null)
   }
 
-  /** Asks. Until its module has come, everything stays as it was. */
-  async #ask(question) {
-    if (this.turn || this.#isStarting || !question.text.trim()) return
-    this.#isStarting = true
-    try {
-      const { Turn } = await loadTurn()
-      new Turn(this).ask(question, this.#leaving.signal)
-    } catch (error) {
-      for (const file of question.files ?? []) file.putBack()
-      showProblem(sentenceOf(error))
-    } finally {
-      this.#isStarting = false
-    }
-  }
-
-  /** Reads on an answer that is being made. What does not come is asked for again and again. */
-  async #resume(exchange) {
-    const { signal } = this.#leaving
-    for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE_MS)) {
-      try {
-        const { Turn } = await loadTurn()
-        return new Turn(this).resume(exchange, signal)
-      } catch {
-        document.querySelector("chat-transcript").apply(exchange, { type: "lost" })
-        await wait(pause)
-      }
-    }
+  #ask(question) {
+    if (this.turn || !question.text.trim()) return
+    new Turn(this).ask(question, this.#leaving.signal)
   }
 
   /** Grows with the text, and counts it near the limit. Returns the characters too many. */
   #measure(isSending) {
     grow(this.#field)
-    const counter = this.querySelector(".counter")
-    const { value } = this.#field
-    const isNearlyFull = value.length > counter.dataset.most * NEARLY_FULL
-    if (!isNearlyFull && !counter.textContent) return 0
-    return load("./counter.js").then(
-      ({ showRoom }) => showRoom(counter, this.#field.value, isSending),
-      () => 0,
-    )
+    return showRoom(this.querySelector(".counter"), this.#field.value, isSending)
   }
 }
-
-const ignore = () => {}
-
-/** The module of a turn, and what a turn cannot do without. */
-async function loadTurn() {
-  const [turn] = await Promise.all(["./turn.js", "./stream.js", "./drawing.js"].map(load))
-  return turn
-}
-
-/** Waits; a browser that comes online again waits no longer. */
-const wait = milliseconds => new Promise(resolve => {
-  setTimeout(resolve, milliseconds)
-  addEventListener("online", resolve, { once: true })
-})
 
 /** A field becomes as high as its text, where style sheets cannot say so. */
 function grow(field) {
@@ -283,15 +229,6 @@ function stayAboveKeyboard(viewport, signal) {
     if (isCovered) scrollTo(0, 0)
   }
   viewport?.addEventListener("resize", fit, { signal })
-}
-
-/** The browser may forbid its storage. */
-function hasDrafts() {
-  try {
-    return localStorage.getItem("drafts") !== null
-  } catch {
-    return false
-  }
 }
 
 customElements.define("chat-composer", ChatComposer)

@@ -1,5 +1,7 @@
 // The page becomes that of a conversation which has just begun.
 
+import { copyOf } from "./page.js"
+
 /** `title` names it in the list, unless it is there already. */
 export function enterConversation(id, title) {
   for (const element of document.querySelectorAll("[data-path]")) {
@@ -9,7 +11,7 @@ export function enterConversation(id, title) {
   if (!title) return
   document.querySelector(".menu-box").hidden = false
   document.getElementById("title").value = title
-  const item = document.getElementById("conversation").content.firstElementChild.cloneNode(true)
+  const item = copyOf("conversation")
   item.querySelector("a").href = `/c/${id}`
   item.querySelector("span").textContent = title
   document.title = `${title} · ${document.title}`

@@ -1,25 +1,22 @@
 // The frame of every page: its menus, its drawer, the theme, links that open in place.
 
+import { showPicture } from "./lightbox.js"
 import { isEscapeTaken, load, refine } from "./page.js"
-
-// What could not be loaded is tried again at the next click.
-const ignore = () => {}
+import { changeTheme } from "./theme.js"
 
 document.addEventListener("click", event => {
   const { target } = event
   for (const menu of document.querySelectorAll(".menu-box[open]")) {
     if (!menu.contains(target)) menu.open = false
   }
-  if (target.closest("[data-theme-switch]")) {
-    load("./theme.js").then(({ changeTheme }) => changeTheme(), ignore)
-  }
+  if (target.closest("[data-theme-switch]")) changeTheme()
   const link = linkInPlace(event)
   if (!link) return
   event.preventDefault()
   if (link.matches("[data-more]")) {
     load("./more.js").then(({ bringMore }) => bringMore(link), () => location.assign(link.href))
   } else {
-    load("./lightbox.js").then(({ showPicture }) => showPicture(link.closest("a")), ignore)
+    showPicture(link.closest("a"))
   }
 })
 

@@ -1,6 +1,7 @@
 // More of a list comes into the page: older messages above, older conversations below.
 
-import { load, refine } from "./page.js"
+import { setServerHTML } from "./drawing.js"
+import { refine } from "./page.js"
 
 /** Fetches the page that a [data-more] link leads to and puts its list where the link stands. */
 export async function bringMore(link) {
@@ -18,7 +19,6 @@ export async function bringMore(link) {
 async function fetchPage(address) {
   const response = await fetch(address, { headers: { Accept: "text/html" } })
   if (!response.ok) throw new Error(`status ${response.status}`)
-  const { setServerHTML } = await load("./drawing.js")
   const page = document.createElement("template")
   setServerHTML(page, await response.text())
   return page.content

@@ -75,7 +75,7 @@ const SLOW_MS = 20_000
 const modules = new Map()
 const failures = new Map()
 
-/** A module that no first visit needs. It may import only what came with the page. */
+/** A module on demand. It may import only what site.js exports, which came with the page. */
 export function load(path) {
   if (!modules.has(path)) modules.set(path, fetchModule(path))
   return modules.get(path)

@@ -1,14 +1,16 @@
 // The questions and answers: made from a <template>, changed by what the events of an answer say.
 
+import { clearBeside, listFiles, showBeside } from "./beside.js"
+import { Drawing } from "./drawing.js"
 import { followEnd } from "./follow.js"
 import { colour, copyOf, load } from "./page.js"
 
-// Without a connection the text comes all the same, when it comes.
-const ignore = () => {}
-
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
-  #drawing
+  #drawing = new Drawing(fresh => {
+    this.#addCopyButtons(fresh)
+    colour(fresh)
+  })
   // The exchanges that a new version took out of the list.
   #replaced = new WeakMap()
   #follower
@@ -49,10 +51,7 @@ class ChatTranscript extends HTMLElement {
     this.#list.append(exchange)
     if (instead) this.#replaceAnswer(instead, exchange)
     else exchange.querySelector(".versions").remove()
-    if (files.length) {
-      const list = exchange.querySelector(".question-files")
-      load("./beside.js").then(({ listFiles }) => listFiles(list, files), ignore)
-    }
+    if (files.length) listFiles(exchange.querySelector(".question-files"), files)
     this.#countSeconds(exchange)
     this.#follower.follow()
     return exchange
@@ -64,16 +63,7 @@ class ChatTranscript extends HTMLElement {
     this.#showWelcome(!this.#list.children.length)
   }
 
-  /** Loads what draws an answer. */
-  async prepareDrawing() {
-    const { Drawing } = await load("./drawing.js")
-    this.#drawing ??= new Drawing(fresh => {
-      this.#addCopyButtons(fresh)
-      colour(fresh)
-    })
-  }
-
-  /** Shows what an event says. prepareDrawing() has to be done. */
+  /** Shows what an event says. */
   apply(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
     switch (type) {
@@ -85,7 +75,7 @@ class ChatTranscript extends HTMLElement {
       case "replace": return this.#setText(exchange, data)
       case "done": return this.#finish(exchange, data)
       case "error": return this.#fail(exchange, data.error)
-      default: return this.#showBeside(exchange, { type, data })
+      default: return showBeside(exchange, { type, data })
     }
   }
 
@@ -95,15 +85,12 @@ class ChatTranscript extends HTMLElement {
 
   #click(event) {
     const copyButton = event.target.closest("[data-copy]")
-    if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), ignore)
+    // A click whose module does not come does nothing; the next one tries again.
+    if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), () => {})
     const editLink = event.target.closest("[data-edit]")
     if (!editLink) return
     event.preventDefault()
     this.#edit(editLink.closest(".exchange"))
-  }
-
-  #showBeside(exchange, event) {
-    load("./beside.js").then(({ showBeside }) => showBeside(exchange, event), ignore)
   }
 
   /** Offers the question of an exchange to be asked in other words. */
@@ -134,7 +121,7 @@ class ChatTranscript extends HTMLElement {
     exchange.id = `m-${id}`
     exchange.querySelector("form [name=instead]").value = id
     exchange.querySelector("[data-edit]").href = `?edit=${id}`
-    if (isAnew) load("./beside.js").then(({ clearBeside }) => clearBeside(exchange), ignore)
+    if (isAnew) clearBeside(exchange)
     const hasText = exchange.querySelector(".prose").firstChild !== null
     this.#showProgress(exchange, hasText ? "answering" : "waiting")
   }
@@ -169,7 +156,7 @@ class ChatTranscript extends HTMLElement {
   }
 
   #end(exchange, state) {
-    this.#drawing?.drawNow(exchange.querySelector(".prose"))
+    this.#drawing.drawNow(exchange.querySelector(".prose"))
     const source = (this.#replies.get(exchange) ?? []).filter(Boolean).join("\n\n")
     if (source) exchange.querySelector(".source").content.textContent = source
     exchange.dataset.state = state

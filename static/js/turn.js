@@ -1,6 +1,9 @@
 // One turn: a question goes out, its answer comes in, and the page around them follows.
 
-import { announce, focusField, join, keyOf, load, sentenceOf, showProblem } from "./page.js"
+import { enterConversation } from "./conversation.js"
+import { forgetDraft, prependDraft } from "./drafts.js"
+import { announce, focusField, join, keyOf, sentenceOf, showProblem } from "./page.js"
+import { ask, follow } from "./stream.js"
 
 const MAX_TITLE = 80
 // Of a longer answer, screen readers hear only that it is there.
@@ -34,11 +37,7 @@ export class Turn {
     if (isTyped) this.#takeFromField(key, question)
     focusField()
     try {
-      await this.#readAnswer(async () => {
-        await this.#transcript.prepareDrawing()
-        const { ask } = await load("./stream.js")
-        return ask(request, signal)
-      }, () => this.#accept(key, question))
+      await this.#readAnswer(ask(request, signal), () => this.#accept(key, question))
     } catch (error) {
       if (signal.aborted) return
       this.#transcript.removeQuestion(this.#exchange)
@@ -50,11 +49,7 @@ export class Turn {
   resume(exchange, signal) {
     this.#exchange = exchange
     const { messageId, lastEventId } = exchange.dataset
-    return this.#readAnswer(async () => {
-      await this.#transcript.prepareDrawing()
-      const { follow } = await load("./stream.js")
-      return follow(messageId, lastEventId, signal)
-    })
+    return this.#readAnswer(follow(messageId, lastEventId, signal))
   }
 
   /** Asks the answer to end, as soon as it has begun. */
@@ -89,20 +84,18 @@ export class Turn {
 
   #takeFromField(key, { text, instead }) {
     this.#pending = { key, text }
-    // What was typed while this module was on its way is the next question.
-    const { value } = document.getElementById("question")
-    this.#composer.write(value.startsWith(text) ? value.slice(text.length) : value)
+    this.#composer.write("")
     this.#composer.keepDraft()
     if (instead) this.#composer.edit(null)
   }
 
   // Reads the answer to its end. Throws what kept the question from being accepted; what goes wrong
   // later is shown with the answer.
-  async #readAnswer(open, accept = () => {}) {
+  async #readAnswer(events, accept = () => {}) {
     this.#showStop(true)
     announce("answering")
     try {
-      for await (const event of await open()) this.#apply(event, accept)
+      for await (const event of events) this.#apply(event, accept)
     } catch (error) {
       announce()
       if (!this.#id) throw error
@@ -127,7 +120,7 @@ export class Turn {
     this.#pending = { key: "", text: "" }
     this.#composer.keepDraft(key, "")
     this.#composer.keepDraft()
-    if (isTyped) load("./drafts.js").then(({ forgetDraft }) => forgetDraft(text), () => {})
+    if (isTyped) forgetDraft(text)
   }
 
   #giveBack(question, agent, error) {
@@ -138,9 +131,7 @@ export class Turn {
     else if (isTyped || (!instead && !value)) this.#composer.write(join(text, value))
     this.#composer.keepDraft()
     // The conversation is nobody's by now: a new one begins with what was meant for it.
-    if (isTyped && [401, 404].includes(error.status)) {
-      load("./drafts.js").then(({ prependDraft }) => prependDraft(agent, text), () => {})
-    }
+    if (isTyped && [401, 404].includes(error.status)) prependDraft(agent, text)
     showProblem(sentenceOf(error))
   }
 
@@ -153,10 +144,7 @@ export class Turn {
     history.replaceState(null, "", `/c/${id}`)
     // From here on this branch is the newest.
     after.value = ""
-    load("./conversation.js").then(
-      ({ enterConversation }) => enterConversation(id, title),
-      () => {},
-    )
+    enterConversation(id, title)
   }
 
   #announceEnd() {

@@ -191,4 +191,5 @@ def test_axe_finds_nothing(person: Callable[..., Person], site: Site, axe: str) 
     page.evaluate(axe)
     assert violations(page) == []
     page.set_viewport_size(DESK["viewport"])
+    expect(page.locator("main")).to_have_js_property("inert", False)
     assert violations(page) == []

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 CODE = "def add(a, b):\n    # a sum\n    return 'x' + str(a + b + 10)\n"
 # A magic word keeps the emulator from introducing itself, with code of its own.
 BLOCK = f"!pieces 3 5\n```python\n{CODE}```"
-WORKER = re.compile(r"/js/colouring-worker\.js")
+WORKER = re.compile(r"/compiled/colouring-worker\.js")
 ENDLESS = """addEventListener("message", () => {
     postMessage({isStarted: true})
     for (;;);

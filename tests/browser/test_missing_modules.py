@@ -6,18 +6,18 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.kit.browsing import QUESTIONS, Person, ask, has_ended, prose
+from tests.kit.browsing import Person, ask, has_ended, prose
 from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser
 
 UNREACHABLE = "could not be reached"
-# What comes on demand while a question is asked and answered.
-ON_DEMAND = ["turn", "stream", "drawing", "drafts", "conversation", "beside"]
+# All but what came with the page.
+ON_DEMAND = re.compile(r"/compiled/(?!site\.js)")
 
 
-def fail_once(page: Page, module: str) -> list[Request]:
-    """The module answers 502 when it is requested first. Returns the failed requests."""
+def fail_once(page: Page, address: str) -> list[Request]:
+    """The address answers 502 when it is requested first. Returns the failed requests."""
     failed: list[Request] = []
 
     def answer(route: Route) -> None:
@@ -27,7 +27,7 @@ def fail_once(page: Page, module: str) -> list[Request]:
             failed.append(route.request)
             route.fulfill(status=502, body="Bad Gateway")
 
-    page.route(re.compile(rf"/js/{module}\.js"), answer)
+    page.route(re.compile(address), answer)
     return failed
 
 
@@ -60,35 +60,47 @@ def test_offline_before_the_first_key_costs_nothing(person: Callable[..., Person
     field.press("Enter")
     has_ended(page.locator(".exchange"))
     expect(page.locator(".question-text")).to_have_text("anybody?")
-    assert len(questions) == 1
+    # The first one did not leave.
+    assert len(questions) == 2
 
 
-@pytest.mark.parametrize("module", ON_DEMAND)
-def test_a_suggestion_is_asked_once_whichever_module_fails(
-    person: Callable[..., Person], demo_site: Site, module: str
+def test_without_the_modules_on_demand_every_question_is_asked_once(
+    person: Callable[..., Person], demo_site: Site
 ) -> None:
     page = person(demo_site).open()
+    page.route(ON_DEMAND, lambda route: route.fulfill(status=502, body="Bad Gateway"))
     questions = count_questions(page)
-    failed = fail_once(page, module)
-    suggestion = page.locator(".welcome [data-ask] button").first
-    suggestion.click()
+    page.locator(".welcome [data-ask] button").first.click()
     exchange = page.locator(".exchange")
-    expect(exchange.or_(page.locator("[role=alert]:not([hidden])"))).to_be_visible()
-    if failed and not exchange.count():
-        expect(page.get_by_role("alert")).to_contain_text(UNREACHABLE)
-        suggestion.click()
     has_ended(exchange)
     assert len(questions) == 1
+    exchange.locator("[data-copy=answer]").click()
     page.locator(".again").click()
-    has_ended(exchange)
     expect(page.locator(".versions")).to_contain_text("2 / 2")
+    has_ended(exchange)
+    assert len(questions) == 2
     assert questions[1].post_data_json["instead"]
+    expect(exchange).to_have_count(1)
 
 
-def test_a_reload_reads_on_though_a_module_fails(page: Page) -> None:
+def test_a_suggestion_whose_question_meets_a_bad_gateway_is_asked_by_the_next_click(
+    person: Callable[..., Person], demo_site: Site
+) -> None:
+    page = person(demo_site).open()
+    failed = fail_once(page, r"/chat\?html=live$")
+    suggestion = page.locator(".welcome [data-ask] button").first
+    suggestion.click()
+    expect(page.get_by_role("alert")).to_contain_text(UNREACHABLE)
+    assert failed
+    suggestion.click()
+    has_ended(page.locator(".exchange"))
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_reload_reads_on_though_the_stream_fails_once(page: Page) -> None:
     exchange = ask(page, "carry on !pieces 60 120")
     expect(prose(exchange)).to_contain_text("carry")
-    failed = fail_once(page, "stream")
+    failed = fail_once(page, r"/events\?html=live$")
     page.reload()
     exchange = page.locator(".exchange")
     expect(exchange.locator(".progress")).to_have_text("Connection lost. Connecting again…")
@@ -97,26 +109,14 @@ def test_a_reload_reads_on_though_a_module_fails(page: Page) -> None:
     expect(prose(exchange)).to_contain_text("carry on")
 
 
-def test_again_is_no_second_question_without_the_module_of_what_stands_beside(page: Page) -> None:
-    page.route(re.compile(r"/js/(beside|conversation)\.js"), lambda route: route.abort())
-    has_ended(ask(page, "once !suggest"))
-    answer = page.locator(".exchange").get_attribute("data-message-id")
-    with page.expect_request(QUESTIONS) as sent:
-        page.locator(".again").click()
-    assert sent.value.post_data_json["instead"] == answer
-    has_ended(page.locator(".exchange"))
-    expect(page.locator(".exchange")).to_have_count(1)
-
-
-def test_what_is_typed_while_a_question_leaves_is_the_next_one(page: Page) -> None:
-    waiting: list[Route] = []
-    page.route(re.compile(r"/js/turn\.js"), lambda route: waiting.append(route))
-    field = page.locator("#question")
-    field.fill("the first")
-    field.press("Enter")
-    field.press_sequentially(" and the second")
-    page.wait_for_timeout(200)
-    waiting[0].continue_()
-    has_ended(page.locator(".exchange"))
-    expect(page.locator(".question-text")).to_have_text("the first")
-    expect(field).to_have_value(" and the second")
+def test_a_click_whose_module_failed_works_the_next_time(page: Page) -> None:
+    has_ended(ask(page, "copy me"))
+    failed = fail_once(page, r"/copy\.js")
+    button = page.locator(".exchange [data-copy=answer]")
+    with page.expect_response(re.compile(r"/copy\.js")):
+        button.click()
+    assert failed
+    status = page.locator("body > [role=status]")
+    expect(status).not_to_have_text("Copied")
+    button.click()
+    expect(status).to_have_text("Copied")

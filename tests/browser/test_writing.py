@@ -131,11 +131,11 @@ def test_an_expired_session_leaves_the_question_for_a_new_conversation(
 def test_what_the_server_gives_back_wins_over_a_draft(page: Page) -> None:
     page.locator("#question").press_sequentially("an old draft")
     is_kept(page, "an old draft")
-    page.route("**/static/**/composer.js", lambda route: route.abort())
+    page.route("**/static/**/site.js", lambda route: route.abort())
     page.reload()
     long = "x" * 8001
     page.locator("#question").fill(long)
-    page.unroute("**/static/**/composer.js")
+    page.unroute("**/static/**/site.js")
     # The form itself is sent: its module could not be loaded.
     page.locator(".send").click()
     expect(page.get_by_role("alert")).to_contain_text("too long")

@@ -1,11 +1,12 @@
 """`make check` notices what it is there for; conftest.py keeps tests on this machine."""
 
+import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
-from tools import house, languages, layers, packages
+from tools import compiled, house, languages, layers, packages
 from tools.source import ROOT
 
 
@@ -64,6 +65,17 @@ def test_what_is_allowed_is_not_complained_of(tmp_path: Path) -> None:
 def test_the_layers_hold() -> None:
     assert not layers.KNOWN_VIOLATIONS
     assert not list(layers.check(ROOT))
+
+
+def test_a_script_that_is_not_compiled_is_noticed(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "static/js", tmp_path / "static/js")
+    shutil.copytree(ROOT / "static/compiled", tmp_path / "static/compiled")
+    assert not list(compiled.check(tmp_path))
+    (tmp_path / "static/js/turn.js").write_text("changed")
+    (tmp_path / "static/js/new.js").write_text("added")
+    (tmp_path / "static/js/copy.js").unlink()
+    names = [complaint.partition(":")[0] for complaint in compiled.check(tmp_path)]
+    assert names == ["static/js/copy.js", "static/js/new.js", "static/js/turn.js"]
 
 
 def test_a_sentence_without_its_other_language_is_noticed() -> None:

@@ -1,0 +1,49 @@
+// Compiles static/js: one file for every page, and one for each module on demand: `make js`.
+
+import { createHash } from "node:crypto"
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+import { build } from "esbuild"
+
+const SOURCE = new URL("../static/js/", import.meta.url)
+const TARGET = new URL("../static/compiled/", import.meta.url)
+// Loaded by a click, by code in an answer, or by the second page of a list.
+const ON_DEMAND = ["colouring.js", "copy.js", "files.js", "more.js"]
+// Of these none imports what the page has loaded.
+const ALONE = ["site.js", "colouring-worker.js", "puzzle.js", "puzzle-worker.js"]
+
+const path = url => fileURLToPath(url)
+const OPTIONS = {
+  outdir: path(TARGET),
+  bundle: true,
+  format: "esm",
+  target: "esnext",
+  charset: "utf8",
+  legalComments: "none",
+  minify: true,
+  external: ["../vendor/*"],
+}
+// A second copy of a module would have a state of its own.
+const fromSite = {
+  name: "from site.js",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\// }, () => ({ path: "./site.js", external: true }))
+  },
+}
+
+/** Which sources were compiled, in the format of sha256sum. */
+function digests() {
+  const lines = readdirSync(SOURCE).sort().map(name => {
+    const digest = createHash("sha256").update(readFileSync(new URL(name, SOURCE))).digest("hex")
+    return `${digest}  ../js/${name}\n`
+  })
+  return lines.join("")
+}
+
+const addresses = names => names.map(name => path(new URL(name, SOURCE)))
+
+rmSync(TARGET, { recursive: true, force: true })
+await build({ ...OPTIONS, entryPoints: addresses(ALONE) })
+await build({ ...OPTIONS, entryPoints: addresses(ON_DEMAND), plugins: [fromSite] })
+writeFileSync(new URL("sources.sha256", TARGET), digests())
