@@ -26,7 +26,8 @@ PIECES = [
     "<details>\n", "<summary>s</summary>\n", "</details>\n", "<br>", "<b>", "</b>", "<!--", "-->",
     "```markdown\n", "```bash\n", "://a.cn/_b_", "https", "$AAPL", "${name}", "138****5678",
     ">60分", ">_<", "~~~好\n", "    缩进的第一段\n", "C:\\_x", "<ul>", "<li>", "</li>", "</ul>",
-    "(*^_^*)", "=长*宽", "10~~15", "带*的", "^\\d+$和", "\\[注\\]", "<ruby>", "<rt>", "</rt>", "</ruby>",
+    "(*^_^*)", "=长*宽", "10~~15", "带*的", "^\\d+$和", "\\[注\\]",
+    "<ruby>", "<rt>", "</rt>", "</ruby>",
 ]  # fmt: skip
 
 documents = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=40).map("".join)
