@@ -1,5 +1,7 @@
 """The numbers of this process as Prometheus reads them: counters, and how things are just now."""
 
+import os
+import socket
 from collections import Counter
 from collections.abc import Iterator
 
@@ -20,8 +22,30 @@ def register_gauges(services: Services) -> None:
 
 
 def exposition(services: Services) -> bytes:
-    """All numbers, as text of the type CONTENT_TYPE."""
-    return generate_latest(services.metrics.registry)
+    """All numbers, as text of the type CONTENT_TYPE.
+
+    Where several processes may serve the site, each sample says by `process` whose it is.
+    """
+    registry: Collector = services.metrics.registry
+    if services.shared is not None:
+        registry = OfOneProcess(registry, f"{socket.gethostname()}:{os.getpid()}")
+    return generate_latest(registry)
+
+
+class OfOneProcess(Collector):
+    """The numbers of another collector, each with the name of the process."""
+
+    def __init__(self, numbers: Collector, process: str) -> None:
+        self._numbers = numbers
+        self._process = process
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._numbers.collect():
+            metric.samples = [
+                sample._replace(labels={**sample.labels, "process": self._process})
+                for sample in metric.samples
+            ]
+            yield metric
 
 
 class Gauges(Collector):

@@ -1,11 +1,13 @@
 """GET /metrics gives true and bounded numbers to those who may read them."""
 
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from flask import Flask
@@ -213,6 +215,18 @@ def test_without_its_database_it_tells_the_rest(emulator: Emulator, start_site: 
     values = numbers(site)
     assert "zhiye_live_answers" in values and "zhiye_process_open_fds" in values
     assert not {"zhiye_uploads", "zhiye_database_bytes"} & set(values)
+
+
+def test_of_several_processes_each_number_says_whose_it_is(
+    emulator: Emulator, start_site: Start
+) -> None:
+    # Redis itself need not be there.
+    site = start_site(**coze(emulator), REDIS_URL="redis://127.0.0.1:1/0")
+    families = list(text_string_to_metric_families(fetch(site).text))
+    processes = {one.labels["process"] for family in families for one in family.samples}
+    assert site.process is not None
+    workers = psutil.Process(site.process.pid).children()
+    assert processes == {f"{socket.gethostname()}:{worker.pid}" for worker in workers}
 
 
 def test_nobody_can_make_the_numbers_many(site: Site) -> None:
