@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from trustme import CA
 
 from chat.shared.connection import Connection
 from emulator import create_emulator
@@ -86,6 +87,20 @@ def keep_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """The same for a site that many tests share."""
     with _sites(tmp_path_factory) as start:
         yield start
+
+
+@pytest.fixture(scope="session")
+def authority() -> CA:
+    """Whom only those trust who have its `bundle`."""
+    return CA()
+
+
+@pytest.fixture(scope="session")
+def bundle(authority: CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file with the certificate of the authority."""
+    path = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
 
 
 @pytest.fixture(scope="session")

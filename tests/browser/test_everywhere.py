@@ -8,9 +8,9 @@ import pytest
 from babel.support import Translations
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.pasting import hand, pick
 from tests.browser.states import FULL, answered, queued, say, stopped
 from tests.kit.browsing import DEVICES, GAP, Person, has_ended, prose
-from tests.kit.pasting import hand, pick
 from tests.kit.site import ROOT, Site
 
 pytestmark = pytest.mark.browser

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.sleeping import SleepyNetwork
 from tests.kit.browsing import PHONE, Person, has_ended, prose
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import Site
-from tests.kit.sleeping import SleepyNetwork
 
 pytestmark = pytest.mark.browser
 

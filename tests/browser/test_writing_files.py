@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.browser.pasting import PNG, hand, pick
 from tests.kit.browsing import PHONE, Person, ask, has_ended, refuse_questions
 from tests.kit.emulator import Emulator
-from tests.kit.pasting import PNG, hand, pick
 from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser

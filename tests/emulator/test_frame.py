@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -17,13 +16,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-import trustme
 
 from emulator import EmulatorSettings, create_emulator, speech
 from emulator.request_log import without_credentials
 from emulator.serving import serve
 from emulator.stream import Cut, Wait, answer_steps, reframe, seconds_of
 from emulator.words import read
+from tests.kit.certificates import certified
 from tests.kit.patience import eventually, soon
 
 AUTHORIZED = {"Authorization": "Bearer pat_demo_only_not_a_secret"}
@@ -266,17 +265,14 @@ def test_a_client_that_leaves_is_noticed(start_emulator, question):
     assert eventually(lambda: own.journal()["disconnected"])
 
 
-def test_tls(tmp_path):
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+def test_tls(authority, bundle):
+    context = certified(authority, "127.0.0.1")
     with serve(create_emulator(EmulatorSettings(pace_s=0)), ssl_context=context) as url:
         assert url.startswith("https://")
         with pytest.raises(requests.exceptions.SSLError):
             requests.get(url, timeout=5)
         with requests.Session() as session:
-            session.trust_env, session.verify = False, str(tmp_path / "ca.pem")
+            session.trust_env, session.verify = False, str(bundle)
             session.headers.update(AUTHORIZED)
             assert session.post(f"{url}/v3/chat", json=chat_body("hi"), timeout=5).text.endswith(
                 '"[DONE]"\n\n'

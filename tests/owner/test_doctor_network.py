@@ -3,15 +3,14 @@ region.
 """
 
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import trustme
 import urllib3
+from trustme import CA
 
 from chat.owner.doctor.agents import failure, reach
 from chat.owner.doctor.findings import Finding
@@ -19,6 +18,7 @@ from emulator import create_emulator
 from emulator.serving import serve
 from providers.errors import Unavailable
 from providers.http import Http, Network, translate_error
+from tests.kit.certificates import certified
 from tests.kit.emulator import quick
 from tests.kit.raw import Server
 from tests.owner.test_doctor import both, settings
@@ -27,25 +27,7 @@ CN, COM = "api.coze.cn", "api.coze.com"
 
 
 @pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
-
-
-def certified(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
-    return context
-
-
-@pytest.fixture(scope="module")
-def secure(authority: trustme.CA) -> Iterator[str]:
+def secure(authority: CA) -> Iterator[str]:
     context = certified(authority, "localhost", "127.0.0.1", COM)
     with serve(create_emulator(quick()), ssl_context=context) as url:
         yield url
@@ -68,7 +50,7 @@ def test_https_where_there_is_none(secure: str, tmp_path: Path) -> None:
 
 
 def test_the_wrong_region_is_named(
-    authority: trustme.CA, secure: str, bundle: Path, tmp_path: Path
+    authority: CA, secure: str, bundle: Path, tmp_path: Path
 ) -> None:
     """Both names of Coze lead to this machine; only api.coze.cn refuses the token."""
     refusal = b'{"code":700012006,"msg":"access token invalid"}'

@@ -22,7 +22,15 @@ from tests.kit.canary import PEM
 from tests.kit.contract import WAYS, agent, platforms_and_ways
 from tests.kit.emulator import Emulator
 from tests.kit.patience import ALLOWANCE
-from tests.kit.replaying import Change, Record, Response, altered_by, outcome, recording, replaying
+from tests.providers.replaying import (
+    Change,
+    Record,
+    Response,
+    altered_by,
+    outcome,
+    recording,
+    replaying,
+)
 from tests.providers.test_bodies import cut_at
 
 QUESTIONS = (

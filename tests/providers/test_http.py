@@ -18,8 +18,8 @@ from functools import cache
 
 import pytest
 import requests
-import trustme
 import urllib3
+from trustme import CA
 
 from providers.errors import (
     AuthRejected,
@@ -32,6 +32,7 @@ from providers.errors import (
 )
 from providers.http import Http, Network, parse_json, refusal, translate_error
 from providers.stop import Stop, Stopped
+from tests.kit.certificates import certified
 from tests.kit.patience import ALLOWANCE, soon
 from tests.kit.raw import Answer, Server, read_request
 
@@ -59,22 +60,8 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def tls(authority: trustme.CA) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    return context
-
-
-@pytest.fixture(scope="session")
-def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("ca") / "bundle.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
+def tls(authority: CA) -> ssl.SSLContext:
+    return certified(authority, "127.0.0.1", "localhost")
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -84,7 +71,7 @@ def either(request, serve, tls, bundle) -> Callable[[Answer], tuple[Server, Http
     def start(answer: Answer) -> tuple[Server, Http]:
         is_secure = request.param == "tls"
         return serve(answer, tls if is_secure else None), door(
-            ca_bundle=bundle if is_secure else None
+            ca_bundle=str(bundle) if is_secure else None
         )
 
     return start
@@ -557,7 +544,7 @@ def test_stop_ends_a_handshake_nobody_answers(serve, bundle):
     with socket.create_server(("127.0.0.1", 0)) as listener, stopped_after(stop, 0.15) as when:
         address = f"https://127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(Stopped):
-            door(ca_bundle=bundle).call("GET", address, stop=stop)
+            door(ca_bundle=str(bundle)).call("GET", address, stop=stop)
         assert time.monotonic() - when[0] < soon(0.2)
 
 
@@ -776,17 +763,15 @@ def test_an_authority_we_do_not_know_is_refused_and_named_as_the_reason(serve, t
 
 
 def test_a_certificate_for_another_name_is_refused(serve, authority, bundle):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("coze.example").configure_cert(context)
-    server = serve(always(OK), context)
+    server = serve(always(OK), certified(authority, "coze.example"))
     with pytest.raises(Unavailable, match="certificate"):
-        door(ca_bundle=bundle).call("GET", server.url)
+        door(ca_bundle=str(bundle)).call("GET", server.url)
     assert server.requests == []
 
 
 def test_the_bundle_replaces_the_usual_authorities(serve, tls, bundle):
     server = serve(always(OK), tls)
-    assert door(ca_bundle=bundle).call("GET", server.url)[0].status == 200
+    assert door(ca_bundle=str(bundle)).call("GET", server.url)[0].status == 200
 
 
 def test_a_proxy_is_used_when_it_is_set(serve):
@@ -815,7 +800,7 @@ def tunnels(line: socket.socket, request: bytes) -> None:
 
 def test_a_proxy_tunnels_tls_and_does_not_see_the_token(serve, tls, bundle):
     server, proxy = serve(always(OK), tls), serve(tunnels)
-    http = door(ca_bundle=bundle, proxy=proxy.url)
+    http = door(ca_bundle=str(bundle), proxy=proxy.url)
     for _ in range(2):
         http.call("GET", server.url, headers={"Authorization": f"Bearer {SECRET}"})
     assert len(server.requests) == 2
@@ -828,7 +813,7 @@ def test_stop_reaches_through_a_proxy(serve, tls, bundle):
     server, proxy = serve(says_nothing, tls), serve(tunnels)
     stop = Stop()
     with stopped_after(stop, 0.15) as when, pytest.raises(Stopped):
-        door(ca_bundle=bundle, proxy=proxy.url).call("GET", server.url, stop=stop)
+        door(ca_bundle=str(bundle), proxy=proxy.url).call("GET", server.url, stop=stop)
     assert time.monotonic() - when[0] < soon(0.2)
 
 

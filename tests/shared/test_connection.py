@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import trustme
+from trustme import CA
 
 from chat.settings.errors import SettingsError
 from chat.shared.connection import LEASE_S, Away, Connection, site_name
@@ -122,14 +122,12 @@ def test_a_wrong_address_is_a_wrong_setting(url: str) -> None:
         Connection(url)
 
 
-def test_redis_is_reached_over_tls(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+def test_redis_is_reached_over_tls(tmp_path: Path, authority: CA, bundle: Path) -> None:
     pem = authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem
     pem.write_to_path(str(tmp_path / "server.pem"))
     server = redis_server(tmp_path, tmp_path / "server.pem").start()
     try:
-        assert lives(Connection(f"{server.url}?ssl_ca_certs={tmp_path / 'ca.pem'}"))
+        assert lives(Connection(f"{server.url}?ssl_ca_certs={bundle}"))
         assert not lives(Connection(server.url)), "whom no authority vouches for is not believed"
     finally:
         server.end()

@@ -1,38 +1,25 @@
 """HTTPS to the platform, as production speaks it, in the deployed form: gunicorn with gevent."""
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import trustme
+from trustme import CA
 
 from emulator import create_emulator
 from emulator.serving import serve
+from tests.kit.certificates import certified
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.patience import soon
 from tests.kit.site import Site, Visitor, text
 
 
 @pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
-
-
-@pytest.fixture(scope="module")
-def secure_emulator(authority: trustme.CA) -> Iterator[Emulator]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+def secure_emulator(authority: CA) -> Iterator[Emulator]:
+    context = certified(authority, "localhost", "127.0.0.1")
     with serve(create_emulator(quick()), ssl_context=context) as url:
         yield Emulator(url)
 

@@ -194,7 +194,7 @@ def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **know
             "at": alice.message,
         }
     settings = {
-        "SCHEMATHESIS_HOOKS": "tests.kit.openapi_hooks",
+        "SCHEMATHESIS_HOOKS": "tests.web.openapi_hooks",
         "KNOWN_TO_THE_SITE": json.dumps(known),
     }
     command = [
