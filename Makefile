@@ -82,10 +82,12 @@ $(NODE): package-lock.json
 	npm ci --no-audit --no-fund --silent
 	@touch $@
 
-packages: # Debian's Chromium, Redis, nginx and Caddy, for the tests that need them
+packages: # Debian's Chromium, Redis, PostgreSQL, nginx and Caddy, for the tests that need them
 	@missing=""; \
 	command -v chromium-headless-shell >/dev/null || missing="chromium-headless-shell fonts-noto-cjk"; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	  missing="$$missing postgresql"; \
 	[ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing="$$missing nginx"; \
 	command -v caddy >/dev/null || missing="$$missing caddy"; \
 	if [ -z "$$missing" ]; then :; \

@@ -18,6 +18,7 @@ from emulator.serving import serve
 from tests.kit.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.loopback import stay_on_loopback
+from tests.kit.postgresql_server import Databases, postgresql_server
 from tests.kit.redis_server import RedisServer, redis_server
 from tests.kit.scheduling import FolderScheduling, sort_longest_first
 from tests.kit.site import Site, Visitor
@@ -144,6 +145,18 @@ def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
 def demo_site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     """One for the whole run, with all five platforms."""
     return keep_site(DEMO_URL=emulator.url)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Databases]:
+    """Databases on a PostgreSQL of this run; without one these tests are skipped, except where
+    they must run.
+    """
+    server = postgresql_server()
+    try:
+        yield Databases(server.start())
+    finally:
+        server.end()
 
 
 @pytest.fixture

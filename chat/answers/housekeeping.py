@@ -13,7 +13,7 @@ from chat.answers.saving import Saver
 from chat.answers.turns import Turns
 from chat.storage import Answer, Storage
 from chat.storage.conversations import UNDO
-from chat.storage.engine.sqlite import is_trouble
+from chat.storage.engine.kinds import is_trouble
 from chat.storage.models import Worker, now
 from chat.storage.workers import DEAD_AFTER, has_ended, is_heard
 
@@ -90,9 +90,10 @@ class Housekeeper:
 
     def _beat(self) -> None:
         self._check_clock()
-        self._storage.workers.beat(self._worker, self._host, os.getpid(), self._clock())
+        at = self._storage.workers.now(self._clock)
+        self._storage.workers.beat(self._worker, self._host, os.getpid(), at)
         workers = self._storage.workers.all()
-        living = {worker.id for worker in workers if self._lives(worker)}
+        living = {worker.id for worker in workers if self._lives(worker, at)}
         dead = {worker.id for worker in workers} - living
         for answer in self._storage.answers.orphans(living):
             self._take_over(answer)
@@ -112,13 +113,13 @@ class Housekeeper:
         """Whether the clock was set in the last so many seconds."""
         return self._jumped_at is not None and time.monotonic() - self._jumped_at < seconds
 
-    def _lives(self, worker: Worker) -> bool:
+    def _lives(self, worker: Worker, at: datetime) -> bool:
         if worker.id == self._worker:
             return True
         has_our_pid = worker.host == self._host and worker.pid == os.getpid()
         if has_our_pid or has_ended(worker, self._host):
             return False
-        return is_heard(worker, self._clock()) or self._has_jumped(DEAD_AFTER.total_seconds())
+        return is_heard(worker, at) or self._has_jumped(DEAD_AFTER.total_seconds())
 
     def _tidy(self) -> None:
         # Who deleted something a minute before a jump can still take it back.

@@ -12,7 +12,7 @@ from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.answers.saving import Saver
 from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
-from chat.storage.engine.sqlite import only_if_stored
+from chat.storage.engine.kinds import only_if_stored
 from providers.errors import OutOfTurn, ProviderError
 
 log = logging.getLogger("chat.turns")

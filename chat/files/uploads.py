@@ -11,7 +11,7 @@ from chat.agents.offered import Agent
 from chat.file_types import PICTURE_ENDINGS
 from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
-from chat.storage.engine.sqlite import StorageRefusal
+from chat.storage.engine.kinds import StorageRefusal
 from chat.storage.uploads import FILES_KEPT, StoredFile
 from chat.visitors.bodies import FULL_DISK_RETRY_S, LEFT_FREE
 from chat.visitors.rates import UPLOADS_KEPT

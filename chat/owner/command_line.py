@@ -14,7 +14,7 @@ from chat.settings import model as settings
 from chat.settings.errors import SettingsError
 from chat.settings.words import LANGUAGES
 from chat.storage.backup import BackupError
-from chat.storage.engine.sqlite import StorageError
+from chat.storage.engine.kinds import StorageError
 
 EXIT = {"ok": 0, "warn": 1, "fail": 2}
 

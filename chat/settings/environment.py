@@ -45,8 +45,10 @@ def from_another_folder() -> dict[str, str]:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Whether a setting's value has to be hidden."""
-    return "SecretStr" in str(field.annotation)
+    """Whether a setting's value, or a password in it, has to be hidden."""
+    extra = field.json_schema_extra
+    holds_password = isinstance(extra, dict) and extra.get("holds_password")
+    return "SecretStr" in str(field.annotation) or bool(holds_password)
 
 
 class SecretFiles(PydanticBaseSettingsSource):

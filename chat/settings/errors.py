@@ -67,8 +67,20 @@ WRONG: dict[str, Words] = {
         "DATABASE_URL: not the address of a database. Unset it to use SQLite in instance/.",
     ),
     "database_kind": Words(
-        "DATABASE_URL：只支持 sqlite:///路径。不填则用 instance/chat.db",
-        "DATABASE_URL: only sqlite:///path is supported. Unset it to use instance/chat.db.",
+        "DATABASE_URL：写作 sqlite:///路径，或 postgresql://用户:密码@主机:5432/数据库。"
+        "不填则用 instance/chat.db",
+        "DATABASE_URL: write it as sqlite:///path, or as postgresql://user:password@host:5432/name."
+        " Unset it to use instance/chat.db.",
+    ),
+    "database_driver": Words(
+        'DATABASE_URL：缺少 PostgreSQL 的驱动：{reason}。运行 pip install "psycopg[binary]"',
+        "DATABASE_URL: PostgreSQL's driver is missing: {reason}. "
+        'Run pip install "psycopg[binary]".',
+    ),
+    "database_server": Words(
+        "DATABASE_URL：{place}：{reason}。检查服务器、数据库名、用户和密码",
+        "DATABASE_URL: {place}: {reason}. Check the server, the names of user and database, and "
+        "the password.",
     ),
     "database_folder": Words(
         "DATABASE_URL：{path}：{reason}。写一个可写的文件夹",

@@ -30,8 +30,10 @@ else:
     )
 
 
-def _setting(group: str, default: Any, *, en: str, zh: str, **rules: Any) -> Any:
-    extra: dict[str, Any] = {"group": group, "chinese": zh}
+def _setting(
+    group: str, default: Any, *, en: str, zh: str, holds_password: bool = False, **rules: Any
+) -> Any:
+    extra: dict[str, Any] = {"group": group, "chinese": zh, "holds_password": holds_password}
     return Field(default, description=en, json_schema_extra=extra, **rules)
 
 
@@ -220,8 +222,11 @@ class Settings(_PlatformSettings):
     database_url: Annotated[str, AfterValidator(_database_at_home)] = _setting(
         "storage",
         "sqlite:///instance/chat.db",
-        en="Where conversations are kept",
-        zh="对话保存在哪里",
+        holds_password=True,
+        en="Where conversations are kept: sqlite:///path, or a PostgreSQL that several processes "
+        "and hosts share, postgresql://user:password@host:5432/name",
+        zh="对话保存在哪里：sqlite:///路径，或多个进程、多台机器共用的 PostgreSQL，"
+        "写作 postgresql://用户:密码@主机:5432/数据库",
         validate_default=True,
     )
     redis_url: SecretStr | None = _setting(
@@ -417,6 +422,7 @@ def load() -> Settings:
 def secrets(settings: Settings) -> list[str]:
     """All secrets that are set, for the log to blank out; of a list of codes also each code."""
     values = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
+    values += passwords(settings.database_url)
     parts = [part.strip() for value in values for part in (*value.splitlines(), *passwords(value))]
     lists = [codes for codes in (settings.access_codes, settings.api_keys) if codes]
     for codes in lists:

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Engine, select
 
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
@@ -17,9 +15,8 @@ from chat.storage.conversations import Conversations
 from chat.storage.days import Days
 from chat.storage.deletion import Deletion
 from chat.storage.drawings import Drawings
-from chat.storage.engine.disk import Disk
-from chat.storage.engine.files import create, make_private
-from chat.storage.engine.sqlite import guard, open_engine
+from chat.storage.engine import kinds
+from chat.storage.engine.disk import DatabaseDisk
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
@@ -37,7 +34,7 @@ class Storage:
     """The tables of one database, each under its subject."""
 
     engine: Engine
-    disk: Disk
+    disk: DatabaseDisk
     answers: Answers
     conversations: Conversations
     shares: Shares
@@ -59,7 +56,7 @@ class Storage:
         conversations = Conversations(engine, clock)
         return cls(
             engine=engine,
-            disk=Disk(Path(engine.url.database or "")),
+            disk=kinds.kind_of(engine).disk(engine),
             answers=Answers(engine, clock),
             conversations=conversations,
             shares=Shares(engine, conversations),
@@ -99,54 +96,33 @@ def connect(settings: Settings) -> Storage:
 
     Raises SettingsError, one line.
     """
-    url = _url(settings)
-    path = Path(url.database or "")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError("database_folder", path=path.parent, reason=error) from None
-    try:
-        create(path)
-    except OSError as error:
-        raise SettingsError("database", path=path, reason=error) from None
-    engine = open_engine(url)
+    url = kinds.parse(settings.database_url)
+    kind = kinds.kind_of(url)
+    kind.prepare(url)
+    engine = kind.open_engine(url)
     # Alembic is large: it is imported only when there is work for it.
     from chat.storage import migrations
 
-    migrations.bring_up_to_date(engine, path)
-    # Only now is it certain that the file is a database of ours.
-    make_private(path)
-    # SQLite's connections must not be carried into a worker.
+    migrations.bring_up_to_date(engine)
+    # No connection must be carried into a worker.
     engine.dispose()
-    guard(engine, path)
+    kind.guard(engine)
     return Storage.on(engine)
 
 
 def open_existing(settings: Settings) -> Storage:
     """The storage of this site as it is: nothing is made. Its queries raise StorageError."""
-    path = file_of(settings)
-    place = path.absolute().as_uri() if path else "file:none"
-    return Storage.on(create_engine(f"sqlite:///{place}?mode=rw&uri=true"))
+    try:
+        url = kinds.parse(settings.database_url)
+    except SettingsError:
+        # There is none at such an address, and whoever looks at it says so.
+        url = kinds.parse("sqlite:///none")
+    return Storage.on(kinds.kind_of(url).open_existing(url))
 
 
 def file_of(settings: Settings) -> Path | None:
     """The file of the database; None when DATABASE_URL names none."""
-    try:
-        url = make_url(settings.database_url)
-    except ArgumentError:
-        return None
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
-
-
-def _url(settings: Settings) -> URL:
-    try:
-        url = make_url(settings.database_url)
-    except ArgumentError:
-        # Its message repeats the address, which may hold a password.
-        raise SettingsError("database_address") from None
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise SettingsError("database_kind")
-    return url
+    return kinds.file_of(settings.database_url)
 
 
 __all__ = [

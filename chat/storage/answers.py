@@ -22,7 +22,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload, sessionmaker
 
 from chat.refusals import Refusal
-from chat.storage.models import RUNNING, Answer, Base, new_id, next_sequence, now
+from chat.storage.engine.numbers import NextSequence
+from chat.storage.models import RUNNING, Answer, Base, new_id, now
 from chat.storage.plain import searchable
 from chat.storage.titles import title_of
 
@@ -32,21 +33,27 @@ HISTORY_CHARS = 60_000
 
 # Each turn writes by these, made once and without the ORM, which takes five times as long.
 _CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.tables["answers"]
-_INSERT_CONVERSATION = insert(_CONVERSATIONS)
+_INSERT_CONVERSATION = insert(_CONVERSATIONS).returning(_CONVERSATIONS.c.sequence)
 _INSERT_ANSWER = insert(_ANSWERS)
 _IN_CONVERSATION = _ANSWERS.c.conversation_id == bindparam("conversation")
 # The question that is stored next in the same transaction gets the same number.
 _TOUCH = (
     update(_CONVERSATIONS)
     .where(_CONVERSATIONS.c.id == bindparam("conversation"))
-    .values(sequence=next_sequence(), updated_at=bindparam("at"))
+    .values(sequence=NextSequence(), updated_at=bindparam("at"))
+    .returning(_CONVERSATIONS.c.sequence)
 )
 # No sequence is negative.
 _CLEARED_AFTER = func.coalesce(_CONVERSATIONS.c.cleared_after, -1).label("cleared_after")
-_OWNED = select(_CONVERSATIONS.c.agent, _CLEARED_AFTER).where(
-    _CONVERSATIONS.c.id == bindparam("conversation"),
-    _CONVERSATIONS.c.visitor == bindparam("visitor"),
-    _CONVERSATIONS.c.deleted_at.is_(None),
+# The row stays locked, where several may write: nobody deletes a conversation that is asked.
+_OWNED = (
+    select(_CONVERSATIONS.c.agent, _CLEARED_AFTER)
+    .where(
+        _CONVERSATIONS.c.id == bindparam("conversation"),
+        _CONVERSATIONS.c.visitor == bindparam("visitor"),
+        _CONVERSATIONS.c.deleted_at.is_(None),
+    )
+    .with_for_update()
 )
 _NEWEST = (
     select(_ANSWERS.c.id).where(_IN_CONVERSATION).order_by(_ANSWERS.c.sequence.desc()).limit(1)
@@ -62,7 +69,7 @@ _ANSWER_AND_PARENT = select(_ANSWERS.c.id, _ANSWERS.c.parent).where(
     _IN_CONVERSATION, _ANSWERS.c.id == bindparam("answer")
 )
 _BRANCH = text(
-    "WITH RECURSIVE branch(id, depth) AS (SELECT :leaf, 1 UNION ALL "
+    "WITH RECURSIVE branch(id, depth) AS (SELECT CAST(:leaf AS TEXT), 1 UNION ALL "
     "SELECT answers.parent, depth + 1 FROM answers JOIN branch ON answers.id = branch.id "
     "WHERE answers.parent IS NOT NULL AND depth < :most) "
     "SELECT answers.id, sequence, question, replies, state, chat, thread FROM branch "
@@ -141,14 +148,13 @@ class Answers:
         """
         at = self._clock()
         stored = StoredQuestion(new_id(at), question.conversation_id or new_id(at))
-        parent = None
         try:
             with self._engine.begin() as db:
                 if question.conversation_id:
-                    parent, stored = _continue_conversation(db, question, stored, at)
+                    place, stored = _continue_conversation(db, question, stored, at)
                 else:
-                    _insert_conversation(db, question, stored, at)
-                _insert_answer(db, question, stored, parent, at)
+                    place = _insert_conversation(db, question, stored, at)
+                _insert_answer(db, question, stored, place, at)
         except IntegrityError as error:
             raise Refusal(
                 "busy", f"conversation {stored.conversation_id}", retry_after=3
@@ -202,10 +208,18 @@ class Answers:
         return StoredQuestion(answer.id, answer.conversation_id, answer.thread)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a question comes in its site, and the answer in its conversation that it follows."""
+
+    sequence: int
+    parent: str | None = None
+
+
 def _insert_conversation(
     db: Connection, question: NewQuestion, stored: StoredQuestion, at: datetime
-) -> None:
-    db.execute(
+) -> _Place:
+    sequence: int = db.scalar(
         _INSERT_CONVERSATION,
         {
             "id": stored.conversation_id,
@@ -216,13 +230,14 @@ def _insert_conversation(
             "updated_at": at,
         },
     )
+    return _Place(sequence)
 
 
 def _insert_answer(
     db: Connection,
     question: NewQuestion,
     stored: StoredQuestion,
-    parent: str | None,
+    place: _Place,
     at: datetime,
 ) -> None:
     db.execute(
@@ -230,7 +245,8 @@ def _insert_answer(
         {
             "id": stored.answer_id,
             "conversation_id": stored.conversation_id,
-            "parent": parent,
+            "sequence": place.sequence,
+            "parent": place.parent,
             "question": question.text,
             "files": list(question.files),
             "worker": question.worker,
@@ -241,27 +257,28 @@ def _insert_answer(
 
 def _continue_conversation(
     db: Connection, question: NewQuestion, stored: StoredQuestion, at: datetime
-) -> tuple[str | None, StoredQuestion]:
-    """The answer that the question follows, and the question with what came before it."""
-    cleared_after = _touch_conversation(db, question, stored.conversation_id, at)
+) -> tuple[_Place, StoredQuestion]:
+    """The place of the question, and the question with what came before it."""
+    sequence, cleared_after = _touch_conversation(db, question, stored.conversation_id, at)
     parent = _parent(db, question, stored.conversation_id)
     branch = _branch(db, parent, cleared_after)
     thread = _thread(db, stored.conversation_id, branch, question.can_branch)
-    return parent, _with_history(stored, branch, thread, cleared_after)
+    place = _Place(sequence, parent)
+    return place, _with_history(stored, branch, thread, cleared_after)
 
 
 def _touch_conversation(
     db: Connection, question: NewQuestion, conversation_id: str, at: datetime
-) -> int:
-    """Moves a conversation to the top of the visitor's list: its `cleared_after`."""
+) -> tuple[int, int]:
+    """Moves a conversation to the top of the visitor's list: its sequence and `cleared_after`."""
     key = {"conversation": conversation_id}
     row = db.execute(_OWNED, {**key, "visitor": question.visitor}).one_or_none()
     if row is None:
         raise Refusal("not_found", "a conversation")
     if row.agent != question.agent:
         raise Refusal("bad_input", "the conversation belongs to another agent")
-    db.execute(_TOUCH, {**key, "at": at})
-    return row.cleared_after  # type: ignore[no-any-return]
+    sequence: int = db.scalar(_TOUCH, {**key, "at": at})
+    return sequence, row.cleared_after
 
 
 def _parent(db: Connection, question: NewQuestion, conversation_id: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.orm import Session
 
+from chat.storage.engine.kinds import lock
 from chat.storage.models import Block, now
 from chat.storage.owner_log import OwnerLog, note
 
@@ -28,6 +29,7 @@ class StoredBlocks:
     def add(self, subject: str) -> bool:
         """Stores a block; False when it was there already."""
         with self._engine.begin() as db:
+            lock(db, f"block {subject}")
             if db.scalar(select(Block.at).where(Block.subject == subject)) is not None:
                 return False
             db.execute(insert(Block), {"subject": subject, "at": now()})

@@ -12,6 +12,7 @@ from chat.storage.models import RUNNING, Answer, Conversation, Share, now
 from chat.storage.titles import as_title
 
 UNDO = timedelta(hours=1)
+LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Conversations:
         if agents is not None:
             query = query.where(Conversation.agent.in_(agents))
         if before is not None:
-            query = query.where(Conversation.sequence < before)
+            # What somebody typed may be larger than any number a database has.
+            query = query.where(Conversation.sequence < min(before, LARGEST))
         with self._sessions() as db:
             return db.scalars(query).all()
 
@@ -142,7 +144,7 @@ class Conversations:
         if not stored_title:
             raise Refusal("bad_input", "an empty title")
         with self._sessions.begin() as db:
-            owned_conversation(db, visitor, conversation_id).title = stored_title
+            owned_conversation(db, visitor, conversation_id, is_changed=True).title = stored_title
         return stored_title
 
     def clear(self, visitor: str, conversation_id: str, keep_thread: str | None = None) -> None:
@@ -152,7 +154,7 @@ class Conversations:
         """
         answers = Answer.conversation_id == conversation_id
         with self._sessions.begin() as db:
-            conversation = owned_conversation(db, visitor, conversation_id)
+            conversation = owned_conversation(db, visitor, conversation_id, is_changed=True)
             conversation.cleared_after = db.scalar(select(func.max(Answer.sequence)).where(answers))
             others = update(Answer).where(answers, Answer.thread != (keep_thread or ""))
             db.execute(others.values(thread=None))
@@ -182,7 +184,7 @@ class Conversations:
             Answer.conversation_id == conversation_id, Answer.state == RUNNING
         )
         with self._sessions.begin() as db:
-            conversation = owned_conversation(db, visitor, conversation_id)
+            conversation = owned_conversation(db, visitor, conversation_id, is_changed=True)
             if db.scalar(running) is not None:
                 raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
             conversation.deleted_at = self._clock()
@@ -190,7 +192,7 @@ class Conversations:
 
     def restore(self, visitor: str, conversation_id: str) -> None:
         with self._sessions.begin() as db:
-            conversation = db.get(Conversation, conversation_id)
+            conversation = db.get(Conversation, conversation_id, with_for_update=True)
             if conversation is None or conversation.visitor != visitor:
                 raise Refusal("not_found", "a conversation")
             conversation.deleted_at = None
@@ -202,9 +204,14 @@ class Conversations:
         return row if row and row.visitor == visitor and row.deleted_at else None
 
 
-def owned_conversation(db: Session, visitor: str, conversation_id: str) -> Conversation:
-    """The visitor's conversation. Raises Refusal not_found for none or another's."""
-    conversation = db.get(Conversation, conversation_id)
+def owned_conversation(
+    db: Session, visitor: str, conversation_id: str, is_changed: bool = False
+) -> Conversation:
+    """The visitor's conversation. Raises Refusal not_found for none or another's.
+
+    `is_changed`: where several may write, nobody else does until the transaction ends.
+    """
+    conversation = db.get(Conversation, conversation_id, with_for_update=is_changed)
     if conversation is None or conversation.visitor != visitor or conversation.deleted_at:
         raise Refusal("not_found", "a conversation")
     return conversation

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, s
 from sqlalchemy.orm import aliased
 
 from chat.storage.conversations import UNDO
+from chat.storage.engine.kinds import kind_of
 from chat.storage.models import (
     RUNNING,
     Answer,
@@ -35,8 +36,8 @@ BATCH = 50
 class Deletion:
     """Deletes in steps, each so short that nobody notices.
 
-    Deleted text is overwritten in the database's pages. It is still in the log that precedes
-    them (-wal) until `step` returns False.
+    In SQLite deleted text is overwritten in the database's pages, and is still in the log that
+    precedes them (-wal) until `step` returns False. PostgreSQL gives the room to the next rows.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
@@ -126,7 +127,7 @@ class Deletion:
         if undo is not None and self._erase(_is_due(self._clock(), undo)):
             self._has_traces = True
             return True
-        return self._has_traces and self._empty_the_log()
+        return self._has_traces and self._squeeze()
 
     def finish(self, seconds: float = 600.0) -> bool:
         """Works until nothing is left to do, and says whether that was so in time."""
@@ -159,13 +160,12 @@ class Deletion:
         time.sleep(0)
         return {"answers": len(answers), "shares": shares, "conversations": gone}
 
-    def _empty_the_log(self) -> bool:
-        """True while somebody reads in it."""
-        with self._engine.connect() as db:
-            is_busy = db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-        if not is_busy:
+    def _squeeze(self) -> bool:
+        """True while traces are left, because somebody is reading."""
+        is_left = kind_of(self._engine).squeeze(self._engine)
+        if not is_left:
             self._has_traces = self.is_urgent = False
-        return bool(is_busy)
+        return is_left
 
 
 def _is_due(at: datetime, undo: timedelta) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
+from chat.storage.engine.kinds import lock
 from chat.storage.models import Answer, Drawing
 
 # All HTML together; beyond it that of the first questions goes.
@@ -36,6 +37,7 @@ class Drawings:
     def put(self, drawings: Mapping[str, StoredDrawing]) -> None:
         """Replaces what there is of these answers."""
         with self._engine.begin() as db:
+            lock(db, "drawings")
             db.execute(delete(Drawing).where(Drawing.answer_id.in_(drawings)))
             # An answer may have been deleted while it was drawn.
             existing = set(db.scalars(select(Answer.id).where(Answer.id.in_(drawings))))

@@ -10,18 +10,15 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    ScalarSelect,
     String,
     Text,
     TypeDecorator,
-    column,
-    func,
-    select,
-    table,
     text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from chat.storage.engine.numbers import NextSequence
 
 RUNNING = "running"
 
@@ -33,16 +30,6 @@ def new_id(at: datetime | None = None) -> str:
     """
     milliseconds = int((at or now()).timestamp() * 1000)
     return f"{max(0, milliseconds):011x}{secrets.token_hex(9)}"
-
-
-def next_sequence() -> ScalarSelect[int]:
-    """The number of the next question, in a statement that writes.
-
-    SQLite has one writer at a time, so that no two questions get the same number. A database with
-    several needs a sequence of its own here.
-    """
-    numbers = table("answers", column("sequence"))
-    return select(func.coalesce(func.max(numbers.c.sequence), 0) + 1).scalar_subquery()
 
 
 def now() -> datetime:
@@ -83,7 +70,7 @@ class Conversation(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     visitor: Mapped[str] = mapped_column(String(64))
     agent: Mapped[str] = mapped_column(String(40))
-    sequence: Mapped[int] = mapped_column(default=next_sequence(), server_default="0")
+    sequence: Mapped[int] = mapped_column(default=NextSequence(), server_default="0")
     cleared_after: Mapped[int | None] = mapped_column()
     title: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -125,7 +112,7 @@ class Answer(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
-    sequence: Mapped[int] = mapped_column(default=next_sequence(), server_default="0")
+    sequence: Mapped[int] = mapped_column(default=NextSequence(), server_default="0")
     parent: Mapped[str | None] = mapped_column(String(40))
     question: Mapped[str] = mapped_column(Text)
     files: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Engine, delete, insert, select
 
+from chat.storage.engine.kinds import lock
 from chat.storage.models import Move
 
 GOOD_FOR = timedelta(minutes=10)
@@ -20,6 +21,7 @@ class Moves:
         row = {"code_hash": code_hash, "visitor": visitor, "expires_at": at + GOOD_FOR}
         is_over = (Move.visitor == visitor) | (Move.expires_at <= at)
         with self._engine.begin() as db:
+            lock(db, f"moves {visitor}")
             db.execute(delete(Move).where(is_over))
             db.execute(insert(Move), row)
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.orm import Session
 
+from chat.storage.engine.kinds import lock
 from chat.storage.models import OwnerEntry, now
 
 
@@ -33,4 +34,6 @@ class OwnerLog:
 
 def note(db: Connection, command: str, facts: Mapping[str, Any]) -> None:
     """Notes what was done in the transaction that does it."""
+    # The ids are committed in their order, or a reader of `version` would miss a change.
+    lock(db, "owner_log")
     db.execute(insert(OwnerEntry), {"at": now(), "command": command, "facts": dict(facts)})

@@ -3,6 +3,7 @@
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from chat.storage.engine.kinds import lock
 from chat.storage.models import Secret
 
 
@@ -19,4 +20,5 @@ class Secrets:
     def put(self, name: str, sealed: bytes) -> None:
         """Stores the bytes of a name in place of what it had."""
         with Session(self._engine) as db, db.begin():
+            lock(db.connection(), f"secrets {name}")
             db.merge(Secret(name=name, sealed=sealed))

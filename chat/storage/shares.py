@@ -25,7 +25,7 @@ class Shares:
         token = secrets.token_urlsafe(24)
         share = Share(token=token, conversation_id=conversation_id, leaf=branch[-1])
         with self._sessions.begin() as db:
-            owned_conversation(db, visitor, conversation_id)
+            owned_conversation(db, visitor, conversation_id, is_changed=True)
             db.execute(delete(Share).where(Share.conversation_id == conversation_id))
             db.add(share)
         return share
@@ -33,7 +33,7 @@ class Shares:
     def withdraw(self, visitor: str, conversation_id: str) -> None:
         """Ends the link to a conversation, if there is one."""
         with self._sessions.begin() as db:
-            owned_conversation(db, visitor, conversation_id)
+            owned_conversation(db, visitor, conversation_id, is_changed=True)
             db.execute(delete(Share).where(Share.conversation_id == conversation_id))
 
     def of(self, conversation_id: str) -> Share | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, func, insert, select
 
+from chat.storage.engine.kinds import lock
 from chat.storage.models import Upload, new_id, now
 
 FILES_KEPT = timedelta(days=1)
@@ -35,8 +36,9 @@ class StoredUploads:
         at = self._clock()
         id = new_id(at)
         with self._engine.begin() as db:
-            # This write comes first, so that nobody else writes from here on: the sum below stays
-            # true until the insert.
+            # The lock, or in SQLite the write that comes first, lets nobody else add a file of the
+            # visitor from here on: the sum below stays true until the insert.
+            lock(db, f"uploads {visitor}")
             db.execute(delete(Upload).where(Upload.created_at < at - FILES_KEPT))
             size = db.scalar(select(func.sum(Upload.size)).where(Upload.visitor == visitor)) or 0
             check(size)

@@ -1,12 +1,13 @@
 """The processes of this site: each writes a sign of life, others see when it ends."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import sessionmaker
 
+from chat.storage.engine.kinds import kind_of
 from chat.storage.models import Worker, now
 
 DEAD_AFTER = timedelta(seconds=8)
@@ -16,7 +17,15 @@ class Workers:
     """The rows of the workers."""
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._sessions = sessionmaker(engine, expire_on_commit=False)
+
+    def now(self, clock: Callable[[], datetime] = now) -> datetime:
+        """The time by which signs of life are written and compared.
+
+        That of the database, if it has a clock of its own: those of several hosts may differ.
+        """
+        return kind_of(self._engine).time_of(self._engine) or clock()
 
     def beat(self, worker: str, host: str, pid: int, at: datetime | None = None) -> None:
         """Writes the worker's sign of life."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from chat.refusals import BlockRefusal
 from chat.storage.blocks import StoredBlocks
-from chat.storage.engine.sqlite import StorageError
+from chat.storage.engine.kinds import StorageError
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -16,7 +16,7 @@ from chat.answers.question import Question
 from chat.refusals import Refusal, SignInNeeded
 from chat.server.slow_clients import TimedSocket
 from chat.storage import Answer, StoredQuestion
-from chat.storage.engine.sqlite import StorageError, is_trouble
+from chat.storage.engine.kinds import StorageError, is_trouble
 from chat.web import errors, files, services
 from chat.web.chat_request import ChatRequest, read_chat_request
 from chat.web.ended_answers import blocks_of

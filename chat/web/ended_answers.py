@@ -7,7 +7,7 @@ from chat.agents.offered import Agent
 from chat.page.rendering import VERSION, render_blocks
 from chat.storage import Answer
 from chat.storage.drawings import StoredDrawing
-from chat.storage.engine.sqlite import StorageError
+from chat.storage.engine.kinds import StorageError
 from chat.storage.models import RUNNING
 from chat.web import services
 

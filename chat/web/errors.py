@@ -26,7 +26,7 @@ from chat.refusals import (
     StoppingRefusal,
     StreamRefusal,
 )
-from chat.storage.engine.sqlite import RETRY_S, StorageError, StorageRefusal, is_trouble
+from chat.storage.engine.kinds import RETRY_S, StorageError, StorageRefusal, is_trouble
 from chat.storage.models import now
 from chat.visitors.blocks import name_of
 from chat.web import services

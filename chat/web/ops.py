@@ -4,7 +4,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from chat.owner.doctor import examination as doctor
 from chat.refusals import Refusal
-from chat.storage.engine.sqlite import StorageError
+from chat.storage.engine.kinds import StorageError
 from chat.web import errors, scraping, services
 from chat.web.gate import security
 from chat.web.gate.visitors import address

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from chat.answers.metrics import PREFIX
 from chat.services import Services
-from chat.storage.engine.sqlite import StorageError
+from chat.storage.engine.kinds import StorageError
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

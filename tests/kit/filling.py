@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
-from chat.storage.models import Base, next_sequence
+from chat.storage.engine.kinds import kind_of
+from chat.storage.engine.numbers import NextSequence
+from chat.storage.models import Base
 from chat.storage.plain import searchable
 
 CHUNK = 1000
@@ -42,7 +44,7 @@ def fill(
     at = time.time() - 60 - apart_s * conversations * answers
     ids: list[str] = []
     with engine.connect() as db:
-        sequence = db.scalar(select(next_sequence())) or 1
+        sequence = db.scalar(select(NextSequence())) or 1
     for start in range(0, conversations, CHUNK):
         kept: list[dict[str, Any]] = []
         said: list[dict[str, Any]] = []
@@ -59,6 +61,7 @@ def fill(
         with engine.begin() as db:
             db.execute(insert(Base.metadata.tables["conversations"]), kept)
             db.execute(insert(Base.metadata.tables["answers"]), said)
+            kind_of(db).restart_numbers(db)
     return ids
 
 

@@ -441,7 +441,7 @@ def test_used_up_quotas(start_emulator: Callable[..., Emulator], tmp_path: Path)
         ),
         ({"CA_BUNDLE": "/nowhere.pem"}, "没有这个文件：/nowhere.pem", "no file /nowhere.pem"),
         ({"AGENTS_FILE": "/nowhere.toml"}, "/nowhere.toml：没有这个文件", "no such file"),
-        ({"DATABASE_URL": "mysql://x"}, "只支持 sqlite", "only sqlite"),
+        ({"DATABASE_URL": "mysql://x"}, "或 postgresql://", "or as postgresql://"),
         (
             {"DATABASE_URL": "sqlite:////proc/version/chat.db"},
             "/proc/version 不是文件夹",

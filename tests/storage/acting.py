@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import chdir
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,11 +17,39 @@ from chat.owner.commands import commands
 from chat.refusals import Refusal
 from chat.storage import NewQuestion, Storage, StoredQuestion, migrations
 from chat.storage.models import Answer
+from tests.kit.postgresql_server import Databases
 
 T = TypeVar("T")
-
-
 Connect = Callable[..., Storage]
+# For a test of what only a file can be or do.
+only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@dataclass
+class Database:
+    """Where a test stores: files in a folder, or databases that a server lends."""
+
+    folder: Path
+    databases: Databases | None = None
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_file(self) -> bool:
+        return self.databases is None
+
+    def address(self, name: str = "chat.db") -> str:
+        """The address of the database that the test calls so."""
+        if self.databases is None:
+            return f"sqlite:///{self.folder}/{name}"
+        if name not in self.names:
+            self.names[name] = self.databases.lend()
+        return self.databases.server.address(self.names[name])
+
+    def give_back(self) -> None:
+        """Lends them to the next test."""
+        for name in self.names.values():
+            assert self.databases is not None
+            self.databases.give_back(name)
 
 
 def ask(

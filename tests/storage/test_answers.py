@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from chat.refusals import Refusal
 from chat.storage import Storage, StoredQuestion
@@ -99,12 +100,11 @@ def test_json_is_stored_as_utf_8_and_read_in_either_shape(store: Storage) -> Non
     new, old = ask(store), ask(store)
     end(store, new, "你好")
     end(store, old, "")
+    as_before = text("""UPDATE answers SET replies = '["\\u4f60\\u597d"]' WHERE id = :id""")
+    raw = text("SELECT CAST(replies AS TEXT) FROM answers WHERE id = :id")
     with store.engine.begin() as db:
-        db.exec_driver_sql(
-            "UPDATE answers SET replies = ? WHERE id = ?", ('["\\u4f60\\u597d"]', old.answer_id)
-        )
-        raw = "SELECT replies FROM answers WHERE id = ?"
-        assert db.exec_driver_sql(raw, (new.answer_id,)).scalar() == '["你好"]'
+        db.execute(as_before, {"id": old.answer_id})
+        assert db.scalar(raw, {"id": new.answer_id}) == '["你好"]'
     for asked in (new, old):
         assert store.answers.get("alice", asked.answer_id).replies == ["你好"]
 

@@ -19,7 +19,7 @@ from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.patience import eventually, soon
 from tests.kit.site import Site, Visitor
-from tests.storage.acting import command, everything, say
+from tests.storage.acting import command, everything, only_sqlite, say
 
 DATABASE = "instance/chat.db"
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
@@ -90,6 +90,7 @@ def test_every_table_that_says_whose_its_rows_are_is_known() -> None:
     assert told == set(forgetting.OF_A_VISITOR)
 
 
+@only_sqlite
 @pytest.mark.parametrize("named", ["visitor", "conversation", "path", "address"])
 def test_a_forgotten_visitor_leaves_nothing_in_the_file(
     store: Storage, tmp_path: Path, named: str

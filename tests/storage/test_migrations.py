@@ -10,10 +10,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, func, inspect, select
 
+from chat import storage
+from chat.settings.model import Settings
 from chat.storage import Storage, migrations
 from chat.storage.models import Base, Conversation
+from tests.kit.postgresql_server import Databases
 from tests.kit.site import environment
-from tests.storage.acting import Connect, answers, ask, insert_old_rows, migrate
+from tests.storage.acting import Connect, answers, ask, insert_old_rows, migrate, only_sqlite
 
 VERSIONS = sorted(path.name[:4] for path in (migrations.FOLDER / "versions").glob("[0-9]*.py"))
 
@@ -37,6 +40,7 @@ def test_the_newest_migration_is_known_and_none_is_missing() -> None:
     assert [f"{number:04}" for number in range(1, len(VERSIONS) + 1)] == VERSIONS
 
 
+@only_sqlite
 def test_from_nothing_and_from_the_first_version_it_becomes_the_same(
     connect: Connect, tmp_path: Path
 ) -> None:
@@ -46,6 +50,7 @@ def test_from_nothing_and_from_the_first_version_it_becomes_the_same(
     assert set(_schema(new)) == {*Base.metadata.tables, "alembic_version"}
 
 
+@only_sqlite
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_was_stored_survives_from_every_version(
     connect: Connect, tmp_path: Path, version: str
@@ -61,6 +66,7 @@ def test_what_was_stored_survives_from_every_version(
         assert [hit.answer_id for hit in store.search.find("alice", "how")] == ["a1"]
 
 
+@only_sqlite
 def test_a_database_with_an_index_of_the_search_gets_plain_texts(
     connect: Connect, tmp_path: Path
 ) -> None:
@@ -90,6 +96,7 @@ def test_a_database_with_an_index_of_the_search_gets_plain_texts(
     assert not [name for name in _schema(store) if name.startswith("passages")]
 
 
+@only_sqlite
 def test_what_a_clock_ahead_has_stored_comes_before_what_followed_it(
     connect: Connect, tmp_path: Path
 ) -> None:
@@ -110,6 +117,7 @@ def test_what_a_clock_ahead_has_stored_comes_before_what_followed_it(
     assert ask(store, "four", "c1").earlier == (("three", "3"),), "two and before were forgotten"
 
 
+@only_sqlite
 def test_no_answer_comes_before_its_parent_although_that_was_stored_later(
     connect: Connect, tmp_path: Path
 ) -> None:
@@ -135,24 +143,44 @@ def test_alembic_finds_nothing_to_change(store: Storage) -> None:
         command.check(config)  # raises when models and migrations differ
 
 
-def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
+def start_together(address: str, folder: Path, count: int) -> None:
+    """So many processes open a database at the same moment, each as a site that starts."""
     code = (
         "from chat import storage; from chat.settings.model import Settings; "
-        "storage.connect(Settings(database_url='sqlite:///chat.db')).ping()"
+        "storage.connect(Settings()).ping()"
     )
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", code], cwd=tmp_path, env=environment(), stderr=subprocess.PIPE
+            [sys.executable, "-c", code],
+            cwd=folder,
+            env=environment(DATABASE_URL=address),
+            stderr=subprocess.PIPE,
         )
-        for _ in range(4)
+        for _ in range(count)
     ]
     for process in processes:
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said.decode()
-    engine = create_engine(f"sqlite:///{tmp_path}/chat.db")
-    with engine.connect() as db:
-        assert db.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
-            migrations.NEWEST
-        ]
-        assert db.scalar(select(func.count()).select_from(Conversation)) == 0
-    engine.dispose()
+
+
+def is_new_and_empty(store: Storage) -> bool:
+    with store.engine.connect() as db:
+        versions = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+        count = db.scalar(select(func.count()).select_from(Conversation))
+    return versions == [migrations.NEWEST] and count == 0
+
+
+@only_sqlite
+def test_processes_that_start_at_once_migrate_once(connect: Connect, tmp_path: Path) -> None:
+    start_together(f"sqlite:///{tmp_path}/chat.db", tmp_path, 4)
+    assert is_new_and_empty(connect())
+
+
+def test_processes_that_start_at_once_migrate_once_on_a_server(
+    postgresql: Databases, tmp_path: Path
+) -> None:
+    address = postgresql.server.create("fresh", is_copied=False)
+    start_together(address, tmp_path, 3)
+    store = storage.connect(Settings(database_url=address))
+    assert is_new_and_empty(store)
+    store.close()

@@ -17,6 +17,7 @@ from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import Conversation
 from tests.kit.filling import fill
+from tests.kit.postgresql_server import Databases
 from tests.storage.acting import answers, ask, end
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -295,9 +296,25 @@ class TestOrdering(Ordering.TestCase):  # type: ignore[name-defined, misc]
 
     @pytest.fixture(autouse=True, scope="class")
     @staticmethod
-    def database() -> Iterator[None]:
+    def stored_in_a_file() -> Iterator[None]:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "chat.db"
             Ordering.store = storage.connect(Settings(database_url=f"sqlite:///{path}"))
             yield
             Ordering.store.engine.dispose()
+
+
+class TestOrderingOnAServer(Ordering.TestCase):  # type: ignore[name-defined, misc]
+    """The same on PostgreSQL, where each step takes longer."""
+
+    settings = settings(max_examples=5, stateful_step_count=25, deadline=None)
+
+    @pytest.fixture(autouse=True, scope="class")
+    @staticmethod
+    def stored_on_a_server(postgresql: Databases) -> Iterator[None]:
+        name = postgresql.lend()
+        address = postgresql.server.address(name)
+        Ordering.store = storage.connect(Settings(database_url=address))
+        yield
+        Ordering.store.engine.dispose()
+        postgresql.give_back(name)

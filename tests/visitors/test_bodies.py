@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chat.refusals import FileRefusal
-from chat.storage.engine.sqlite import StorageRefusal
+from chat.storage.engine.kinds import StorageRefusal
 from chat.visitors.bodies import LEFT_FREE, SMALL, Bodies, IncomingBody
 
 MUCH = 10**12

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from chat.agents.offered import Agent
 from chat.owner.doctor.findings import Finding
 from chat.settings.model import Settings
-from chat.storage.engine.sqlite import StorageError
+from chat.storage.engine.kinds import StorageError
 from providers.base import Observation, Turn
 from providers.errors import (
     AuthRejected,

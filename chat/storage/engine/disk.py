@@ -3,9 +3,11 @@
 import logging
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from chat.offload import beside_others
 from chat.storage.engine.files import size_of
@@ -13,8 +15,27 @@ from chat.storage.engine.files import size_of
 log = logging.getLogger("chat.storage")
 
 
+class DatabaseDisk(Protocol):
+    """The disk under a database, and the folder of this machine for files beside it."""
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this machine that can be written to."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the database. Raises OSError, StorageError."""
+
+    @property
+    def free(self) -> int:
+        """Bytes of room that are left in the folder: none while it cannot be reached."""
+
+    def sync(self) -> None:
+        """Returns once everything that was committed before is on the disk."""
+
+
 class Disk:
-    """The disk under the database.
+    """The disk under the file of a database.
 
     SQLite's log is written by each commit and reaches the disk some seconds later. That survives
     a killed process and not a power cut. `sync` waits until the log is on the disk.
@@ -41,10 +62,7 @@ class Disk:
     @property
     def free(self) -> int:
         """Bytes of room that are left on it: none while it cannot be reached."""
-        try:
-            return shutil.disk_usage(self._database.parent).free
-        except OSError:
-            return 0
+        return _free(self._database.parent)
 
     def sync(self) -> None:
         """Returns once everything that was committed before is on the disk.
@@ -81,3 +99,39 @@ class Disk:
             self._sync(file)
         finally:
             os.close(file)
+
+
+class ServerDisk:
+    """The disk of a database server: here is only the folder for what is beside the database.
+
+    `size` says how many bytes the database has.
+    """
+
+    def __init__(self, size: Callable[[], int]) -> None:
+        self._size = size
+        self._folder = Path(tempfile.gettempdir())
+
+    @property
+    def folder(self) -> Path:
+        """The folder for temporary files."""
+        return self._folder
+
+    @property
+    def size(self) -> int:
+        """Bytes of the database with its indexes. Raises StorageError."""
+        return self._size()
+
+    @property
+    def free(self) -> int:
+        """Bytes of room in the folder. A server without room refuses what is to be stored."""
+        return _free(self._folder)
+
+    def sync(self) -> None:
+        """Nothing: a commit comes back from the server when it is on its disk."""
+
+
+def _free(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0

@@ -1,5 +1,6 @@
 """How SQLite is reached: tuned, waited for while others work, opened again after it was gone."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,14 +8,16 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 
-from chat.refusals import Refusal
+from chat.settings.errors import SettingsError
+from chat.storage.engine import files
+from chat.storage.engine.disk import Disk
 
 PRAGMAS = (
     # Readers read while one writes.
@@ -28,7 +31,6 @@ PRAGMAS = (
     "busy_timeout = 0",
 )
 WAIT_S = 5.0
-RETRY_S = 10.0
 LOOK_S = 0.02
 # SQLite's own codes for a file that cannot be used at the moment. A missing table is not among
 # them: that does not pass.
@@ -52,31 +54,20 @@ _HALF = re.compile("[\ud800-\udfff]")
 PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
 
 
-# Other rooms catch by this name what the queries raise.
-StorageError = SQLAlchemyError
+def prepare(url: URL) -> None:
+    """Makes the folder, and an empty file for a database unless there is one.
 
-
-class StorageRefusal(Refusal):
-    """Nothing can be stored or read at the moment; it has a sentence of its own."""
-
-
-def is_trouble(error: BaseException) -> bool:
-    """Whether the database cannot be used at the moment: locked, full, read-only, gone."""
-    if isinstance(error, PoolTimeout):
-        return True
-    code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
-    return code is not None and code & 0xFF in TROUBLES
-
-
-@contextmanager
-def only_if_stored() -> Iterator[None]:
-    """Around what has to be stored before anything else. Raises StorageRefusal in trouble."""
+    Raises SettingsError.
+    """
+    path = Path(url.database or "")
     try:
-        yield
-    except SQLAlchemyError as error:
-        if not is_trouble(error):
-            raise
-        raise StorageRefusal("unavailable", str(error.__cause__), retry_after=RETRY_S) from error
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError("database_folder", path=path.parent, reason=error) from None
+    try:
+        files.create(path)
+    except OSError as error:
+        raise SettingsError("database", path=path, reason=error) from None
 
 
 def open_engine(url: URL) -> Engine:
@@ -103,12 +94,38 @@ def as_json(value: Any) -> str:
     return json.dumps(value) if _HALF.search(text) else text
 
 
-def guard(engine: Engine, database: Path) -> None:
+def open_existing(url: URL) -> Engine:
+    """The engine of a database that nobody makes: its queries raise StorageError."""
+    place = Path(url.database or "").absolute().as_uri()
+    return create_engine(f"sqlite:///{place}?mode=rw&uri=true")
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[None]:
+    """Around a change of the tables: of all processes that start, one is in it. Raises OSError."""
+    path = f"{_path(engine)}.migrating"
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def copy_before(engine: Engine, version: str) -> str:
+    """Copies the database beside it: where to. Raises as files.copy_before."""
+    return f"copied to {files.copy_before(_path(engine), version)}"
+
+
+def guard(engine: Engine) -> None:
     """From now on the database has to be there. Call it once the tables are made.
 
     A connection to a file that was deleted or replaced would go on writing where nobody will ever
     read, and a new one would begin an empty database; both would look like success.
     """
+    database = _path(engine)
+    # Only now is it certain that the file is a database of ours.
+    files.make_private(database)
 
     @event.listens_for(engine, "do_connect")
     def refuse_to_begin_anew(dialect: Any, record: Any, arguments: Any, options: Any) -> None:
@@ -125,6 +142,42 @@ def guard(engine: Engine, database: Path) -> None:
     def refuse_another_file(connection: Any, record: Any, proxy: Any) -> None:
         if record.info.get("file") != _identity(database):
             raise DisconnectionError("the database is gone, or another one has taken its place")
+
+
+def is_trouble(error: DBAPIError) -> bool:
+    """Whether the file cannot be used at the moment: locked, full, read-only, gone."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in TROUBLES
+
+
+def lacks_tables(error: DBAPIError) -> bool:
+    """Whether a table is missing."""
+    return "no such table" in str(error.orig)
+
+
+def lock(db: Connection, name: str) -> None:
+    """Nothing: from the first write of a transaction nobody else writes."""
+
+
+def time_of(engine: Engine) -> datetime | None:
+    """None: a file has no clock of its own, all who use it are on one machine."""
+    return None
+
+
+def restart_numbers(db: Connection) -> None:
+    """Nothing: the next number is one more than the largest that is stored."""
+
+
+def squeeze(engine: Engine) -> bool:
+    """Empties the log, where deleted text still is. True while somebody reads in it."""
+    with engine.connect() as db:
+        is_busy = db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+    return bool(is_busy)
+
+
+def disk(engine: Engine) -> Disk:
+    """The disk with the database's file."""
+    return Disk(_path(engine))
 
 
 class _Waiting:
@@ -183,6 +236,10 @@ def _tune(connection: Any, record: Any) -> None:
     for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _path(engine: Engine) -> Path:
+    return Path(engine.url.database or "")
 
 
 def _identity(database: Path) -> tuple[int, int] | None:

@@ -12,7 +12,13 @@ import pytest
 from chat.settings.errors import SettingsError
 from chat.storage import migrations
 from chat.storage.engine import files
-from tests.storage.acting import Connect, ask, end, migrate
+from tests.storage.acting import Connect, Database, ask, end, migrate
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Files only."""
+    return Database(tmp_path)
 
 
 @pytest.fixture

@@ -9,7 +9,13 @@ from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.storage import Storage
 from tests.kit.site import ROOT
-from tests.storage.acting import ask
+from tests.storage.acting import Database, ask
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Files only."""
+    return Database(tmp_path)
 
 
 def test_wal_and_foreign_keys_are_on(store: Storage) -> None:
@@ -34,6 +40,7 @@ def test_an_error_of_the_database_does_not_repeat_the_question(store: Storage) -
     [
         "nonsense",
         "mysql://localhost/chat",
+        "postgresql://localhost",
         "sqlite://",
         "sqlite:////proc/nowhere/chat.db",
         f"sqlite:///{ROOT}/chat",

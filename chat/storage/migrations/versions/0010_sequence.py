@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from chat.storage.engine.numbers import NUMBERS
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -37,10 +39,13 @@ def upgrade() -> None:
 def _number_answers() -> None:
     """By the order in which SQLite stored the rows, which a clock that was set back did not change.
 
-    Every other database begins with this version, and has no rows yet.
+    Every other database begins with this version, and has no rows yet. PostgreSQL has several
+    writers at a time, and gives numbers from a sequence.
     """
     if op.get_bind().dialect.name == "sqlite":
         op.execute("UPDATE answers SET sequence = rowid")
+    else:
+        op.execute(f"CREATE SEQUENCE {NUMBERS}")
 
 
 def _put_parents_first() -> None:
