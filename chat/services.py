@@ -7,8 +7,6 @@ import resource
 import secrets
 import threading
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
 
 from chat.agents import demo
 from chat.agents.health import Health
@@ -16,7 +14,7 @@ from chat.agents.introductions import Introductions
 from chat.agents.offered import Agents, door, load_agents
 from chat.agents.vault import Vault
 from chat.answers.housekeeping import Housekeeper
-from chat.answers.live import Bridge, LiveAnswers
+from chat.answers.live import LiveAnswers
 from chat.answers.metrics import Metrics
 from chat.answers.records import Records
 from chat.answers.saving import Saver
@@ -29,26 +27,22 @@ from chat.page import look
 from chat.page.assets import Assets
 from chat.page.drawings import LiveDrawings
 from chat.page.look import Look
+from chat.parts import Parts
 from chat.settings.model import INSTANCE, Settings
 from chat.settings.model import secrets as secret_settings
 from chat.settings.rate_text import counts_addresses
 from chat.settings.secret_key import secret_key
 from chat.storage import Storage, connect
 from chat.visitors.access import Access, Owner, Visitors
-from chat.visitors.at_once import AtOnce, LocalAtOnce
 from chat.visitors.blocks import Blocks
 from chat.visitors.bodies import Bodies, bodies_for
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
-from chat.visitors.puzzles import LocalUsedPuzzles, Puzzles
+from chat.visitors.puzzles import Puzzles
 from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
 from chat.visitors.reports import Reports
 from chat.visitors.streams import PER_ADDRESS, Streams, places_for
-
-if TYPE_CHECKING:
-    from chat.shared.connection import Connection
-    from chat.visitors.rate_counts import RateCounts
 
 log = logging.getLogger("chat.services")
 
@@ -79,7 +73,6 @@ class Services:
     readers: Readers
     devices: Devices
     limits: VisitorLimits
-    at_once: AtOnce
     streams: Streams
     uploads: Uploads
     bodies: Bodies
@@ -87,8 +80,8 @@ class Services:
     look: Look
     assets: Assets
     metrics: Metrics
-    shared: "Connection | None" = None
-    health: Health = field(default_factory=Health)
+    health: Health
+    parts: Parts
     live_drawings: LiveDrawings = field(default_factory=LiveDrawings)
     reports: Reports = field(default_factory=Reports)
     _process: Process | None = None
@@ -103,29 +96,32 @@ class Services:
         settings = _with_emulator(settings)
         key = secret_key(settings)
         storage = connect(settings)
-        shared = _shared(settings, key)
+        parts = Parts.of(settings, key)
         agents = _load_agents(settings, key, storage)
-        limits = _limits(settings, shared)
-        at_once = _at_once(shared)
-        pictures = _pictures(settings, key, storage, limits)
-        guessing = _guessing(shared)
+        limits = VisitorLimits(
+            settings.visitor_rate,
+            settings.upload_max_mb,
+            settings.address_share,
+            parts.make_counts,
+        )
+        pictures = _pictures(settings, key, storage, limits, parts)
+        guessing = Guessing(parts.make_guesses)
         uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
         theme = look.load(settings)
         return cls(
             settings=settings,
             secret_key=key,
             storage=storage,
-            live_answers=LiveAnswers(bridge=_bridge(settings, shared)),
+            live_answers=LiveAnswers(bridge=parts.bridge),
             agents=agents,
-            introductions=Introductions(agents, pictures.address),
+            introductions=Introductions(agents, pictures.address, parts.abouts),
             visitors=Visitors(key),
-            access=Access(settings, key, storage, guessing, _puzzles(shared, key)),
+            access=Access(settings, key, storage, guessing, Puzzles(key, parts.used_puzzles)),
             blocks=Blocks(storage.blocks),
             owner=Owner(settings.admin_password, guessing),
             readers=Readers(settings.metrics_token, guessing),
             devices=Devices(storage.moves, key, guessing),
             limits=limits,
-            at_once=at_once,
             streams=_streams(settings),
             uploads=uploads,
             bodies=_bodies(settings, storage, uploads),
@@ -133,7 +129,8 @@ class Services:
             look=theme,
             assets=Assets(theme),
             metrics=_metrics(agents),
-            shared=shared,
+            health=parts.health,
+            parts=parts,
         )
 
     @property
@@ -148,11 +145,11 @@ class Services:
         with self._lock:
             if self._process is None or self._process.pid != os.getpid():
                 self.storage.forget_connections()
+                self.live_answers.connect()
+                if self.parts.connection is not None:
+                    self.parts.connection.connect()
                 self._process = self._new_process()
                 self._process.housekeeper.start()
-                self.live_answers.connect()
-                if self.shared is not None:
-                    self.shared.connect()
                 self.introductions.refresh()
             return self._process
 
@@ -166,8 +163,8 @@ class Services:
         except Exception:
             log.exception("could not save at the end")
         self.live_answers.disconnect()
-        if self.shared is not None:
-            self.shared.disconnect()
+        if self.parts.connection is not None:
+            self.parts.connection.disconnect()
 
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)
@@ -175,7 +172,12 @@ class Services:
         language = self.settings.default_language
         records = Records(self.storage, saver, self.health, self.metrics, worker, language)
         turns = Turns(
-            self.settings, self.live_answers, self.visitors, self.limits, self.at_once, records
+            self.settings,
+            self.live_answers,
+            self.visitors,
+            self.limits,
+            self.parts.at_once,
+            records,
         )
         keep_days = self.settings.keep_days
         housekeeper = Housekeeper(self.storage, saver, turns, self.agents, worker, keep_days)
@@ -204,62 +206,6 @@ def _load_agents(settings: Settings, key: str, storage: Storage) -> Agents:
     return agents
 
 
-def _shared(settings: Settings, key: str) -> "Connection | None":
-    """The connection to Redis; None where one process has everything in its memory."""
-    if settings.redis_url is None:
-        return None
-    # Redis costs 8 MB, which most sites need not have.
-    from chat.shared.connection import Connection, site_name
-
-    return Connection(settings.redis_url.get_secret_value(), site_name(key))
-
-
-def _bridge(settings: Settings, shared: "Connection | None") -> Bridge | None:
-    if shared is None:
-        return None
-    from chat.answers.redis import RedisBridge
-
-    return RedisBridge(shared, settings.chat_timeout_s)
-
-
-def _limits(settings: Settings, shared: "Connection | None") -> VisitorLimits:
-    rate, upload_mb, share = settings.visitor_rate, settings.upload_max_mb, settings.address_share
-    if shared is None:
-        return VisitorLimits(rate, upload_mb, share)
-    connection = shared
-
-    def make_counts() -> "RateCounts":
-        from chat.visitors.redis_rate_counts import RedisRateCounts
-
-        return RedisRateCounts(connection)
-
-    return VisitorLimits(rate, upload_mb, share, make_counts)
-
-
-def _guessing(shared: "Connection | None") -> Guessing:
-    if shared is None:
-        return Guessing()
-    from chat.visitors.redis_guesses import RedisGuesses
-
-    return Guessing(partial(RedisGuesses, shared))
-
-
-def _puzzles(shared: "Connection | None", key: str) -> Puzzles:
-    if shared is None:
-        return Puzzles(key, LocalUsedPuzzles())
-    from chat.visitors.redis_puzzles import RedisUsedPuzzles
-
-    return Puzzles(key, RedisUsedPuzzles(shared))
-
-
-def _at_once(shared: "Connection | None") -> AtOnce:
-    if shared is None:
-        return LocalAtOnce()
-    from chat.visitors.redis_at_once import RedisAtOnce
-
-    return RedisAtOnce(shared)
-
-
 def _streams(settings: Settings) -> Streams:
     """Places for event streams, no more than the limit of open files lets in."""
     most = places_for(settings.max_streams, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
@@ -275,11 +221,13 @@ def _counts_addresses(settings: Settings) -> bool:
     return counts_addresses(settings.visitor_rate, settings.address_share)
 
 
-def _pictures(settings: Settings, key: str, storage: Storage, limits: VisitorLimits) -> Pictures:
+def _pictures(
+    settings: Settings, key: str, storage: Storage, limits: VisitorLimits, parts: Parts
+) -> Pictures:
     cache = PictureCache(storage.disk.folder, lambda: storage.disk.free)
     # An address has as many seats as it counts for visitors.
     seats = settings.address_share if _counts_addresses(settings) else AT_ONCE
-    return Pictures(key, door(settings, "pictures"), cache, limits, seats)
+    return Pictures(key, door(settings, "pictures"), cache, limits, parts.at_once, seats)
 
 
 def _bodies(settings: Settings, storage: Storage, uploads: Uploads) -> Bodies:

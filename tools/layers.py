@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("agents", "visitors"),
     ("files",),
     ("answers",),
+    ("parts",),
     ("services", "owner"),
     ("server",),
     ("web",),

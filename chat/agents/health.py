@@ -16,7 +16,7 @@ FRESH_S = 3600.0
 
 
 @dataclass
-class _Trouble:
+class Trouble:
     """Failures in a row, on the monotonic clock in seconds."""
 
     first_at: float
@@ -30,23 +30,28 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._troubles: dict[str, _Trouble] = {}
+        self._troubles: dict[str, Trouble] = {}
 
     def note(self, agent_id: str, error: ProviderError | None) -> None:
         """Notes how a question went; `error` is None when the agent answered.
 
         A refusal counts as reached, too.
         """
-        if not isinstance(error, Unavailable | TimedOut):
+        if not self.is_failure(error):
             self._troubles.pop(agent_id, None)
             return
         at = self._clock()
         with self._lock:
             trouble = self._troubles.get(agent_id)
             if trouble is None or at - trouble.last_at > WINDOW_S:
-                self._troubles[agent_id] = _Trouble(at, at)
+                self._troubles[agent_id] = Trouble(at, at)
             else:
                 trouble.last_at, trouble.count = at, trouble.count + 1
+
+    @staticmethod
+    def is_failure(error: ProviderError | None) -> bool:
+        """Whether an agent could not be reached, by what became of its question."""
+        return isinstance(error, Unavailable | TimedOut)
 
     def unreachable(self) -> dict[str, float]:
         """The agents nobody could reach lately, each with for how many seconds."""

@@ -5,18 +5,36 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from functools import partial
+from typing import Protocol, cast
 
 from chat.agents.offered import Agent, Agents
 from providers.base import About, Introduces
 from providers.errors import ProviderError
 
 FRESH_S = 600.0
-# After a failure.
-AGAIN_S = 60.0
+# After a failure, and while another process asks.
+AGAIN_S, SOON_S = 60.0, 2.0
 PATIENCE_S = 10.0
 
 log = logging.getLogger("chat.introductions")
+
+
+class Abouts(Protocol):
+    """What platforms say about agents: asked by this process, or once for all processes."""
+
+    def get(self, agent_id: str, ask: Callable[[], About]) -> About | None:
+        """An agent's introduction, by `ask` if need be; None when it is not known yet.
+
+        Raises ProviderError.
+        """
+
+
+class LocalAbouts:
+    """Abouts of one process."""
+
+    def get(self, agent_id: str, ask: Callable[[], About]) -> About | None:
+        return ask()
 
 
 class Introductions:
@@ -29,12 +47,14 @@ class Introductions:
         self,
         agents: Agents,
         picture: Callable[[Agent, str], str | None],
+        abouts: Abouts,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agents = agents
         self._picture = picture
         self._clock = clock
         self._lock = threading.Lock()
+        self._source = abouts
         self._abouts: dict[str, About] = {}
         self._stale_at = float("-inf")
 
@@ -66,8 +86,17 @@ class Introductions:
         for agent in self._agents.all:
             if agent.row.introduces:
                 try:
-                    deadline = time.monotonic() + PATIENCE_S
-                    self._abouts[agent.id] = cast(Introduces, agent.provider).about(deadline)
+                    about = self._source.get(agent.id, partial(_ask, agent))
                 except ProviderError as error:
                     log.info("agent %s does not introduce itself: %s", agent.id, error)
                     self._stale_at = self._clock() + AGAIN_S
+                    continue
+                if about is None:
+                    self._stale_at = self._clock() + SOON_S
+                else:
+                    self._abouts[agent.id] = about
+
+
+def _ask(agent: Agent) -> About:
+    deadline = time.monotonic() + PATIENCE_S
+    return cast(Introduces, agent.provider).about(deadline)

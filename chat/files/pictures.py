@@ -16,6 +16,7 @@ from chat.china import CHINA
 from chat.files.failures import Failures
 from chat.files.picture_cache import Copy, PictureCache
 from chat.refusals import PictureRefusal, Refusal
+from chat.visitors.at_once import AtOnce, Bound
 from chat.visitors.rates import MEGABYTE, VisitorLimits
 from providers.errors import ProviderError
 from providers.http import Http, Response
@@ -56,6 +57,7 @@ class Pictures:
         http: Http,
         cache: PictureCache,
         limits: VisitorLimits,
+        at_once: AtOnce,
         seats: int = AT_ONCE,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,6 +65,7 @@ class Pictures:
         self._http = http
         self._cache = cache
         self._limits = limits
+        self._at_once = at_once
         self._seats = seats
         self._clock = clock
         self._changed = threading.Condition()
@@ -130,16 +133,28 @@ class Pictures:
                 if copy := self._cache.find(url):
                     return copy
                 self._failures.check(url)
-                if url not in self._fetches and self._has_seat(address):
-                    self._limits.count_address("fetched picture", address)
+                if url not in self._fetches and self._takes_seat(address):
                     self._fetches[url] = address
                     return None
-                if not self._changed.wait(max(0.0, deadline - time.monotonic())):
+                patience = deadline - time.monotonic()
+                if patience <= 0:
                     raise PictureRefusal("timeout", "too many pictures at once")
+                self._changed.wait(min(patience, self._at_once.look_s))
 
-    def _has_seat(self, address: str) -> bool:
+    def _takes_seat(self, address: str) -> bool:
+        """Whether there was a seat here, and one of the address's. Raises RateRefusal."""
         addresses = list(self._fetches.values())
-        return len(addresses) < AT_ONCE and addresses.count(address) < self._seats
+        if len(addresses) >= AT_ONCE or addresses.count(address) >= self._seats:
+            return False
+        bound = Bound(_seat(address), self._seats)
+        if self._at_once.begin([bound]) is not None:
+            return False
+        try:
+            self._limits.count_address("fetched picture", address)
+        except Refusal:
+            self._at_once.end([bound.name])
+            raise
+        return True
 
     def _fetch(self, url: str, address: str) -> Copy:
         # Whoever asked may have gone: the picture is fetched to its end, for the next reader.
@@ -187,10 +202,14 @@ class Pictures:
 
     def _end_fetch(self, url: str, failure: PictureRefusal | None) -> None:
         with self._changed:
-            del self._fetches[url]
+            self._at_once.end([_seat(self._fetches.pop(url))])
             if failure is not None:
                 self._failures.add(url, failure)
             self._changed.notify_all()
+
+
+def _seat(address: str) -> str:
+    return f"picture of address {address}"
 
 
 def _check_head(response: Response) -> None:

@@ -14,7 +14,12 @@ class Bound(NamedTuple):
 
 
 class AtOnce(Protocol):
-    """Counts what goes on, by name: in one process, or in all of them together."""
+    """Counts what goes on, by name: in one process, or in all of them together.
+
+    `look_s` is how long it may go unnoticed that something has ended in another process.
+    """
+
+    look_s: float
 
     def begin(self, bounds: Sequence[Bound]) -> str | None:
         """Counts one of each name; or none, and returns the name that has as many as it may."""
@@ -28,6 +33,8 @@ class AtOnce(Protocol):
 
 class LocalAtOnce:
     """AtOnce in the memory of this process."""
+
+    look_s = float("inf")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -59,7 +59,7 @@ class VisitorLimits:
         self._rate = rate
         self._address_share = address_share
         self._day_megabytes = max(1, int(address_share * UPLOADS_KEPT * upload_mb))
-        self._make_counts = make_counts or _local_counts
+        self._make_counts = make_counts or local_counts
         self._lock = threading.Lock()
         self._loaded: _Rates | None = None
 
@@ -176,7 +176,8 @@ class _Rates:
         return self._claim(self._megabytes, ("megabyte", address), megabytes)
 
 
-def _local_counts() -> "RateCounts":
+def local_counts() -> "RateCounts":
+    """Counts in the memory of this process."""
     from chat.visitors.rate_counts import LocalRateCounts
 
     return LocalRateCounts()

@@ -61,6 +61,8 @@ class RedisAtOnce:
     What goes on here is counted here too, so that Redis can be told again when it is back.
     """
 
+    look_s = 0.2
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         # Held while Redis is called, so that it hears of everything in the order in which it came.

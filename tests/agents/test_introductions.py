@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from chat.agents.redis_introductions import RedisAbouts
+from chat.shared.connection import Connection
+from providers.base import About
+from providers.errors import Unavailable
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually
+from tests.kit.redis_server import RedisServer
 from tests.kit.site import Site, Visitor
 
 PROLOGUE = "我是模拟器里的智能体"
@@ -49,3 +54,47 @@ def test_a_platform_that_does_not_answer_holds_up_nobody(start_site: Callable[..
     )
     assert Visitor(site.url).get("/").status_code == 200
     assert Visitor(site.url).ask("hi").status_code == 502
+
+
+# in several processes
+
+ABOUT = About(
+    "店小二", "卖东西", "欢迎光临", ("有什么？", "多少钱？"), "https://example.com/icon.png"
+)
+
+
+def nobody() -> About:
+    raise AssertionError("the platform is not asked again")
+
+
+def test_one_process_asks_and_all_know(join: Callable[..., Connection]) -> None:
+    here, there = RedisAbouts(join()), RedisAbouts(join())
+
+    def ask() -> About:
+        assert there.get("shop", nobody) is None, "somebody asks already"
+        return ABOUT
+
+    assert here.get("shop", ask) == ABOUT
+    assert there.get("shop", nobody) == here.get("shop", nobody) == ABOUT
+    assert there.get("another", lambda: About()) == About()
+
+
+def test_a_platform_that_fails_is_asked_by_nobody_for_a_minute(
+    join: Callable[..., Connection],
+) -> None:
+    here, there = RedisAbouts(join()), RedisAbouts(join())
+
+    def fail() -> About:
+        raise Unavailable("no way", provider="coze")
+
+    with pytest.raises(Unavailable):
+        here.get("shop", fail)
+    assert here.get("shop", nobody) is None and there.get("shop", nobody) is None
+
+
+def test_while_redis_is_away_each_process_asks(
+    join: Callable[..., Connection], own_redis: RedisServer
+) -> None:
+    abouts = RedisAbouts(join(url=own_redis.url))
+    own_redis.kill()
+    assert abouts.get("shop", lambda: ABOUT) == ABOUT

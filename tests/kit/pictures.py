@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chat.files.picture_cache import PictureCache
 from chat.files.pictures import AT_ONCE, Pictures
+from chat.visitors.at_once import LocalAtOnce
 from chat.visitors.rates import VisitorLimits
 from providers.http import Http, Network
 
@@ -28,4 +29,4 @@ def pictures_of_site(
     """Pictures signed with this key, with a cache of their own unless one is given."""
     limits = VisitorLimits(rate, 1, 3)
     http = Http("pictures", Network())
-    return Pictures(secret_key, http, cache or cache_of_site(), limits, seats, clock)
+    return Pictures(secret_key, http, cache or cache_of_site(), limits, LocalAtOnce(), seats, clock)

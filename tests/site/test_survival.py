@@ -17,11 +17,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from chat.agents.health import Health
 from emulator import create_emulator
 from emulator.accounts import DEMO
 from emulator.serving import serve
-from providers.errors import ContentBlocked, Unavailable
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.patience import ALLOWANCE, eventually, soon
 from tests.kit.site import Site, Visitor, hold_port, text
@@ -246,31 +244,6 @@ def test_an_agent_that_cannot_be_reached_is_marked_until_it_answers(
             assert answered.ask("and now?", agent="qingyan").ok
             page = answered.get("/?agent=qingyan", headers=HTML).text
             assert "cannot be reached" not in page.lower(), "the first success clears it"
-
-
-def test_only_failures_in_a_row_and_of_late_say_that_an_agent_cannot_be_reached() -> None:
-    at = [0.0]
-    health = Health(lambda: at[0])
-    gone = Unavailable("no way", provider="coze")
-    for _ in range(2):
-        health.note("a", gone)
-    health.note("a", None)
-    health.note("a", gone)
-    assert health.unreachable() == {}, "an answer came in between"
-    at[0] = 700
-    for _ in range(2):
-        health.note("a", gone)
-    assert health.unreachable() == {}, "the first was long ago"
-    at[0] = 710
-    health.note("a", gone)
-    assert health.unreachable() == {"a": 10.0}
-    health.note("b", ContentBlocked("no", provider="coze"))
-    at[0] = 710 + 3700
-    assert health.unreachable() == {}, "nobody has tried for an hour"
-    health.note("a", ContentBlocked("no", provider="coze"))
-    for _ in range(3):
-        health.note("a", ContentBlocked("no", provider="coze"))
-    assert health.unreachable() == {}, "who refuses can be reached"
 
 
 # a process that ends

@@ -1,0 +1,80 @@
+"""The parts of a site that one process has in its memory, and several processes in Redis."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from chat.agents.health import Health
+from chat.agents.introductions import Abouts, LocalAbouts
+from chat.answers.live import Bridge
+from chat.settings.model import Settings
+from chat.visitors.at_once import AtOnce, LocalAtOnce
+from chat.visitors.guesses import LocalGuesses, StoredGuesses
+from chat.visitors.puzzles import LocalUsedPuzzles, UsedPuzzles
+from chat.visitors.rates import local_counts
+
+if TYPE_CHECKING:
+    from chat.shared.connection import Connection
+    from chat.visitors.rate_counts import RateCounts
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Each local part has a twin in Redis, which all processes of the site share.
+
+    `make_counts` makes the counts of rates at the first use, `make_guesses` what keeps the guesses
+    of one kind of secret. Without a `connection` everything is in the memory of this process.
+    """
+
+    connection: "Connection | None"
+    bridge: Bridge | None
+    make_counts: "Callable[[], RateCounts]"
+    at_once: AtOnce
+    make_guesses: Callable[[str], StoredGuesses]
+    used_puzzles: UsedPuzzles
+    abouts: Abouts
+    health: Health
+
+    @classmethod
+    def of(cls, settings: Settings, secret_key: str) -> "Parts":
+        """The parts of a site with these settings. Raises SettingsError for a wrong REDIS_URL."""
+        return _local() if settings.redis_url is None else _shared(settings, secret_key)
+
+
+def _local() -> Parts:
+    return Parts(
+        connection=None,
+        bridge=None,
+        make_counts=local_counts,
+        at_once=LocalAtOnce(),
+        make_guesses=lambda kind: LocalGuesses(),
+        used_puzzles=LocalUsedPuzzles(),
+        abouts=LocalAbouts(),
+        health=Health(),
+    )
+
+
+def _shared(settings: Settings, secret_key: str) -> Parts:
+    # Imported here: Redis costs 8 MB, which most sites need not have.
+    from chat.agents.redis_health import RedisHealth
+    from chat.agents.redis_introductions import RedisAbouts
+    from chat.answers.redis import RedisBridge
+    from chat.shared.connection import Connection, site_name
+    from chat.visitors.redis_at_once import RedisAtOnce
+    from chat.visitors.redis_guesses import RedisGuesses
+    from chat.visitors.redis_puzzles import RedisUsedPuzzles
+    from chat.visitors.redis_rate_counts import RedisRateCounts
+
+    assert settings.redis_url is not None
+    connection = Connection(settings.redis_url.get_secret_value(), site_name(secret_key))
+    return Parts(
+        connection=connection,
+        bridge=RedisBridge(connection, settings.chat_timeout_s),
+        make_counts=partial(RedisRateCounts, connection),
+        at_once=RedisAtOnce(connection),
+        make_guesses=partial(RedisGuesses, connection),
+        used_puzzles=RedisUsedPuzzles(connection),
+        abouts=RedisAbouts(connection),
+        health=RedisHealth(connection),
+    )
