@@ -7,6 +7,7 @@ import resource
 import secrets
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from chat.agents import demo
 from chat.agents.health import Health
@@ -43,6 +44,9 @@ from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
 from chat.visitors.reports import Reports
 from chat.visitors.streams import PER_ADDRESS, Streams, places_for
+
+if TYPE_CHECKING:
+    from chat.shared.connection import Connection
 
 log = logging.getLogger("chat.services")
 
@@ -134,6 +138,11 @@ class Services:
         )
 
     @property
+    def shared(self) -> "Connection | None":
+        """The connection to Redis, where several processes may serve the site."""
+        return self.parts.connection
+
+    @property
     def turns(self) -> Turns:
         return self.start().turns
 
@@ -146,8 +155,8 @@ class Services:
             if self._process is None or self._process.pid != os.getpid():
                 self.storage.forget_connections()
                 self.live_answers.connect()
-                if self.parts.connection is not None:
-                    self.parts.connection.connect()
+                if self.shared is not None:
+                    self.shared.connect()
                 self._process = self._new_process()
                 self._process.housekeeper.start()
                 self.introductions.refresh()
@@ -163,8 +172,8 @@ class Services:
         except Exception:
             log.exception("could not save at the end")
         self.live_answers.disconnect()
-        if self.parts.connection is not None:
-            self.parts.connection.disconnect()
+        if self.shared is not None:
+            self.shared.disconnect()
 
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)
