@@ -7,6 +7,7 @@ export class Follower {
   #scroller
   #showNews
   #top = 0
+  #hasNews = false
   isFollowing = true
 
   /** `showNews` is called with whether there is something new below what the reader sees. */
@@ -15,10 +16,16 @@ export class Follower {
     this.#showNews = showNews
   }
 
-  /** The conversation has become longer, or its window smaller. */
+  /** An answer goes on; the conversation grows with the next frame. */
+  expectNews() {
+    this.#hasNews = true
+  }
+
+  /** The conversation has become longer, or its window smaller: by news, or by a reader's click. */
   grew() {
     if (this.isFollowing) this.#jump()
-    else if (!this.isAtEnd) this.#showNews(true)
+    else if (this.#hasNews && !this.isAtEnd) this.#showNews(true)
+    this.#hasNews = false
   }
 
   /** The position has changed, by whomever. */

@@ -66,6 +66,7 @@ class ChatTranscript extends HTMLElement {
   /** Shows what an event says. */
   apply(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
+    this.#follower.expectNews()
     switch (type) {
       case "turn": return this.#identify(exchange, data.message_id)
       case "lost": return this.#showProgress(exchange, "lost")

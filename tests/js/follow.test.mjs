@@ -22,7 +22,11 @@ function open(height = 2000) {
   const follower = new Follower(page, hasNews => news.push(hasNews))
   page.scrollHeight = height
   follower.follow()
-  const grow = by => { page.scrollHeight += by; follower.grew() }
+  const grow = by => {
+    follower.expectNews()
+    page.scrollHeight += by
+    follower.grew()
+  }
   const scroll = to => { page.scrollTop = to; follower.moved() }
   return { page, follower, grow, scroll, news }
 }
@@ -40,6 +44,16 @@ test("a reader who goes up is left alone, and is shown that there is news", () =
   grow(300)
   assert.equal(page.scrollTop, 1000)
   assert.equal(news.at(-1), true)
+})
+
+test("what a reader opens is no news, and neither is a smaller window", () => {
+  const { page, follower, scroll, news } = open()
+  scroll(1000)
+  page.scrollHeight += 300
+  follower.grew()
+  page.clientHeight = 300
+  follower.grew()
+  assert.equal(news.at(-1), false)
 })
 
 test("a reader who goes up by a hair is left alone as well", () => {
