@@ -1,6 +1,7 @@
 """What is installed: every package that is asked for is pinned, by the hashes of its files."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,22 @@ CURE = "run `make requirements`"
 
 def check(root: Path) -> Iterator[str]:
     """Every package that is asked for and not pinned so, or not pinned by a hash."""
+    yield from _builder(root)
     for name in LISTS:
         wanted, pinned = root / f"{name}.in", root / f"{name}.txt"
         if wanted.is_file():
             yield from _compare(name, wanted.read_text("utf-8"), pinned.read_text("utf-8"))
+
+
+def _builder(root: Path) -> Iterator[str]:
+    """The wheel is built for whoever installs it as it is in tests."""
+    project = root / "pyproject.toml"
+    if not project.is_file():
+        return
+    wanted = (root / "requirements-dev.in").read_text("utf-8")
+    for line in tomllib.loads(project.read_text("utf-8"))["build-system"]["requires"]:
+        if not re.search(rf"^{re.escape(line)}\b", wanted, re.M):
+            yield f"pyproject.toml: {line} is not in requirements-dev.in"
 
 
 def _compare(name: str, wanted: str, pinned: str) -> Iterator[str]:

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+from chat.owner.commands import COMMANDS
 from chat.settings.help import published
 from providers import PLATFORMS, Row, options
 from tools import documents
 from tools.source import name_of
 
 READMES = ("README.md", "README.zh-CN.md")
-COMMANDS = {"run", "test", "check", "documents", "messages", "css", ".venv/runs"}
+GUIDES = ("docs/operating.md", "docs/operating.zh-CN.md")
+# Commands of Flask's own, and the one that only `zhiye` has.
+OTHER_COMMANDS = {"flask": {"run", "routes", "shell"}, "zhiye": {"run"}}
+TARGETS = {"run", "test", "check", "documents", "messages", "css", ".venv/runs"}
 FOLDERS = "chat|providers|emulator|tests|tools|static|deploy|docs|bench"
 # What a Row says besides what a platform can do.
 ROW_FACTS = {"title", "english", "folder", "account", "limits"}
@@ -25,7 +29,9 @@ def check(root: Path) -> Iterator[str]:
         yield from _files(root, path)
         yield from _words(root, path)
     yield from _commands(root)
+    yield from owner_commands(root)
     yield from _readmes(root)
+    yield from twins(root, *GUIDES)
     yield from _options()
     yield from _promises(root)
     first = re.search(r"^## (.*)$", _read(root, "CHANGELOG.md"), re.MULTILINE)
@@ -96,7 +102,7 @@ def _words(root: Path, path: Path) -> Iterator[str]:
 
 def _commands(root: Path) -> Iterator[str]:
     targets = set(re.findall(r"^([.\w/-]+):", _read(root, "Makefile"), re.MULTILINE))
-    for missing in sorted(COMMANDS - targets):
+    for missing in sorted(TARGETS - targets):
         yield f"Makefile: there is no {missing}"
     others = [root / "deploy" / "zhiye.service", root / "tools" / "documents.py"]
     for path in (*_documents(root), *others):
@@ -105,20 +111,38 @@ def _commands(root: Path) -> Iterator[str]:
                 yield f"{name_of(root, path)}: there is no make {name}"
 
 
+def owner_commands(root: Path) -> Iterator[str]:
+    """Commands of the owner that a document names, in a block or between backticks."""
+    known = {command.name for command in COMMANDS}
+    for path in [*_documents(root), *root.glob("compose.yaml")]:
+        text = path.read_text(encoding="utf-8")
+        for program, name in re.findall(
+            r"(?:^|[`/ ])(flask|zhiye) (?!zhiye )([a-z][a-z-]+)\b", text, re.M
+        ):
+            if name not in known | OTHER_COMMANDS[program]:
+                yield f"{name_of(root, path)}: there is no {program} {name}"
+
+
 def _readmes(root: Path) -> Iterator[str]:
-    texts = {name: _read(root, name) for name in READMES}
-    for name, text in texts.items():
+    for name in READMES:
+        text = _read(root, name)
         yield from _settings(name, text)
         yield from _sections(name, text)
-    english, chinese = texts.values()
-    for pattern in (r"^(#+) ", r"^ *```(\w*)", r"^ *(\d+\.|-) "):
+    yield from twins(root, *READMES)
+
+
+def twins(root: Path, one: str, other: str) -> Iterator[str]:
+    """Two languages of one document have the same headings, lists, tables, links and examples."""
+    english, chinese = _read(root, one), _read(root, other)
+    for pattern in (r"^(#+) ", r"^ *```(\w*)", r"^ *(\d+\.|-|\*) ", r"^(\|)"):
         if re.findall(pattern, english, re.M) != re.findall(pattern, chinese, re.M):
-            yield f"README.zh-CN.md: is not built as README.md is, see {pattern}"
-    places = r"\]\(((?!README)[^)]+)\)"
+            yield f"{other}: is not built as {one} is, see {pattern}"
+    places = rf"\]\(((?!#|{Path(one).stem})[^)]+)\)"
     if sorted(re.findall(places, english)) != sorted(re.findall(places, chinese)):
-        yield "README.zh-CN.md: has other links than README.md"
-    if blocks(english, "dotenv") != blocks(chinese, "dotenv"):
-        yield "README.zh-CN.md: has other settings in its examples than README.md"
+        yield f"{other}: has other links than {one}"
+    for language in ("dotenv", "nginx"):
+        if blocks(english, language) != blocks(chinese, language):
+            yield f"{other}: has other settings in its examples than {one}"
 
 
 def _settings(readme: str, text: str) -> Iterator[str]:

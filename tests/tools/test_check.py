@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import compiled, house, languages, layers, packages
+from tools import compiled, house, languages, layers, packages, prose
 from tools.source import ROOT
 
 
@@ -97,6 +97,29 @@ def test_a_test_cannot_leave_this_machine() -> None:
             leave()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         socket.create_connection(listener.getsockname()[:2], timeout=5).close()
+
+
+def test_a_command_that_is_not_there_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "A.md").write_text("`flask backup FILE` and\n\n```sh\nbin/zhiye remember me\n```\n")
+    assert list(prose.owner_commands(tmp_path)) == ["A.md: there is no zhiye remember"]
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "is_twin"),
+    [
+        ("# A\n\n| a |\n", "# 甲\n\n| 甲 |\n", True),
+        ("# A\n\n| a |\n", "# 甲\n\n| 甲 |\n| 乙 |\n", False),
+        ("[a](b.md) [c](a.zh.md)", "[甲](b.md) [c](a.md)", True),
+        ("[a](b.md)", "甲", False),
+        ("```dotenv\nPORT=1\n```\n", "```dotenv\nPORT=2\n```\n", False),
+    ],
+)
+def test_documents_in_two_languages_are_compared(
+    tmp_path: Path, english: str, chinese: str, is_twin: bool
+) -> None:
+    (tmp_path / "a.md").write_text(english)
+    (tmp_path / "a.zh.md").write_text(chinese)
+    assert is_twin == (not list(prose.twins(tmp_path, "a.md", "a.zh.md")))
 
 
 HASH = f"--hash=sha256:{'0' * 64}"
