@@ -29,7 +29,7 @@ from chat.page.assets import Assets
 from chat.page.drawings import LiveDrawings
 from chat.page.look import Look
 from chat.parts import Parts
-from chat.settings.model import INSTANCE, Settings
+from chat.settings.model import Settings
 from chat.settings.model import secrets as secret_settings
 from chat.settings.rate_text import counts_addresses
 from chat.settings.secret_key import secret_key
@@ -209,7 +209,7 @@ def _load_agents(settings: Settings, key: str, storage: Storage) -> Agents:
     """The agents of the site. From here on the log blanks out their secrets and the site's."""
     known = [key, *secret_settings(settings)]
     redaction = logs.install(settings.log_format, settings.log_level, known)
-    vault = Vault(storage.secrets, key, INSTANCE)
+    vault = Vault(storage.secrets, key)
     agents = load_agents(settings, storage.days.spend, vault, redaction.learn)
     redaction.know(agents.secrets)
     return agents

@@ -1,13 +1,11 @@
 """Tokens at rest: sealed with a key made from the site's own, changed by one process at a time."""
 
 import base64
-import fcntl
 import hashlib
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from chat.storage.secrets import Secrets
@@ -16,10 +14,9 @@ from chat.storage.secrets import Secrets
 class Vault:
     """Keeps small documents sealed in the database, by name."""
 
-    def __init__(self, secrets: Secrets, secret_key: str, folder: Path) -> None:
+    def __init__(self, secrets: Secrets, secret_key: str) -> None:
         self._secrets = secrets
         self._key = secret_key
-        self._folder = folder
         self._lock = threading.Lock()
 
     def load(self, name: str) -> dict[str, Any] | None:
@@ -41,10 +38,7 @@ class Vault:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Lets in one thread at a time, of all processes."""
-        mark = hashlib.sha256(name.encode()).hexdigest()[:16]
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._lock, open(self._folder / f"{mark}.lock", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self._lock, self._secrets.alone(name):
             yield
 
     def _fernet(self) -> Any:

@@ -45,7 +45,7 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
         given = settings.load()
         store = storage.connect(given)
         try:
-            return load_agents(given, store.days.spend, Vault(store.secrets, KEY, tmp_path))
+            return load_agents(given, store.days.spend, Vault(store.secrets, KEY))
         finally:
             store.close()
 

@@ -82,7 +82,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             coze_qps=0,
         )
         store, live_answers = storage.connect(settings), LiveAnswers()
-        agents = load_agents(settings, store.days.spend, Vault(store.secrets, KEY, tmp_path))
+        agents = load_agents(settings, store.days.spend, Vault(store.secrets, KEY))
         saver = Saver(store)
         limits = VisitorLimits("0", 1, 3)
         records = Records(store, saver, Health(), Metrics(), worker, "en")

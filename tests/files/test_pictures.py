@@ -4,7 +4,6 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -122,7 +121,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
         yuanqi_assistant_id="EmuAgent0001",
     )
     store = connect(given)
-    return load_agents(given, store.days.spend, Vault(store.secrets, KEY, Path()))
+    return load_agents(given, store.days.spend, Vault(store.secrets, KEY))
 
 
 @pytest.fixture(scope="module")

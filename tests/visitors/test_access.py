@@ -458,7 +458,7 @@ def test_the_doctor_advises_streams_where_programs_would_use_all_calls_up(
     settings: dict[str, Any], is_advised: bool
 ) -> None:
     chosen = Settings(coze_api_token=DEMO["COZE_API_TOKEN"], coze_bot_id="1", **settings)
-    vault = Vault(open_existing(chosen).secrets, "", Path())
+    vault = Vault(open_existing(chosen).secrets, "")
     agents = load_agents(chosen, lambda account, day, limit: True, vault)
     findings = {one.id: one for one in doctor_access.examine(chosen, agents)}
     assert ("agent_polls" in findings) == is_advised

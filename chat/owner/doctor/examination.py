@@ -88,7 +88,7 @@ def _vault(settings: Settings) -> Vault:
         key = own_key.get_secret_value() if own_key else KEY.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         key = ""
-    return Vault(open_existing(settings).secrets, key, INSTANCE)
+    return Vault(open_existing(settings).secrets, key)
 
 
 def _secret_key(site: Site) -> Iterator[Finding]:

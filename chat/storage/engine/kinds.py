@@ -4,7 +4,7 @@ Everything else in this room is the same for both. PostgreSQL's module, and its 
 only where DATABASE_URL names such a server.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +66,12 @@ class Kind(Protocol):
 
     def lock(self, db: Connection, name: str) -> None:
         """In a transaction: whoever takes the same lock waits until this transaction has ended."""
+
+    def try_to_hold(self, engine: Engine, name: str) -> Callable[[], None] | None:
+        """Takes what one of all processes may hold at a time; it is free again when that one dies.
+
+        Returns what gives it back, or None while somebody else holds it.
+        """
 
     def time_of(self, engine: Engine) -> datetime | None:
         """The time by the database's own clock, None when it has none."""

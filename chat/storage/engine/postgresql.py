@@ -4,7 +4,7 @@ Imported only where DATABASE_URL names such a server, and with it the driver, ps
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -149,6 +149,31 @@ def lock(db: Connection, name: str) -> None:
     db.execute(_LOCK, {"name": name})
 
 
+def try_to_hold(engine: Engine, name: str) -> Callable[[], None] | None:
+    """Holds a lock by a connection: the server gives it back when that ends."""
+    db = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        is_ours = db.execute(_TRY, {"name": name}).scalar_one()
+    except BaseException:
+        db.close()
+        raise
+    if not is_ours:
+        db.close()
+        return None
+
+    def give_back() -> None:
+        try:
+            db.execute(_GIVE_BACK, {"name": name})
+        except DBAPIError as error:
+            # The connection was lost, and the lock with it.
+            log.warning("the lock of %s was lost: %s", name, error.orig)
+            db.invalidate()
+        finally:
+            db.close()
+
+    return give_back
+
+
 def time_of(engine: Engine) -> datetime | None:
     """The time by the server's clock, which is one for all hosts of a site."""
     with engine.connect() as db:
@@ -178,6 +203,8 @@ def disk(engine: Engine) -> ServerDisk:
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_TRY = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
+_GIVE_BACK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 _NOW = text("SELECT clock_timestamp()")
 _SIZE = text("SELECT pg_database_size(current_database())")
 _RESTART = text(

@@ -1,14 +1,16 @@
 """How SQLite is reached: tuned, waited for while others work, opened again after it was gone."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,19 @@ def alone(engine: Engine) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def try_to_hold(engine: Engine, name: str) -> Callable[[], None] | None:
+    """Holds a file beside the database; all processes that use it are on this machine."""
+    mark = hashlib.sha256(name.encode()).hexdigest()[:16]
+    path = f"{_path(engine)}.{mark}.lock"
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return partial(os.close, file)
 
 
 def copy_before(engine: Engine, version: str) -> str:
