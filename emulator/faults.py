@@ -17,11 +17,13 @@ PAGE = (
 )
 
 # Errors as other houses write them (platforms/yuanqi.md and wenxin.md, the additions).
-ENVELOPES: tuple[dict[str, Any], ...] = (
+ENVELOPES: tuple[Any, ...] = (
     {"code": 1003, "msg": "坏了"},
     {"message": "坏了", "code": "1003"},
     {"errno": 110, "msg": "坏了"},
     {"error_code": 110, "error_msg": "坏了"},
+    [{"error": {"code": 110, "message": "坏了"}}],
+    {"detail": "坏了"},
 )
 
 

@@ -50,7 +50,8 @@ file.
     !bom            a byte order mark before the first event
     !half-emoji     an emoji at the end of the answer, its two halves in two events
     !envelope N     200 and an error in an envelope of another house: 1 code and msg, 2 message and
-                    code, 3 errno and msg, 4 error_code and error_msg (default 1)
+                    code, 3 errno and msg, 4 error_code and error_msg, 5 a list with an error,
+                    6 detail (default 1)
     !think-text     reasoning inside of the text, between <think> and </think>
     !think-end      the same without the opening tag, which models leave to their template
 """

@@ -5,7 +5,6 @@ An error's text never holds a URL: some platforms want their secret in the query
 (platforms/wenxin.md §9.1).
 """
 
-import json
 import logging
 import math
 import threading
@@ -31,6 +30,7 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
+from providers.payloads import DECODER
 from providers.stop import Stop, Stopped
 
 __all__ = [
@@ -364,7 +364,9 @@ def parse_json(body: bytes | str, provider: str) -> Any:
     Either tells the size, but not the text.
     """
     try:
-        return json.loads(body)
+        # A gateway that cuts a message may cut it inside of a character.
+        text = body.decode("utf-8-sig", "replace") if isinstance(body, bytes) else body
+        return DECODER.decode(text)
     except (ValueError, RecursionError):
         size = f"{len(body)} bytes"
     if _breaks_off(body if isinstance(body, bytes) else body.encode("utf-8", "replace")):

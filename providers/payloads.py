@@ -2,10 +2,14 @@
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 Fields = dict[str, Any]
+# Some write line ends and tabs into their texts as they are.
+DECODER = json.JSONDecoder(strict=False)
 
 
 def fields(value: Any) -> Fields:
@@ -18,9 +22,37 @@ def items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def one_or_many(value: Any) -> list[Any]:
+    """A list's items, or the one object that stands in place of a list."""
+    return [value] if isinstance(value, dict) else items(value)
+
+
+def objects_of(value: Any) -> list[Fields]:
+    """The objects that a JSON value is: itself, those of a list, or what a text holds as JSON.
+
+    Never none: a value without objects is one without fields.
+    """
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        value = json_value(value)
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, dict)] or [{}]
+    return [fields(value)]
+
+
+def object_of(value: Any) -> Fields:
+    """The only object that a JSON value should be; of several the one that tells of a failure."""
+    objects = objects_of(value)
+    return next(filter(error_object, objects), objects[0])
+
+
 def text(value: Any) -> str:
     """A text, or an id that came as a number; empty when the value is neither."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def is_true(value: Any) -> bool:
+    """Whether a value says yes, be it a boolean, a number or a word."""
+    return value is True or text(value).lower() in ("true", "1", "yes")
 
 
 def content_text(value: Any) -> str:
@@ -30,6 +62,8 @@ def content_text(value: Any) -> str:
     if isinstance(value, dict):
         parts = (value.get(name) for name in ("text", "content", "value"))
         return next(filter(None, map(content_text, parts)), "")
+    if isinstance(value, float):
+        return str(value) if math.isfinite(value) else ""
     return text(value)
 
 
@@ -41,52 +75,109 @@ class ErrorObject:
     message: str
 
 
-# The pairs of names that failures come under, the platforms' own and their houses' others.
-# Without underscores and in lower case: `error_code` and `errorCode` are one name.
+# The names that failures come under, the platforms' own and their houses' others. Without
+# underscores and in lower case: `error_code` and `errorCode` are one name.
 _NAMED_CODES = ("errorcode", "errno", "errcode", "ret", "retcode", "resultcode", "statuscode")
 _CODES = ("code", *_NAMED_CODES, "status")
+_NAMED_MESSAGES = ("errormsg", "errormessage", "errmsg", "errordescription", "faultstring")
 _MESSAGES = (
-    *("msg", "message", "errormsg", "errormessage", "errmsg", "errordescription", "retmsg"),
-    *("resultmsg", "resultmessage", "statusmsg", "description"),
+    *("msg", "message", *_NAMED_MESSAGES, "retmsg", "resultmsg", "resultmessage", "statusmsg"),
+    *("description", "reason", "detail", "title"),
 )
-# Objects that some houses put code and message into.
-_HOLDERS = ("error", "Error", "base_resp", "header", "ResponseMetadata")
+# Places whose being there is a failure, and places of code and message whether or not it is one.
+_FAILURES = ("error", "errors", "fault")
+_HOLDERS = ("detail", "baseresp", "header", "responsemetadata")
+# Where some say in a word that it is a failure, and the words.
+_VERDICTS = ("status", "type", "event", "state", "result")
+_FAILED = ("error", "fail", "failed", "failure")
+_FINE = ("", "ok", "success", "succ", "succeed", "none", "null", "false")
+# Where an answer would stand.
+_ANSWERS = ("data", "result", "output", "choices", "content", "message")
 
 
 def error_object(payload: Fields) -> ErrorObject | None:
     """The failure in a JSON object, whatever its envelope; None when it holds none.
 
-    A failure is a code other than 0, or an `error` that is a text or an object.
+    A failure is a code other than 0, an `error` that is a text or an object, a word that says so
+    beside a message, or a message that is named after an error or stands in place of an answer.
     """
-    payload = fields(payload.get("Response")) or payload
-    error = text(payload.get("error"))
-    inner = fields(payload.get("error")) or fields(payload.get("Error"))
-    holders = [fields(payload.get(name)) for name in _HOLDERS]
-    sources = [_by_plain_name(source) for source in (*filter(None, holders), payload)]
-    messages = [text(source.get(name)) for source in sources for name in _MESSAGES]
-    message = next(filter(None, [*messages, error]), "")
-    names = (*_CODES, "type") if inner else _CODES
-    codes = [
-        (name, text(source[name]))
-        for source in sources
-        for name in names
-        if _is_failure(name, source.get(name))
-    ]
-    name, code = codes[0] if codes else ("", "")
-    if inner or error or (payload.get("success") is False and message):
-        return ErrorObject(code, message)
-    # A code that is a word may say success as well; with a message, or by its name, it does not.
-    is_named = name in _NAMED_CODES
-    return ErrorObject(code, message) if code and (message or is_named or whole(code)) else None
+    outer = _by_plain_name(fields(payload.get("Response")) or payload)
+    inner = list(filter(None, (_holder(outer.get(name)) for name in _FAILURES)))
+    beside = [*filter(None, (_holder(outer.get(name)) for name in _HOLDERS)), outer]
+    words = [word for name in _FAILURES if (word := _words_in(outer.get(name)))]
+    messages = (*map(_message_of, (*inner, *beside)), *words, _words_in(outer.get("detail")))
+    message = next(filter(None, messages), "")
+    codes = chain(_codes(inner, (*_CODES, "type")), _codes(beside, _CODES))
+    name, code = next(codes, ("", ""))
+    error = ErrorObject(code, message)
+    if inner or words or (message and _is_said_to_fail(outer)):
+        return error
+    if code and (message or name in _NAMED_CODES or whole(code)):
+        # A code that is a word may say success as well; with a message, or by its name, it does
+        # not.
+        return error
+    return error if not code and _is_message_alone(outer, [*inner, *beside]) else None
+
+
+def told_error(payload: Fields) -> ErrorObject:
+    """What the body of a call that failed says of it, if only in a message without more."""
+    return error_object(payload) or ErrorObject("", _message_of(_by_plain_name(payload)))
 
 
 def _by_plain_name(source: Fields) -> Fields:
     return {name.lower().replace("_", ""): value for name, value in source.items()}
 
 
-def _is_failure(name: str, code: Any) -> bool:
-    word = text(code).lower()
-    return word not in ("", "0", "200", "ok", "success") and (name != "status" or bool(whole(code)))
+def _holder(value: Any) -> Fields:
+    """The object in a place for errors, or the first of a list of them."""
+    return _by_plain_name(fields(next(iter(one_or_many(value)), None)))
+
+
+def _words_in(value: Any) -> str:
+    """The words that stand in a place for errors instead of an object."""
+    word = text(next(iter(value), None) if isinstance(value, list) else value)
+    return word if _is_failure("", word) else ""
+
+
+def _message_of(source: Fields) -> str:
+    return next(filter(None, (text(source.get(name)) for name in _MESSAGES)), "")
+
+
+def _codes(sources: list[Fields], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """The codes of a failure, each with its name."""
+    for source in sources:
+        for name in names:
+            if _is_failure(name, code := _code_text(source.get(name))):
+                yield name, code
+
+
+def _code_text(value: Any) -> str:
+    """A code as text; some write numbers as 1003.0."""
+    return str(whole(value)) if isinstance(value, float) and value.is_integer() else text(value)
+
+
+def _is_failure(name: str, code: str) -> bool:
+    number = whole(code)
+    has_failed = code.lower() not in _FINE and number not in (0, 200)
+    return has_failed and (name != "status" or number is not None)
+
+
+def _is_said_to_fail(outer: Fields) -> bool:
+    """Whether a word says that it has failed."""
+    has_no_success = any(outer.get(name) is False for name in ("success", "ok", "succeed"))
+    verdicts = (text(outer.get(name)).lower() for name in _VERDICTS)
+    return has_no_success or outer.get("error") is True or any(map(_FAILED.__contains__, verdicts))
+
+
+def _is_message_alone(outer: Fields, sources: list[Fields]) -> bool:
+    """Whether no code says anything, and a message says what an answer would not."""
+    if any(_code_text(source.get(name)) for source in sources for name in _CODES):
+        return False
+    if any(_words_in(source.get(name)) for source in sources for name in _NAMED_MESSAGES):
+        return True
+    detail = outer.get("detail")
+    has_detail = bool(_words_in(detail) or _message_of(_holder(detail)))
+    return has_detail and not any(outer.get(name) for name in _ANSWERS)
 
 
 def whole(value: Any) -> int | None:
@@ -118,7 +209,7 @@ def address(value: Any) -> str | None:
 def json_value(body: str) -> Any:
     """A text as JSON; None when it is none."""
     try:
-        return json.loads(body)
+        return DECODER.decode(body)
     except (ValueError, RecursionError):
         return None
 

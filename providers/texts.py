@@ -6,7 +6,7 @@ yuanqi.md).
 """
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from providers.events import Delta, Done, Event, Rewrite, Thought
@@ -37,13 +37,13 @@ def without_half(text: str) -> str:
     return text
 
 
-def tidy(events: Iterator[Event]) -> Iterator[Event]:
+def tidy(events: Iterator[Event], stored: Sequence[str] = ()) -> Iterator[Event]:
     """The events of an answer with whole characters, and with every thought as a Thought.
 
     What waits for its other half or for the end of a tag is yielded before Done, and before an
-    exception passes.
+    exception passes. `stored` are the words of replies that an earlier reader has had.
     """
-    replies: dict[int, _Reply] = {}
+    replies = {number: _Reply(number, words) for number, words in enumerate(stored)}
     thought = _Halves()
     try:
         for event in events:
@@ -105,9 +105,12 @@ class _Halves:
 class _Reply:
     """The text of one reply as it comes, parted into thoughts and words."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, stored: str = "") -> None:
         self._number = number
         self._reset()
+        self._words += [stored] if stored else []
+        # Thoughts come before words: whoever had those had these.
+        self._has_earlier_thoughts = bool(stored)
 
     def _reset(self) -> None:
         self._halves = _Halves()
@@ -141,15 +144,14 @@ class _Reply:
 
     def rewrite(self, text: str) -> Iterator[Event]:
         """The events of another text in place of all before."""
-        had_thought = self._has_thought
+        had_thought = self._has_thought or self._has_earlier_thoughts
         self._reset()
-        words = []
-        for event in self.add(text):
-            if isinstance(event, Delta):
-                words.append(event.text)
-            elif not had_thought:
-                yield event
+        events = list(self.add(text))
+        words = [event.text for event in events if isinstance(event, Delta)]
+        # First the rewrite: an answer has bounds, and what is both words and thought counts twice.
         yield Rewrite("".join(words), self._number)
+        if not had_thought:
+            yield from (event for event in events if isinstance(event, Thought))
 
     def end(self) -> Iterator[Event]:
         """The events of what was waiting for more."""
@@ -199,10 +201,11 @@ class _Reply:
             return
         shown = "".join(self._words)
         self._words = []
+        if shown:
+            # Before the thought: an answer has bounds, and what is in both counts twice.
+            yield Rewrite("", self._number)
         if (shown + before).strip():
             yield Thought(shown + before)
-        if shown:
-            yield Rewrite("", self._number)
 
 
 def _start_of_tag(text: str) -> int:

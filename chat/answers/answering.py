@@ -31,7 +31,9 @@ class Answering:
     """The one reader of a provider: it appends to the live answer, and brings it to its end.
 
     `place` is the one in line, given up when it `is_abandoned`; a resumed answer has none. `ended`
-    is called once the end is stored, before readers see it.
+    is called once the end is stored, before readers see it. `thinking_since` is when the thought
+    under way began, `unsaid_since` when the words began that were taken back just now, both by
+    time.monotonic().
     """
 
     agent: Agent
@@ -46,6 +48,7 @@ class Answering:
     request: str | None = field(default_factory=request_id.current)
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
+    unsaid_since: float | None = None
     is_reached: bool = False
 
     @property
@@ -107,14 +110,20 @@ class Answering:
                 self.live.append(bounded)
 
     def _time_thoughts(self, event: Event) -> None:
-        """Says how long the agent has thought, when it begins to speak."""
+        """Says how long the agent has thought, when it begins to speak.
+
+        Words that are taken back and come again as a thought were one from their beginning.
+        """
         if isinstance(event, Thought):
-            self.thinking_since = self.thinking_since or time.monotonic()
+            began = self.thinking_since or self.unsaid_since or time.monotonic()
+            self.thinking_since, self.unsaid_since = began, None
         elif self.thinking_since and isinstance(event, Delta | Rewrite):
             thought = Thought("", round(time.monotonic() - self.thinking_since, 1))
             self.thinking_since = None
             self.partial.apply(thought)
             self.live.append(thought)
+        elif isinstance(event, Rewrite) and not event.text:
+            self.unsaid_since = self.partial.spoke_at
 
     def _cut(self, events: Iterator[Event]) -> Ending:
         """Ends an answer that is too long, at the platform too, and keeps what came of it."""

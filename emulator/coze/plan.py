@@ -9,7 +9,8 @@ Words of Coze's own, besides those all platforms share (platforms/coze.md §12.5
     !card                the answer is one card
     !dsl-card            the answer is a card of the vendor's layout, its words in a variable
     !question-card       the answer is a workflow's question with options
-    !plugin              a streaming plugin writes the answer, which is in no message of its own
+    !plugin [2]          a streaming plugin writes the answer, which is in no message of its own;
+                         with 2 its text is only the beginning of the answer
     !early-list N        the first N lists lack the answer (default 1)
     !half-list           the list never has it
     !late-chat N         the first N polls do not know the chat yet (default 1)
@@ -115,7 +116,10 @@ class Planner:
             answers[0] |= {"content": as_text(_card(speech.text)), "content_type": "card"}
         if answers and self.words.has("question-card"):
             answers[0] |= {"content": as_text(QUESTION_CARD), "content_type": "card"}
-        if answers and self.words.has("plugin"):
+        if answers and self.words.number("plugin", 1) == 2:
+            half = len(speech.text) // 2
+            before = [*before, *self._streaming_plugin(speech.text[:half])]
+        elif answers and self.words.has("plugin"):
             before = [*before, *self._streaming_plugin(speech.text)]
             answers = []
         if answers and speech.thought:

@@ -190,4 +190,6 @@ class Answer:
         return self._object(self._shape.message, data)
 
     def _object(self, kind: str, data: dict[str, Any]) -> bytes:
+        if self._words.has("top"):
+            return self._shape.frame({**self._ids, "status": "success", **data})
         return self._shape.frame({**self._ids, "type": kind, "data": data})

@@ -10,6 +10,7 @@ Words of the engine's own, besides those all platforms share:
     !image-only [N]         the same, and no text at all
     !raw                    no content, the text is in `raw`, the model's own output
     !status                 each piece has a `status` beside its content
+    !top                    `content` stands beside a `status` at the top, without `data`
     !apology                what an agent says whose model provider has no credentials: an error
                             as an answer
     !late-error [2]         an object with error_code after some pieces; with 2 the code is within

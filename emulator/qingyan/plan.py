@@ -11,6 +11,7 @@ Words of Qingyan's own, besides those all platforms share (platforms/qingyan.md 
     !image      a picture of its own (image content), its event sent twice
     !two        text, a search, and text that starts again
     !again      the same without the search
+    !shrink     a text that goes back to its beginning in one message, and is whole again
     !null       the first events hold null where others hold {}
     !array      content is a list on the stream too
     !intervene  blocked, with a text for the visitor
@@ -226,6 +227,10 @@ class Plan:
         if kind == "text":
             text = ""
             for piece in self._pieces(message.content["text"]):
+                if self._words.has("shrink") and len(text) > 2:
+                    # Not at its end alone: the last event repeats the whole text.
+                    shrunk = {"type": "text", "text": text[: len(text) // 2]}
+                    yield self._processing(message, shrunk, "processing")
                 text += piece
                 yield self._processing(message, {"type": "text", "text": text}, "processing")
         elif kind == "image":

@@ -10,6 +10,7 @@ Words of Wenxin's own, besides those all platforms share (platforms/wenxin.md §
     !intervene  replaced by moderation (isIntervene)
     !cite       a referenceList
     !no-end     the stream lacks endTurn
+    !one-section  the stream closes after the first section, all of it by getAnswer
     !mute       nothing on the stream, all by getAnswer
     !pings N    N seconds of pings and nothing else
     !stock      "I do not know" as a success
@@ -125,9 +126,10 @@ class Plan:
         return frames
 
     def _pieces(self) -> list[bytes]:
+        streamed = self._replies[:1] if self._words.has("one-section") else self._replies
         return [
             frame
-            for number, reply in enumerate(self._replies, 1)
+            for number, reply in enumerate(streamed, 1)
             for frame in self._section(number, reply)
         ]
 
@@ -144,7 +146,9 @@ class Plan:
 
     def _closing(self) -> list[bytes]:
         words = self._words
-        frames = []
+        frames: list[bytes] = []
+        if words.has("one-section"):
+            return frames
         if words.has("intervene"):
             withdrawn = _text(WITHDRAWN, "replace") | {"isIntervene": True}
             frames.append(self._packet([{**_item("markdown", withdrawn, True), "sectionId": "s1"}]))

@@ -40,6 +40,7 @@ SYNONYMS = {
 }
 TERMINAL = {"completed", "failed", "canceled", "requires_action"}
 
+_TEXT_TYPES = {"text", "txt", "string", "markdown", "text/plain", "text/markdown"}
 NAME_LENGTH, DESCRIPTION_LENGTH, PROLOGUE_LENGTH, QUESTION_LENGTH = 60, 300, 2000, 200
 QUESTIONS = 6
 
@@ -50,7 +51,7 @@ _SLICE = re.compile(
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Reply:
     """One message of type answer, as far as it has come. `index` is set with its first words."""
 
@@ -61,6 +62,10 @@ class _Reply:
     @property
     def text(self) -> str:
         return join_halves("".join(self.parts))
+
+    def has_begun_like(self, text: str) -> bool:
+        """Whether one of the two texts is the beginning of the other."""
+        return text.startswith(self.text) or _is_beginning(text, self.text)
 
 
 class CozeReader:
@@ -74,12 +79,15 @@ class CozeReader:
         self._count = len(replies)
         self._has_media = False
         # Replies without their completed message, in the order in which they were begun.
-        self._open: dict[str, _Reply] = {
-            f"stored-{index}": _Reply(index, [text]) for index, text in enumerate(replies)
-        }
+        self._stored_replies = [_Reply(index, [text]) for index, text in enumerate(replies)]
+        self._open = {f"stored-{reply.index}": reply for reply in self._stored_replies}
         self._finished: set[str] = set()
         self._tools: deque[tuple[str, str]] = deque()
-        self._plugin_texts: set[str] = set()
+        # Replies that a streaming plugin has written, and those that were completed.
+        self._plugin_replies: list[_Reply] = []
+        self._whole_replies: list[_Reply] = []
+        # What plugins have written that may be just what is being written.
+        self._waiting_texts: list[str] = []
         self._is_continued = any(replies)
 
     @property
@@ -103,9 +111,9 @@ class CozeReader:
         if isinstance(thought, str) and thought:
             reply.thoughts.append(thought)
             yield Thought(thought)
-        if text and message.get("content_type", "text") == "text":
+        if text and _is_text(message):
             reply.parts.append(text)
-            yield Delta(text, self._index_of(reply))
+            yield from self._show_fragment(reply, text)
 
     def apply_completed(self, message: Fields) -> Iterator[Event]:
         """The events of a whole message, less those of its fragments. Unknown types have none."""
@@ -169,19 +177,47 @@ class CozeReader:
             self._count += 1
         return reply.index
 
+    def _show_fragment(self, reply: _Reply, text: str) -> Iterator[Event]:
+        """The events of a fragment, but what only repeats a plugin's words waits for more."""
+        if reply.index is not None or not self._plugin_replies:
+            yield Delta(text, self._index_of(reply))
+            return
+        if any(plugin.text.startswith(reply.text) for plugin in self._plugin_replies):
+            return
+        known = self._join_plugin(reply, reply.text)
+        yield Delta(reply.text[len(known) :], self._index_of(reply))
+
+    def _join_plugin(self, reply: _Reply, text: str) -> str:
+        """Makes one reply of a plugin's words and a text that repeats them: what was shown of it.
+
+        Empty when the text repeats no plugin's words.
+        """
+        for plugin in self._plugin_replies:
+            if plugin.has_begun_like(text):
+                self._plugin_replies.remove(plugin)
+                reply.index = plugin.index
+                return plugin.text
+        return ""
+
     def _complete_reply(self, reply: _Reply, message: Fields) -> Iterator[Event]:
         content = readable(message)
-        known = reply.text
         thoughts = str(message.get("reasoning_content") or "")
-        yield from _rest_of_thoughts(reply, known, thoughts)
+        yield from _rest_of_thoughts(reply, reply.text, thoughts)
         for media in content.media:
             self._has_media = True
             yield media
         yield from map(Suggestion, content.suggestions)
-        if not known and content.text in self._plugin_texts:
+        if not content.text:
             return
-        if content.text and not _is_beginning(content.text, known, or_same=True):
+        is_begun = reply.index is not None
+        known = reply.text if is_begun else self._join_plugin(reply, content.text)
+        if not _is_beginning(content.text, known, or_same=True):
             yield self._new_text(content.text, known, self._index_of(reply))
+            known = content.text
+        self._whole_replies.append(_Reply(reply.index, [known]))
+        waiting, self._waiting_texts = self._waiting_texts, []
+        for text in waiting:
+            yield from self._complete_plugin_reply(text)
 
     @staticmethod
     def _new_text(text: str, known: str, index: int) -> Delta | Rewrite:
@@ -190,13 +226,28 @@ class CozeReader:
         return Rewrite(text, index)
 
     def _complete_plugin_reply(self, text: str) -> Iterator[Event]:
-        """A plugin has written straight to the visitor; its text may be the only answer (§15)."""
-        if text in self._plugin_texts:
+        """A plugin has written straight to the visitor; its text may be the only answer (§15).
+
+        Where an answer of the agent begins like it, the two are one.
+        """
+        if any(plugin.text == text for plugin in self._plugin_replies):
             return
-        self._plugin_texts.add(text)
-        if any(reply.text == text for reply in self._open.values()):
+        begun = [reply for reply in self._open.values() if reply.index is not None]
+        replies = (*self._whole_replies, *begun)
+        shown = next((reply for reply in replies if reply.has_begun_like(text)), None)
+        if shown in begun and shown not in self._stored_replies:
+            # What is being written may become just that, or more, or something else.
+            self._waiting_texts.append(text)
             return
-        yield Delta(text, self._index_of(_Reply()))
+        plugin = shown or _Reply()
+        known = plugin.text
+        if plugin in self._stored_replies:
+            self._open = {key: reply for key, reply in self._open.items() if reply is not plugin}
+        if len(text) > len(known):
+            plugin.parts = [text]
+            yield Delta(text[len(known) :], self._index_of(plugin))
+        if shown not in self._whole_replies:
+            self._plugin_replies.append(plugin)
 
     def _begin_tool(self, message_id: str, content: str) -> ToolStep:
         call = json_object(content) or {}
@@ -222,6 +273,11 @@ def _rest_of_thoughts(reply: _Reply, known_text: str, thoughts: str) -> Iterator
 
 def _is_answer(message: Fields) -> bool:
     return message.get("type") == "answer" and message.get("role", "assistant") == "assistant"
+
+
+def _is_text(message: Fields) -> bool:
+    """Whether a content is words: newer kinds of them have other names than `text`."""
+    return str(message.get("content_type") or "text").lower() in _TEXT_TYPES
 
 
 def _is_beginning(text: str, known: str, or_same: bool = False) -> bool:
@@ -252,9 +308,9 @@ class MessageContent:
 def readable(message: Fields) -> MessageContent:
     """The content of an answer, by its type."""
     content = content_text(message.get("content"))
-    match message.get("content_type") or "text":
-        case "text":
-            return MessageContent(content)
+    if _is_text(message):
+        return MessageContent(content)
+    match message.get("content_type"):
         case "card":
             card = read_card(content)
             media = tuple(Media("image", url) for url in card.pictures)

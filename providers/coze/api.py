@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from providers import http
 from providers.base import Attachment
+from providers.bodies import object_in
 from providers.coze.auth import Credentials
 from providers.coze.codes import kind_of
 from providers.errors import ProviderError, Unavailable, Unexpected
 from providers.http import Http, Response
-from providers.payloads import error_object, fields, items
+from providers.payloads import error_object, fields, items, told_error, whole
 from providers.stop import Stop
 
 UNKNOWN_CHAT = 4001
@@ -146,33 +147,30 @@ class Api:
         Raises the error it holds, or the one its HTTP status stands for.
         """
         try:
-            envelope = http.parse_json(body, response.provider)
+            envelope = object_in(body, response.provider)
         except ProviderError as error:
             # Of a failure that is no JSON the status says more.
             failure = error if response.status < 400 else http.refusal(response)
             raise self._traced(failure, response) from None
-        if not isinstance(envelope, dict):
-            failure = Unexpected("sent JSON that is no object", provider=self.provider)
-            raise self._traced(failure, response)
-        if envelope.get("code"):
-            raise self.error(envelope, trace_of(response, envelope), response)
-        if not envelope.get("data") and (refusal := error_object(envelope)):
+        is_failure = whole(envelope.get("code")) or (
             # In another house's envelope.
-            payload = {"code": refusal.code, "msg": refusal.message}
-            raise self.error(payload, trace_of(response, envelope), response)
-        if response.status >= 400:
-            raise self._traced(http.refusal(response), response)
+            not envelope.get("data") and error_object(envelope)
+        )
+        if is_failure or response.status >= 400:
+            raise self.error(envelope, trace_of(response, envelope), response)
         return envelope.get("data")
 
     def error(
         self, payload: dict[str, Any], trace: str | None = None, response: Response | None = None
     ) -> ProviderError:
-        """The error for Coze's `{code, msg}`; an unknown code falls back on the HTTP status."""
-        refusal = error_object(payload)
-        code = payload.get("code") or (refusal.code if refusal else None)
-        if isinstance(code, str) and code.isdecimal():
-            code = int(code)
-        text = str(payload.get("msg") or (refusal.message if refusal else "") or "no reason given")
+        """The error for Coze's `{code, msg}`, or for what stands for it in another envelope.
+
+        An unknown code falls back on the HTTP status.
+        """
+        refusal = told_error(payload)
+        code: int | str | None = whole(refusal.code) or refusal.code or None
+        unexplained = f"HTTP {response.status}" if response is not None else "no reason given"
+        text = refusal.message or unexplained
         if self._token:
             text = text.replace(self._token, "[token]")
         kind, wait = kind_of(code), None

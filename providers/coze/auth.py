@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from providers.bodies import object_in
 from providers.coze.options import Options
 from providers.errors import (
     AuthRejected,
@@ -20,8 +21,8 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
-from providers.http import Http, Response, parse_json, refusal
-from providers.payloads import Fields, error_object, fields, seconds, text
+from providers.http import Http, Response, refusal
+from providers.payloads import Fields, fields, seconds, text, told_error
 from providers.tokens import Token, Tokens
 
 TOKEN_PATH = "/api/permission/oauth2/token"
@@ -224,14 +225,11 @@ def _request_grant(http: Http, base: str, bearer: str, body: dict[str, Any]) -> 
 def _payload_of(response: Response, content: bytes) -> Fields:
     """The endpoint's JSON object. Of a failure that is none the status says what it is."""
     try:
-        payload = parse_json(content, response.provider)
+        return object_in(content, response.provider)
     except (Unavailable, Unexpected):
         if response.status < 400:
             raise
         raise refusal(response, "from the token endpoint") from None
-    if not isinstance(payload, dict):
-        raise Unexpected("the token endpoint sent no object", provider=response.provider)
-    return payload
 
 
 def _life_of(grant: Fields, response: Response) -> float:
@@ -254,9 +252,9 @@ def _now_of(response: Response) -> float:
 
 
 def _refusal(payload: Fields, status: int, provider: str) -> ProviderError:
-    error = error_object(payload)
+    error = told_error(payload)
     # OAuth has its code as the text of `error`.
-    code = (error.code if error else "") or text(payload.get("error")) or status
+    code = error.code or text(payload.get("error")) or status
     kind: type[ProviderError]
     if str(code) in OWNER_ERRORS:
         kind = AuthRejected
@@ -264,7 +262,7 @@ def _refusal(payload: Fields, status: int, provider: str) -> ProviderError:
         kind = RateLimited
     else:
         kind = Unavailable if status >= 500 else AuthRejected
-    return kind((error.message if error else "")[:TEXT_LIMIT], provider=provider, code=code)
+    return kind(error.message[:TEXT_LIMIT], provider=provider, code=code)
 
 
 def credentials(options: Options, http: Http, vault: Vault | None) -> Credentials:

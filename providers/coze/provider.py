@@ -64,7 +64,7 @@ class Coze(Provider):
         """Yields what `replies` lack of an earlier chat's answer; waits for its end if it still
         runs."""
         run = Run(self._options, self._api, turn, chat, replies)
-        return tidy(run.resume())
+        return tidy(run.resume(), replies)
 
     def about(self, deadline: float) -> About:
         """The published agent's name, welcome and first questions (§5). Raises ProviderError."""

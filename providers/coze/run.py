@@ -276,13 +276,22 @@ class Run:
             return
         if frame.name == "conversation.message.completed":
             yield from self._reader.apply_completed(payload)
-        elif frame.name in ERROR or (not frame.name and error_object(payload)):
+        elif self._is_error(frame.name, payload):
             raise self._own_fault(self._api.error(payload, self._trace, response))
         elif frame.name.startswith("conversation.chat."):
             yield from self._accept_chat(payload)
             status = status_of({"status": frame.name.removeprefix("conversation.chat.")})
             if status in TERMINAL:
                 self._end = {**payload, "status": status}
+
+    def _is_error(self, name: str, payload: Fields) -> bool:
+        """Whether a frame tells of a failure, by its name or by what it holds.
+
+        Before the chat has a name that may stand in any frame; after its end nothing is one.
+        """
+        is_of_the_chat = name.startswith("conversation.") and self._chat is not None
+        has_failed = name in ERROR or (not is_of_the_chat and error_object(payload) is not None)
+        return has_failed and self._end is None
 
     def _read_record(self, pause: float) -> Iterator[Event]:
         """Waits for the chat's end, and yields what it produced beyond what was yielded already."""

@@ -9,7 +9,16 @@ from typing import Any, Literal
 from providers.errors import EmptyAnswer, NotConfigured
 from providers.events import Accepted, Delta, Done, Event, Media, ToolStep
 from providers.huawei.codes import NO_CREDENTIALS
-from providers.payloads import address, content_text, error_object, fields, items, text
+from providers.payloads import (
+    Fields,
+    address,
+    content_text,
+    error_object,
+    fields,
+    items,
+    objects_of,
+    text,
+)
 
 NAME = "huawei"
 # A text of so many characters that begins the next piece is a repetition.
@@ -26,13 +35,61 @@ KINDS: dict[str, MediaKind] = {
 }
 
 
-def failed_part(payload: dict[str, Any]) -> dict[str, Any] | None:
+# Where an object may hold the ones that count: `data` as documented, or another envelope.
+_ENVELOPES = ("data", "message", "result", "output", "delta")
+_DEPTH = 4
+
+
+def failed_part(payload: Fields) -> Fields | None:
     """The part of an object that tells of a failure, if any does; it may come with success as the
     status."""
-    for part in (payload, fields(payload.get("data"))):
+    parts = list(_parts(payload))
+    for part in parts:
         if text(part.get("error_code")):
             return part
-    return payload if error_object(payload) and not payload.get("data") else None
+    if any(_telling_parts(payload)):
+        return None
+    return next(filter(error_object, parts), None)
+
+
+def _parts(part: Fields, depth: int = 0) -> Iterator[Fields]:
+    """An object and all that it holds, outermost first."""
+    yield part
+    for held in _held(part) if depth < _DEPTH else ():
+        yield from _parts(held, depth + 1)
+
+
+def _held(part: Fields) -> Iterator[Fields]:
+    """The objects in the envelopes of another one."""
+    for name in _ENVELOPES:
+        if value := part.get(name):
+            yield from objects_of(value)
+
+
+def _telling_parts(part: Fields, depth: int = 0) -> Iterator[Fields]:
+    """The parts of an object that are pieces of the answer or steps, wherever they stand.
+
+    An envelope's own status says nothing of what it holds.
+    """
+    if _is_piece(part):
+        yield part
+        return
+    inner = list(_held(part)) if depth < _DEPTH else []
+    telling = [one for held in inner for one in _telling_parts(held, depth + 1)]
+    if telling:
+        yield from telling
+    elif _is_step(part) and (depth or part.get("id")):
+        # An envelope may have a name and a type of its own, but no `id`.
+        yield part
+
+
+def _is_step(part: Fields) -> bool:
+    has_begun = bool(part.get("name") and part.get("type"))
+    return has_begun or bool(text(part.get("status")) and (part.get("id") or part.get("name")))
+
+
+def _is_piece(part: Fields) -> bool:
+    return bool(part.get("content") or part.get("url") or part.get("raw"))
 
 
 @dataclass
@@ -71,24 +128,23 @@ class HuaweiReader:
         self._raw: list[str] = []
         self._steps: dict[str, ToolStep] = {}
 
-    def apply(self, payload: dict[str, Any]) -> Iterator[Event]:
+    def apply(self, payload: Fields) -> Iterator[Event]:
         """The events of one object, told apart by the shape of its data: the names of types are
         unknown."""
         self.trace = self.trace or text(payload.get("request_id")) or None
         if not self._is_accepted:
             self._is_accepted = True
             yield Accepted(conversation=self._conversation, trace=self.trace)
-        part = fields(payload.get("data"))
-        key = text(part.get("id"))
-        status = text(part.get("status"))
-        if status and not part.get("content"):
-            yield self._ended_step(key, part, status)
-        elif part.get("content") or part.get("url") or part.get("raw"):
-            yield from self._piece(key, part)
-        elif part.get("name") and part.get("type"):
-            name = text(part["name"])
-            self._steps[key or name] = ToolStep(key or name, name, "running")
-            yield self._steps[key or name]
+        for part in _telling_parts(payload):
+            key, status = text(part.get("id")), text(part.get("status"))
+            if _is_piece(part):
+                yield from self._piece(key, part)
+            elif status:
+                yield self._ended_step(key, part, status)
+            else:
+                name = text(part["name"])
+                self._steps[key or name] = ToolStep(key or name, name, "running")
+                yield self._steps[key or name]
 
     def close_step(self, state: Literal["done", "failed"]) -> Iterator[Event]:
         """The text not yet yielded, and an end for the steps whose result never came."""
@@ -114,7 +170,7 @@ class HuaweiReader:
             raise EmptyAnswer("came without text", provider=NAME, trace=self.trace)
         yield Done()
 
-    def _piece(self, key: str, part: dict[str, Any]) -> Iterator[Event]:
+    def _piece(self, key: str, part: Fields) -> Iterator[Event]:
         if piece := content_text(part.get("content")):
             yield from self._add_new(key, piece)
         elif not self._has_text:
@@ -163,7 +219,7 @@ class HuaweiReader:
             opening, self._opening = self._opening, None
             yield from opening
 
-    def _ended_step(self, key: str, part: dict[str, Any], status: str) -> ToolStep:
+    def _ended_step(self, key: str, part: Fields, status: str) -> ToolStep:
         known = self._steps.get(key)
         name = text(part.get("name")) or (known.name if known else "")
         state: Literal["done", "failed"] = "done" if status.lower() == "success" else "failed"

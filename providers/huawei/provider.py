@@ -17,7 +17,7 @@ from providers.http import Http, Response, refusal
 from providers.huawei.answer import NAME, HuaweiReader, failed_part
 from providers.huawei.codes import ERRORS
 from providers.huawei.options import Options
-from providers.payloads import ErrorObject, Fields, error_object, text
+from providers.payloads import Fields, text, told_error
 from providers.stop import Stopped
 
 # A free deployment is one slow node.
@@ -116,13 +116,13 @@ class Huawei(Provider):
 
     def _refusal(self, body: Body, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
-        failed = failed_part(body.error_json())
-        return refusal(response) if failed is None else self._failure(failed, response)
+        payload = body.failure()
+        return self._failure(failed_part(payload) or payload, response)
 
     def _failure(
         self, failed: dict[str, Any], response: Response, trace: str | None = None
     ) -> ProviderError:
-        error = error_object(failed) or ErrorObject("", "")
+        error = told_error(failed)
         code = text(failed.get("error_code")) or error.code
         message = text(failed.get("error_msg")) or error.message
         plain = refusal(response)

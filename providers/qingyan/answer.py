@@ -27,6 +27,8 @@ _TOOLS = {
     "rag_slices": "knowledge",
 }
 
+_FINISHED = {"finish", "finished"}
+
 # A text of so many characters is hardly repeated by chance.
 SURE_LENGTH = 4
 
@@ -71,6 +73,8 @@ class QingyanReader:
         self._earlier: list[str] = []
         self._current: list[str] = []
         self._is_message_finished = False
+        # A beginning of the segment that has come again in its place.
+        self._beginning = ""
         # Whether a text has repeated what came before it: then none is a mere piece.
         self._is_cumulative = False
         self._marks = Marks()
@@ -122,8 +126,8 @@ class QingyanReader:
             yield accepted
 
     def _ending(self, event: Fields) -> Iterator[Event]:
-        status = event.get("status")
-        if status == "finish":
+        status = text(event.get("status")).lower()
+        if status in _FINISHED:
             self.is_over = True
         elif status in ("error", "intervene"):
             self.is_over = True
@@ -136,7 +140,7 @@ class QingyanReader:
     def _message(self, message: Fields) -> Iterator[Event]:
         meta = fields(message.get("meta_data"))
         self._count(fields(meta.get("usage")))
-        is_finished = message.get("status") == "finish"
+        is_finished = text(message.get("status")).lower() in _FINISHED
         for part in _parts(message.get("content")):
             yield from self._part(part, meta, is_finished)
             yield from self._cite(items(fields(part.get("meta_data")).get("metadata_list")))
@@ -193,19 +197,34 @@ class QingyanReader:
         if not message:
             return
         yield from self._close_step("done")
-        if not message.startswith(self._segment):
-            if self._is_message_finished or self._segment.startswith(message):
-                yield from self._close_segment()
-            elif not self._is_cumulative and _is_piece(message, self._segment):
-                message = self._segment + message
-            else:
-                yield self._correct(message)
-        elif len(message) > len(self._segment) >= SURE_LENGTH:
-            self._is_cumulative = True
+        if message.startswith(self._segment):
+            if len(message) > len(self._segment) >= SURE_LENGTH:
+                self._is_cumulative = True
+        elif self._is_message_finished:
+            yield from self._close_segment()
+        elif self._segment.startswith(message):
+            # It may go back to what was shown, or on with something else.
+            self._beginning, self._is_message_finished = message, is_finished
+            return
+        elif self._has_begun_again(message):
+            yield from self._close_segment()
+        elif not self._is_cumulative and _is_piece(message, self._segment):
+            message = self._segment + self._beginning + message
+        else:
+            yield self._correct(message)
+        self._beginning = ""
         tail = message[len(self._segment) :]
         self._segment = message
         self._is_message_finished = is_finished
         yield from self._show(self._marks.feed(tail))
+
+    def _has_begun_again(self, message: str) -> bool:
+        """Whether a text goes on after a beginning that has come again, and not along the old text:
+        then it is another one.
+        """
+        begun = self._beginning
+        is_along = self._segment.startswith(message[: len(begun) + 1])
+        return bool(begun) and message.startswith(begun) and not is_along
 
     def _correct(self, message: str) -> Rewrite:
         """The answer with another text in place of the one its message held before."""
@@ -226,7 +245,7 @@ class QingyanReader:
 
     def _close_segment(self) -> Iterator[Event]:
         yield from self._show(self._marks.flush())
-        self._segment = ""
+        self._segment = self._beginning = ""
         self._earlier += self._current
         self._current = []
         self._is_message_finished = False

@@ -25,13 +25,13 @@ from providers.events import Done, Event, Suggestion
 from providers.farewell import farewell
 from providers.http import Http, Response, refusal
 from providers.payloads import (
-    ErrorObject,
     Fields,
     error_object,
     fields,
     items,
     seconds,
     text,
+    told_error,
     whole,
 )
 from providers.qingyan.answer import QingyanReader
@@ -135,12 +135,17 @@ class Qingyan(Provider):
             farewell(turn.stop) as ending,
             self._open("stream", ending.stop, turn.deadline, json=content) as (response, body),
         ):
+            is_understood = is_strange = False
             for frame in body.objects():
                 if frame.payload is not None and not ending.has_begun:
-                    event = self._result_of(response, frame.payload)
+                    event = self._event_of(response, frame.payload)
+                    is_understood = is_understood or bool(event)
+                    is_strange = is_strange or bool(frame.payload and not event)
                     yield from self._raise_failure_after(answer, answer.apply(event))
                 if answer.is_over:
                     ending.begin()
+            if is_strange and not is_understood:
+                raise Unexpected("sent a stream without a result", provider=NAME)
         if answer.has_yielded and not (answer.is_over or answer.is_whole):
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
@@ -221,10 +226,10 @@ class Qingyan(Provider):
             refused_token = token
 
     def _refusal(self, response: Response, body: Body) -> ProviderError | None:
-        """The error of a status, or of an envelope that came instead of a stream."""
+        """The error of a status, or of the object that comes first, in any frame."""
         if response.status >= 400:
-            return self._error(response, body.error_json())
-        payload = body.error_json() if body.kind == "json" else {}
+            return self._error(response, body.failure())
+        payload = body.first_object()
         return self._error(response, payload) if error_object(payload) else None
 
     def _may_be_the_token(self, error: ProviderError, token: str) -> bool:
@@ -235,18 +240,23 @@ class Qingyan(Provider):
             error.code == OTHERS_AGENT and token != self._agent_refused_with
         )
 
-    def _result_of(self, response: Response, payload: Fields) -> Fields:
-        """The result in an envelope; an event of a stream has none around it."""
+    def _event_of(self, response: Response, payload: Fields) -> Fields:
+        """An event of a stream, which has no envelope around it. A sign of life is an empty one."""
         if error_object(payload):
             raise self._error(response, payload)
         if isinstance(payload.get("result"), dict):
             return fields(payload["result"])
-        if isinstance(payload.get("status"), str) or "message" in payload:
-            return payload
+        is_event = isinstance(payload.get("status"), str) or "message" in payload
+        return payload if is_event else {}
+
+    def _result_of(self, response: Response, payload: Fields) -> Fields:
+        """The result in an envelope."""
+        if result := self._event_of(response, payload):
+            return result
         raise Unexpected("sent JSON without a result", provider=NAME)
 
     def _error(self, response: Response, payload: Fields) -> ProviderError:
-        error = error_object(payload) or ErrorObject("", text(payload.get("message")))
+        error = told_error(payload)
         code, message = whole(error.code), self._quoted(error.message)
         # A word for a code is in no table, but in the log.
         log_code = error.code or None if code is None else code

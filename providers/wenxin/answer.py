@@ -5,7 +5,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
-from providers.payloads import Fields, address, content_text, fields, items, text
+from providers.payloads import (
+    Fields,
+    address,
+    content_text,
+    fields,
+    is_true,
+    items,
+    one_or_many,
+    text,
+)
 
 _TEXTS = ("markdown", "txt", "text")
 _STATES: dict[object, Literal["running", "done", "failed"]] = {
@@ -45,21 +54,58 @@ class WenxinReader:
 
     def apply(self, packet: Fields) -> Iterator[Event]:
         """One packet of `conversation`, which has a level more than `getAnswer`."""
-        message = fields(fields(packet.get("data")).get("message"))
+        data = fields(packet.get("data"))
+        # Without that level it is getAnswer's own form.
+        message = fields(data.get("message")) or data
         yield from self._ids(packet, message)
-        for item in map(fields, items(message.get("content"))):
+        for item in map(fields, one_or_many(message.get("content"))):
             yield from self._mark_yielded(self._item(item))
         yield from self._mark_yielded(self._sides(message))
-        self.is_over = self.is_over or message.get("endTurn") is True
+        self.is_over = (
+            self.is_over or is_true(message.get("endTurn")) or is_true(data.get("endTurn"))
+        )
 
     def apply_whole(self, payload: Fields) -> Iterator[Event]:
         """The body of `getAnswer`: each of its items is what one section is on the stream."""
         answer = fields(payload.get("data"))
         yield from self._ids(payload, answer)
-        for item in map(fields, items(answer.get("content"))):
+        for item in map(fields, one_or_many(answer.get("content"))):
             yield from self._mark_yielded(self._item({**item, "isFinished": True}))
         yield from self._mark_yielded(self._sides(answer))
         self.is_over = True
+
+    @property
+    def may_be_whole(self) -> bool:
+        """Whether the last section of the text has ended: a stream that closes here may have said
+        all (§ Additions).
+        """
+        return bool(self._sections) and self._sections[-1].has_ended
+
+    def apply_decision(self, payload: Fields) -> Iterator[Event]:
+        """The body of `getAnswer`, asked because nothing told whether the stream had said all.
+
+        What was shown stands where that begins with it, or is only its beginning. A body without
+        text or picture decides nothing.
+        """
+        decision = WenxinReader()
+        list(decision.apply_whole(payload))
+        if not decision.has_content:
+            return
+        self.is_over = True
+        answer = fields(payload.get("data"))
+        yield from self._ids(payload, answer)
+        shown, whole = self._text_so_far, decision._text_so_far
+        if not shown.rstrip().startswith(whole.rstrip()):
+            is_more = whole.startswith(shown)
+            yield Delta(whole[len(shown) :]) if is_more else Rewrite(whole)
+        for item in map(fields, one_or_many(answer.get("content"))):
+            is_text = item.get("dataType") in _TEXTS
+            yield from self._sides(item) if is_text else self._item(item)
+        yield from self._sides(answer)
+
+    @property
+    def _text_so_far(self) -> str:
+        return _joined("".join(section.pieces) for section in self._sections)
 
     def end(self, state: Literal["done", "failed"] = "done") -> Iterator[Event]:
         """`state` is how a tool still at work has ended."""
@@ -89,7 +135,7 @@ class WenxinReader:
         yield from self._sides(item)
         if kind in _TEXTS:
             yield from self._text(item, data)
-            if item.get("isFinished") is True and self._sections:
+            if is_true(item.get("isFinished")) and self._sections:
                 self._sections[-1].has_ended = True
         elif kind == "uiData":
             yield from self._show_pictures(fields(data))
@@ -99,7 +145,7 @@ class WenxinReader:
         round."""
         inner = fields(data)
         piece = content_text(data)
-        self.is_moderated = self.is_moderated or inner.get("isIntervene") is True
+        self.is_moderated = self.is_moderated or is_true(inner.get("isIntervene"))
         section_id = text(item.get("sectionId"))
         if inner.get("showType") == "replace" and self._last_character:
             yield self._replace_section(section_id, piece)
@@ -122,7 +168,7 @@ class WenxinReader:
         for section in same:
             section.pieces = []
         first.pieces = [piece] if piece else []
-        whole = _joined("".join(section.pieces) for section in self._sections)
+        whole = self._text_so_far
         self._last_character = whole[-1:]
         return Rewrite(whole)
 

@@ -11,9 +11,9 @@ from providers.errors import (
     Unexpected,
 )
 
-# Nothing here is asked a second time. The platform's advice for 1001 and 499 is to try once more,
-# but neither says that the question was not taken: the thread might hold it twice, and the day's
-# budget count it twice.
+# After a failure nothing is asked a second time. The platform's advice for 1001 and 499 is to try
+# once more, but neither says that the question was not taken: the thread might hold it twice, and
+# the day's budget count it twice.
 ERRORS: dict[int, type[ProviderError]] = {
     499: Unavailable,  # an HTTP status: the agent took too long
     1000: Unexpected,  # invalid input

@@ -22,7 +22,7 @@ from providers.errors import (
 from providers.events import Done, Event
 from providers.farewell import farewell
 from providers.http import Http, Response, refusal
-from providers.payloads import ErrorObject, Fields, error_object, text, whole
+from providers.payloads import Fields, error_object, text, told_error, whole
 from providers.stop import Stop
 from providers.wenxin.answer import WenxinReader
 from providers.wenxin.codes import ERRORS
@@ -39,7 +39,10 @@ class Wenxin(Provider):
     """One Wenxin agent."""
 
     name = NAME
-    proof = "`endTurn` in a packet; without streaming the whole JSON with the status 0"
+    proof = (
+        "`endTurn` in a packet, or, where the stream closes between two sections, one `getAnswer` "
+        "that decides; without streaming the whole JSON with the status 0"
+    )
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options
@@ -89,7 +92,7 @@ class Wenxin(Provider):
         deadline = deadline or time.monotonic() + CHECK_S
         with self._http.open("GET", url, params=keys, deadline=deadline) as response:
             body = Body(response)
-            payload = body.error_json() if response.status >= 400 else body.json()
+            payload = body.failure() if response.status >= 400 else body.json()
         if payload.get("error"):
             raise AuthRejected(
                 self._quoted(payload.get("error_description")),
@@ -112,7 +115,10 @@ class Wenxin(Provider):
             turn.pace.wait(turn.stop, turn.deadline)
             turn.pace.spend()
         if not answer.has_yielded:
-            yield from self._ask_for_whole(turn, answer)
+            payload = self._ask_for_whole(turn, answer)
+            yield from answer.apply_whole(payload)
+        elif not answer.is_over:
+            yield from self._let_the_whole_decide(turn, answer)
         if not answer.has_content:
             raise EmptyAnswer("finished without an answer", provider=NAME)
 
@@ -130,15 +136,31 @@ class Wenxin(Provider):
                 yield from answer.apply(packet)
                 if answer.is_over:
                     ending.begin()
-        if answer.has_yielded and not answer.is_over:
+        if answer.has_yielded and not (answer.is_over or answer.may_be_whole):
             raise Unavailable("broke off before the end of the answer", provider=NAME)
 
-    def _ask_for_whole(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
+    def _let_the_whole_decide(self, turn: Turn, answer: WenxinReader) -> Iterator[Event]:
+        """After a stream that closed between two sections, which may be whole or not: one getAnswer
+        decides (§ Additions), though it asks a second time. Raises Unavailable where it does not.
+        """
+        reason = "getAnswer has none either"
+        try:
+            turn.pace.wait(turn.stop, turn.deadline)
+            turn.pace.spend()
+            yield from answer.apply_decision(self._ask_for_whole(turn, answer))
+        except ProviderError as error:
+            if isinstance(error, RateLimited):
+                turn.pace.hold_back(error.retry_after)
+            reason = str(error)
+        if not answer.is_over:
+            raise Unavailable(f"closed before the end of the answer: {reason}", provider=NAME)
+
+    def _ask_for_whole(self, turn: Turn, answer: WenxinReader) -> Fields:
         with self._open("getAnswer", turn, answer, turn.stop) as response:
             payload = self._open_body(response).json()
         if whole(payload.get("status")) != 0 or error_object(payload):
             raise self._error(response, payload)
-        yield from answer.apply_whole(payload)
+        return payload
 
     @contextmanager
     def _open(self, path: str, turn: Turn, answer: WenxinReader, stop: Stop) -> Iterator[Response]:
@@ -182,11 +204,11 @@ class Wenxin(Provider):
         Raises the error that its status, and its JSON if it is some, tell of.
         """
         if response.status >= 400:
-            raise self._error(response, Body(response).error_json())
+            raise self._error(response, Body(response).failure())
         return Body(response)
 
     def _error(self, response: Response, payload: Fields) -> ProviderError:
-        error = error_object(payload) or ErrorObject("", text(payload.get("message")))
+        error = told_error(payload)
         code, message = whole(error.code), self._quoted(error.message)
         # A word for a code is in no table, but in the log.
         log_code = error.code or None if code is None else code

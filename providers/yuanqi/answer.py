@@ -10,7 +10,7 @@ from providers.errors import (
     ProviderError,
     Unexpected,
 )
-from providers.events import Accepted, Delta, Done, Event, Thought, ToolStep, Usage
+from providers.events import Accepted, Delta, Done, Event, Rewrite, Thought, ToolStep, Usage
 from providers.payloads import Fields, content_text, fields, items, text, whole
 from providers.yuanqi.codes import ERRORS
 
@@ -19,19 +19,23 @@ BLOCKED_LEVELS = {"1", "2"}
 
 
 class YuanqiReader:
-    """One answer as it comes, whole in a `message` or piece by piece in `delta`s."""
+    """One answer as it comes, whole in a `message` or piece by piece in `delta`s.
+
+    `finish` is the platform's word for how it ended, `has_deltas` whether it came in pieces.
+    """
 
     def __init__(self) -> None:
         self.trace: str | None = None
         self.finish: str | None = None
         self._usage: Usage | None = None
         self._level = ""
-        self._has_text = False
+        self.has_deltas = False
+        self._pieces: list[str] = []
         self._is_strange = False
         self._steps: dict[str, ToolStep] = {}
         self._keys: dict[int, str] = {}
 
-    def apply(self, frame: dict[str, Any]) -> Iterator[Event]:
+    def apply(self, frame: Fields) -> Iterator[Event]:
         if self.trace is None and text(frame.get("id")):
             self.trace = text(frame["id"])
             yield Accepted(trace=self.trace)
@@ -39,7 +43,13 @@ class YuanqiReader:
         choices = items(frame.get("choices"))
         self._is_strange = self._is_strange or not choices
         choice = fields(choices[0]) if choices else {}
-        yield from self._part(fields(choice.get("delta") or choice.get("message")))
+        delta, message = fields(choice.get("delta")), fields(choice.get("message"))
+        self.has_deltas = self.has_deltas or bool(delta)
+        if message and not delta and self.has_deltas:
+            # Some repeat the whole answer at its end.
+            yield from self._complete(content_text(message.get("content")))
+        else:
+            yield from self._part(delta or message)
         # Only now: the frame that ends the answer may carry its last words.
         self.finish = text(choice.get("finish_reason")) or self.finish
         self._level = text(choice.get("moderation_level")) or self._level
@@ -61,7 +71,7 @@ class YuanqiReader:
             yield self._usage
         if failure:
             raise failure("the answer failed", provider=NAME, code=self.finish, trace=self.trace)
-        if not self._has_text:
+        if not "".join(self._pieces).strip():
             raise self._silence()
         yield Done(self.finish or "stop")
 
@@ -73,7 +83,7 @@ class YuanqiReader:
             return Unexpected("an answer without choices", provider=NAME, trace=self.trace)
         return EmptyAnswer("came without text", provider=NAME, trace=self.trace)
 
-    def _part(self, part: dict[str, Any]) -> Iterator[Event]:
+    def _part(self, part: Fields) -> Iterator[Event]:
         steps = [fields(step) for step in items(part.get("steps"))]
         for step in (*steps, part):
             yield from self._tools(step)
@@ -83,10 +93,17 @@ class YuanqiReader:
             if thought := content_text(thinking.get("reasoning_content")):
                 yield Thought(thought)
         if piece := content_text(part.get("content")):
-            self._has_text = self._has_text or bool(piece.strip())
+            self._pieces.append(piece)
             yield Delta(piece)
 
-    def _tools(self, part: dict[str, Any]) -> Iterator[ToolStep]:
+    def _complete(self, answer: str) -> Iterator[Event]:
+        """What the whole answer has beyond its pieces; it never shortens them."""
+        said = "".join(self._pieces)
+        if not said.startswith(answer):
+            self._pieces = [answer]
+            yield Delta(answer[len(said) :]) if answer.startswith(said) else Rewrite(answer)
+
+    def _tools(self, part: Fields) -> Iterator[ToolStep]:
         """The steps that an assistant announces, or the result that a tool has brought."""
         for number, call in enumerate(map(fields, items(part.get("tool_calls")))):
             yield from self._tool_call(number, call)

@@ -17,7 +17,7 @@ from providers.errors import (
 from providers.events import Event
 from providers.farewell import Farewell, farewell
 from providers.http import Http, Response, retry_after
-from providers.payloads import Fields, error_object, text
+from providers.payloads import Fields, error_object, told_error
 from providers.stop import Stop
 from providers.yuanqi.answer import NAME, YuanqiReader
 from providers.yuanqi.codes import kind_of
@@ -69,7 +69,7 @@ class Yuanqi(Provider):
 
     def _read(self, body: Body, answer: YuanqiReader, ending: Farewell) -> Iterator[Event]:
         """The events of a success. Raises Unavailable where nothing proves that it is whole."""
-        is_whole = body.kind == "json"
+        is_whole = False
         for frame in body.objects():
             if frame.payload is None:
                 is_whole = True
@@ -84,7 +84,8 @@ class Yuanqi(Provider):
                 ending.begin()
         if body.kind == "empty":
             raise Unavailable("an empty body", provider=NAME)
-        if not is_whole:
+        # Pieces are no whole JSON, however they are framed.
+        if not is_whole and (body.kind != "json" or answer.has_deltas):
             raise Unavailable("the stream ended before its end", provider=NAME)
 
     @property
@@ -158,7 +159,7 @@ class Yuanqi(Provider):
 
     def _refusal(self, body: Body, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
-        error = self._failure(body.error_json() or body.excerpt, response.status, None)
+        error = self._failure(body.first_object() or body.excerpt, response.status, None)
         error.retry_after = retry_after(response)
         return error
 
@@ -167,9 +168,8 @@ class Yuanqi(Provider):
         if isinstance(payload, str):
             code, message = "", payload
         else:
-            error = error_object(payload)
-            code = error.code if error else ""
-            message = error.message if error else text(payload.get("message"))
+            error = told_error(payload)
+            code, message = error.code, error.message
         description = f"HTTP {status} {message.replace(self._token, '***')[:400]}".rstrip()
         return kind_of(code, message, status)(
             description, provider=NAME, code=code or None, trace=trace

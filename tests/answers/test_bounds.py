@@ -20,6 +20,7 @@ from providers import PLATFORMS
 from providers.events import (
     Citation,
     Delta,
+    Done,
     Event,
     Media,
     Rewrite,
@@ -28,6 +29,7 @@ from providers.events import (
     Thought,
     ToolStep,
 )
+from providers.texts import tidy
 from tests.answers.test_partial import EVENTS
 from tests.kit.browsing import Person, ask, has_ended, prose
 from tests.kit.emulator import Emulator
@@ -62,6 +64,15 @@ def test_the_text_that_fits_is_kept_to_the_last_character() -> None:
 def test_an_answer_of_just_that_length_is_whole() -> None:
     partial, bounds, _ = filled([Thought("t" * 400), Delta("x" * 600)])
     assert partial.size == MOST and not bounds.are_reached
+
+
+@pytest.mark.parametrize("size", [MOST // 2 + 1, MOST - 10])
+def test_leaked_thinking_of_any_length_that_fits_is_not_cut(size: int) -> None:
+    """It is words until its closing tag comes, and then the same is a thought."""
+    leak = [Delta("t" * (size // 10)) for _ in range(10)]
+    partial, bounds, _ = filled(tidy(iter([*leak, Delta("</think>"), Delta("yes"), Done()])))
+    assert not bounds.are_reached and partial.replies == ("yes",)
+    assert partial.content.thoughts == "t" * (size // 10 * 10)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_a_later_id_adds_to_an_earlier_and_erases_none() -> None:
 
 
 def test_words_that_turn_out_to_be_a_thought_are_no_answer() -> None:
-    events: list[Event] = [Delta("hmm"), Thought("hmm"), Rewrite("")]
+    events: list[Event] = [Delta("hmm"), Rewrite(""), Thought("hmm")]
     thinking = partial_of(events)
     assert thinking.is_empty and thinking.size == 3
     partial = partial_of([*events, Delta("yes")])

@@ -17,7 +17,6 @@ from providers import sse
 from providers.bodies import Body, Frame, read_frames
 from providers.errors import ProviderError, Unavailable, Unexpected
 from providers.http import Http, Network
-from providers.payloads import ErrorObject, content_text, error_object
 from tests.kit.asking import saying
 
 ENDS = ("\n", "\r\n", "\r")
@@ -86,6 +85,45 @@ def test_an_object_may_be_printed_over_many_lines(payload, indent, prefix):
     assert payloads(body.encode()) == [{"a": {"b": payload}, "c": [1]}, {"x": 1}]
 
 
+LISTS = (
+    lambda objects: json.dumps(objects),
+    lambda objects: json.dumps(objects, indent=2),
+    lambda objects: "[" + ",\n".join(map(json.dumps, objects)) + "]",
+    lambda objects: "[\n" + "\n,\n".join(map(json.dumps, objects)) + "\n]\n",
+    lambda objects: "[" + ",\r\n".join(json.dumps(one, indent=1) for one in objects) + "]",
+    lambda objects: "".join(map(json.dumps, objects)),
+    lambda objects: " ".join(map(json.dumps, objects)),
+    lambda objects: "data:" + "".join(map(json.dumps, objects)) + "\n\n",
+    lambda objects: "data: " + json.dumps(objects) + "\n\n",
+    lambda objects: "".join(f"\x1e{json.dumps(one)}\n" for one in objects),
+    lambda objects: "".join(f"data:{json.dumps(json.dumps(one))}\n\n" for one in objects),
+    lambda objects: "".join(f"\ufeffdata:{json.dumps(one)}\n\n" for one in objects),
+)
+
+
+@given(
+    st.lists(PAYLOAD, min_size=1, max_size=5),
+    st.sampled_from(LISTS),
+    st.lists(st.integers(0, 10_000), max_size=20),
+)
+def test_a_list_and_objects_without_a_line_between_them_are_objects(objects, dress, places):
+    body = dress(objects).encode()
+    assert [frame.payload for frame in read_frames(cut_at(body, places))] == objects
+
+
+@given(st.lists(PAYLOAD, min_size=2, max_size=5), st.integers(1, 10_000))
+def test_a_list_that_breaks_off_keeps_what_came_and_says_so(objects, place):
+    body = ("[" + ",\n".join(map(json.dumps, objects)) + "]").encode()
+    *whole, last = list(read_frames([body[: 1 + place % (len(body) - 1)]]))
+    assert [frame.payload for frame in whole] == objects[: len(whole)]
+    assert last == Frame("", None, is_cut=True)
+
+
+def test_an_object_of_a_list_is_yielded_as_soon_as_its_line_is_there():
+    waiting = iter([b'[{"a":1},\n', AssertionError])
+    assert next(read_frames(waiting)).payload == {"a": 1}
+
+
 def test_every_single_cut_of_chinese_and_emoji_gives_the_same_frames():
     payload = {"content": "图书馆 📚 9 点开门"}
     expected = [Frame("delta", payload), Frame("done", None, is_done=True)]
@@ -114,6 +152,11 @@ def test_a_frame_is_yielded_as_soon_as_its_line_is_there():
         ('Data:{"a":1}\n\n', []),
         (':data:{"a":1}\n\n', []),
         ("data:[1]\n\n", [Frame("", {})]),
+        ("data: [PING]\n\ndata: 'keep-alive'\n\n", []),
+        ('data:{"a":"x\ty"}\n\n', [Frame("", {"a": "x\ty"})]),
+        ('data:{"a":1}[DONE]\n\n', [Frame("", {"a": 1}), Frame("", None, is_done=True)]),
+        ('[{"a":1}]\n[DONE]', [Frame("", {"a": 1}), Frame("", None, is_done=True)]),
+        ('data:{"a":1}x\n\n', [Frame("", {"a": 1}), Frame("", None)]),
         ("data:{x}\n\n", [Frame("", None)]),
         ('data:{x\n\ndata:{"a":1}\n\n', [Frame("", None), Frame("", {"a": 1})]),
         ('data:{x\ndata:{"a":1}\n', [Frame("", None), Frame("", {"a": 1})]),
@@ -164,6 +207,45 @@ def test_neither_status_nor_content_type_decides_what_a_body_is(kind, status):
     assert body_of(b"", status, kind).kind == "empty"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"code":7}',
+        b'[{"code":7}]',
+        b'"{\\"code\\":7}"',
+        b'{"a":1}\n{"code":7}\n',
+        b'{"code":7}\ndata: [DONE]\n',
+        b'\n\xef\xbb\xbf [{"a":1}, {"code":7}]',
+        b'data:{"code":7}\n\ndata: [DONE]\n\n',
+        b'{"msg":"\xe5","code":7}',
+        b'{"msg":"a\tb\nc","code":7}',
+    ],
+)
+def test_the_failure_in_a_body_is_its_object(content):
+    assert body_of(content).first_object()["code"] == 7
+    assert body_of(content).failure()["code"] == 7
+
+
+def test_a_body_can_be_read_after_a_look_at_its_first_object():
+    body = body_of(b': x\n\ndata:{}\n\ndata:{"a":1}\n\ndata:{"b":2}\n\ndata:{"c"')
+    assert body.first_object() == {"a": 1}
+    objects = body.objects()
+    assert [next(objects).payload for _ in range(3)] == [{}, {"a": 1}, {"b": 2}]
+    with pytest.raises(Unavailable):
+        next(objects)
+    broken = body_of(b"data:" + b"x" * (17 * 1024 * 1024))
+    assert broken.first_object() == {}
+    with pytest.raises(Unexpected):
+        list(broken.objects())
+
+
+def test_plain_words_are_the_message_of_a_failure_and_a_page_is_none():
+    assert body_of(b"upstream connect error", "503 x").failure() == {
+        "message": "upstream connect error"
+    }
+    assert body_of(b"<html>", "503 x").failure() == {}
+
+
 def test_a_body_that_broke_off_is_unavailable_and_a_broken_one_unexpected():
     def error_of(content: bytes) -> type[ProviderError] | None:
         try:
@@ -177,38 +259,6 @@ def test_a_body_that_broke_off_is_unavailable_and_a_broken_one_unexpected():
     assert error_of(b'data:{"a":b}\n\n') is Unexpected
     assert error_of(b"<html></html>") is Unexpected
     assert error_of(b'data:{"a":1}\n\n') is None
-
-
-@pytest.mark.parametrize(
-    ("payload", "expected"),
-    [
-        ({"code": 4015, "msg": "x"}, ErrorObject("4015", "x")),
-        ({"code": "1003", "message": "x"}, ErrorObject("1003", "x")),
-        ({"status": 1002, "message": "x"}, ErrorObject("1002", "x")),
-        ({"errno": 110, "msg": "x"}, ErrorObject("110", "x")),
-        ({"error_code": "AIAE.1", "error_msg": "x"}, ErrorObject("AIAE.1", "x")),
-        ({"error": {"code": "quota", "message": "x"}}, ErrorObject("quota", "x")),
-        ({"error": {"type": "auth", "message": "x"}}, ErrorObject("auth", "x")),
-        ({"error": "x"}, ErrorObject("", "x")),
-        ({"code": "invalid", "message": "x"}, ErrorObject("invalid", "x")),
-        ({"code": 0, "msg": ""}, None),
-        ({"code": 200, "message": "ok"}, None),
-        ({"status": "finish", "message": {}}, None),
-        ({"status": 0, "message": "succ"}, None),
-        ({"error": None, "code": None}, None),
-        ({"error": {}, "choices": []}, None),
-        ({}, None),
-    ],
-)
-def test_a_failure_is_recognised_in_any_envelope(payload, expected):
-    assert error_object(payload) == expected
-
-
-def test_a_content_is_a_text_a_list_or_an_object():
-    for content in ("好", {"text": "好"}, {"content": "好"}, [{"type": "text", "text": "好"}]):
-        assert content_text(content) == "好"
-    assert content_text([{"text": "你"}, {"text": {"value": "好"}}, None, 3]) == "你好"
-    assert content_text(None) == content_text({}) == content_text([]) == ""
 
 
 # Sizes

@@ -53,12 +53,20 @@ def test_an_emoji_that_the_platform_cut_over_two_events_is_one(emulator, platfor
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-def test_huaweis_pieces_with_a_status_are_text(emulator, streaming):
-    heard = ask(connect("huawei", emulator.url), "!status", streaming=streaming)
-    assert heard.error is None and heard.text.endswith("第 1 个问题。")
+@pytest.mark.parametrize("word", ["!status", "!top", "!top !two !tool"])
+def test_huaweis_pieces_with_a_status_are_text(emulator, word, streaming):
+    heard = ask(connect("huawei", emulator.url), word, streaming=streaming)
+    assert heard.error is None and "question 1" in heard.text
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("pieces", ["!pieces 1", "!pieces 4 0", "!pieces 40 0"])
+def test_qingyans_text_that_goes_back_to_its_beginning_is_said_once(emulator, pieces):
+    question = f"!shrink {pieces} 今天好"
+    heard = ask(connect("qingyan", emulator.url), question)
+    assert (heard.error, heard.text) == (None, f"你说：{question}\n\n这是第 1 个问题。")
+
+
+@pytest.mark.parametrize("number", range(1, 7))
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_an_error_in_another_houses_envelope_is_an_error(emulator, platform, number):
     heard = ask(connect(platform, emulator.url), f"!envelope {number}")

@@ -13,11 +13,13 @@ from providers.texts import join_halves, tidy, without_half
 WORDS = st.text(st.sampled_from("好 a\n😀<>/thinkx.🀄"), max_size=30)
 
 
-def read(*events: Event | str) -> tuple[str, str]:
-    """The words and the thoughts of an answer, as a page would have them."""
-    words = thoughts = ""
+def read(*events: Event | str, stored: str = "") -> tuple[str, str]:
+    """The words and the thoughts of an answer, as a page would have them that has the stored
+    words.
+    """
+    words, thoughts = stored, ""
     source = [Delta(event) if isinstance(event, str) else event for event in events]
-    for event in tidy(iter([*source, Done()])):
+    for event in tidy(iter([*source, Done()]), [stored] if stored else []):
         match event:
             case Delta():
                 words += event.text
@@ -100,6 +102,33 @@ def test_a_closing_tag_alone_makes_a_thought_of_all_before_it(thought, words, pl
 )
 def test_think_tags_as_models_write_them(pieces, words, thoughts):
     assert read(*pieces) == (words, thoughts)
+
+
+@pytest.mark.parametrize(
+    ("stored", "event", "words", "thoughts"),
+    [
+        ("好", "的", "好的", ""),
+        ("好", Rewrite("<think>想</think>好的"), "好的", ""),
+        ("想", "一想</think>好", "好", "想一想"),
+    ],
+)
+def test_an_answer_that_is_read_again_has_its_thoughts_once(stored, event, words, thoughts):
+    assert read(event, stored=stored) == (words, thoughts)
+
+
+def test_words_are_taken_back_before_they_are_a_thought():
+    """An answer has bounds: what is words and thought at once would count twice."""
+    source = [Delta("想"), Delta("</think>好"), Rewrite("<think>再想</think>好的"), Done()]
+    assert list(tidy(iter(source))) == [
+        Delta("想"),
+        Rewrite(""),
+        Thought("想"),
+        Delta("好"),
+        Rewrite("好的"),
+        Done(),
+    ]
+    source = [Delta("好"), Rewrite("<think>想</think>好的"), Done()]
+    assert list(tidy(iter(source))) == [Delta("好"), Rewrite("好的"), Thought("想"), Done()]
 
 
 def test_replies_have_their_own_thoughts_and_halves():

@@ -1,5 +1,6 @@
 """A question and its answer over HTTP: JSON, events, a form, Coze's body."""
 
+import re
 import threading
 import time
 
@@ -54,7 +55,7 @@ def test_events_come_in_the_order_of_the_contract(alice: Visitor) -> None:
 
 
 def test_a_closing_think_tag_alone_makes_a_thought_of_what_was_shown(alice: Visitor) -> None:
-    events = list(alice.hear("!think-end !pieces 30 5", "?html=live"))
+    events = list(alice.hear("!think-end !pieces 30 15", "?html=live"))
     names = [event.name for event in events]
     assert names.index("delta") < names.index("replace") < names.index("done")
     (reply,) = events[-1].data["replies"]
@@ -64,6 +65,8 @@ def test_a_closing_think_tag_alone_makes_a_thought_of_what_was_shown(alice: Visi
     assert again[-1].data["replies"] == [reply]
     page = alice.get(f"/c/{alice.conversation}").text
     assert "think&gt;" not in page and thought.split()[0] in page
+    # It began with the first words that turned out to be one.
+    assert float(re.search(r"(?:Thought for|已思考) ([\d.]+)", page)[1]) >= 0.1
     document = alice.get(f"/c/{alice.conversation}/export.json").json()
     assert document["answers"][0]["replies"] == [reply]
     assert alice.ask("!think-end").json()["replies"][0].startswith("You said")

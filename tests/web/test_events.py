@@ -320,8 +320,8 @@ def test_words_that_turn_out_to_be_a_thought_leave_the_page(
 ) -> None:
     entries: list[Entry] = [
         Delta(thought),
-        Thought(thought),
         Rewrite(""),
+        Thought(thought),
         Delta(words),
         Finished("stop", (words,)),
     ]

@@ -8,8 +8,8 @@ import pytest
 
 from providers.coze.answer import CozeReader
 from providers.errors import BadQuestion, EmptyAnswer, NotConfigured, Unavailable
-from providers.events import Done
-from tests.kit.coze_agent import agent, ask
+from providers.events import Delta, Done, Event, Rewrite
+from tests.kit.coze_agent import CozeAnswer, agent, ask
 from tests.kit.raw import Server
 
 CHAT = {"id": "1", "conversation_id": "2", "bot_id": "3"}
@@ -200,6 +200,48 @@ def test_a_plugins_text_that_is_also_the_answer_is_shown_once():
     assert len(events) == 1 and reader.has_answer and reader.is_whole
 
 
+PLUGIN, ANSWER = "插件的话", "插件的话，还有我的"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "text", "replies"),
+    [
+        (PLUGIN, PLUGIN, [PLUGIN]),
+        (PLUGIN, ANSWER, [ANSWER]),
+        (ANSWER, PLUGIN, [ANSWER]),
+        (PLUGIN, "插播一句", [PLUGIN, "插播一句"]),
+        (PLUGIN, "别的", [PLUGIN, "别的"]),
+    ],
+)
+@pytest.mark.parametrize("order", range(4))
+def test_a_plugins_text_and_an_answer_that_begins_like_it_are_one(plugin, text, replies, order):
+    """The plugin's text comes before the answer, in its middle, after it, or both in a record."""
+    reader = CozeReader()
+    deltas = [answer(piece) for piece in text]
+    steps = [
+        [plugin_finish(plugin), *deltas, answer(text)],
+        [*deltas[:2], plugin_finish(plugin), *deltas[2:], answer(text)],
+        [*deltas, answer(text), plugin_finish(plugin)],
+        [answer(text), plugin_finish(plugin)],
+    ][order]
+    events: list[Event] = []
+    for message in steps:
+        apply = reader.apply_delta if message in deltas else reader.apply_completed
+        events += apply(message)
+    heard = CozeAnswer(events)
+    assert sorted(heard.replies) == sorted(replies)
+    assert not heard.of(Rewrite) and reader.is_whole
+
+
+@pytest.mark.parametrize("stored", ["插", PLUGIN, ANSWER])
+def test_a_plugins_stored_text_is_not_doubled_by_the_record(stored):
+    reader = CozeReader((stored,))
+    events = [Delta(stored), *reader.apply_record([plugin_finish(PLUGIN), answer(ANSWER)])]
+    assert CozeAnswer(events).replies == [ANSWER] and reader.is_whole
+    alone = CozeReader((PLUGIN,))
+    assert list(alone.apply_record([plugin_finish(PLUGIN)])) == [] and alone.is_whole
+
+
 def test_whole_answers_may_be_streamed_upstream(platform):
     completed = event("conversation.message.completed", answer("好"))
     server = platform(chat=[CREATED + delta("好") + completed + END])
@@ -212,13 +254,16 @@ def test_whole_answers_may_be_streamed_upstream(platform):
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-@pytest.mark.parametrize("word", ["!dsl-card", "!plugin", "!early-list", "!late-chat", "!dead"])
+@pytest.mark.parametrize(
+    "word", ["!dsl-card", "!plugin", "!plugin 2", "!early-list", "!late-chat", "!dead"]
+)
 def test_the_emulator_plays_it_and_the_answer_comes(emulator, word, streaming):
     conversation = ask(agent(emulator.url), "甲").accepted.conversation
     question = f"{word} 今天好"
     heard = ask(agent(emulator.url), question, streaming=streaming, conversation=conversation)
     assert heard.error is None
-    assert heard.replies[0].startswith(f"你说：{question}")
+    (reply,) = heard.replies
+    assert reply.startswith(f"你说：{question}")
 
 
 @pytest.mark.parametrize("streaming", [True, False])

@@ -26,7 +26,7 @@ from providers.errors import (
 )
 from providers.events import Accepted, Delta, Done, Media, ToolStep
 from providers.http import Http, Network
-from providers.huawei.answer import APOLOGY, HuaweiReader
+from providers.huawei.answer import APOLOGY, HuaweiReader, failed_part
 from providers.huawei.codes import ERRORS
 from providers.huawei.provider import Huawei, Options, memory
 from tests.kit.asking import ask, saying
@@ -360,6 +360,49 @@ def said(pieces: list[dict[str, Any]]) -> str:
     answer = HuaweiReader(None)
     events = [event for one in pieces for event in answer.apply(one)]
     return "".join(event.text for event in [*events, *answer.end()] if isinstance(event, Delta))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"content": "好", "status": "success"},
+        {"content": "好", "status": "success", "data": None},
+        {"content": "好", "status": 1, "data": {}},
+        {"status": "success", "data": {"content": "好"}},
+        {"status": "success", "data": {"id": "m", "content": "好", "status": "running"}},
+        {"status": "success", "data": [{"content": "好"}]},
+        {"status": "success", "data": {"message": {"role": "assistant", "content": "好"}}},
+        {"status": "success", "result": {"output": {"content": {"text": "好"}}}},
+        {"code": 0, "msg": "ok", "data": {"data": {"content": "好"}}},
+        {"code": 200, "data": '{"content": "好"}'},
+        {"id": "m", "name": "agent", "type": "message", "content": "好"},
+    ],
+)
+def test_a_content_with_a_status_is_an_answer_at_any_depth(payload: dict[str, Any]) -> None:
+    assert failed_part(payload) is None
+    assert said([payload]) == "好"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error_code": "AIAE.1", "content": "好"},
+        {"data": {"error_code": "AIAE.1"}},
+        {"status": "success", "data": {"result": {"error_code": "AIAE.1"}}},
+        {"data": {"error": {"code": "AIAE.1", "message": "x"}}},
+        {"code": "AIAE.1", "message": "x", "data": {"trace": "y"}},
+    ],
+)
+def test_a_failure_is_one_at_any_depth(payload: dict[str, Any]) -> None:
+    part = failed_part(payload)
+    assert part is not None and "AIAE.1" in str(part)
+
+
+def test_the_envelope_of_an_answer_is_no_step() -> None:
+    outer = {"request_id": "r", "type": "x", "name": "agent", "status": "success"}
+    answer = HuaweiReader(None)
+    events = [*answer.apply({**outer, "data": None}), *answer.apply({**outer, **piece("好")})]
+    assert not [event for event in events if isinstance(event, ToolStep)]
 
 
 chinese = st.text(st.sampled_from("好的，我来说明abc\n"), min_size=1, max_size=60)

@@ -1,5 +1,6 @@
 """Qingyan's repeated text becomes exact deltas and its marks vanish, however the text is cut."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -240,6 +241,33 @@ def test_a_correction_leaves_the_message_before_alone_and_has_no_marks():
     corrected = "有雪【1†source】"
     events = told(text("我查。", "finish"), call(), text("有雨"), text(corrected), text(corrected))
     assert said(events) == "我查。\n\n有雪"
+
+
+@pytest.mark.parametrize(
+    ("texts", "said_in_the_end"),
+    [
+        (["今天有雨", "今天", "今天有雨"], "今天有雨"),
+        (["今天有雨", "今", "今天", "今天有雨，带伞"], "今天有雨，带伞"),
+        (["今天有雨", "今天"], "今天有雨"),
+        (["今天有雨", "今天", "今天有雪"], "今天有雪"),
+        (["今天有雨", "今", "今晚"], "今天有雨\n\n今晚"),
+        (["天", "气", "天", "好"], "天气天好"),
+    ],
+)
+def test_a_text_that_goes_back_to_its_beginning_is_neither_shortened_nor_doubled(
+    texts, said_in_the_end
+):
+    events = told(*map(text, texts))
+    assert said(events) == said_in_the_end
+    assert not any(isinstance(one, Rewrite) and texts[0].startswith(one.text) for one in events)
+
+
+@given(PIECES, st.lists(st.integers(0, 40), max_size=4))
+def test_beginnings_that_come_again_change_nothing(pieces, places):
+    whole = "".join(pieces)
+    again = [text(whole[:place]) for place in sorted(places)]
+    events = [*cumulative(pieces), *again, text(whole, "finish", "finish")]
+    assert said(told(*events)) == _MARK.sub("", whole)
 
 
 def test_another_text_after_a_finished_message_is_another_paragraph():

@@ -1,5 +1,6 @@
 """Wenxin against its emulation: both ways to ask, the keys that must not be seen, and every end."""
 
+import json
 import logging
 import socket
 import time
@@ -34,6 +35,7 @@ from providers.wenxin.provider import PROVIDER, Options, Wenxin
 from tests.kit.asking import saying
 from tests.kit.emulator import Emulator, quick
 from tests.kit.patience import ALLOWANCE
+from tests.kit.raw import Server
 
 ALICE, BOB = "a" * 32, "b" * 32
 SECRET = DEMO["WENXIN_SECRET_KEY"]
@@ -140,10 +142,63 @@ def test_an_answer_that_moderation_replaced_says_so(alice):
     assert alice.events[-1] == Done("content_filter")
 
 
-def test_without_its_end_an_answer_may_be_half_of_one(alice):
-    with pytest.raises(Unavailable):
-        alice.ask("你好 !no-end")
-    assert alice.said.endswith("这是第 1 个问题。")
+@pytest.mark.parametrize(
+    ("words", "end"), [("!no-end", "个问题。"), ("!two !one-section", "第二条回复。")]
+)
+def test_a_stream_that_closes_between_sections_is_decided_by_one_whole_answer(
+    start_emulator, words, end
+):
+    emulator = start_emulator()
+    assert Visitor(agent(emulator.url)).ask(f"你好 {words}").endswith(end)
+    assert paths(emulator) == ["conversation", "getAnswer"]
+
+
+SECTION = {"dataType": "markdown", "isFinished": True}
+
+
+def test_a_whole_answer_decides_and_shortens_nothing(raw_server):
+    """The stream has said 一 and closes after that section; getAnswer says the rest, the same,
+    less, something else, nothing, or that it fails.
+    """
+    stream = packets(json.dumps({"content": [{**SECTION, "data": {"text": "一。\n二。"}}]}))
+    for texts, said, error in [
+        (["一。\n二。", "三。"], "一。\n二。\n\n三。", None),
+        (["一。\n二。\n"], "一。\n二。", None),
+        (["一。"], "一。\n二。", None),
+        (["另一个"], "另一个", None),
+        ([], "一。\n二。", Unavailable),
+        (None, "一。\n二。", Unavailable),
+    ]:
+        content = [{"dataType": "txt", "data": text} for text in texts or []]
+        whole = {"status": 0 if texts is not None else 1003, "data": {"content": content}}
+        server = raw_server(stream, json.dumps(whole).encode())
+        alice = Visitor(agent(server.url))
+        if error is None:
+            assert alice.ask("你好") == said
+        else:
+            with pytest.raises(error):
+                alice.ask("你好")
+            assert alice.said == said
+        assert len(server.requests) == 2
+
+
+@pytest.fixture
+def raw_server(request):
+    """A platform that answers its calls with these bodies, one after another."""
+
+    def start(*bodies: bytes) -> Server:
+        waiting = list(bodies)
+
+        def answer(line, asked):
+            body = waiting.pop(0)
+            line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            return True
+
+        server = Server(answer)
+        request.addfinalizer(server.close)
+        return server
+
+    return start
 
 
 def test_pings_are_no_answer(alice):
