@@ -53,7 +53,11 @@ KNOWS_FLASK = ("app.py", "chat/web/", "chat/owner/commands.py", "emulator/")
 KNOWS_SQLALCHEMY = ("chat/storage/",)
 # The connection, and a module beside each local one that has a shared twin.
 KNOWS_REDIS = re.compile(r"chat/(shared/|\w+/redis)")
-READS_THE_ENVIRONMENT = ("chat/settings/environment.py", "gunicorn.conf.py")
+READS_THE_ENVIRONMENT = (
+    "chat/settings/environment.py",
+    "chat/settings/home.py",
+    "gunicorn.conf.py",
+)
 OPENS_SESSIONS = ("providers/http.py",)
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.putenv"}

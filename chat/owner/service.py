@@ -15,7 +15,8 @@ from chat.owner.command_line import CommandError, failing_in, in_language
 from chat.owner.words import say
 from chat.release import ROOT
 from chat.settings import model as settings
-from chat.settings.environment import DOTENV, HOME
+from chat.settings.environment import DOTENV
+from chat.settings.home import HOME
 from chat.settings.model import INSTANCE
 
 TEMPLATE = ROOT / "deploy" / "zhiye.service"

@@ -1,7 +1,6 @@
 """The environment and .env: the only place where they are read."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
@@ -9,11 +8,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
 from chat.settings.errors import SettingsError
+from chat.settings.home import HOME
 
-# Where .env, instance/ and every other relative path are: the folder where the site is started.
-HOME_SETTING = "ZHIYE_HOME"
-_home = os.environ.get(HOME_SETTING)
-HOME = Path(os.path.abspath(_home)) if _home else Path()
 DOTENV = HOME / ".env"
 # Notepad begins a file with a mark.
 ENCODING = "utf-8-sig"
@@ -37,11 +33,6 @@ def named_secret(name: str) -> str | None:
         return variables[name]
     path = variables.get(name + "_FILE")
     return _read(path) if path else None
-
-
-def from_another_folder() -> dict[str, str]:
-    """The environment of this process for one that starts elsewhere and has the same home."""
-    return {**os.environ, HOME_SETTING: str(HOME.absolute())}
 
 
 def is_secret(field: FieldInfo) -> bool:

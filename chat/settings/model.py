@@ -11,9 +11,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from chat.logs.redaction import passwords
 from chat.settings import code_lists, rate_text
-from chat.settings.environment import DOTENV, ENCODING, HOME, SecretFiles
+from chat.settings.environment import DOTENV, ENCODING, SecretFiles
 from chat.settings.errors import SettingsError, problem
 from chat.settings.hashes import Password
+from chat.settings.home import HOME
 from chat.settings.platforms import platform_fields
 from providers import PLATFORMS
 from providers.options import Address, UrlPath, bilingual_error

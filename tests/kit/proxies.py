@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -45,9 +46,28 @@ class Proxy:
 
     name: str
     url: str
-    process: subprocess.Popen[bytes]
-    log: Path
+    folder: Path
+    held: tuple[socket.socket, ...]
     bundle: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self, command: list[str], **variables: object) -> "Proxy":
+        """Starts it, and waits until the site behind it answers."""
+        log = self.folder / "log.txt"
+        with log.open("ab") as stream:
+            self.process = subprocess.Popen(
+                command, env=environment(**variables), stdout=stream, stderr=stream
+            )
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            assert self.process.poll() is None, log.read_text()
+            try:
+                if self.visitor().get("/healthz").ok:
+                    return self
+            except requests.ConnectionError:
+                time.sleep(0.05)
+        self.end()
+        raise AssertionError(log.read_text())
 
     def visitor(self, address: str = "127.0.0.1") -> Visitor:
         """A visitor whose requests come from this loopback address."""
@@ -60,8 +80,11 @@ class Proxy:
         return visitor
 
     def end(self) -> None:
+        assert self.process is not None
         self.process.terminate()
         self.process.wait(PATIENCE_S)
+        for held in self.held:
+            held.close()
 
 
 class _From(HTTPAdapter):
@@ -73,38 +96,46 @@ class _From(HTTPAdapter):
         super().init_poolmanager(*args, source_address=(self._address, 0), **options)
 
 
-def nginx(folder: Path, site_port: int) -> Proxy:
+def nginx(folder: Path, site_port: int, authority: CA) -> Proxy:
     """nginx with deploy/nginx.conf, of which only ports and paths are others."""
     program = _find("nginx")
-    certificate, key = _certificate(folder)
-    with hold_port() as plain, hold_port() as secure:
-        ports = plain.getsockname()[1], secure.getsockname()[1]
+    bundle, certificate, key = (folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    authority.cert_pem.write_to_path(str(bundle))
+    pair = authority.issue_cert("localhost")
+    pair.cert_chain_pems[0].write_to_path(str(certificate))
+    pair.private_key_pem.write_to_path(str(key))
+    held = hold_port(), hold_port()
+    plain, secure = (port.getsockname()[1] for port in held)
     text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
-    text = re.sub(r"(?m)^ *listen \[::\].*\n", "", text)
-    text = re.sub(r"listen 80;", f"listen 127.0.0.1:{ports[0]};", text)
-    text = re.sub(r"listen 443 ", f"listen 127.0.0.1:{ports[1]} ", text)
-    text = text.replace("http://127.0.0.1:8000", f"http://127.0.0.1:{site_port}")
-    text = re.sub(r"ssl_certificate \S+;", f"ssl_certificate {certificate};", text)
-    text = re.sub(r"ssl_certificate_key \S+;", f"ssl_certificate_key {key};", text)
+    changes = {
+        r"(?m)^ *listen \[::\].*\n": "",
+        r"listen 80;": f"listen 127.0.0.1:{plain};",
+        r"listen 443 ": f"listen 127.0.0.1:{secure} ",
+        r"127\.0\.0\.1:8000": f"127.0.0.1:{site_port}",
+        r"ssl_certificate \S+;": f"ssl_certificate {certificate};",
+        r"ssl_certificate_key \S+;": f"ssl_certificate_key {key};",
+    }
+    for pattern, ours in changes.items():
+        text, count = re.subn(pattern, ours, text)
+        assert count, f"deploy/nginx.conf has no {pattern}"
     (folder / "site.conf").write_text(text, encoding="utf-8")
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder), encoding="utf-8")
     command = [program, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    return _start(
-        "nginx", folder, command, f"https://localhost:{ports[1]}", bundle=str(folder / "ca.pem")
-    )
+    proxy = Proxy("nginx", f"https://localhost:{secure}", folder, held, str(bundle))
+    return proxy.start(command)
 
 
-def caddy(folder: Path, site_port: int) -> Proxy:
-    """Caddy with deploy/Caddyfile as it is, and compression for everything."""
+def caddy(folder: Path, site_port: int, authority: CA) -> Proxy:
+    """Caddy with deploy/Caddyfile as it is, and compression for everything; over plain HTTP."""
     program = _find("caddy")
-    with hold_port() as held:
-        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+    held = hold_port()
+    url = f"http://127.0.0.1:{held.getsockname()[1]}"
     text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
     text = text.replace("\n\treverse_proxy ", "\n\tencode gzip\n\treverse_proxy ")
     (folder / "Caddyfile").write_text(CADDY + text, encoding="utf-8")
     command = [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
     places = {"HOME": folder, "SITE_ADDRESS": url, "UPSTREAMS": f"127.0.0.1:{site_port}"}
-    return _start("caddy", folder, command, url, **places)
+    return Proxy("caddy", url, folder, (held,)).start(command, **places)
 
 
 def _find(name: str) -> str:
@@ -112,37 +143,3 @@ def _find(name: str) -> str:
     if program is None and not os.environ.get("CI"):
         pytest.skip(f"needs {name}: apt-get install {name}")
     return program or name
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    authority = CA()
-    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    pair = authority.issue_cert("localhost")
-    pair.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
-    pair.private_key_pem.write_to_path(str(folder / "key.pem"))
-    return folder / "certificate.pem", folder / "key.pem"
-
-
-def _start(
-    name: str,
-    folder: Path,
-    command: list[str],
-    url: str,
-    bundle: str = "",
-    **variables: object,
-) -> Proxy:
-    log = folder / "log.txt"
-    with log.open("ab") as stream:
-        process = subprocess.Popen(
-            command, env=environment(**variables), stdout=stream, stderr=stream
-        )
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        assert process.poll() is None, log.read_text()
-        try:
-            if requests.get(f"{url}/healthz", verify=bundle or True, timeout=5).ok:
-                return Proxy(name, url, process, log, bundle)
-        except requests.ConnectionError:
-            time.sleep(0.05)
-    process.kill()
-    raise AssertionError(log.read_text())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
+from trustme import CA
 
 from emulator.picture import png
 from tests.kit.emulator import Emulator, coze
@@ -28,10 +29,11 @@ def site_behind(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
 def proxy(
     request: pytest.FixtureRequest,
     site_behind: Site,
+    authority: CA,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp(request.param)
-    proxy = PROXIES[request.param](folder, site_behind.port)
+    proxy = PROXIES[request.param](folder, site_behind.port, authority)
     yield proxy
     proxy.end()
 
