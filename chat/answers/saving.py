@@ -8,6 +8,7 @@ from typing import Any
 
 from chat.answers.partial import PartialAnswer
 from chat.storage import Storage
+from chat.storage.engine.kinds import is_trouble
 
 log = logging.getLogger("chat.saver")
 
@@ -35,8 +36,14 @@ class Saver:
             self._ends[answer_id] = (state, columns)
         try:
             self._store_ends()
-        except Exception:
-            log.exception("answer %s: its end could not be stored yet", answer_id)
+        except Exception as error:
+            reason = getattr(error, "orig", None) or error
+            log.error(
+                "answer %s: its end could not be stored yet: %s",
+                answer_id,
+                reason,
+                exc_info=not is_trouble(error),
+            )
 
     def save(self, older_s: float = 0.0) -> None:
         """Stores changed answers, except those stored in the last `older_s` seconds."""

@@ -82,6 +82,12 @@ WRONG: dict[str, Words] = {
         "DATABASE_URL: {place}: {reason}. Check the server, the names of user and database, and "
         "the password.",
     ),
+    "database_encoding": Words(
+        "DATABASE_URL：{place} 的编码是 {encoding}，放不下所有文字。"
+        "用 createdb --encoding=UTF8 --template=template0 另建一个",
+        "DATABASE_URL: the encoding of {place} is {encoding}, which has no room for all texts. "
+        "Make another database: createdb --encoding=UTF8 --template=template0.",
+    ),
     "database_folder": Words(
         "DATABASE_URL：{path}：{reason}。写一个可写的文件夹",
         "DATABASE_URL: {path}: {reason}. Name a folder that can be written.",

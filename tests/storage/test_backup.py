@@ -17,9 +17,15 @@ from chat.storage.migrations import NEWEST, versions
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment
-from tests.storage.acting import command, everything, insert_old_rows, migrate, say
+from tests.storage.acting import Database, command, everything, insert_old_rows, migrate, say
 
 DATABASE = "instance/chat.db"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Files only."""
+    return Database(tmp_path)
 
 
 def test_a_backup_of_a_busy_site_is_whole_and_comes_back(

@@ -1,23 +1,20 @@
 """The doctor: looks at settings, key, database, disk, hosts and agents, and advises on each."""
 
-import os
 import shutil
-import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
 from chat.logs.redaction import Redaction
 from chat.owner.doctor import access as doctor_access
 from chat.owner.doctor import agents as doctor_agents
+from chat.owner.doctor import database
 from chat.owner.doctor.findings import Finding, wrong_setting
 from chat.settings.errors import SettingsError
 from chat.settings.model import INSTANCE, Settings, load, secrets
 from chat.storage import file_of, open_existing
-from chat.storage.migrations import NEWEST
 
 MEGABYTE = 1_000_000
 LOW_MB, FULL_MB = 500, 50
@@ -113,40 +110,13 @@ def _secret_key(site: Site) -> Iterator[Finding]:
 
 
 def _database(site: Site) -> Iterator[Finding]:
-    path = file_of(site.settings)
-    if path is None:
-        yield wrong_setting(SettingsError("database_kind"))
-        return
-    folder = _existing(path.parent)
-    if not folder.is_dir():
-        yield Finding("database_placeless", "database", {"path": path, "place": folder})
-    elif not os.access(folder, os.W_OK):
-        yield Finding("database_locked", "database", {"path": path, "place": folder})
-    elif not path.exists():
-        yield Finding("database_new", "database", {"path": path})
-    else:
-        yield _tables(path)
+    return database.examine(site.settings)
 
 
-def _tables(path: Path) -> Finding:
-    """Reads the version of a database's tables, without touching them."""
-    if not os.access(path, os.R_OK | os.W_OK):
-        return Finding("database_locked", "database", {"path": path, "place": path})
-    try:
-        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
-        try:
-            row = database.execute("SELECT version_num FROM alembic_version").fetchone()
-            version = row[0] if row else ""
-        finally:
-            database.close()
-    except sqlite3.Error as error:
-        if "no such table" not in str(error):
-            return Finding("database_broken", "database", {"path": path, "reason": error})
-        version = ""
-    facts = {"path": path, "version": version or "0", "newest": NEWEST}
-    if version == NEWEST:
-        return Finding("database_ok", "database", facts)
-    return Finding("database_old" if version < NEWEST else "database_newer", "database", facts)
+def _database_file(site: Site) -> Iterator[Finding]:
+    """Nothing about a server: whether that answers, /readyz asks by itself."""
+    if not database.is_server(site.settings):
+        yield from database.examine(site.settings)
 
 
 def _redis(site: Site) -> Iterator[Finding]:
@@ -164,7 +134,7 @@ def _redis(site: Site) -> Iterator[Finding]:
 
 def _disk(site: Site) -> Iterator[Finding]:
     path = file_of(site.settings) or INSTANCE
-    folder = _existing(path.parent)
+    folder = database.existing(path.parent)
     if not folder.is_dir():
         # The look at the database has a finding for that.
         return
@@ -181,18 +151,11 @@ def _access(site: Site) -> Iterator[Finding]:
     return doctor_access.examine(site.settings, site.agents)
 
 
-def _existing(path: Path) -> Path:
-    """The path, or the nearest one above it that is there."""
-    path = path.absolute()
-    while not os.path.lexists(path) and path != path.parent:
-        path = path.parent
-    return path
-
-
-LOCAL = (Check("database", _database), Check("disk", _disk))
+LOCAL = (Check("database", _database_file), Check("disk", _disk))
 CHECKS = (
     Check("secret key", _secret_key),
-    *LOCAL,
+    Check("database", _database),
+    Check("disk", _disk),
     # Not in LOCAL: without Redis the site is ready all the same.
     Check("redis", _redis),
     Check("access", _access),

@@ -145,6 +145,22 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "Install the newer version again, or set another DATABASE_URL",
         ),
     ),
+    "server_empty": _ok(
+        Words(
+            "数据库 {path} 还是空的，第一次启动时建表",
+            "The database {path} is empty; the first start makes its tables",
+        ),
+    ),
+    "server_away": _fail(
+        Words(
+            "数据库服务器 {path} 用不了：{reason}",
+            "The database server {path} cannot be used: {reason}",
+        ),
+        Words(
+            "启动 PostgreSQL，检查 DATABASE_URL 里的地址、用户、密码和数据库名",
+            "Start PostgreSQL, and check the address, user, password and database in DATABASE_URL",
+        ),
+    ),
     "database_broken": _fail(
         Words(
             "数据库 {path} 打不开：{reason}",

@@ -128,10 +128,16 @@ def place_of(url: URL) -> str:
 
 def unusable(url: URL, error: Exception) -> SettingsError:
     """Why a database cannot be used, for whoever starts the site."""
-    reason = getattr(error, "orig", None) or error
     if url.drivername == SQLITE:
+        reason = getattr(error, "orig", None) or error
         return SettingsError("database", path=url.database, reason=reason)
-    return SettingsError("database_server", place=place_of(url), reason=_in_one_line(reason))
+    return SettingsError("database_server", place=place_of(url), reason=reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """What a driver says, in one line, without the hints, which it indents."""
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return " ".join(line.strip() for line in lines if not line.startswith("\t")).rstrip(".")
 
 
 def is_trouble(error: BaseException) -> bool:
@@ -166,12 +172,6 @@ def lock(db: Connection, name: str) -> None:
     nothing.
     """
     kind_of(db).lock(db, name)
-
-
-def _in_one_line(reason: object) -> str:
-    """What a driver says, without the hints, which it indents."""
-    lines = [line.strip() for line in str(reason).splitlines() if not line.startswith("\t")]
-    return " ".join(lines).rstrip(".")
 
 
 def _kind_of_error(error: DBAPIError) -> Kind:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.ext.compiler import compiles
 
 from chat.legible import legible
+from chat.settings.errors import SettingsError
 from chat.storage.engine.disk import ServerDisk
 from chat.storage.engine.numbers import NUMBERS
 from chat.storage.engine.sqlite import as_json
@@ -33,8 +34,9 @@ log = logging.getLogger("chat.storage")
 
 # Connections of a process. A server lets in 100 by default, for all processes and for the owner.
 CONNECTIONS, MORE_CONNECTIONS = 5, 10
-# For a free connection of these.
+# For a free connection of these, and for what another one holds locked.
 WAIT_S = 10.0
+LOCK_S = 5
 CONNECTING: dict[str, Any] = {
     "connect_timeout": 5,
     # A server that is gone without a word is noticed within about half a minute.
@@ -115,6 +117,9 @@ def open_existing(url: URL) -> Engine:
 def alone(engine: Engine) -> Iterator[None]:
     """Holds a lock in a transaction of its own: the server gives it back when we die."""
     with engine.begin() as db:
+        _require_unicode(db)
+        # Whoever changes the tables, or moves a site, may take long.
+        db.exec_driver_sql("SET LOCAL lock_timeout = 0")
         lock(db, CHANGING_TABLES)
         yield
 
@@ -206,6 +211,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _TRY = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 _GIVE_BACK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 _NOW = text("SELECT clock_timestamp()")
+_ENCODING = text("SHOW server_encoding")
 _SIZE = text("SELECT pg_database_size(current_database())")
 _RESTART = text(
     f"SELECT setval('{NUMBERS}', greatest((SELECT max(sequence) FROM answers), "
@@ -217,6 +223,14 @@ _RESTART_LOG = text(
 )
 
 
+def _require_unicode(db: Connection) -> None:
+    """Raises SettingsError unless the database takes the texts of all languages."""
+    encoding: str = db.execute(_ENCODING).scalar_one()
+    if encoding != "UTF8":
+        place = db.engine.url.render_as_string(hide_password=True)
+        raise SettingsError("database_encoding", place=place, encoding=encoding)
+
+
 def _size(engine: Engine) -> int:
     with engine.connect() as db:
         size: int = db.execute(_SIZE).scalar_one()
@@ -224,12 +238,14 @@ def _size(engine: Engine) -> int:
 
 
 def _listen(engine: Engine) -> None:
-    event.listen(engine, "connect", _take_any_text)
+    event.listen(engine, "connect", _tune)
     event.listen(engine, "checkout", _refuse_a_dead_connection)
 
 
-def _take_any_text(connection: Any, record: Any) -> None:
+def _tune(connection: Any, record: Any) -> None:
     connection.adapters.register_dumper(str, LegibleDumper)
+    connection.execute(f"SET lock_timeout = '{LOCK_S}s'")
+    connection.commit()
 
 
 def _refuse_a_dead_connection(connection: Any, record: Any, proxy: Any) -> None:
