@@ -10,6 +10,10 @@ from chat.storage.models import Answer, Drawing
 
 # All HTML together; beyond it that of the first questions goes.
 MAX_BYTES = 64_000_000
+# To add up all sizes is to read the table (50 ms when it is full), so it is done when a process has
+# added so much of the whole, and then this much of the whole goes at once.
+LOOK_SHARE = 1 / 64
+DROP_SHARE = 1 / 10
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Drawings:
     def __init__(self, engine: Engine, max_bytes: int = MAX_BYTES) -> None:
         self._engine = engine
         self._max_bytes = max_bytes
+        # At the first drawing it is not known how much there is.
+        self._added = max_bytes
 
     def find(self, answer_ids: Sequence[str]) -> dict[str, StoredDrawing]:
         """What there is of these answers, in any version."""
@@ -53,15 +59,19 @@ class Drawings:
             ]
             if rows:
                 db.execute(insert(Drawing), rows)
-            self._drop_oldest(db)
+            self._added += sum(row["size"] for row in rows)
+            if self._added >= LOOK_SHARE * self._max_bytes:
+                self._added = 0
+                self._drop_oldest(db)
 
     def _drop_oldest(self, db: Connection) -> None:
         excess = (db.scalar(select(func.sum(Drawing.size))) or 0) - self._max_bytes
         if excess <= 0:
             return
+        excess += int(DROP_SHARE * self._max_bytes)
         by_age = select(Drawing.answer_id, Drawing.size).join(Answer).order_by(Answer.sequence)
         for answer_id, size in db.execute(by_age).all():
-            db.execute(delete(Drawing).where(Drawing.answer_id == answer_id))
-            excess -= size
             if excess <= 0:
                 return
+            db.execute(delete(Drawing).where(Drawing.answer_id == answer_id))
+            excess -= size

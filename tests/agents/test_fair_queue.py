@@ -124,6 +124,7 @@ class QueueMachine(RuleBasedStateMachine):
                 assert addresses.count(address) <= 1, "an address passed another over"
 
     def _forget(self, number: int) -> None:
+        assert number not in self.queue
         origin = self.waiting.pop(number)
         if origin.address not in {other.address for other in self.waiting.values()}:
             self.passed_by.pop(origin.address, None)
@@ -131,6 +132,7 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def everybody_who_waits_has_a_place(self) -> None:
         assert len(self.queue) == len(self.waiting)
+        assert all(number in self.queue for number in self.waiting)
         places = [self.queue.ahead_of(number) for number in self.waiting]
         assert sorted(places) == list(range(len(self.waiting)))
 

@@ -163,7 +163,9 @@ def test_a_reader_that_leaves_closes_the_answer_at_once():
         finally:
             closed.append(True)
 
-    events = tidy(answering())
+    # Held here, so that it is not closed because nobody has it any more.
+    source = answering()
+    events = tidy(source)
     next(events)
     events.close()
     assert closed == [True]
