@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
@@ -47,7 +48,7 @@ class Drawings:
             db.execute(delete(Drawing).where(Drawing.answer_id.in_(drawings)))
             # An answer may have been deleted while it was drawn.
             existing = set(db.scalars(select(Answer.id).where(Answer.id.in_(drawings))))
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {
                     "answer_id": answer_id,
                     "version": drawing.version,
