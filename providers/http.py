@@ -116,8 +116,10 @@ class Response:
 
     def _piece(self, quiet: float | None) -> bytes:
         """The next bytes; none at the end."""
-        left = None if self._deadline is None else self._deadline - time.monotonic()
-        patience = min((seconds for seconds in (left, quiet) if seconds is not None), default=None)
+        remaining_s = None if self._deadline is None else self._deadline - time.monotonic()
+        patience = min(
+            (seconds for seconds in (remaining_s, quiet) if seconds is not None), default=None
+        )
         if patience is not None:
             self._wire.allow(patience)
         try:

@@ -307,5 +307,7 @@ def _rows(platform: str, chinese: bool) -> Iterator[str]:
     for code, remedy in CURES[platform].items():
         codes.setdefault(remedy, []).append(code)
     for remedy, names in codes.items():
-        listed = ", ".join(f"`{name}`" for name in names if not name[:1].isupper() or "." in name)
-        yield f"| {listed or '–'} | {remedy.zh if chinese else remedy.en} |"
+        list_of_names = ", ".join(
+            f"`{name}`" for name in names if not name[:1].isupper() or "." in name
+        )
+        yield f"| {list_of_names or '–'} | {remedy.zh if chinese else remedy.en} |"

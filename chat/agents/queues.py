@@ -37,12 +37,12 @@ class Patience:
     def wait(self, called: threading.Event, seconds: float) -> None:
         """Waits until `called`, but not longer than so many seconds. Raises Stopped, OutOfTurn."""
         self.stop.check()
-        left = self.deadline - self.clock()
-        if left <= 0:
+        remaining_s = self.deadline - self.clock()
+        if remaining_s <= 0:
             raise OutOfTurn("still waiting in line at the deadline", provider=self.platform)
         if self.is_unread():
             raise OutOfTurn("nobody was reading", provider=self.platform)
-        called.wait(min(seconds, left))
+        called.wait(min(seconds, remaining_s))
         self.stop.check()
 
 

@@ -27,10 +27,10 @@ class Vault:
         if sealed is None:
             return None
         try:
-            opened: dict[str, Any] = json.loads(self._fernet().decrypt(sealed))
+            secret: dict[str, Any] = json.loads(self._fernet().decrypt(sealed))
         except InvalidToken:
             return None
-        return opened
+        return secret
 
     def save(self, name: str, value: dict[str, Any]) -> None:
         self._secrets.put(name, self._fernet().encrypt(json.dumps(value).encode()))

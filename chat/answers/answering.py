@@ -101,13 +101,13 @@ class Answering:
         if not self.is_reached and not isinstance(event, Status):
             self.is_reached = True
             self.records.note_reached(self.agent)
-        for bounded in self.bounds.cut_to_bounds(event):
-            self._time_thoughts(bounded)
-            self.partial.apply(bounded)
-            if isinstance(bounded, Accepted):
+        for part in self.bounds.cut_to_bounds(event):
+            self._time_thoughts(part)
+            self.partial.apply(part)
+            if isinstance(part, Accepted):
                 self.records.note_accepted(self.stored, self.partial)
             else:
-                self.live.append(bounded)
+                self.live.append(part)
 
     def _time_thoughts(self, event: Event) -> None:
         """Says how long the agent has thought, when it begins to speak.

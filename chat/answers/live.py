@@ -98,29 +98,29 @@ class LiveAnswer:
         A position of an earlier process counts as none. An empty batch says that nothing happened
         for `quiet_s` seconds.
         """
-        read = max(0, position - self.start)
+        count = max(0, position - self.start)
         # One beyond the end is from an earlier process, too, whose clock was ahead of ours.
-        if self.start and read > len(self._entries):
-            read = 0
+        if self.start and count > len(self._entries):
+            count = 0
         reader = object()
         self._readers.add(reader)
         try:
-            yield from self._read(read, quiet_s)
+            yield from self._read(count, quiet_s)
         finally:
             self._last_read_at = self._clock()
             self._readers.discard(reader)
 
-    def _read(self, read: int, quiet_s: float) -> Iterator[list[tuple[int, Entry]]]:
+    def _read(self, count: int, quiet_s: float) -> Iterator[list[tuple[int, Entry]]]:
         while True:
             with self._changed:
-                if read >= len(self._entries) and self.ended_at is None:
+                if count >= len(self._entries) and self.ended_at is None:
                     self._changed.wait(quiet_s)
-                fresh = self._entries[read:]
-                ended = self.ended_at is not None
-            if fresh or not ended:
-                yield list(enumerate(fresh, self.start + read + 1))
-            read += len(fresh)
-            if ended:
+                fresh = self._entries[count:]
+                has_ended = self.ended_at is not None
+            if fresh or not has_ended:
+                yield list(enumerate(fresh, self.start + count + 1))
+            count += len(fresh)
+            if has_ended:
                 return
 
 

@@ -75,8 +75,8 @@ class PartialAnswer:
                 self.size += len(text)
                 self._rest.thought_s = seconds or self._rest.thought_s
             case ToolStep(id=step):
-                known = {name: value for name, value in asdict(event).items() if value is not None}
-                self._tools[step] = {**self._tools.get(step, {}), **known}
+                values = {name: value for name, value in asdict(event).items() if value is not None}
+                self._tools[step] = {**self._tools.get(step, {}), **values}
             case Media():
                 _add(self._rest.media, asdict(event))
             case Citation():

@@ -119,8 +119,8 @@ class Pictures:
         # Tomorrow's: the clock of another process of this site may be a little ahead.
         valid = [self._signature(url, day) for day in (today, today - 1, today + 1)]
         # As bytes: compare_digest takes no text beyond ASCII.
-        given = signature.encode("utf-8", "surrogatepass")
-        return any(hmac.compare_digest(given, good.encode()) for good in valid)
+        signature_bytes = signature.encode("utf-8", "surrogatepass")
+        return any(hmac.compare_digest(signature_bytes, good.encode()) for good in valid)
 
     def _find(self, url: str, address: str) -> Copy | None:
         """A copy, also one that somebody else is fetching; None when the caller has to fetch it.

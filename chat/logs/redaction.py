@@ -80,7 +80,7 @@ class Redaction:
         self._lock = threading.Lock()
         self._fixed: frozenset[str] = frozenset()
         self._learned: dict[str, frozenset[str]] = {}
-        self._known: tuple[str, ...] = ()
+        self._secrets: tuple[str, ...] = ()
         self.know(secrets)
 
     def know(self, secrets: Iterable[str]) -> None:
@@ -110,7 +110,7 @@ class Redaction:
         """The text with *** for each secret that is known: JSON stays JSON."""
         # One by one: a regular expression of hundreds takes ten times as long, and a tenth of a
         # second to compile for each new token.
-        for secret in self._known:
+        for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, BLANK)
         return text
@@ -118,7 +118,7 @@ class Redaction:
     def _sort(self) -> None:
         """Longest first: one secret may be the beginning of another."""
         every = self._fixed.union(*self._learned.values())
-        self._known = tuple(sorted(every, key=len, reverse=True))
+        self._secrets = tuple(sorted(every, key=len, reverse=True))
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -131,10 +131,10 @@ def spellings(secret: str) -> Iterator[str]:
         line for line in secret.splitlines() if len(line) >= _WORTH_A_LINE and "-----" not in line
     ]
     for plain in {secret, *(lines if "\n" in secret else ())}:
-        encoded = {quote(plain, safe=""), quote(plain), quote_plus(plain)}
+        encodings = {quote(plain, safe=""), quote(plain), quote_plus(plain)}
         yield plain
-        yield from encoded
-        yield from (re.sub("%..", lambda match: match[0].lower(), text) for text in encoded)
+        yield from encodings
+        yield from (re.sub("%..", lambda match: match[0].lower(), text) for text in encodings)
         yield json.dumps(plain)[1:-1]
         yield json.dumps(plain, ensure_ascii=False)[1:-1]
         yield repr(plain)[1:-1]
@@ -152,8 +152,8 @@ def passwords(address: str) -> list[str]:
     except ValueError:
         return []
     in_query = parse_qs(parts.query).get("password", []) if "://" in address else []
-    written = [password for password in (parts.password, *in_query) if password]
-    return [spelling for password in written for spelling in (password, unquote(password))]
+    passwords = [password for password in (parts.password, *in_query) if password]
+    return [spelling for password in passwords for spelling in (password, unquote(password))]
 
 
 def _within_base64(secret: bytes) -> Iterator[str]:

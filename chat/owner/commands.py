@@ -160,8 +160,8 @@ def _common_recipe() -> Recipe:
     except SettingsError:
         return hashes.new_recipe()
     lists = (site.access_codes, SHORTEST_CODE), (site.api_keys, SHORTEST_KEY)
-    known = recipes(entry for codes, least in lists for entry in entries(codes, least))
-    strong = (recipe for recipe in known if recipe.work >= hashes.WORK_IN_FILES)
+    recipes_in_use = recipes(entry for codes, least in lists for entry in entries(codes, least))
+    strong = (recipe for recipe in recipes_in_use if recipe.work >= hashes.WORK_IN_FILES)
     return next(strong, None) or hashes.new_recipe()
 
 

@@ -42,13 +42,13 @@ class Assets:
     def __init__(self, look: Look) -> None:
         self._look = look
         self._lock = threading.Lock()
-        self._known: dict[str, Asset | None] = {}
+        self._assets: dict[str, Asset | None] = {}
 
     @property
     def names(self) -> frozenset[str]:
         """What there is. Nothing else is ever looked for on the disk."""
         with self._lock:
-            if not self._known:
+            if not self._assets:
                 paths = (
                     path.relative_to(FOLDER).as_posix()
                     for path in FOLDER.rglob("*")
@@ -61,8 +61,8 @@ class Assets:
                 ]
                 if self._look.logo:
                     served.append(LOGO)
-                self._known = dict.fromkeys(served)
-            return frozenset(self._known)
+                self._assets = dict.fromkeys(served)
+            return frozenset(self._assets)
 
     @cached_property
     def digest(self) -> str:
@@ -76,8 +76,8 @@ class Assets:
         """The file of this name; None when there is none."""
         if name not in self.names:
             return None
-        asset = self._known[name] or _asset(*self._read(name))
-        self._known[name] = asset
+        asset = self._assets[name] or _asset(*self._read(name))
+        self._assets[name] = asset
         return asset
 
     def _read(self, name: str) -> tuple[bytes, str]:

@@ -101,8 +101,8 @@ class _Reader:
 
     def _end_group(self) -> None:
         if len(self._groups) > 1:
-            ended = self._groups.pop()
-            self._groups[-1].open_count += ended.open_count
+            group = self._groups.pop()
+            self._groups[-1].open_count += group.open_count
             self._take_argument()
 
     def _is_opening(self, word: str) -> bool:

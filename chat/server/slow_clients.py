@@ -56,11 +56,11 @@ class TimedSocket:
         if self._awaits_go_ahead:
             self._awaits_go_ahead = False
             self.sendall(GO_AHEAD)
-        left = self._until - time.monotonic()
+        remaining_s = self._until - time.monotonic()
         try:
-            if left <= 0:
+            if remaining_s <= 0:
                 raise TimeoutError("a body that does not end")
-            with _Timeout(self._socket, left):
+            with _Timeout(self._socket, remaining_s):
                 data = self._socket.recv(size)
         except TimeoutError:
             self.is_late = True
@@ -75,8 +75,8 @@ class TimedSocket:
         until = time.monotonic() + seconds
         try:
             self._socket.shutdown(socket.SHUT_WR)
-            while most > 0 and (left := until - time.monotonic()) > 0:
-                with _Timeout(self._socket, left):
+            while most > 0 and (remaining_s := until - time.monotonic()) > 0:
+                with _Timeout(self._socket, remaining_s):
                     data = self._socket.recv(min(most, 64 * 1024))
                 if not data:
                     return

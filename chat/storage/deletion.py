@@ -54,8 +54,8 @@ class Deletion:
             if owner is not None:
                 return owner
             tables = OF_A_VISITOR.values()
-            known = any(db.scalar(select(exists().where(_whose(kind) == id))) for kind in tables)
-        return id if known else None
+            is_known = any(db.scalar(select(exists().where(_whose(kind) == id))) for kind in tables)
+        return id if is_known else None
 
     def live_answers(self, visitor: str) -> list[str]:
         """The ids of the visitor's answers that are being made."""
@@ -68,18 +68,18 @@ class Deletion:
 
         Live answers have to be stopped before: the end of one would have no row to be stored in.
         """
-        gone = {"answers": 0, "shares": 0}
+        counts = {"answers": 0, "shares": 0}
         conversations = Conversation.visitor == visitor
         while part := self._erase(conversations):
             for name, number in part.items():
-                gone[name] = gone.get(name, 0) + number
+                counts[name] = counts.get(name, 0) + number
         with self._engine.begin() as db:
             for name, kind in OF_A_VISITOR.items():
                 rows = db.execute(delete(kind).where(_whose(kind) == visitor)).rowcount
-                gone[name] = gone.get(name, 0) + rows
-        if any(gone.values()):
+                counts[name] = counts.get(name, 0) + rows
+        if any(counts.values()):
             self._has_traces = self.is_urgent = True
-        return gone
+        return counts
 
     def expire(self, keep_days: int) -> None:
         """Deletes conversations not touched for so many days, except those being answered.
@@ -153,12 +153,12 @@ class Deletion:
             db.execute(delete(Answer).where(Answer.id.in_(answers)))
             # None of them can be read any more, whatever is left of it.
             shares = db.execute(delete(share).where(share.c.conversation_id.in_(ids))).rowcount
-            gone = db.execute(
+            conversations = db.execute(
                 delete(Conversation).where(Conversation.id.in_(ids), which, ~filled)
             ).rowcount
         # Others that wait for the database come first.
         time.sleep(0)
-        return {"answers": len(answers), "shares": shares, "conversations": gone}
+        return {"answers": len(answers), "shares": shares, "conversations": conversations}
 
     def _squeeze(self) -> bool:
         """True while traces are left, because somebody is reading."""

@@ -68,7 +68,7 @@ class Matcher:
     """
 
     def __init__(self, known: Sequence[Hash]) -> None:
-        self._known = known
+        self._hashes = known
         self._recipes = tuple(dict.fromkeys(known_hash.recipe for known_hash in known))
         cost_s = sum(_cost_s(recipe) for recipe in self._recipes)
         self._strangers, self._preferred = Lane(cost_s), Lane(cost_s)
@@ -92,7 +92,7 @@ class Matcher:
         digests = {recipe: beside_others(partial(recipe.digest, text)) for recipe in self._recipes}
         return [
             hmac.compare_digest(digests[known_hash.recipe], known_hash.digest)
-            for known_hash in self._known
+            for known_hash in self._hashes
         ]
 
 

@@ -144,11 +144,11 @@ class CozeReader:
         The record may list a begun reply under another id. One that it lists shorter than it was
         yielded stays open: the list may be early (§15).
         """
-        listed = {str(message.get("id") or "") for message in messages}
+        listed_ids = {str(message.get("id") or "") for message in messages}
         for message in messages:
             message_id = str(message.get("id") or "")
             if _is_answer(message) and message_id not in self._finished:
-                open_id = message_id if message_id in self._open else self._unlisted(listed)
+                open_id = message_id if message_id in self._open else self._unlisted(listed_ids)
                 reply = self._open.get(open_id) or _Reply()
                 content = readable(message)
                 if content == MessageContent() or _is_beginning(content.text, reply.text):
@@ -159,9 +159,9 @@ class CozeReader:
             else:
                 yield from self.apply_completed(message)
 
-    def _unlisted(self, listed: set[str]) -> str:
+    def _unlisted(self, listed_ids: set[str]) -> str:
         """The first open reply whose id the record does not have; empty without one."""
-        return next((open_id for open_id in self._open if open_id not in listed), "")
+        return next((open_id for open_id in self._open if open_id not in listed_ids), "")
 
     def _open_reply(self, message_id: str) -> _Reply | None:
         """The reply that a fragment belongs to; None after its completed message."""
@@ -388,11 +388,11 @@ def status_of(chat: Fields) -> str:
 def usage_of(chat: Fields) -> Iterator[Usage]:
     """The tokens used, by either spelling; nothing when they were not counted."""
     usage = fields(chat.get("usage"))
-    read = _first_number(usage, "input_count", "input_tokens")
-    written = _first_number(usage, "output_count", "output_tokens")
+    input_tokens = _first_number(usage, "input_count", "input_tokens")
+    output_tokens = _first_number(usage, "output_count", "output_tokens")
     total = _first_number(usage, "token_count")
-    if total or read or written:
-        yield Usage(read, written, total or read + written)
+    if total or input_tokens or output_tokens:
+        yield Usage(input_tokens, output_tokens, total or input_tokens + output_tokens)
 
 
 def _first_number(usage: Fields, *names: str) -> int:

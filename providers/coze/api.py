@@ -39,8 +39,8 @@ class Api:
 
     def renew(self) -> bool:
         """After a refusal: whether there is another token to try than the one last used."""
-        used = self._token
-        return self._credentials.current(refused_token=used) != used
+        used_token = self._token
+        return self._credentials.current(refused_token=used_token) != used_token
 
     @property
     def _headers(self) -> dict[str, str]:

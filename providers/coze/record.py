@@ -102,9 +102,9 @@ class Record:
         return read()
 
     def _sleep(self, seconds: float, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        self._turn.stop.sleep(max(0.0, min(seconds, left)))
-        if seconds >= left:
+        remaining_s = deadline - time.monotonic()
+        self._turn.stop.sleep(max(0.0, min(seconds, remaining_s)))
+        if seconds >= remaining_s:
             raise TimedOut(
                 "still working at the deadline", provider=self._api.provider, trace=self.trace
             )

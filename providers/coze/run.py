@@ -359,11 +359,11 @@ class Run:
                     if status_of(end) == "requires_action" and self._is_conversation_of_turn:
                         yield from self._replace_conversation()
                     return
-        left = self._busy_until - time.monotonic()
-        if left > 0:
-            self._turn.stop.sleep(min(self._busy_pause, left))
+        remaining_s = self._busy_until - time.monotonic()
+        if remaining_s > 0:
+            self._turn.stop.sleep(min(self._busy_pause, remaining_s))
             self._busy_pause = min(self._busy_pause * 2, BUSY_PAUSE_S)
-        if left <= 0 or time.monotonic() >= self._turn.deadline:
+        if remaining_s <= 0 or time.monotonic() >= self._turn.deadline:
             raise refusal
 
     def _own_fault(self, error: ProviderError) -> ProviderError:

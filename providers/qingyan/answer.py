@@ -304,10 +304,17 @@ class QingyanReader:
                 yield Citation(title, url, passage)
 
     def _count(self, usage: Fields) -> None:
-        read, written = whole(usage.get("prompt_tokens")), whole(usage.get("completion_tokens"))
+        input_tokens, output_tokens = (
+            whole(usage.get("prompt_tokens")),
+            whole(usage.get("completion_tokens")),
+        )
         total = whole(usage.get("total_tokens"))
-        if read is not None and written is not None:
-            self._usage = Usage(read, written, read + written if total is None else total)
+        if input_tokens is not None and output_tokens is not None:
+            self._usage = Usage(
+                input_tokens,
+                output_tokens,
+                input_tokens + output_tokens if total is None else total,
+            )
 
 
 def _is_piece(message: str, segment: str) -> bool:

@@ -29,8 +29,8 @@ def examine(settings: Settings, agents: Agents | None) -> Iterator[Finding]:
     today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
     if expired := [*_expired(codes, today), *_expired(keys, today)]:
         yield Finding("access_expired", "access", {"names": ", ".join(expired)})
-    for name, listed in (("ACCESS_CODES", codes), ("API_KEYS", keys)):
-        if (salts := len(recipes(listed))) > 1:
+    for name, setting in (("ACCESS_CODES", codes), ("API_KEYS", keys)):
+        if (salts := len(recipes(setting))) > 1:
             yield Finding("access_salts", "access", {"setting": name, "salts": salts})
 
 

@@ -113,11 +113,10 @@ def _make_known(response: Response) -> None:
     session = g.asker.session if "asker" in g else None
     if session is None or not (g.get("session_cookie") or cookies.read(browsers.COOKIE) is None):
         return
-    known = services().access.browsers
-    browser = known.read(cookies.read(browsers.COOKIE))
-    cookies.send(
-        response, browsers.COOKIE, known.cookie(browser, session.code), browsers.COOKIE_AGE_S
-    )
+    marks = services().access.browsers
+    browser = marks.read(cookies.read(browsers.COOKIE))
+    mark = marks.cookie(browser, session.code)
+    cookies.send(response, browsers.COOKIE, mark, browsers.COOKIE_AGE_S)
 
 
 def _by_key() -> Asker | None:
