@@ -20,7 +20,8 @@ FROM ${PYTHON}
 # The owner's folder of settings and data: .env, agents.toml, instance/.
 ENV PATH=/opt/zhiye/bin:$PATH ZHIYE_HOME=/data HOST=0.0.0.0 PORT=8000
 RUN useradd --system --uid 10001 --user-group --no-create-home zhiye \
- && install -d -m 700 -o zhiye -g zhiye /data
+ && install -d -m 700 -o zhiye -g zhiye /data \
+ && python -m pip uninstall --yes pip setuptools wheel
 COPY --from=build /opt/zhiye /opt/zhiye
 USER 10001:10001
 WORKDIR /data

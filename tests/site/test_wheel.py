@@ -1,6 +1,7 @@
 """The wheel: it holds the whole site in one folder, and serves from any other."""
 
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -43,11 +44,24 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built as the Dockerfile does it: from nothing but what .dockerignore lets in."""
+    context = tmp_path_factory.mktemp("context")
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        if line.startswith("!/"):
+            _copy(ROOT / line[2:], context)
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=PATIENCE_S)
+    subprocess.run(build, cwd=context, check=True, capture_output=True, timeout=PATIENCE_S)
     (path,) = folder.glob("*.whl")
     return path
+
+
+def _copy(source: Path, folder: Path) -> None:
+    if source.is_dir():
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, folder / source.name, ignore=ignore)
+    else:
+        shutil.copy(source, folder)
 
 
 @pytest.fixture(scope="module")
