@@ -155,6 +155,7 @@ class Services:
             if self._process is None or self._process.pid != os.getpid():
                 self.storage.forget_connections()
                 self.live_answers.connect()
+                self._hear_the_owner()
                 if self.shared is not None:
                     self.shared.connect()
                 self._process = self._new_process()
@@ -174,6 +175,13 @@ class Services:
         self.live_answers.disconnect()
         if self.shared is not None:
             self.shared.disconnect()
+
+    def _hear_the_owner(self) -> None:
+        """Reads again what the owner has changed from a shell or at another process."""
+        if self.shared is not None:
+            from chat.shared.connection import OWNER
+
+            self.shared.listen(OWNER, lambda text: self.blocks.look_again())
 
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)

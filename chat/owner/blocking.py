@@ -5,7 +5,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from chat.owner.command_line import CommandError, failing_in, in_language, open_storage
+from chat.owner.command_line import (
+    CommandError,
+    failing_in,
+    in_language,
+    open_storage,
+    tell_processes,
+)
 from chat.owner.words import say
 from chat.settings import model as settings
 from chat.settings.secret_key import secret_key
@@ -36,6 +42,7 @@ def block(who: str | None, is_list: bool, force: bool, lang: str) -> None:
         subject = str(network) if network is not None else _name(store, who)
         if not store.blocks.add(subject):
             raise CommandError("already_blocked", subject=subject)
+        tell_processes()
         click.echo(say("blocked", lang, subject=subject))
 
 
@@ -53,6 +60,7 @@ def unblock(who: str, lang: str) -> None:
         for subject in matches:
             store.blocks.remove(subject)
             click.echo(say("unblocked", lang, subject=subject))
+        tell_processes()
 
 
 @click.command("log")

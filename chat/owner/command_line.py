@@ -12,6 +12,7 @@ from chat.owner.doctor.findings import wrong_setting
 from chat.owner.words import say
 from chat.settings import model as settings
 from chat.settings.errors import SettingsError
+from chat.settings.secret_key import secret_key
 from chat.settings.words import LANGUAGES
 from chat.storage.backup import BackupError
 from chat.storage.engine.kinds import StorageError
@@ -79,6 +80,17 @@ def note(command: str, language: str, **facts: Any) -> None:
             click.echo(say("not_noted", language, reason=reason), err=True)
     finally:
         store.close()
+
+
+def tell_processes() -> None:
+    """Has every process look at once at what was changed here; without Redis they look soon."""
+    site = settings.load()
+    if site.redis_url is None:
+        return
+    from chat.shared.connection import OWNER, Connection, site_name
+
+    name = site_name(secret_key(site))
+    Connection(site.redis_url.get_secret_value(), name).say(OWNER, "changed")
 
 
 @contextmanager

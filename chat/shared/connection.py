@@ -34,6 +34,8 @@ SHORTEST_S, LONGEST_S = 0.25, 2.0
 # Between two warnings that Redis is away.
 WARNING_S = 60.0
 PREFIX = "zhiye"
+# The channel on which processes hear that the owner has changed something.
+OWNER = "owner"
 
 # Before each script. The clock of all that is shared is Redis' own: hosts may disagree.
 _NOW = """

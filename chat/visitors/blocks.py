@@ -75,7 +75,10 @@ def is_too_wide(network: IpNetwork) -> bool:
 
 
 class Blocks:
-    """Refuses whom the owner has shut out; knows of a change within LOOK_EVERY_S."""
+    """Refuses whom the owner has shut out; knows of a change within LOOK_EVERY_S.
+
+    Sooner where somebody says `look_again`.
+    """
 
     def __init__(self, stored: StoredBlocks, clock: Callable[[], float] = time.monotonic) -> None:
         self._stored = stored
@@ -99,6 +102,10 @@ class Blocks:
                 networks[network.version, network.prefixlen].add(number)
         self._names = frozenset(names)
         self._networks = {key: frozenset(numbers) for key, numbers in networks.items()}
+
+    def look_again(self) -> None:
+        """The owner may have changed something: the next who comes is judged by what is stored."""
+        self._looked_at = float("-inf")
 
     def check_address(self, address: str | None) -> None:
         """Raises BlockRefusal for an address that is shut out."""

@@ -1,13 +1,16 @@
 """What goes on at once is counted, in one process or over several."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chat.shared.connection import Connection
+from chat.shared.connection import BEAT_S, LEASE_S, Connection
 from chat.visitors.at_once import AtOnce, Bound, LocalAtOnce
 from chat.visitors.redis_at_once import RedisAtOnce
+from tests.kit.patience import eventually, soon
+from tests.kit.redis_server import RedisServer
 
 Join = Callable[..., Connection]
 
@@ -59,3 +62,36 @@ def test_processes_count_exactly_together(join: Join) -> None:
     began = [number % 3 for number, name in enumerate(names) if name is None]
     processes[began[0]].end(["alice", "here"])
     assert processes[0].begin(bounds) is None and processes[1].begin(bounds) == "alice"
+
+
+def test_what_a_process_did_that_died_is_over_within_seconds(join: Join) -> None:
+    here = process(join)
+    dying = join()
+    RedisAtOnce(dying).begin([Bound("alice", 1)])
+    dying.connect()
+    assert eventually(lambda: dying.processes == 2)
+    assert here.begin([Bound("alice", 1)]) == "alice"
+    # It beats no more, and does not say that it ends.
+    dying._ended.set()
+    began = time.monotonic()
+    assert eventually(lambda: here.begin([Bound("alice", 1)]) is None, 2 * LEASE_S)
+    assert time.monotonic() - began < soon(LEASE_S + BEAT_S)
+
+
+def test_redis_is_told_again_what_goes_on(join: Join, own_redis: RedisServer) -> None:
+    connections = [join(url=own_redis.url) for _ in range(2)]
+    here, there = (RedisAtOnce(connection) for connection in connections)
+    for connection in connections:
+        connection.connect()
+    assert eventually(lambda: [one.processes for one in connections] == [2, 2])
+    for _ in range(2):
+        assert here.begin([Bound("alice", 4)]) is None
+    own_redis.kill()
+    assert here.begin([Bound("alice", 4)]) == "alice", "half of it is this process's share"
+    here.end(["alice"])
+    assert there.begin([Bound("alice", 4)]) is None
+    own_redis.start()
+    assert eventually(lambda: not any(one.is_away for one in connections))
+    assert eventually(lambda: [one.processes for one in connections] == [2, 2])
+    names = [(here, there)[number % 2].begin([Bound("alice", 4)]) for number in range(4)]
+    assert names == [None, None, "alice", "alice"]

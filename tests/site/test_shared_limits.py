@@ -1,0 +1,146 @@
+"""Two processes of one site count together what visitors do, and both hear the owner."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from chat.visitors.guesses import FREE
+from tests.kit.emulator import Emulator, coze
+from tests.kit.members import KEY
+from tests.kit.patience import eventually, soon
+from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
+from tests.kit.site import Site, Visitor, visitor_from
+from tests.storage.acting import command
+
+Start = Callable[..., Site]
+RATE = 6
+
+
+@dataclass
+class Processes:
+    """Two processes behind one balancer, which the tests are."""
+
+    sites: tuple[Site, Site]
+    redis: RedisServer
+
+    def visitors(self, address: str) -> tuple[Visitor, Visitor]:
+        """One person, as each of the two knows it."""
+        here, there = (visitor_from(site, address) for site in self.sites)
+        here.get("/")
+        there.session.cookies.update(here.session.cookies)
+        return here, there
+
+    def are_well(self) -> bool:
+        """Whether both use Redis."""
+        bodies = [requests.get(f"{site.url}/readyz", timeout=10).json() for site in self.sites]
+        return bodies == [{"status": "ok"}] * 2
+
+
+@pytest.fixture(scope="module")
+def processes(
+    keep_site: Start, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Processes]:
+    folder = tmp_path_factory.mktemp("both")
+    server = redis_server(folder).start()
+    settings = {
+        **coze(emulator),
+        "SECRET_KEY": "one-key-for-both-of-them",
+        "DATABASE_URL": f"sqlite:///{folder / 'chat.db'}",
+        "REDIS_URL": server.url,
+        "TRUSTED_PROXIES": 1,
+        "VISITOR_RATE": f"{RATE}/minute",
+        "VISITOR_LIVE_ANSWERS": 2,
+        "ADDRESS_SHARE": 2,
+        "API_KEYS": f"kiosk:{KEY}",
+    }
+    # The owner's commands are given at the first.
+    (folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
+    sites = (keep_site(folder=folder, **settings), keep_site(**settings))
+    yield Processes(sites, server)
+    log = sites[0].log + sites[1].log
+    assert PASSWORD not in log and "Traceback" not in log, log
+    server.end()
+
+
+def statuses(visitors: tuple[Visitor, Visitor], count: int, message: str = "hi") -> Counter[int]:
+    """Asks by turns here and there, all at once, each time in a new conversation."""
+
+    def ask(number: int) -> int:
+        visitor = visitors[number % 2]
+        options = {
+            "json": {"message": message},
+            "headers": dict(visitor.session.headers),
+            "cookies": dict(visitor.session.cookies),
+        }
+        return requests.post(f"{visitor.url}/chat", timeout=60, **options).status_code
+
+    with ThreadPoolExecutor(count) as pool:
+        return Counter(pool.map(ask, range(count)))
+
+
+def test_questions_are_counted_exactly_over_both(processes: Processes) -> None:
+    visitors = processes.visitors("192.0.2.1")
+    for _ in range(RATE // 2):
+        assert statuses(visitors, 2) == {200: 2}
+    assert statuses(visitors, 6) == {429: 6}
+    newcomers = processes.visitors("192.0.2.1")
+    assert sum((statuses(newcomers, 2) for _ in range(5)), Counter()) == {200: RATE, 429: 4}
+    assert statuses(processes.visitors("192.0.2.1"), 2) == {429: 2}, "the address has two shares"
+
+
+def test_live_answers_are_counted_exactly_over_both(processes: Processes) -> None:
+    visitors = processes.visitors("192.0.2.2")
+    assert statuses(visitors, 8, "!pause 1 hi") == {200: 2, 429: 6}
+    assert statuses(visitors, 2) == {200: 2}, "refused ones did not count, and ended ones have gone"
+
+
+def test_wrong_keys_are_counted_over_both(processes: Processes) -> None:
+    def guess(number: int) -> int:
+        headers = {"Authorization": f"Bearer wrong-{number}-{KEY}", "X-Forwarded-For": "192.0.2.3"}
+        url = processes.sites[number % 2].url
+        body = {"message": "hi"}
+        return requests.post(f"{url}/chat", json=body, headers=headers, timeout=30).status_code
+
+    assert [guess(number) for number in range(FREE + 2)] == [401] * FREE + [429] * 2
+
+
+def test_a_block_from_the_shell_holds_at_once_at_both(processes: Processes) -> None:
+    visitors = processes.visitors("203.0.113.9")
+    # Each has looked a moment ago, and would look again in a second only.
+    for held in (True, False):
+        statuses_before = [visitor.get("/").status_code for visitor in visitors]
+        assert statuses_before == ([200, 200] if held else [429, 429])
+        words = ("block" if held else "unblock", "203.0.113.0/24")
+        code, output = command(processes.sites[0].folder, *words)
+        assert code == 0, output
+        wanted = [429, 429] if held else [200, 200]
+        assert [visitor.get("/").status_code for visitor in visitors] == wanted
+
+
+def test_redis_goes_and_comes_back(processes: Processes) -> None:
+    visitors = processes.visitors("192.0.2.5")
+    assert statuses(visitors, 2) == {200: 2}
+    processes.redis.kill()
+    try:
+        began = time.monotonic()
+        alone = Counter[int]()
+        for _ in range(RATE):
+            alone += statuses(visitors, 2)
+        assert time.monotonic() - began < soon(10)
+        # Each counts half of the limit, and what was asked before it does not know.
+        assert alone == {200: RATE, 429: RATE}
+        assert statuses(processes.visitors("192.0.2.6"), 2) == {200: 2}
+    finally:
+        processes.redis.start()
+    assert eventually(processes.are_well)
+    others = processes.visitors("192.0.2.7")
+    assert statuses(others, 2) == {200: 2}
+    assert sum((statuses(others, 2) for _ in range(RATE)), Counter()) == {
+        200: RATE - 2,
+        429: RATE + 2,
+    }
