@@ -233,11 +233,11 @@ class Settings(_PlatformSettings):
     redis_url: SecretStr | None = _setting(
         "storage",
         None,
-        en="Redis 6.2 or newer, redis://:password@host:6379/0: processes with one database "
-        "follow and stop each other's answers; limits count in each. Unset: one process, "
+        en="Redis 6.2 or newer, redis://:password@host:6379/0, with TLS rediss://: by it several "
+        "processes serve one site, and share running answers and limits. Unset: one process, "
         "all in memory",
-        zh="Redis 6.2 以上，写作 redis://:密码@主机:6379/0："
-        "共用一个数据库的多个进程可以互相续看、停止对方的回答；限额仍按进程计算。"
+        zh="Redis 6.2 以上，写作 redis://:密码@主机:6379/0，用 TLS 时写 rediss://："
+        "多个进程通过它共同服务一个站，共享进行中的回答和各项限额。"
         "不填则只有一个进程，都在内存里",
     )
 
