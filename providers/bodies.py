@@ -1,6 +1,4 @@
-"""The one reader of platforms' bodies:
-
-JSON or events, in any framing, told apart by the first byte.
+"""The one reader of platforms' bodies: JSON or events in any framing, as the first byte tells.
 
 Neither status nor content type say what a body is: errors come as JSON where a stream was asked
 for, events come under HTTP 400, and gateways send pages (platforms/coze.md §15, qingyan.md §4.1).

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 LIMIT = 16 * 1024 * 1024
 _LF = 10
-_BOM = "\ufeff"
 
 
 class TooLong(ValueError):
@@ -14,14 +13,13 @@ class TooLong(ValueError):
 def line_batches(pieces: Iterable[bytes], limit: int = LIMIT) -> Iterator[tuple[list[str], bool]]:
     """Yields the lines that each piece completes, without their ends (LF, CRLF or CR).
 
-    Last comes, with True, the line that was never completed, if there is one. Text is UTF-8; a byte
-    order mark at the beginning is left out. Raises TooLong beyond `limit` bytes in a line.
+    Last comes, with True, the line that was never completed, if there is one. Text is UTF-8. Raises
+    TooLong beyond `limit` bytes in a line.
 
     Only new pieces are searched for line ends: searching the buffer again would be quadratic.
     """
     buffer = bytearray()
     after_cr = False
-    is_first = True
     for piece in pieces:
         if not piece:
             continue
@@ -33,15 +31,10 @@ def line_batches(pieces: Iterable[bytes], limit: int = LIMIT) -> Iterator[tuple[
         if len(buffer) > limit and _has_long_line(buffer, limit):
             raise TooLong(f"a line of more than {limit} bytes")
         if end:
-            batch = _split(buffer)
-            if is_first:
-                batch[0] = batch[0].removeprefix(_BOM)
-                is_first = False
-            yield batch, False
+            yield _split(buffer), False
             buffer = bytearray(piece[end:])
     if buffer:
-        rest = _decode(buffer)
-        yield [rest.removeprefix(_BOM) if is_first else rest], True
+        yield [_decode(buffer)], True
 
 
 def _split(whole_lines: bytearray) -> list[str]:

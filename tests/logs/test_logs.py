@@ -166,6 +166,13 @@ def test_a_secret_is_known_in_every_spelling(secret: str) -> None:
         assert "***" in text and len(text) < 20, text
 
 
+def test_each_line_of_a_key_is_a_secret_and_its_frame_is_none() -> None:
+    body = "MIIEvQIBADANBgkqhkiG9w0B"
+    frame = "-----BEGIN OPENSSH KEY-----"
+    blank = Redaction([f"{frame}\n{body}\nAQEF\n-----END OPENSSH KEY-----\n"]).blank_known
+    assert blank(f"{frame} {body} AQEF") == f"{frame} *** AQEF"
+
+
 @given(st.text(min_size=6, max_size=60))
 def test_no_secret_gets_through_however_odd(secret: str) -> None:
     told = Redaction([secret]).blank(
@@ -206,6 +213,17 @@ def test_a_token_that_is_granted_later_is_learned_and_at_last_forgotten() -> Non
         ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- x", "*** x"),
         ("eyJhbGciOiJI.eyJpc3MiOiI.abc x", "*** x"),
         ("czu_0123456789abcdef and sk-0123456789abcdef", "*** and ***"),
+        ("pat_0123456789abcdef", "***"),
+        ("sat_0123456789abcdef", "***"),
+        ("czs_0123456789abcdef", "***"),
+        ("czr_0123456789abcdef", "***"),
+        ("password=abc", "password=***"),
+        ("passwd='a b'", "passwd=***"),
+        ("code_verifier=abc", "code_verifier=***"),
+        ("assertion=abc", "assertion=***"),
+        ("signature=abc", "signature=***"),
+        ("/callback?state=def", "/callback?state=***"),
+        ("GET /pictures/0123456789abcdefXYZ", "GET /pictures/***"),
     ],
 )
 def test_what_looks_like_a_secret_is_blanked_out(text: str, told: str) -> None:

@@ -153,6 +153,8 @@ def test_a_frame_is_yielded_as_soon_as_its_line_is_there():
         (':data:{"a":1}\n\n', []),
         ("data:[1]\n\n", [Frame("", {})]),
         ("data: [PING]\n\ndata: 'keep-alive'\n\n", []),
+        ("data: pong\ndata: heartbeat\ndata: KeepAlive\ndata: keep_alive\n\n", []),
+        ('\ufeffdata:{"a":1}\n\n', [Frame("", {"a": 1})]),
         ('data:{"a":"x\ty"}\n\n', [Frame("", {"a": "x\ty"})]),
         ('data:{"a":1}[DONE]\n\n', [Frame("", {"a": 1}), Frame("", None, is_done=True)]),
         ('[{"a":1}]\n[DONE]', [Frame("", {"a": 1}), Frame("", None, is_done=True)]),
@@ -203,7 +205,12 @@ def test_neither_status_nor_content_type_decides_what_a_body_is(kind, status):
     assert body_of(b'\xef\xbb\xbf{"code":1}', status, kind).kind == "json"
     events = body_of(b'event:error\ndata:{"code":1}\n\n', status, kind)
     assert (events.kind, events.json()) == ("events", {"code": 1})
-    assert body_of(b"<html>", status, kind).kind == "page"
+    for value in (b"[1]", b'"a"', b"-1", b"true", b"false", b"null"):
+        assert body_of(value, status, kind).kind == "json", value
+    page = body_of(b"<html>", status, kind)
+    assert page.kind == "page"
+    with pytest.raises(Unexpected, match="sent a page" if status == "200 OK" else "HTTP 400"):
+        list(page.frames())
     assert body_of(b"", status, kind).kind == "empty"
 
 
