@@ -29,6 +29,7 @@ class Stop:
         with self._lock:
             interrupts = [] if self._requested.is_set() else list(self._interrupts)
             self._requested.set()
+        # Outside the lock, which the reader takes when it leaves its block.
         for interrupt in interrupts:
             interrupt()
 

@@ -130,6 +130,7 @@ class Answering:
         log.warning("answer %s: cut after %d characters", self.stored.answer_id, self.partial.size)
         self.turn.stop.request()
         with suppress(Stopped, ProviderError):
+            # Until the provider has cancelled the run, and raises Stopped.
             for _ in events:
                 pass
         return Finished(CUT, self.partial.replies), "done"

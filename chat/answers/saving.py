@@ -55,6 +55,7 @@ class Saver:
                 for answer_id, partial in self._partials.items()
                 if partial.is_dirty and partial.saved_at <= now - older_s
             }
+        # Before the write: what comes meanwhile makes an answer dirty again.
         for partial in changed.values():
             partial.is_dirty, partial.saved_at = False, now
         try:
@@ -72,5 +73,6 @@ class Saver:
             ends = list(self._ends.items())
         for answer_id, (state, columns) in ends:
             self._storage.answers.end(answer_id, state, columns)
+            # Only now: when storing fails, the next `save` tries again.
             with self._lock:
                 self._ends.pop(answer_id, None)

@@ -42,6 +42,7 @@ class Visitors:
     @staticmethod
     def new() -> str:
         """A new random id."""
+        # 144 bits of chance: signed or not, nobody guesses another visitor's id.
         return secrets.token_urlsafe(18)
 
     def read(self, cookie: str | None) -> str | None:
@@ -165,6 +166,7 @@ class Access:
             return None
         former_visitor = former.visitor if isinstance(former, Session) else former
         token, session = self.sessions.begin(code, Visitors.new())
+        # Whoever has a copy of the old cookie has nothing from here on.
         if isinstance(former, Session):
             self.sessions.end(former)
         if former_visitor:
@@ -194,8 +196,10 @@ class Access:
             if code is None:
                 return None
             self._key_cache.add(key, code, address)
+        # It may have expired since it was cached.
         if not code.is_good(now()):
             return None
+        # A program is a visitor like others. Its id follows from its key, so that no row is needed.
         mark = hmac.new(
             self._secret_key, b"api-key:" + code.id.encode(), hashlib.sha256
         ).hexdigest()
@@ -210,6 +214,7 @@ class Access:
         code = asker.code
         if code is None or not code.daily:
             return lambda: None
+        # The same day as the platforms' own budgets have.
         today = (at or now()).astimezone(CHINA)
         kind = "key" if asker.is_program else "code"
         account, day = f"{kind}:{code.id}", today.date().isoformat()

@@ -57,6 +57,7 @@ class Codes:
         A code that was right before in this process costs nothing. Raises GuessRefusal when too
         many tries are waiting for their hashes, so that `current` would not be served in time.
         """
+        # A longer text is no code. It is hashed as none, so that it takes as long as any other.
         text = hashes.normalize(text) if len(text) <= LONGEST else ""
         if (code := self._right.get(text)) is not None:
             return code
@@ -115,8 +116,10 @@ def _code(entry: Entry, recipe: Recipe, zone: ZoneInfo) -> Code:
     mark = hashlib.sha256(f"{entry.name}\n{code_hash}".encode()).hexdigest()[:32]
     ends_at = None
     if entry.until is not None:
+        # Good to the end of its last day, in the site's time zone.
         ends_at = datetime.combine(entry.until + timedelta(days=1), time(), zone).astimezone(UTC)
     return Code(
+        # What was counted belongs to the id: a code with a name keeps its count when it changes.
         id=entry.name or f"#{mark[:12]}",
         label=entry.name or f"#{entry.number}",
         mark=mark,

@@ -29,6 +29,8 @@ def start() -> AnyResponse:
     agent, app = _web_app(request.args.get("agent"))
     nonce = secrets.token_urlsafe(16)
     response = redirect(app.address(_callback(), _state().dumps([agent.id, nonce])), 302)
+    # Ties the state to this browser: a link from a stranger cannot end in the stranger's grant.
+    # Not Strict: the owner comes back by a link on Coze's page.
     response.set_cookie(
         COOKIE,
         nonce,

@@ -55,6 +55,7 @@ def page(
     if conversation:
         permissions.require_visible(conversation.agent)
     agents = permissions.allowed_agents()
+    # The agent of an old conversation may have gone from this site.
     agent = site.agents.get(conversation.agent if conversation else agent_id or "") or agents[0]
     permissions.require_agent(agent)
     branch = exchanges.BranchPage([])

@@ -44,6 +44,7 @@ def enter() -> AnyResponse:
 
 def _try_code(code: str) -> tuple[str, Session] | None:
     """A token and its session for a good code. Raises GuessRefusal."""
+    # An empty field is no try: it costs no hash, and the brake does not count it.
     if not code:
         return None
     puzzle, nonce = request.form.get("puzzle", ""), request.form.get("nonce", "")

@@ -89,6 +89,7 @@ class Disk:
             while self._synced < mine:
                 if not self._is_busy:
                     self._is_busy = True
+                    # All who have asked by now have committed: one write serves them.
                     return self._asked
                 self._changed.wait()
             return None
