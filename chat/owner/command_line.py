@@ -1,5 +1,6 @@
 """What the owner's commands share: their language, the database, and how they fail."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from chat.settings.errors import SettingsError
 from chat.settings.secret_key import secret_key
 from chat.settings.words import LANGUAGES
 from chat.storage.backup import BackupError
-from chat.storage.engine.kinds import StorageError
+from chat.storage.engine.kinds import SQLITE, StorageError, lacks_tables, parse, place_of, reason_of
+from chat.storage.migrations import version_of
 
 EXIT = {"ok": 0, "warn": 1, "fail": 2}
 
@@ -49,23 +51,42 @@ in_language = click.option(
 )
 
 
-def database_path() -> Path:
-    """The file of the database. Raises BackupError, SettingsError."""
-    path = storage.file_of(settings.load())
-    if path is None:
-        raise BackupError("no_place")
-    return path
+def database_path(instead: str, file: Path) -> Path:
+    """The file of the database. Raises SettingsError.
+
+    For a server raises CommandError with the line to paste for `file`: `instead` names its words.
+    """
+    url = parse(settings.load().database_url)
+    if url.drivername == SQLITE:
+        return Path(url.database or "")
+    address = shlex.quote(f"postgresql://{place_of(url)}")
+    raise CommandError(instead, file=shlex.quote(str(file)), address=address)
 
 
 def open_storage() -> storage.Storage:
-    """The storage of a site that has a database, brought up to date.
+    """The storage of a site that has a database, brought up to date; closed with the command.
 
-    Raises BackupError, SettingsError.
+    Raises BackupError, CommandError, SettingsError, StorageError.
     """
-    path = database_path()
-    if not path.is_file():
-        raise BackupError("no_database", path=path)
-    return storage.connect(settings.load())
+    site = settings.load()
+    url = parse(site.database_url)
+    if url.drivername != SQLITE:
+        _require_tables(site, place_of(url))
+    elif not Path(url.database or "").is_file():
+        raise BackupError("no_database", path=url.database)
+    store = storage.connect(site)
+    click.get_current_context().call_on_close(store.close)
+    return store
+
+
+def _require_tables(site: settings.Settings, place: str) -> None:
+    """Raises CommandError when the database on a server is none of a site yet."""
+    store = storage.open_existing(site)
+    try:
+        if version_of(store.engine) is None:
+            raise CommandError("no_tables", place=place)
+    finally:
+        store.close()
 
 
 def note(command: str, language: str, **facts: Any) -> None:
@@ -74,10 +95,9 @@ def note(command: str, language: str, **facts: Any) -> None:
     try:
         store.owner_log.add(command, **facts)
     except StorageError as error:
-        reason = getattr(error, "orig", None) or error
         # A database that this version has not upgraded yet has no such log.
-        if "no such table" not in str(reason):
-            click.echo(say("not_noted", language, reason=reason), err=True)
+        if not lacks_tables(error):
+            click.echo(say("not_noted", language, reason=reason_of(error)), err=True)
     finally:
         store.close()
 
@@ -106,6 +126,7 @@ def failing_in(language: str) -> Iterator[None]:
     except SettingsError as error:
         message = wrong_setting(error).seen(language)
     except StorageError as error:
-        message = say("locked", language, reason=getattr(error, "orig", None) or error)
+        reason = getattr(error, "orig", None) or error
+        message = say("locked", language, reason=reason)
     click.echo(message, err=True)
     raise SystemExit(EXIT["fail"])

@@ -23,6 +23,7 @@ from chat.owner.command_line import (
 )
 from chat.owner.doctor import examination as doctor
 from chat.owner.doctor.findings import Finding
+from chat.owner.moving import move_data
 from chat.owner.service import write_service
 from chat.owner.words import counts, say
 from chat.settings import hashes
@@ -31,7 +32,7 @@ from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, entries, recip
 from chat.settings.errors import SettingsError
 from chat.settings.hashes import Recipe
 from chat.settings.words import LANGUAGES
-from chat.storage import backup
+from chat.storage import backup, file_of
 from chat.storage.engine.files import copies_before
 
 TRACES_S = 60.0
@@ -88,7 +89,7 @@ def back_up(file: Path, force: bool, lang: str) -> None:
     Exits with 0, or 2 when it could not.
     """
     with failing_in(lang):
-        copy = backup.backup(database_path(), file, force)
+        copy = backup.backup(database_path("use_pg_dump", file), file, force)
         _report_copy("backed_up", copy, lang)
         note("backup", lang, path=str(copy.path), conversations=copy.conversations)
 
@@ -100,7 +101,7 @@ def back_up(file: Path, force: bool, lang: str) -> None:
 def restore(file: Path, force: bool, lang: str) -> None:
     """Put the backup FILE in the database's place. Exits with 0, or 2 when it could not."""
     with failing_in(lang):
-        copy = backup.restore(file, database_path(), force)
+        copy = backup.restore(file, database_path("use_pg_restore", file), force)
         _report_copy("restored", copy, lang)
         note("restore", lang, path=str(file), conversations=copy.conversations)
 
@@ -114,7 +115,7 @@ def forget(visitor: str, lang: str) -> None:
     Exits with 0, with 1 while traces are left, or with 2 when nothing was deleted.
     """
     with failing_in(lang):
-        store, database = open_storage(), database_path()
+        store, database = open_storage(), file_of(settings.load())
         id = store.deletion.visitor_of(visitor)
         if id is None:
             raise CommandError("nobody", named=visitor)
@@ -123,7 +124,7 @@ def forget(visitor: str, lang: str) -> None:
         store.owner_log.add("forget", **deleted)
         click.echo(say("forgotten", lang, visitor=id, counts=counts(deleted)))
         click.echo(say("copies", lang))
-        if paths := copies_before(database):
+        if database and (paths := copies_before(database)):
             click.echo(say("copies_before", lang, paths=", ".join(map(str, paths))))
         if not store.deletion.finish(TRACES_S):
             click.echo(say("traces", lang, path=database))
@@ -204,4 +205,5 @@ COMMANDS: tuple[click.Command, ...] = (
     unblock,
     show_log,
     write_service,
+    move_data,
 )

@@ -23,9 +23,58 @@ WORDS: dict[str, Words] = {
         "没有数据库 {path}。在站点的目录里运行，或设 DATABASE_URL",
         "There is no database {path}. Run this in the site's folder, or set DATABASE_URL",
     ),
-    "no_place": Words(
-        "DATABASE_URL 不是 sqlite:///路径。不填则用 instance/chat.db",
-        "DATABASE_URL is not a sqlite:///path. Unset it to use instance/chat.db",
+    "use_pg_dump": Words(
+        "数据库在 PostgreSQL 里：只有它自己的工具能在站点运行时取到同一时刻的全部数据。请运行\n"
+        "  pg_dump --format=custom --file={file} {address}\n"
+        "密码会另外询问，也可以写在 ~/.pgpass 里",
+        "The database is in PostgreSQL: only its own tool copies all of one moment while the site "
+        "runs. Run\n"
+        "  pg_dump --format=custom --file={file} {address}\n"
+        "It asks for the password, or reads it from ~/.pgpass",
+    ),
+    "use_pg_restore": Words(
+        "数据库在 PostgreSQL 里，由它自己的工具恢复。先停止站点，再运行\n"
+        "  pg_restore --clean --if-exists --no-owner --single-transaction "
+        "--dbname={address} {file}\n"
+        "密码会另外询问，也可以写在 ~/.pgpass 里",
+        "The database is in PostgreSQL, whose own tool restores it. Stop the site, then run\n"
+        "  pg_restore --clean --if-exists --no-owner --single-transaction "
+        "--dbname={address} {file}\n"
+        "It asks for the password, or reads it from ~/.pgpass",
+    ),
+    "no_tables": Words(
+        "数据库 {place} 里还没有表。先启动一次站点，或检查 DATABASE_URL",
+        "The database {place} has no tables yet. Start the site once, or check DATABASE_URL",
+    ),
+    "no_server": Words(
+        "DATABASE_URL 不是 PostgreSQL 的地址。先在 .env 里写 "
+        "DATABASE_URL=postgresql://用户:密码@主机:5432/数据库，要搬的文件用 --from 指定",
+        "DATABASE_URL is not the address of a PostgreSQL. First write "
+        "DATABASE_URL=postgresql://user:password@host:5432/name into .env; --from names the file "
+        "to move",
+    ),
+    "not_a_file": Words(
+        "--from 要写 SQLite 文件的路径，不是 {source}://",
+        "--from is the path of a SQLite file, not {source}://",
+    ),
+    "copied_table": Words("{table}：{count}", "{table}: {count}"),
+    "other_rows": Words(
+        "{place} 里已有别的数据（{table}：{count} 行不是 {path} 里的），没有改动。"
+        "换一个空的数据库：createdb --encoding=UTF8 --template=template0 名字",
+        "{place} has other data ({table}: {count} rows that are not those of {path}), nothing was "
+        "changed. Take an empty database: createdb --encoding=UTF8 --template=template0 name",
+    ),
+    "not_equal": Words(
+        "{place} 里有 {count} 行与 {path} 不同（{table}）。确认没有别的程序在写，再运行一次",
+        "{count} rows in {place} differ from {path} ({table}). Make sure that nobody else writes, "
+        "and run this again",
+    ),
+    "moved": Words(
+        "{path} 的全部内容已在 {place}，每一行都核对过：{counts}。原文件没有改动。"
+        "现在可以启动站点；不要更换 SECRET_KEY 或 instance/secret_key，访客靠它认出自己的对话",
+        "All of {path} is in {place}, and every row was compared: {counts}. The file stays as it "
+        "was. Start the site now, with the same SECRET_KEY or instance/secret_key: by it visitors "
+        "get at their conversations",
     ),
     "no_backup": Words(
         "没有文件 {path}。写出备份文件的路径",
@@ -158,6 +207,11 @@ COUNTED = {
     "uploads": Words("文件", "uploads"),
     "moves": Words("换设备代码", "moves"),
     "sessions": Words("登录", "sessions"),
+    "drawings": Words("已排版的回答", "drawings"),
+    "days": Words("每天的用量", "days"),
+    "secrets": Words("授权", "grants"),
+    "blocks": Words("屏蔽", "blocks"),
+    "owner_log": Words("操作记录", "entries of the log"),
 }
 
 
@@ -166,9 +220,14 @@ def say(id: str, language: str, **facts: Any) -> str:
     return WORDS[id].say(language, facts)
 
 
+def counted(table: str) -> Words:
+    """The rows of a table, as one calls them."""
+    return COUNTED.get(table, Words(table, table))
+
+
 def counts(numbers: Mapping[str, int]) -> Words:
     """How many rows of which table, such as `conversations 2, answers 5`."""
-    rows = [(COUNTED.get(name, Words(name, name)), number) for name, number in numbers.items()]
+    rows = [(counted(name), number) for name, number in numbers.items()]
     return Words(
         "、".join(f"{name.zh} {number}" for name, number in rows),
         ", ".join(f"{name.en} {number}" for name, number in rows),

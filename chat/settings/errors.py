@@ -63,8 +63,11 @@ WRONG: dict[str, Words] = {
         "CA_BUNDLE: {path} holds no certificate. Name a PEM file.",
     ),
     "database_address": Words(
-        "DATABASE_URL：不是数据库的地址。不填则用 instance/ 里的 SQLite",
-        "DATABASE_URL: not the address of a database. Unset it to use SQLite in instance/.",
+        "DATABASE_URL：不是数据库的地址，写作 postgresql://用户:密码@主机:5432/数据库，"
+        "密码里的 @ : / 等写成 %40 %3A %2F。不填则用 instance/ 里的 SQLite",
+        "DATABASE_URL: not the address of a database. Write it as "
+        "postgresql://user:password@host:5432/name, with %40 %3A %2F for @ : / in the password. "
+        "Unset it to use SQLite in instance/.",
     ),
     "database_kind": Words(
         "DATABASE_URL：写作 sqlite:///路径，或 postgresql://用户:密码@主机:5432/数据库。"

@@ -80,7 +80,7 @@ def restore(source: Path, database: Path, force: bool = False) -> Copied:
         raise BackupError("no_backup", path=source)
     if database.exists() and source.samefile(database):
         raise BackupError("same", path=source)
-    version = _version_of(source)
+    version = version_of(source)
     if not force and (living := living_workers(database)):
         raise BackupError("running", pids=", ".join(str(pid) for pid in living))
     with _beside(database) as part:
@@ -109,7 +109,7 @@ def living_workers(database: Path) -> list[int]:
     ]
 
 
-def _version_of(source: Path) -> str:
+def version_of(source: Path) -> str:
     """The version of a database of ours. Raises BackupError unless this version can read it."""
     try:
         with closing(open_read_only(source)) as db:

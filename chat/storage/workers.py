@@ -37,6 +37,11 @@ class Workers:
         with self._sessions() as db:
             return db.scalars(select(Worker)).all()
 
+    def heard(self) -> list[Worker]:
+        """Those whose sign of life is recent: the site is running."""
+        at = self.now()
+        return [worker for worker in self.all() if is_heard(worker, at)]
+
     def bury(self, workers: Iterable[str]) -> None:
         """Removes workers that live no more."""
         with self._sessions.begin() as db:

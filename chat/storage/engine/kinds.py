@@ -99,8 +99,8 @@ def parse(address: str) -> URL:
     """The address of a database, with the driver that we have. Raises SettingsError."""
     try:
         url = make_url(address.strip())
-    except ArgumentError:
-        # Its message repeats the address, which may hold a password.
+    except (ArgumentError, ValueError):
+        # The message repeats the address, or a part of its password.
         raise SettingsError("database_address") from None
     url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if url.drivername not in (SQLITE, "postgresql+psycopg") or not url.database:

@@ -46,6 +46,16 @@ def test_an_address_is_taken_as_it_is_pasted(spelling: str) -> None:
     assert kinds.place_of(url) == "zhiye@db.example.com:5433/chat"
 
 
+@pytest.mark.parametrize("password", ["p@ss", "p:ss", "p/ss", "p:4/5@6"])
+def test_a_password_that_is_not_escaped_is_not_repeated(password: str) -> None:
+    try:
+        url = kinds.parse(f"postgresql://zhiye:{password}@127.0.0.1:5432/chat")
+    except SettingsError as error:
+        assert "%40" in str(error) and password not in str(error)
+    else:
+        assert password not in kinds.place_of(url)
+
+
 @pytest.mark.parametrize("words", NEVER_TEXT, ids=ascii)
 def test_what_is_no_text_here_can_be_stored_and_looked_for_anywhere(
     store: Storage, words: str
