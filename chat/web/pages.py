@@ -49,20 +49,12 @@ def page(
 ) -> Response:
     """The chat page. Raises Refusal not_found for another visitor's conversation."""
     site = services()
-    conversation = None
-    if conversation_id:
-        conversation = site.storage.conversations.get(visitor(), conversation_id)
-    if conversation:
-        permissions.require_visible(conversation.agent)
+    conversation = _visible(conversation_id) if conversation_id else None
     agents = permissions.allowed_agents()
     # The agent of an old conversation may have gone from this site.
     agent = site.agents.get(conversation.agent if conversation else agent_id or "") or agents[0]
     permissions.require_agent(agent)
-    branch = exchanges.BranchPage([])
-    if conversation:
-        tree = site.storage.conversations.tree(conversation.id)
-        ids = tree.branch(request.args.get("at") or None)
-        branch = exchanges.branch_page(conversation, tree, ids, request.args.get("before"))
+    branch = _branch_of(conversation) if conversation else exchanges.BranchPage([])
     edited_id = request.args.get("edit")
     edited = next((item for item in branch.exchanges if item.id == edited_id), None)
     return rendered(
@@ -84,6 +76,20 @@ def page(
         max_file_bytes=site.uploads.most_bytes,
         max_chars=site.settings.max_message_chars,
     )
+
+
+def _visible(conversation_id: str) -> Conversation:
+    """The visitor's own conversation. Raises Refusal not_found, SignInNeeded."""
+    conversation = services().storage.conversations.get(visitor(), conversation_id)
+    permissions.require_visible(conversation.agent)
+    return conversation
+
+
+def _branch_of(conversation: Conversation) -> exchanges.BranchPage:
+    """The branch that ends with the answer `?at=`, else the newest; `?before=` is a part of it."""
+    tree = services().storage.conversations.tree(conversation.id)
+    ids = tree.branch(request.args.get("at") or None)
+    return exchanges.branch_page(conversation, tree, ids, request.args.get("before"))
 
 
 def rendered(template: str, status: int = 200, **content: Any) -> Response:
