@@ -60,8 +60,10 @@ def start_emulator() -> Iterator[Callable[..., Emulator]]:
 def _sites(folders: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     sites: list[Site] = []
 
-    def start(folder: Path | None = None, **settings: object) -> Site:
-        site = Site(folder or folders.mktemp("site"), settings)
+    def start(
+        folder: Path | None = None, command: tuple[str, ...] = (), **settings: object
+    ) -> Site:
+        site = Site(folder or folders.mktemp("site"), settings, command=command)
         sites.append(site)
         return site.start()
 
@@ -69,9 +71,7 @@ def _sites(folders: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
         yield start
     finally:
         for site in sites:
-            site.ask_to_end()
-        for site in sites:
-            site.end()
+            site.discard()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, closing
 from dataclasses import dataclass, field
@@ -47,14 +47,14 @@ from tests.kit.canary import (
     spellings,
 )
 from tests.kit.emulator import NO_DAILY_LIMIT, quick
+from tests.kit.fork_server import GUNICORN
 from tests.kit.patience import ALLOWANCE
-from tests.kit.site import ROOT, Site, Visitor, environment
+from tests.kit.site import Site, Visitor, environment
 from tests.web.test_error_shape import FAILURES
 
 CONTROL = "control-word-that-is-no-secret"
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 DOCTOR = ["-m", "flask", "--app", "app", "doctor"]
-GUNICORN = ["-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
 # Answers that hold everything a platform can send, and refusals of a token (each kind of sign-in
 # has its own).
 QUESTIONS = [
@@ -106,7 +106,6 @@ def world(keep_site: Callable[..., Site]) -> Iterator[World]:
         break_down(token, visitor, world.output)
         for name, site in world.sites.items():
             measure(site, world.output)
-            site.ask_to_end()
             site.end()
             world.output.add_folder(site.folder)
             world.output.add(f"log of {name}", site.log)
@@ -250,7 +249,7 @@ def run_doctor(folder: Path, settings: dict[str, object], options: list[str]) ->
 
 
 def run(
-    command: list[str], folder: Path, settings: dict[str, object]
+    command: Sequence[str], folder: Path, settings: dict[str, object]
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, *command],
@@ -394,7 +393,7 @@ def test_a_wrong_secret_is_not_repeated_by_the_doctor(
 
 def test_a_wrong_secret_is_not_repeated_by_the_start(tmp_path: Path, world: World) -> None:
     settings = settings_with_a_gap(world, "COZE_API_TOKEN")
-    process = run(GUNICORN, tmp_path, settings)
+    process = run(GUNICORN[1:], tmp_path, settings)
     text = (process.stdout + process.stderr).decode()
     assert process.returncode != 0 and "COZE_API_TOKEN" in text
     assert_not_repeated(text, str(settings["COZE_API_TOKEN"]))

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,14 +13,12 @@ from typing import Any
 
 import requests
 
+from tests.kit.fork_server import ROOT, Fork, fork_server
 from tests.kit.patience import ALLOWANCE
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20.0 * ALLOWANCE
 # All tests ask from one address; those of the limits set their own.
 UNLIMITED = {"VISITOR_RATE": 0, "ADDRESS_SHARE": 0}
-
-GUNICORN = (sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app")
 
 
 def environment(**settings: object) -> dict[str, str]:
@@ -40,30 +37,39 @@ def environment(**settings: object) -> dict[str, str]:
 
 @dataclass
 class Site:
-    """A running site. `folder` is its working directory: .env, instance/ and the log are there."""
+    """A running site. `folder` is its working directory: .env, instance/ and the log are there.
+
+    It begins as a fork of what has been imported, or with a command, as it does for its owner.
+    """
 
     folder: Path
     settings: dict[str, object]
     port: int = 0
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Fork | None = None
     held: socket.socket | None = None
-    command: tuple[str, ...] = GUNICORN
+    command: tuple[str, ...] = ()
 
     def start(self) -> "Site":
         """Starts, or starts again after a crash, on the same port and with the same database."""
         self.held = self.held or hold_port(self.port)
         self.port = self.held.getsockname()[1]
-        with open(self.folder / "log.txt", "ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env=environment(**{**UNLIMITED, "PORT": self.port, **self.settings}),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        variables = environment(**{**UNLIMITED, "PORT": self.port, **self.settings})
+        self.process = self._begin(self.folder / "log.txt", variables)
         self._wait_until_ready()
         return self
+
+    def _begin(self, log: Path, variables: dict[str, str]) -> subprocess.Popen[bytes] | Fork:
+        if not self.command:
+            return fork_server().begin_site(self.folder, log, variables)
+        with open(log, "ab") as output:
+            return subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env=variables,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
     @property
     def url(self) -> str:
@@ -79,22 +85,27 @@ class Site:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def ask_to_end(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-
     def end(self) -> None:
         """Asks it to stop, and insists. Its port is anybody's from now on."""
-        if self.held is not None:
-            self.held.close()
-            self.held = None
+        self._let_port_go()
         if self.process is None or self.process.poll() is not None:
             return
-        self.ask_to_end()
+        self.process.terminate()
         try:
             self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.kill()
+
+    def discard(self) -> None:
+        """Ends it without a word, sooner than it would by itself; nobody looks at it any more."""
+        self._let_port_go()
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
+    def _let_port_go(self) -> None:
+        if self.held is not None:
+            self.held.close()
+            self.held = None
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + PATIENCE_S

@@ -36,6 +36,8 @@ def install() -> Iterator[Install]:
     """`install("json", "debug")`: the log of a process, which afterwards is as it was."""
     root, factory = logging.getLogger(), logging.getLogRecordFactory()
     handlers, level, hooks = list(root.handlers), root.level, (sys.excepthook, threading.excepthook)
+    # An earlier test in this process may have worked for a request, whose number is on each line.
+    request_id.work_for(None)
     yield lambda kind="text", level="info": logs.install(kind, level, SECRETS)
     logging.setLogRecordFactory(factory)
     logging.captureWarnings(False)

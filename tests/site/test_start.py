@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tests.kit.emulator import Emulator, coze
+from tests.kit.fork_server import GUNICORN
 from tests.kit.patience import eventually
 from tests.kit.site import PATIENCE_S, ROOT, Site, Visitor, environment
 
@@ -21,9 +22,8 @@ TOKEN = "pat_demo_only_not_a_secret"
 
 def refusal(folder: Path, **settings: object) -> str:
     """What a start with wrong settings prints."""
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
     process = subprocess.run(
-        command,
+        GUNICORN,
         cwd=folder,
         env=environment(PORT=1, **settings),
         capture_output=True,
@@ -34,7 +34,7 @@ def refusal(folder: Path, **settings: object) -> str:
 
 
 def test_with_nothing_set_it_is_the_demo(start_site: Callable[..., Site]) -> None:
-    site = start_site()
+    site = start_site(command=GUNICORN)
     visitor = Visitor(site.url)
     answer = visitor.ask("你好")
     assert answer.ok and "你好" in answer.json()["replies"][0]
@@ -133,7 +133,7 @@ def assert_one_line(line: str, words: list[str]) -> None:
 
 
 def test_the_secret_key_is_made_once_and_kept_private(emulator: Emulator, tmp_path: Path) -> None:
-    site = Site(tmp_path, coze(emulator)).start()
+    site = Site(tmp_path, coze(emulator), command=GUNICORN).start()
     path = tmp_path / "instance" / "secret_key"
     key = path.read_text()
     assert len(key) >= 32 and stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -165,7 +165,7 @@ def test_secrets_come_from_files_and_never_reach_the_log(
 def test_a_dotenv_file_is_read(emulator: Emulator, tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in coze(emulator).items()]
     (tmp_path / ".env").write_text("\n".join([*lines, "SITE_TITLE=我的站"]))
-    site = Site(tmp_path, {}).start()
+    site = Site(tmp_path, {}, command=GUNICORN).start()
     try:
         assert "我的站" in requests.get(site.url, timeout=10).text
     finally:

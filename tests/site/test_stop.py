@@ -13,12 +13,13 @@ import pytest
 import requests
 
 from tests.kit.emulator import Emulator, coze
+from tests.kit.fork_server import GUNICORN
 from tests.kit.site import Site, Visitor, environment, text
 
 
 @pytest.fixture
 def site(emulator: Emulator, tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path, {**coze(emulator), "GRACE_S": 15}).start()
+    site = Site(tmp_path, {**coze(emulator), "GRACE_S": 15}, command=GUNICORN).start()
     yield site
     site.end()
 

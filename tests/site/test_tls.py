@@ -13,6 +13,7 @@ from emulator import create_emulator
 from emulator.serving import serve
 from tests.kit.certificates import certified
 from tests.kit.emulator import Emulator, coze, quick
+from tests.kit.fork_server import GUNICORN
 from tests.kit.patience import soon
 from tests.kit.site import Site, Visitor, text
 
@@ -26,7 +27,7 @@ def secure_emulator(authority: CA) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def secure_site(secure_emulator: Emulator, bundle: Path, keep_site: Callable[..., Site]) -> Site:
-    return keep_site(**coze(secure_emulator), CA_BUNDLE=bundle)
+    return keep_site(command=GUNICORN, **coze(secure_emulator), CA_BUNDLE=bundle)
 
 
 def test_an_answer_streams_over_tls(secure_site: Site, secure_emulator: Emulator) -> None:
