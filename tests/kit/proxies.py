@@ -96,8 +96,8 @@ class _From(HTTPAdapter):
         super().init_poolmanager(*args, source_address=(self._address, 0), **options)
 
 
-def nginx(folder: Path, site_port: int, authority: CA) -> Proxy:
-    """nginx with deploy/nginx.conf, of which only ports and paths are others."""
+def nginx(folder: Path, authority: CA, *site_ports: int) -> Proxy:
+    """nginx with deploy/nginx.conf before these sites; only ports and paths are others."""
     program = _find("nginx")
     bundle, certificate, key = (folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
     authority.cert_pem.write_to_path(str(bundle))
@@ -111,7 +111,7 @@ def nginx(folder: Path, site_port: int, authority: CA) -> Proxy:
         r"(?m)^ *listen \[::\].*\n": "",
         r"listen 80;": f"listen 127.0.0.1:{plain};",
         r"listen 443 ": f"listen 127.0.0.1:{secure} ",
-        r"127\.0\.0\.1:8000": f"127.0.0.1:{site_port}",
+        r"server 127\.0\.0\.1:8000;": " ".join(f"server 127.0.0.1:{port};" for port in site_ports),
         r"ssl_certificate \S+;": f"ssl_certificate {certificate};",
         r"ssl_certificate_key \S+;": f"ssl_certificate_key {key};",
     }
@@ -125,7 +125,7 @@ def nginx(folder: Path, site_port: int, authority: CA) -> Proxy:
     return proxy.start(command)
 
 
-def caddy(folder: Path, site_port: int, authority: CA) -> Proxy:
+def caddy(folder: Path, authority: CA, site_port: int) -> Proxy:
     """Caddy with deploy/Caddyfile as it is, and compression for everything; over plain HTTP."""
     program = _find("caddy")
     held = hold_port()

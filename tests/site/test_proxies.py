@@ -33,7 +33,7 @@ def proxy(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp(request.param)
-    proxy = PROXIES[request.param](folder, site_behind.port, authority)
+    proxy = PROXIES[request.param](folder, authority, site_behind.port)
     yield proxy
     proxy.end()
 
