@@ -1,4 +1,4 @@
-"""A site of several processes, as on several hosts: one PostgreSQL, one Redis, nginx before them."""
+"""Several processes of one site, as on several hosts: a PostgreSQL, a Redis, nginx in front."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
