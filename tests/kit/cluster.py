@@ -58,7 +58,8 @@ def cluster(folder: Path, authority: CA, sites: int, **settings: object) -> Iter
     with ExitStack() as stack:
         redis = redis_server(_folder(folder, "redis")).start()
         stack.callback(redis.end)
-        postgresql = stack.enter_context(postgresql_server())
+        postgresql = postgresql_server().start()
+        stack.callback(postgresql.end)
         database = postgresql.create("cluster", is_copied=False)
         shared = {
             "SECRET_KEY": SECRET_KEY,
