@@ -2,7 +2,7 @@
 
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -23,6 +23,8 @@ from chat.visitors.bodies import SMALL
 MOST_CONNECTIONS = 7800
 # Each live answer takes two or three files. macOS allows no more than the second number.
 OPEN_FILES = (65536, 10240)
+# In a process that is to stop, a connection that has asked nothing yet has so long to do it.
+LAST_WORD_S = 1.0
 
 
 class SiteWorker(GeventWorker):  # type: ignore[misc]
@@ -36,7 +38,9 @@ class SiteWorker(GeventWorker):  # type: ignore[misc]
         super().__init__(*args, **options)
         self._idle: dict[Any, gevent.Timeout] = {}
         self._connections = Connections(MOST_CONNECTIONS, None)
+        self._has_asked: set[Any] = set()
         self._servers: list[StreamServer] = []
+        self._timers: list[Any] = []
         self._stop_at = 0.0
 
     @property
@@ -92,8 +96,10 @@ class SiteWorker(GeventWorker):  # type: ignore[misc]
             super().handle(listener, TimedSocket(client), addr)
         finally:
             self._connections.close(greenlet)
+            self._has_asked.discard(greenlet)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        self._has_asked.add(gevent.getcurrent())
         sock.expect_body(awaits_go_ahead=req._expected_100_continue)
         # The server would send it at once, also to who is turned away.
         req._expected_100_continue = False
@@ -110,15 +116,32 @@ class SiteWorker(GeventWorker):  # type: ignore[misc]
             raise StopIteration
 
     def handle_exit(self, sig: int, frame: Any) -> None:
+        super().handle_exit(sig, frame)
         if self.booted:
             self._stop_at = time.monotonic() + self.services.settings.grace_s
-            self.services.turns.close_the_door()
-        super().handle_exit(sig, frame)
-        # Whoever comes now waits for another worker. gunicorn would accept for a second more.
+            self._after(0.0, self._cease)
+            self._after(LAST_WORD_S, self.services.turns.close_the_door)
+
+    def _cease(self) -> None:
+        """Takes the connections that have come until now, and then no more.
+
+        Whoever comes later waits for another worker, or is refused, so that a proxy asks the next
+        host; gunicorn would accept for a second more, and drop who has just come.
+        """
         for server in self._servers:
-            gevent.get_hub().loop.run_callback(server.stop_accepting)
+            while accepted := server.do_read():
+                server.do_handle(*accepted)
+            server.close()
         for greenlet, patience in list(self._idle.items()):
-            self._end_wait(greenlet, patience)
+            has_asked = greenlet in self._has_asked
+            self._after(0.0 if has_asked else LAST_WORD_S, self._lose_patience, greenlet, patience)
+
+    def _after(self, seconds: float, act: Callable[..., object], *args: object) -> None:
+        """Does something brief later, in the hub."""
+        timer = gevent.get_hub().loop.timer(seconds)
+        # A timer that nobody holds never fires.
+        self._timers.append(timer)
+        timer.start(act, *args)
 
     def _end_wait(self, greenlet: Any, patience: gevent.Timeout) -> None:
         gevent.get_hub().loop.run_callback(self._lose_patience, greenlet, patience)

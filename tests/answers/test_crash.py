@@ -1,13 +1,12 @@
 """kill -9 during an answer: no question is lost, at most a second of text, and Coze finishes."""
 
 import socket
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.kit.emulator import Emulator, coze
-from tests.kit.site import ServerEvent, Site, Visitor, text
+from tests.kit.site import Site, Visitor, text
 
 
 @pytest.fixture
@@ -17,19 +16,9 @@ def crashing_site(emulator: Emulator, tmp_path: Path):
     site.end()
 
 
-def hear_for(visitor: Visitor, question: str, seconds: float) -> list[ServerEvent]:
-    events: list[ServerEvent] = []
-    started = time.monotonic()
-    for event in visitor.hear(question):
-        events.append(event)
-        if time.monotonic() - started > seconds:
-            break
-    return events
-
-
 def test_the_platform_s_record_completes_the_answer(crashing_site: Site) -> None:
     alice = Visitor(crashing_site.url)
-    events = hear_for(alice, "!pieces 60 100 finish me", 2.5)
+    events = alice.hear_for("!pieces 60 100 finish me", 2.5)
     assert text(events)
     crashing_site.kill()
     crashing_site.start()
@@ -43,7 +32,7 @@ def test_the_platform_s_record_completes_the_answer(crashing_site: Site) -> None
 
 def test_what_was_said_a_second_ago_is_kept(crashing_site: Site) -> None:
     alice = Visitor(crashing_site.url)
-    events = hear_for(alice, "!pieces 200 50 !pause 0", 4)
+    events = alice.hear_for("!pieces 200 50 !pause 0", 4)
     text_before = text(events[: len(events) // 2])
     crashing_site.kill()
     crashing_site.start()

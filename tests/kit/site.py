@@ -171,6 +171,16 @@ class Visitor:
                     self.message = event.data["message_id"]
                 yield event
 
+    def hear_for(self, message: str, seconds: float) -> list[ServerEvent]:
+        """Asks for a stream, and reads it for so long."""
+        started = time.monotonic()
+        events: list[ServerEvent] = []
+        for event in self.hear(message):
+            events.append(event)
+            if time.monotonic() - started > seconds:
+                break
+        return events
+
     def follow(self, after: int | None = None, query: str = "") -> Iterator[ServerEvent]:
         """Reads the last answer again, or on from an event."""
         headers = {} if after is None else {"Last-Event-ID": str(after)}

@@ -133,6 +133,7 @@ asked, told = Event(), []
 
 def connection(is_asked):
     worker._connections.open(gevent.getcurrent(), "")
+    worker._has_asked.add(gevent.getcurrent())
     with worker.timeout_ctx():
         is_asked.wait()
     if is_asked.is_set():
@@ -143,7 +144,7 @@ talking, idle = gevent.spawn(connection, asked), gevent.spawn(connection, Event(
 gevent.sleep(0.1)
 # The request is there, its connection not awake yet.
 asked.set()
-worker.handle_exit(signal.SIGTERM, None)
+worker._cease()
 gevent.joinall([talking], timeout=5, raise_error=True)
 print(told, idle.dead)
 """
