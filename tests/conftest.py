@@ -144,7 +144,8 @@ def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
 @pytest.fixture(scope="session")
 def demo_site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     """One for the whole run, with all five platforms."""
-    return keep_site(DEMO_URL=emulator.url)
+    # At its end nobody waits for what is still being answered.
+    return keep_site(DEMO_URL=emulator.url, GRACE_S=0)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,30 @@
 
 import { copyOf } from "./page.js"
 
+// As in chat/storage/titles.py, which writes the title that is read later.
+const TITLE_CHARS = 40
+
+/** The title of a new conversation: its first question, one line, cut between characters. */
+export function titleOf(question) {
+  const line = question.trim().replace(/\s+/g, " ")
+  if ([...line].length <= TITLE_CHARS) return line
+  let title = ""
+  let room = TITLE_CHARS - 1
+  for (const character of charactersOf(line)) {
+    room -= [...character].length
+    if (room < 0) break
+    title += character
+  }
+  return `${title}…`
+}
+
+/** What a reader takes for one character may be many to a machine: 👨‍👩‍👧. */
+function charactersOf(text) {
+  // Older browsers.
+  if (!globalThis.Intl?.Segmenter) return text
+  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment)
+}
+
 /** `title` names it in the list, unless it is there already. */
 export function enterConversation(id, title) {
   for (const element of document.querySelectorAll("[data-path]")) {

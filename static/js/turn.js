@@ -1,11 +1,10 @@
 // One turn: a question goes out, its answer comes in, and the page around them follows.
 
-import { enterConversation } from "./conversation.js"
+import { enterConversation, titleOf } from "./conversation.js"
 import { forgetDraft, prependDraft } from "./drafts.js"
 import { announce, focusField, join, keyOf, sentenceOf, showProblem } from "./page.js"
 import { ask, follow } from "./stream.js"
 
-const MAX_TITLE = 80
 // Of a longer answer, screen readers hear only that it is there.
 const MAX_READ_OUT = 300
 
@@ -138,7 +137,7 @@ export class Turn {
   #enterConversation(id) {
     const { conversation_id: place, after } = this.#form.elements
     const question = this.#exchange.querySelector(".question-text").textContent
-    const title = place.value ? "" : question.slice(0, MAX_TITLE)
+    const title = place.value ? "" : titleOf(question)
     place.value = id
     // At once: a reload must not come before it.
     history.replaceState(null, "", `/c/${id}`)

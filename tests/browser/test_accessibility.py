@@ -8,7 +8,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.states import STATES, State, answered
 from tests.kit.browsing import DESK, PHONE, Person
-from tests.kit.emulator import Emulator
 from tests.kit.site import ROOT, Site
 
 pytestmark = pytest.mark.browser
@@ -29,12 +28,6 @@ def axe() -> str:
     if not path.exists() and not os.environ.get("CI"):
         pytest.skip("needs axe: npm ci")
     return path.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def demo_site(keep_site: Callable[..., Site], emulator: Emulator) -> Site:
-    # Nobody waits for what is still being answered.
-    return keep_site(DEMO_URL=emulator.url, GRACE_S=0)
 
 
 @pytest.mark.parametrize("state", CASES)

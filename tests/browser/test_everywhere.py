@@ -17,14 +17,17 @@ pytestmark = pytest.mark.browser
 
 DRAWN = ("h3", "ul ul", "ol", "blockquote", ".task-list-item", ".code .code-keyword", "math", "s")
 # Each device once and each language once; the tablet has the phone's page with the desk's keys.
-WALKS = [("phone", "zh-CN"), ("desk", "en-US")]
+PHONE_WALK, DESK_WALK = ("phone", "zh-CN"), ("desk", "en-US")
+# For a chapter that looks alike everywhere.
+on_phone = pytest.mark.parametrize("walk", [PHONE_WALK], indirect=True, ids="-".join)
+on_desk = pytest.mark.parametrize("walk", [DESK_WALK], indirect=True, ids="-".join)
 TOUCH = """(element, types) => {
     for (const type of types) element.dispatchEvent(new TouchEvent(type, {bubbles: true}))
 }"""
 Sentence = Callable[[str], str]
 
 
-@pytest.fixture(params=WALKS, ids="-".join)
+@pytest.fixture(params=[PHONE_WALK, DESK_WALK], ids="-".join)
 def walk(request: pytest.FixtureRequest) -> tuple[str, str]:
     """A device and a language."""
     device, language = request.param
@@ -111,6 +114,7 @@ def test_the_conversation(here: Page, sentence: Sentence) -> None:
     assert here.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@on_phone
 def test_the_ends_an_answer_can_have(here: Page, sentence: Sentence) -> None:
     sentences = {
         "!late-error": (
@@ -142,6 +146,7 @@ def test_the_ends_an_answer_can_have(here: Page, sentence: Sentence) -> None:
     )
 
 
+@on_desk
 def test_waiting_is_told_in_words(here: Page, sentence: Sentence) -> None:
     exchange = say(here, "!slow 4 今天有什么活动？")
     contains(exchange.locator(".progress"), sentence("Thinking"))
@@ -154,6 +159,7 @@ def test_waiting_is_told_in_words(here: Page, sentence: Sentence) -> None:
     has_ended(here.locator(".exchange"), "stopped")
 
 
+@on_phone
 def test_versions_of_a_question(here: Page, sentence: Sentence) -> None:
     answered(here)
     here.locator(".again").click()
@@ -222,6 +228,7 @@ def refuse(route: Route, text: str) -> None:
     route.fulfill(status=429, content_type="application/json", body=body)
 
 
+@on_desk
 def test_writing_with_files(here: Page, sentence: Sentence, tmp_path: Path) -> None:
     pick(here, "报告.pdf", "red.png")
     hand(here, "paste", ("pasted.png", "image/png"))

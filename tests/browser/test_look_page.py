@@ -1,15 +1,18 @@
 """The page as a person needs it: forced colours, paper, large type, no motion, a second visit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.kit.browsing import GAP, PHONE, Person, ask, has_ended, prose
+from tests.kit.browsing import DESK, GAP, PHONE, Person, ask, has_ended, prose
+from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser
 
 # 1280 by 1024, four times as large.
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ENLARGED = {"viewport": {"width": 320, "height": 256}}
 
 
@@ -28,27 +31,25 @@ def has_border(element: Locator) -> bool:
     return style(element, "borderTopStyle") == "solid" and style(element, "borderTopWidth") != "0px"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_with_colours_of_ones_own_everything_has_an_edge(
-    person: Callable[..., Person], scheme: str
-) -> None:
-    page = person(forced_colors="active", color_scheme=scheme).open()
+def test_with_colours_of_ones_own_everything_has_an_edge(person: Callable[..., Person]) -> None:
+    page = person(forced_colors="active", color_scheme="light").open()
     has_ended(ask(page, "!markdown !suggest"))
-    for selector in (
-        ".question-text",
-        ".send",
-        ".suggestions .chip",
-        ".avatar",
-        ".writer",
-        ".prose .code",
-    ):
-        assert has_border(page.locator(f".app {selector}").last), selector
-    current, ground = (
-        page.locator("[aria-current=page]").first,
-        style(page.locator("body"), "backgroundColor"),
-    )
-    assert style(current, "borderTopWidth") == "2px"
-    assert style(page.locator(".send .icon").first, "stroke") != ground, "the arrow can be seen"
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for selector in (
+            ".question-text",
+            ".send",
+            ".suggestions .chip",
+            ".avatar",
+            ".writer",
+            ".prose .code",
+        ):
+            assert has_border(page.locator(f".app {selector}").last), (scheme, selector)
+        current = page.locator("[aria-current=page]").first
+        assert style(current, "borderTopWidth") == "2px", scheme
+        ground = style(page.locator("body"), "backgroundColor")
+        arrow = style(page.locator(".send .icon").first, "stroke")
+        assert arrow != ground, f"the arrow can be seen, {scheme}"
 
 
 def test_with_colours_of_ones_own_the_focus_is_seen_once(person: Callable[..., Person]) -> None:
@@ -62,14 +63,17 @@ def test_with_colours_of_ones_own_the_focus_is_seen_once(person: Callable[..., P
     assert style(page.locator(".sidebar a").first, "outlineStyle") == "solid"
 
 
-@pytest.fixture
-def printed(person: Callable[..., Person]) -> Page:
+@pytest.fixture(scope="module")
+def printed(browser: Browser, site: Site) -> Iterator[Page]:
     """A conversation on paper, from a dark screen."""
-    page = person(color_scheme="dark").open()
+    reader = Person(site, browser.new_context(color_scheme="dark", locale="en-US", **DESK))
+    page = reader.open()
     has_ended(ask(page, "the first of two"))
     has_ended(ask(page, "!markdown !think !tool !cite !suggest"))
     page.emulate_media(media="print")
-    return page
+    yield page
+    reader.context.close()
+    assert not reader.faults
 
 
 def test_on_paper_are_questions_and_answers_only(printed: Page) -> None:
@@ -150,7 +154,7 @@ def test_a_long_conversation_opens_at_its_end_and_stays_there(
 ) -> None:
     alice = person(**PHONE)
     page = alice.open()
-    for number in range(7):
+    for number in range(3):
         page.locator("#question").fill(f"!markdown {number}")
         page.locator(".send").tap()
         has_ended(page.locator("#transcript > .exchange").nth(number))

@@ -6,9 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from chat.agents.demo import PICTURE
 from tests.kit.browsing import PHONE, Person, ask, has_ended, prose
-from tests.kit.emulator import Emulator
 from tests.kit.site import Site
 
 pytestmark = pytest.mark.browser
@@ -71,16 +69,9 @@ def test_without_a_script_a_picture_is_a_link_to_itself(person: Callable[..., Pe
 
 
 def test_a_picture_beside_the_text_opens_large_too(
-    person: Callable[..., Person], keep_site: Callable[..., Site], emulator: Emulator
+    person: Callable[..., Person], demo_site: Site
 ) -> None:
-    site = keep_site(
-        QINGYAN_API_KEY="0a1b2c3d4e5f6071",
-        QINGYAN_API_SECRET="00112233445566778899aabbccddeeff",
-        QINGYAN_ASSISTANT_ID="aaaaaaaaaaaaaaaaaaaaaa01",
-        QINGYAN_API_BASE=f"{emulator.url}/chatglm/assistant-api/v1",
-        PICTURE_PATH=PICTURE,
-    )
-    page = person(at=site).open()
+    page = person(demo_site).open("/?agent=qingyan")
     exchange = ask(page, "!image")
     has_ended(exchange)
     picture = exchange.locator(".media .picture img")

@@ -116,6 +116,19 @@ test("a refusal carries the server's sentence", async () => {
   await assert.rejects(collect(ask({ message: "?" }, signal)), isSentence)
 })
 
+test("a page of a proxy or of a captive portal is no answer, and no sentence for the person", async () => {
+  for (const status of [200, 403, 502, 504]) {
+    const requests = await serve((request, response) => {
+      response.writeHead(status, { "Content-Type": "text/html" }).end("<h1>Log in</h1>\n\n")
+    })
+    const isNoRefusal = error => !(error instanceof Refused)
+    await assert.rejects(collect(ask({ message: "?" }, signal)), isNoRefusal, `${status}`)
+    assert.equal(requests.length, 1, "a question is not asked twice")
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
 test("an answer that is gone is not asked for again", async () => {
   const requests = await serve((request, response) => {
     response.writeHead(404, JSON_TYPE).end('{"error":"没有","code":"not_found"}')

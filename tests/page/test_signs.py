@@ -70,6 +70,7 @@ AS_WRITTEN = [
     "vector<b> 和 List<String>",
     "用<li>包住，用<ul>和</ul>包起来",
     "1.准备\n2.下锅",
+    "👨\u200d👩\u200d👧\u200d👦一家，👍🏽，🏳️\u200d🌈",
 ]
 
 
@@ -132,6 +133,16 @@ MARKED = [
 @pytest.mark.parametrize(("text", "html"), MARKED)
 def test_signs_that_are_markup_become_elements(text: str, html: str) -> None:
     assert html in render(text)
+
+
+@pytest.mark.parametrize("text", AS_WRITTEN + [text for text, _ in MARKED])
+def test_signs_that_come_one_by_one_are_the_same(text: str) -> None:
+    growing = GrowingMarkdown()
+    for character in text:
+        growing.feed(character)
+        growing.changes()
+    growing.changes(last=True)
+    assert "".join(growing.blocks()) == render(text)
 
 
 ADDRESSES = [
