@@ -61,6 +61,8 @@ async function withinLimit(signal, request) {
   const end = () => attempt.abort()
   const timer = setTimeout(end, CONNECT_MS)
   signal.addEventListener("abort", end, { once: true })
+  // Who left meanwhile, during a pause, waits for nothing.
+  if (signal.aborted) end()
   try {
     return await request(attempt.signal)
   } finally {

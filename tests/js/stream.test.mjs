@@ -90,6 +90,21 @@ test("a lost connection is read on from the last event", async () => {
   ])
 })
 
+test("who leaves while the connection is lost asks for nothing any more", async () => {
+  const leaving = new AbortController()
+  const [, turn] = ANSWER.split(/(?=id: )/)
+  const requests = await serve((request, response) => {
+    response.write(turn)
+    setTimeout(() => response.destroy(), 50)
+  })
+  const events = ask({ message: "?" }, leaving.signal)
+  await events.next()
+  assert.equal((await events.next()).value.type, "lost")
+  setTimeout(() => leaving.abort(), 50)
+  await assert.rejects(events.next())
+  assert.equal(requests.length, 1)
+})
+
 test("an answer that ends without an end is read again from its start", async () => {
   const requests = await serve((request, response, count) => {
     response.end(count === 1 ? ": keep-alive\n\n" : ANSWER)
