@@ -38,6 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     sort_longest_first(items)
 
 
+# Drawing the dots of a waiting page sixty times a second would be most of the work.
+AT_REST = {"locale": "en-US", "reduced_motion": "reduce"}
+
+
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     """One for the whole run: answers at once, refuses nobody for asking often."""
@@ -194,13 +198,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def person(browser: Browser, site: Site) -> Iterator[Callable[..., Person]]:
-    """`person(**DESK)` sits down at a browser of their own. In the end nothing may have gone
-    wrong.
+    """`person(**DESK)` sits down at a browser of their own, where nothing moves that need not.
+    In the end nothing may have gone wrong.
     """
     persons: list[Person] = []
 
     def arrive(at: Site = site, **options: Any) -> Person:
-        persons.append(Person(at, browser.new_context(**{"locale": "en-US", **DESK, **options})))
+        persons.append(Person(at, browser.new_context(**{**AT_REST, **DESK, **options})))
         persons[-1].context.set_default_timeout(15_000)
         return persons[-1]
 

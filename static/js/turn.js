@@ -140,7 +140,9 @@ export class Turn {
     const title = place.value ? "" : titleOf(question)
     place.value = id
     // At once: a reload must not come before it.
-    history.replaceState(null, "", `/c/${id}`)
+    const { pathname, search, hash } = location
+    const address = `/c/${id}`
+    if (pathname + search + hash !== address) history.replaceState(null, "", address)
     // From here on this branch is the newest.
     after.value = ""
     enterConversation(id, title)

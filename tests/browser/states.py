@@ -50,6 +50,20 @@ def opened(what: str) -> Callable[[Page], None]:
     return reach
 
 
+def everything_opened(page: Page) -> None:
+    """The answered conversation with all its parts open."""
+    answered(page)
+    for what in ("thought", "citations", "tool details", "about"):
+        page.locator(f".{what} summary").first.click()
+        expect(page.locator(f".{what}[open]").first).to_be_visible()
+
+
+def written(page: Page) -> None:
+    """A question that is not sent yet, with its file."""
+    page.locator("#question").fill("我想看看青铜器，\n应该从哪个展厅开始？")
+    page.locator("[type=file]").set_input_files(PDF)  # type: ignore[arg-type]
+
+
 def streaming(page: Page) -> None:
     expect(prose(say(page, "!markdown !pieces 80 300")).locator("h3")).to_be_visible()
 

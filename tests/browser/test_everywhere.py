@@ -50,7 +50,9 @@ def sentence(walk: tuple[str, str]) -> Sentence:
 def here(person: Callable[..., Person], demo_site: Site, walk: tuple[str, str]) -> Page:
     """The demo's welcome, on the device and in the language of the walk."""
     device, language = walk
-    page = person(demo_site, **DEVICES[device], locale=language).open()
+    page = person(
+        demo_site, **DEVICES[device], locale=language, reduced_motion="no-preference"
+    ).open()
     expect(page.locator("html")).to_have_attribute(
         "lang", {"zh-CN": "zh-CN", "en-US": "en"}[language]
     )

@@ -79,26 +79,25 @@ def test_a_refused_edit_leaves_everything_as_it_was(page: Page) -> None:
 
 
 @pytest.fixture(scope="module")
-def rich(keep_site: Callable[..., Site], emulator: Emulator) -> tuple[Site, dict[str, Any]]:
-    """A site, and the cookie of somebody with hundreds of conversations, the last of them long."""
+def rich(keep_site: Callable[..., Site], emulator: Emulator) -> tuple[Site, dict[str, Any], str]:
+    """A site, the cookie of somebody with hundreds of conversations, and the id of a long one."""
     key = "not a secret at all"
     site = keep_site(**coze(emulator), SECRET_KEY=key)
     store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
     fill(store.engine, "rich", conversations=450, answers=1, apart_s=900, words=10)
-    fill(store.engine, "rich", conversations=1, answers=45, words=10)
+    (long,) = fill(store.engine, "rich", conversations=1, answers=45, words=10)
     store.close()
     cookie = {"name": COOKIE, "value": Visitors(key).cookie("rich"), "url": site.url}
-    return site, cookie
+    return site, cookie, long
 
 
 def test_earlier_messages_come_in_above_and_nothing_moves(
-    person: Callable[..., Person], rich: tuple[Site, dict[str, Any]]
+    person: Callable[..., Person], rich: tuple[Site, dict[str, Any], str]
 ) -> None:
-    site, cookie = rich
+    site, cookie, long = rich
     alice = person(site)
     alice.context.add_cookies([cookie])
-    page = alice.open()
-    page.locator("#conversations a").first.click()
+    page = alice.open(f"/c/{long}")
     expect(page.locator(".exchange")).to_have_count(20)
     first = page.locator(".exchange").first
     first.scroll_into_view_if_needed()
@@ -117,9 +116,9 @@ def test_earlier_messages_come_in_above_and_nothing_moves(
 
 
 def test_a_long_list_goes_on_as_it_is_scrolled(
-    person: Callable[..., Person], rich: tuple[Site, dict[str, Any]]
+    person: Callable[..., Person], rich: tuple[Site, dict[str, Any], str]
 ) -> None:
-    site, cookie = rich
+    site, cookie, _ = rich
     alice = person(site)
     alice.context.add_cookies([cookie])
     page = alice.open()

@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Engine, insert, select
@@ -53,6 +54,8 @@ def fill(
                 {**_exchange(chance, words, at + apart_s * turn), "sequence": sequence + turn}
                 for turn in range(answers)
             ]
+            for earlier, later in pairwise(exchanges):
+                later["parent"] = earlier["id"]
             sequence += answers
             at += apart_s * answers
             ids.append(f"{exchanges[0]['id'][:11]}{secrets.token_hex(9)}")
@@ -85,6 +88,7 @@ def _exchange(chance: random.Random, words: int, at: float) -> dict[str, Any]:
     reply = "".join(chance.choices(SAID, k=words))
     return {
         "id": f"{int(at * 1000):011x}{secrets.token_hex(9)}",
+        "parent": None,
         "question": question,
         "replies": [reply],
         "plain": searchable(question, [reply]),
