@@ -16,6 +16,7 @@ from chat.shared.connection import Connection
 from emulator import create_emulator
 from emulator.serving import serve
 from tests.kit.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
+from tests.kit.clock import Clock
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.loopback import stay_on_loopback
 from tests.kit.postgresql_server import Databases, postgresql_server
@@ -92,6 +93,11 @@ def keep_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """The same for a site that many tests share."""
     with _sites(tmp_path_factory) as start:
         yield start
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture(scope="session")

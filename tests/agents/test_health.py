@@ -8,26 +8,12 @@ from chat.agents.health import FAILURES, Health
 from chat.agents.redis_health import RedisHealth
 from chat.shared.connection import Connection
 from providers.errors import ContentBlocked, Unavailable
+from tests.kit.clock import Clock
 from tests.kit.patience import eventually
 from tests.kit.redis_server import RedisServer
 
 GONE = Unavailable("no way", provider="coze")
 Join = Callable[..., Connection]
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(params=["in memory", "in Redis"])
@@ -43,15 +29,15 @@ def test_only_failures_in_a_row_and_of_late_say_that_an_agent_cannot_be_reached(
     health.note("a", None)
     health.note("a", GONE)
     assert health.unreachable() == {}, "an answer came in between"
-    clock.at = 700
+    clock.now += 700
     for _ in range(2):
         health.note("a", GONE)
     assert health.unreachable() == {}, "the first was long ago"
-    clock.at = 710
+    clock.now += 10
     health.note("a", GONE)
     assert health.unreachable() == {"a": pytest.approx(10, abs=1)}
     health.note("b", ContentBlocked("no", provider="coze"))
-    clock.at = 710 + 3700
+    clock.now += 3700
     assert health.unreachable() == {}, "nobody has tried for an hour"
     for _ in range(4):
         health.note("a", ContentBlocked("no", provider="coze"))

@@ -24,19 +24,10 @@ from providers.base import Turn
 from providers.errors import OutOfTurn, RateLimited, TimedOut
 from providers.events import Done, Event, Status
 from providers.stop import Stop, Stopped
+from tests.kit.clock import Clock
 from tests.kit.patience import eventually, soon
 
 SCHOOL, HOME = "192.0.2.1", "192.0.2.2"
-
-
-@dataclass
-class Clock:
-    """A clock that is set by hand."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def account(clock: Callable[[], float] = time.monotonic, share: int = 3, **limits: int) -> Account:

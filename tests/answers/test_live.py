@@ -2,7 +2,6 @@
 
 import threading
 import time
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -10,19 +9,10 @@ from hypothesis import strategies as st
 
 from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, LiveAnswers
 from providers.events import Delta
+from tests.kit.clock import Clock
 from tests.kit.patience import soon
 
 END = Finished("stop", ("all",))
-
-
-@dataclass
-class Clock:
-    """A clock that is set by hand."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def live_answer(*texts: str, end: Finished | Failed | None = END, start: int = 0) -> LiveAnswer:

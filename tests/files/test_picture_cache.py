@@ -11,20 +11,11 @@ from hypothesis import strategies as st
 from chat.files.picture_cache import MAX_AGE_S, Copy, PictureCache
 from chat.refusals import PictureRefusal
 from chat.visitors.bodies import LEFT_FREE
+from tests.kit.clock import Clock
 
 MOST_BYTES = 1000
 MOST_PICTURES = 4
 LARGEST = 400
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def small_cache(folder: Path, room: int = 2**40, clock: Clock | None = None) -> PictureCache:

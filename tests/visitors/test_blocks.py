@@ -12,16 +12,11 @@ from chat.storage import Storage
 from chat.storage.blocks import StoredBlocks
 from chat.storage.models import Base
 from chat.visitors.blocks import Blocks, is_loopback, is_private, is_too_wide, network_of
+from tests.kit.clock import Clock
+from tests.storage.acting import only_sqlite
 from tests.storage.conftest import connect as connect
+from tests.storage.conftest import database as database
 from tests.storage.conftest import store as store
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 class NoChange:
@@ -127,25 +122,26 @@ def test_a_visitor_is_shut_out_by_the_beginning_of_the_pseudonym() -> None:
 
 
 def test_a_change_is_known_within_a_second_and_looked_for_no_oftener(store: Storage) -> None:
-    clock = Clock()
+    clock = Clock(0)
     blocks = Blocks(store.blocks, clock)
     assert not is_blocked(blocks, "203.0.113.9")
     assert store.blocks.add("203.0.113.0/24")
     assert not is_blocked(blocks, "203.0.113.9")
-    clock.seconds = 1.0
+    clock.now = 1.0
     assert is_blocked(blocks, "203.0.113.9")
     assert store.blocks.remove("203.0.113.0/24") and store.blocks.add("198.51.100.0/24")
-    clock.seconds = 2.0
+    clock.now = 2.0
     assert not is_blocked(blocks, "203.0.113.9") and is_blocked(blocks, "198.51.100.1")
 
 
+@only_sqlite
 def test_blocks_go_on_while_the_database_cannot_be_read(store: Storage) -> None:
-    clock = Clock()
+    clock = Clock(0)
     blocks = Blocks(store.blocks, clock)
     store.blocks.add("203.0.113.0/24")
     assert is_blocked(blocks, "203.0.113.9")
     Base.metadata.drop_all(store.engine)
-    clock.seconds = 5.0
+    clock.now = 5.0
     assert is_blocked(blocks, "203.0.113.9")
 
 

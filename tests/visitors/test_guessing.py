@@ -36,25 +36,11 @@ from chat.visitors.guessing import (
     Origin,
 )
 from chat.visitors.redis_guesses import RedisGuesses
+from tests.kit.clock import Clock
 from tests.kit.patience import eventually
 from tests.kit.redis_server import RedisServer
 
 HERE, THERE = Origin("192.0.2.1"), Origin("192.0.2.2")
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(params=["in memory", "in Redis"])
@@ -128,9 +114,9 @@ def test_five_are_free_then_each_waits_longer_and_ten_lock(brake: Brake, clock: 
     for _ in range(LOCKED_FROM - FREE + 1):
         waits.append(wait(brake))
         assert wait(brake) == about(waits[-1]), "a refused try does not count"
-        clock.at += waits[-1] - 0.8
+        clock.now += waits[-1] - 0.8
         assert wait(brake) > 0
-        clock.at += 0.9
+        clock.now += 0.9
         assert wait(brake) == 0.0
     assert waits == [about(seconds) for seconds in (2, 4, 8, 16, 32, LOCK_S)]
     assert wait(brake) == about(LOCK_S), "after the lock one try, then the next lock"
@@ -140,7 +126,7 @@ def test_five_are_free_then_each_waits_longer_and_ten_lock(brake: Brake, clock: 
 def test_after_a_quiet_hour_an_address_is_free_again(brake: Brake, clock: Clock) -> None:
     while not wait(brake):
         pass
-    clock.at += guesses.FORGOTTEN_AFTER_S
+    clock.now += guesses.FORGOTTEN_AFTER_S
     assert [wait(brake) for _ in range(FREE)] == [0.0] * FREE and wait(brake) > 0
 
 
@@ -229,12 +215,12 @@ def test_a_try_that_was_not_checked_is_not_counted(brake: Brake, stored: StoredG
 
 def test_a_flood_from_many_addresses_brakes_all(brake: Brake, clock: Clock) -> None:
     flood(brake)
-    clock.at += 1
+    clock.now += 1
     assert wait(brake) == about(ALL_GAP_S - 1)
-    clock.at += ALL_GAP_S
+    clock.now += ALL_GAP_S
     assert wait(brake) == 0.0
     assert wait(brake, THERE) == about(ALL_GAP_S)
-    clock.at += guesses.ALL_WINDOW_S
+    clock.now += guesses.ALL_WINDOW_S
     assert wait(brake) == wait(brake, THERE) == 0.0
 
 
@@ -242,7 +228,7 @@ def test_its_memory_is_bounded(clock: Clock) -> None:
     stored = LocalGuesses(clock)
     brake = Brake("code", stored)
     for number in range(ADDRESSES + 500):
-        clock.at += ALL_GAP_S
+        clock.now += ALL_GAP_S
         wait(brake, Origin(str(number)))
     assert stored.size == ADDRESSES
 
@@ -263,7 +249,7 @@ def test_a_code_makes_no_end_of_known_browsers(brake: Brake, clock: Clock) -> No
     tries = [wait(brake, known(str(number))) for number in range(KNOWN_OF_CODE + 5)]
     assert tries.count(0.0) == KNOWN_OF_CODE
     assert wait(brake, known("phone", "bea")) == 0.0, "browsers of another code are not concerned"
-    clock.at += guesses.KNOWN_WINDOW_S
+    clock.now += guesses.KNOWN_WINDOW_S
     assert wait(brake, known("phone")) == 0.0
 
 
@@ -400,7 +386,7 @@ def test_a_try_whose_process_died_keeps_nobody_waiting_for_long(
     for _ in range(FREE):
         dead.begin(HERE)
     assert not is_let_in(brake)
-    clock.at += guesses.UNDER_WAY_S
+    clock.now += guesses.UNDER_WAY_S
     assert is_let_in(brake)
 
 
@@ -440,11 +426,11 @@ class Brakes(RuleBasedStateMachine):
         self.unpaid = deque[float]()
         if is_flooded:
             flood(self.brake)
-            self.unpaid.extend([self.clock.at] * ALL)
+            self.unpaid.extend([self.clock.now] * ALL)
 
     @rule(seconds=strategies.sampled_from([0.5, 3, 20, 1000, 4000]))
     def pass_by(self, seconds: float) -> None:
-        self.clock.at += seconds
+        self.clock.now += seconds
 
     @rule(
         address=addresses,
@@ -472,13 +458,13 @@ class Brakes(RuleBasedStateMachine):
     def count_wrong(self, current: guessing.Try) -> None:
         address = current.origin.address
         if current.way == "address":
-            self.unpaid.append(self.clock.at)
+            self.unpaid.append(self.clock.now)
         if current.way != "browser":
-            self.wrong.setdefault(address, deque()).append(self.clock.at)
+            self.wrong.setdefault(address, deque()).append(self.clock.now)
 
     @invariant()
     def a_flood_gets_one_try_a_gap(self) -> None:
-        window = [at for at in self.unpaid if self.clock.at - at < guesses.ALL_WINDOW_S]
+        window = [at for at in self.unpaid if self.clock.now - at < guesses.ALL_WINDOW_S]
         assert len(window) <= ALL + guesses.ALL_WINDOW_S / ALL_GAP_S + 1
 
     @invariant()

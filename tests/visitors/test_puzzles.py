@@ -10,19 +10,10 @@ from chat.shared.connection import Connection
 from chat.visitors import puzzles
 from chat.visitors.puzzles import LocalUsedPuzzles, Puzzle, Puzzles, is_solution
 from chat.visitors.redis_puzzles import RedisUsedPuzzles
+from tests.kit.clock import Clock
 from tests.kit.redis_server import RedisServer
 
 KEY, BITS = "a key of this test", 8
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def __call__(self) -> float:
-        return self.at
 
 
 def solve(puzzle: Puzzle) -> str:
@@ -107,5 +98,5 @@ def test_its_memory_is_bounded_and_lets_no_used_one_in() -> None:
     late = site.new(1)
     assert site.redeem(late.text, solve(late)) == 0, "no room: no puzzle counts"
     assert site.redeem(first.text, nonce) == 0
-    clock.at += puzzles.LIFE_S + 1
+    clock.now += puzzles.LIFE_S + 1
     assert site.redeem(late.text, solve(late)) == 1

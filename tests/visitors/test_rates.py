@@ -15,25 +15,13 @@ from chat.shared.connection import Connection
 from chat.visitors.rate_counts import BoundedMemory, Claim, LocalRateCounts, RateCounts
 from chat.visitors.rates import RATES, VisitorLimits
 from chat.visitors.redis_rate_counts import RedisRateCounts
+from tests.kit.clock import Clock
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 
 Start = Callable[..., Site]
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"0" * 64
 MINUTE, DAY = 60, 24 * 3600
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(params=["in memory", "in Redis"])
