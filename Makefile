@@ -10,10 +10,12 @@ BABEL := $(BIN)/pybabel -q
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command "make requirements"
 # Test files at once. More than processors, because tests mostly wait; TESTERS=0 runs them one after another.
-TESTERS ?= 4
+TESTERS ?= 5
+# Each of them would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css js vendor messages requirements documents reliability soak fuzz bench lighthouse screenshots packages
+.PHONY: help run test check doctor css js vendor messages requirements documents reliability soak fuzz bench lighthouse screenshots packages compiled
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
@@ -23,7 +25,7 @@ run: .venv/runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when
 
 test: .venv/bin/python ## set up what tests need, check everything, run all tests
 	@$(MAKE) --no-print-directory -j2 .venv/tests packages
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory -j2 check compiled
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -rfEs
 	@if command -v node >/dev/null; then node --test tests/js/; \
 	elif [ "$$CI" = true ]; then echo "tests/js needs Node.js" >&2; exit 1; \
@@ -35,6 +37,10 @@ check: .venv/tests ## lint, types, format, generated files, rules of the house: 
 	$(BIN)/mypy
 	$(BIN)/python -m tools.documents --check
 	$(BIN)/python -m tools.check
+
+compiled: .venv/tests # pytest rewrites the asserts of all test files; done here, not by each tester
+	@$(BIN)/python -m pytest --collect-only -qq >.venv/collected.txt || \
+	  { cat .venv/collected.txt; exit 1; }
 
 doctor: .venv/runs ## look at settings, disk and platforms, and say what to do about each
 	@$(BIN)/flask doctor
@@ -99,12 +105,16 @@ packages: # Debian's Chromium, Redis, PostgreSQL, nginx and Caddy, for the tests
 	$(PIP) --require-hashes -r requirements.txt
 	@touch $@
 
-.venv/tests: requirements-dev.txt | .venv/bin/python
-	$(PIP) --require-hashes -r requirements-dev.txt
+# uv takes seconds where pip takes a minute, but knows nothing of pip's own settings: mirrors, certificates.
+.venv/tests: requirements-dev.txt | .venv/bin/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+	  --require-hashes -r requirements-dev.txt || $(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@ .venv/runs
 
-.venv/bin/uv: | .venv/bin/python
-	$(PIP) uv==0.13.9
+.venv/bin/uv: requirements-dev.txt | .venv/bin/python
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt >.venv/uv.txt
+	$(PIP) --require-hashes -r .venv/uv.txt
+	@touch $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else 0'
