@@ -55,6 +55,8 @@ class EmulatorSettings:
     # Questions a day; 0: no limit.
     qingyan_daily: int = 5000
     qingyan_token_life_s: int = 864_000
+    # Whether a new token ends the one before, which the document leaves open.
+    qingyan_one_token: bool = False
     # A bad token is refused with "401" or with "10018" (HTTP 403).
     qingyan_token_refusal: str = "401"
     # Later "disabled" (10004) or "deleted" (10003).

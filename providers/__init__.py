@@ -37,6 +37,7 @@ class Row:
     questions. `counts`: it tells the tokens used. `records`: an answer whose reader was lost can be
     read again. `clears`: it can forget a conversation and go on with it. `fetches`: it takes files
     by addresses that it can reach. `grants`: its owner may grant tokens that have to be stored.
+    `shares_tokens`: processes should not each fetch a token of their own.
     `introduces`: it tells the agent's name, welcome and first questions. `pictures`: the hosts,
     with all below them, from which its pictures and icons come over https.
     """
@@ -58,6 +59,7 @@ class Row:
     clears: bool = False
     fetches: bool = False
     grants: bool = False
+    shares_tokens: bool = False
     introduces: bool = False
     pictures: tuple[str, ...] = ()
 
@@ -94,6 +96,7 @@ PLATFORMS: dict[str, Row] = {
         branches=False,
         files=("pdf", "docx", "doc", "txt", "pptx", "md", "epub"),
         images=("jpg", "jpeg", "png", "webp", "gif"),
+        shares_tokens=True,
         pictures=("sfile.chatglm.cn",),
         suggests=True,
         counts=True,

@@ -5,8 +5,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from providers.errors import ProviderError, TimedOut
@@ -24,6 +25,63 @@ class Token:
 
     secret: str = field(repr=False)
     expires_in: float
+
+
+class Vault(Protocol):
+    """Keeps small documents between restarts, sealed, and lets one process at a time change one."""
+
+    def load(self, name: str) -> dict[str, Any] | None: ...
+
+    def save(self, name: str, value: dict[str, Any]) -> None: ...
+
+    def lock(self, name: str) -> AbstractContextManager[None]: ...
+
+
+class KeptToken:
+    """Fetches the token of an account for all processes: the second takes what the first has kept.
+
+    A platform may end the old token when it gives a new one; processes that each fetched their own
+    would then refuse each other without end. `learn` gets a token that another process fetched.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Token],
+        vault: Vault,
+        name: str,
+        learn: Callable[[str], object],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._fetch = fetch
+        self._vault = vault
+        self._name = name
+        self._learn = learn
+        self._clock = clock
+        self._last = ""
+
+    def __call__(self) -> Token:
+        """Another token than the last time. Raises what `fetch` raises."""
+        with self._vault.lock(self._name):
+            token = self._kept()
+            if token is None:
+                token = self._fetch()
+                ends_at = self._clock() + token.expires_in
+                renew_at = ends_at - min(EARLY_S, token.expires_in / 10)
+                document = {"secret": token.secret, "renew_at": renew_at, "ends_at": ends_at}
+                self._vault.save(self._name, document)
+        self._last = token.secret
+        return token
+
+    def _kept(self) -> Token | None:
+        """What another process has fetched since, if it need not be renewed yet."""
+        kept = self._vault.load(self._name)
+        if kept is None or kept["secret"] == self._last:
+            return None
+        now = self._clock()
+        if kept["renew_at"] <= now:
+            return None
+        self._learn(kept["secret"])
+        return Token(kept["secret"], kept["ends_at"] - now)
 
 
 class _Flight:

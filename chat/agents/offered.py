@@ -219,7 +219,9 @@ class _Maker:
         self.secrets |= {
             value.get_secret_value() for _, value in own if isinstance(value, SecretStr)
         }
-        vault = (self._vault,) if row.grants else ()
+        # One process has its tokens in its memory.
+        is_shared = row.shares_tokens and self._settings.redis_url is not None
+        vault = (self._vault,) if row.grants or is_shared else ()
         provider = load(card.platform).PROVIDER(own, self._doors[card.platform], *vault)
         return Agent(
             id=card.id,

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from chat.storage.engine.kinds import StorageError
 from chat.storage.secrets import Secrets
+from providers.errors import Unavailable
 
 
 class Vault:
-    """Keeps small documents sealed in the database, by name."""
+    """Keeps small documents sealed in the database, by name: `<platform>-<what>:<whose>`.
+
+    Everything raises Unavailable while the database cannot be used.
+    """
 
     def __init__(self, secrets: Secrets, secret_key: str) -> None:
         self._secrets = secrets
@@ -23,7 +28,8 @@ class Vault:
         """What was saved under a name; None when nothing was, or under another SECRET_KEY."""
         from cryptography.fernet import InvalidToken
 
-        sealed = self._secrets.get(name)
+        with _available(name):
+            sealed = self._secrets.get(name)
         if sealed is None:
             return None
         try:
@@ -33,12 +39,14 @@ class Vault:
         return secret
 
     def save(self, name: str, value: dict[str, Any]) -> None:
-        self._secrets.put(name, self._fernet().encrypt(json.dumps(value).encode()))
+        """Seals a document, and keeps it in place of what the name had."""
+        with _available(name):
+            self._secrets.put(name, self._fernet().encrypt(json.dumps(value).encode()))
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Lets in one thread at a time, of all processes."""
-        with self._lock, self._secrets.alone(name):
+        with self._lock, _available(name), self._secrets.alone(name):
             yield
 
     def _fernet(self) -> Any:
@@ -48,3 +56,12 @@ class Vault:
         return Fernet(
             base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + self._key.encode()).digest())
         )
+
+
+@contextmanager
+def _available(name: str) -> Iterator[None]:
+    try:
+        yield
+    except StorageError as error:
+        platform = name.partition("-")[0]
+        raise Unavailable("the database keeps no token just now", provider=platform) from error

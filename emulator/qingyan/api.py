@@ -98,6 +98,8 @@ def get_token() -> ResponseReturnValue:
     state = here()
     with state.lock:
         life_s = state.settings.qingyan_token_life_s
+        if state.settings.qingyan_one_token:
+            state.store(QingyanStore).revoke(str(api_key))
         token, ends = state.store(QingyanStore).grant(str(api_key), life_s)
     result = {"access_token": token, "expires_in": life_s, "token_expires": ends}
     return jsonify(message="success", result=result, status=0)

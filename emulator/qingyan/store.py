@@ -71,6 +71,12 @@ class QingyanStore:
         self.grants[token] = Grant(api_key, time.monotonic() + life_s)
         return token, now + life_s
 
+    def revoke(self, api_key: str) -> None:
+        """Ends all tokens of a key."""
+        for token, grant in list(self.grants.items()):
+            if grant.api_key == api_key:
+                del self.grants[token]
+
     def begin(self, owner: str, assistant_id: str) -> Conversation:
         conversation = Conversation(new_id(), owner, assistant_id)
         self.conversations[conversation.id] = conversation

@@ -7,7 +7,6 @@ The facts are in platforms/coze.md §6.
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -23,7 +22,7 @@ from providers.errors import (
 )
 from providers.http import Http, Response, refusal
 from providers.payloads import Fields, fields, seconds, text, told_error
-from providers.tokens import Token, Tokens
+from providers.tokens import Token, Tokens, Vault
 
 TOKEN_PATH = "/api/permission/oauth2/token"
 AUTHORIZE_PATH = "/api/permission/oauth2/authorize"
@@ -53,16 +52,6 @@ class Credentials(Protocol):
 
         Raises AuthRejected, Unavailable, Unexpected.
         """
-
-
-class Vault(Protocol):
-    """Keeps a secret text between restarts, sealed, and lets one process at a time change it."""
-
-    def load(self, name: str) -> dict[str, Any] | None: ...
-
-    def save(self, name: str, value: dict[str, Any]) -> None: ...
-
-    def lock(self, name: str) -> AbstractContextManager[None]: ...
 
 
 class FixedToken:

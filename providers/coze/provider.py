@@ -7,13 +7,14 @@ from providers.base import About, Observation, Provider, Turn
 from providers.coze import check as coze_check
 from providers.coze.answer import about
 from providers.coze.api import Api
-from providers.coze.auth import Vault, WebApp, credentials
+from providers.coze.auth import WebApp, credentials
 from providers.coze.options import Options
 from providers.coze.run import Run
 from providers.events import Event
 from providers.http import Http
 from providers.stop import Stop
 from providers.texts import tidy
+from providers.tokens import Vault
 
 __all__ = ["PROVIDER", "Coze", "Options"]
 

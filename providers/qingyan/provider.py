@@ -1,10 +1,11 @@
 """Zhipu Qingyan agents (platforms/qingyan.md): two keys buy a token, the platform keeps the
 conversation."""
 
+import hashlib
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -65,7 +66,7 @@ class Qingyan(Provider):
         "finished before the stream closes; without streaming the whole JSON"
     )
 
-    def __init__(self, options: Options, http: Http) -> None:
+    def __init__(self, options: Options, http: Http, vault: tokens.Vault | None = None) -> None:
         self._options = options
         self._http = http
         key = (
@@ -73,7 +74,11 @@ class Qingyan(Provider):
             options.api_key.get_secret_value(),
             options.api_secret.get_secret_value(),
         )
-        self._tokens = tokens.shared(http, key, self._fetch_token)
+        fetch: Callable[[], tokens.Token] = self._fetch_token
+        if vault is not None:
+            mark = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+            fetch = tokens.KeptToken(fetch, vault, f"{NAME}-token:{mark}", http.learn)
+        self._tokens = tokens.shared(http, key, fetch)
         self._agent_refused_with: str | None = None
 
     def ask(self, turn: Turn) -> Iterator[Event]:

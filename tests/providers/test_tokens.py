@@ -5,15 +5,17 @@ kept.
 import gc
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from providers.errors import TimedOut, Unavailable
 from providers.http import Http, Network
 from providers.stop import Stop, Stopped
-from providers.tokens import Token, Tokens, shared
+from providers.tokens import KeptToken, Token, Tokens, shared
 from tests.kit.patience import eventually
 
 
@@ -163,3 +165,71 @@ def test_agents_of_one_account_share_its_tokens_and_forget_them_together():
 
 def test_a_token_does_not_show_its_secret():
     assert "token-1" not in repr(Token("token-1", 1))
+
+
+class Shelf:
+    """A vault of the test: documents in memory, one thread at a time."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        return self.documents.get(name)
+
+    def save(self, name: str, value: dict[str, Any]) -> None:
+        self.documents[name] = value
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        with self._lock:
+            yield
+
+
+def processes(mint: Mint, count: int = 3) -> tuple[list[Tokens], list[str]]:
+    """The tokens of one account in so many processes, and what they learned from each other."""
+    shelf, learned = Shelf(), list[str]()
+
+    def clock() -> float:
+        return mint.now
+
+    kept = [KeptToken(mint.fetch, shelf, "a", learned.append, clock) for _ in range(count)]
+    return [Tokens(one, "test", clock=clock) for one in kept], learned
+
+
+def test_processes_fetch_one_token() -> None:
+    mint = Mint(takes_s=0.05)
+    many, learned = processes(mint)
+    secrets = all_at_once(9, lambda: {tokens.current() for tokens in many})
+    assert secrets == [{"token-1"}] * 9 and mint.fetched == 1
+    assert learned == ["token-1"] * 2
+
+
+def test_a_refused_token_is_replaced_once_for_all_processes() -> None:
+    mint = Mint()
+    many, _ = processes(mint)
+    assert [tokens.current() for tokens in many] == ["token-1"] * 3
+    assert [tokens.current("token-1") for tokens in many] == ["token-2"] * 3
+    assert many[0].current("token-2") == "token-3" and mint.fetched == 3
+
+
+def test_a_token_is_renewed_early_by_one_process() -> None:
+    mint = Mint()
+    many, _ = processes(mint)
+    for tokens in many:
+        tokens.current()
+    mint.now = 950.0
+    for tokens in many:
+        assert tokens.current() in ("token-1", "token-2"), "until it is there the old one serves"
+    assert eventually(lambda: [tokens.current() for tokens in many] == ["token-2"] * 3)
+    assert mint.fetched == 2
+
+
+def test_a_fetch_that_fails_is_tried_again_by_the_next_process() -> None:
+    mint = Mint()
+    many, _ = processes(mint)
+    mint.is_closed = True
+    with pytest.raises(Unavailable):
+        many[0].current()
+    mint.is_closed = False
+    assert many[1].current() == many[0].current() == "token-2"

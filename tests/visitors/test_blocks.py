@@ -134,6 +134,15 @@ def test_a_change_is_known_within_a_second_and_looked_for_no_oftener(store: Stor
     assert not is_blocked(blocks, "203.0.113.9") and is_blocked(blocks, "198.51.100.1")
 
 
+def test_who_hears_of_a_change_looks_at_once(store: Storage) -> None:
+    blocks = Blocks(store.blocks, Clock(0))
+    assert not is_blocked(blocks, "203.0.113.9")
+    store.blocks.add("203.0.113.0/24")
+    assert not is_blocked(blocks, "203.0.113.9"), "it would look again in a second"
+    blocks.look_again()
+    assert is_blocked(blocks, "203.0.113.9")
+
+
 @only_sqlite
 def test_blocks_go_on_while_the_database_cannot_be_read(store: Storage) -> None:
     clock = Clock(0)
