@@ -48,6 +48,7 @@ CAPABILITIES = {
     "images": "Pictures with a question",
     "fetches": "Fetches them from here, so `PUBLIC_URL` is needed",
     "grants": "The owner can authorise this site instead of making a token",
+    "shares_tokens": "Several processes of a site use one token, for a new one may end the old",
 }
 
 
