@@ -7,17 +7,19 @@ for, events come under HTTP 400, and gateways send pages (platforms/coze.md §15
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Literal
 
 from providers import sse
 from providers.errors import ProviderError, Unavailable, Unexpected
 from providers.http import BODY_LIMIT, Response, parse_json, refusal
-from providers.payloads import DECODER, Fields, error_object, object_of, objects_of
+from providers.payloads import DECODER, Fields, error_object, is_unclosed, object_of, objects_of
 
 # One JSON object may be printed over many lines; so many ends of lines are tried as its end.
 MOST_TRIES = 200
 EXCERPT = 400
+# So many objects of a failure are looked at.
+MOST_FRAMES = 20
 _ENDS = ("}", "]")
 # Words that gateways send as data to keep a connection open.
 _HEARTBEATS = {"ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive"}
@@ -120,7 +122,10 @@ class Body:
 
     def failure(self) -> Fields:
         """What the body of a failure says: its object, or plain words as its message."""
-        payload = self.first_object()
+        first = self.first_object()
+        frames = islice(self._peeked or (), MOST_FRAMES)
+        rest = [frame.payload for frame in frames if frame.payload]
+        payload = next(filter(error_object, [first, *rest]), first)
         return payload or ({} if self.kind == "page" else {"message": self.excerpt})
 
     @property
@@ -261,7 +266,7 @@ class _FrameReader:
         """The object that the end of the body leaves without its last line, if any."""
         if not self._pending:
             return Frame(self._name, None, is_cut=True) if self._is_list else None
-        is_cut = self._is_list or not self._pending[-1].rstrip().endswith(_ENDS)
+        is_cut = self._is_list or is_unclosed("\n".join(self._pending))
         return Frame(self._name, None, is_cut=is_cut)
 
     def _begin(self, value: str, is_bare: bool) -> Frame | None:

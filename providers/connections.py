@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from http.client import BadStatusLine, HTTPResponse, parse_headers
 from typing import Any
 
 import certifi
@@ -29,6 +30,9 @@ SOCKET_OPTIONS = [
         if hasattr(socket, name)
     ),
 ]
+
+INTERIM = range(102, 200)
+INTERIM_MOST = 50
 
 _here = threading.local()
 
@@ -101,6 +105,21 @@ class Wire:
                     copy.shutdown(socket.SHUT_RDWR)
 
 
+class _FinalResponse(HTTPResponse):
+    """A response after the interim ones: the standard library skips only those of status 100.
+
+    Gateways send 102 and 103 while an agent works.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(INTERIM_MOST):
+            line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if line[1] not in INTERIM:
+                return line
+            parse_headers(self.fp)
+        raise BadStatusLine("interim responses without end")
+
+
 class _Attaching:
     """Mixed into urllib3's connections: attaches their socket to the wire of this thread's request.
 
@@ -108,6 +127,7 @@ class _Attaching:
     close it.
     """
 
+    response_class: Any = _FinalResponse
     sock: socket.socket | None
     wire: Wire | None = None
     _copy: socket.socket | None = None

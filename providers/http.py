@@ -30,7 +30,7 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
-from providers.payloads import DECODER
+from providers.payloads import DECODER, is_unclosed
 from providers.stop import Stop, Stopped
 
 __all__ = [
@@ -365,21 +365,15 @@ def parse_json(body: bytes | str, provider: str) -> Any:
 
     Either tells the size, but not the text.
     """
+    # A gateway that cuts a message may cut it inside of a character.
+    text = body.decode("utf-8-sig", "replace") if isinstance(body, bytes) else body
     try:
-        # A gateway that cuts a message may cut it inside of a character.
-        text = body.decode("utf-8-sig", "replace") if isinstance(body, bytes) else body
         return DECODER.decode(text)
     except (ValueError, RecursionError):
         size = f"{len(body)} bytes"
-    if _breaks_off(body if isinstance(body, bytes) else body.encode("utf-8", "replace")):
+    if is_unclosed(text):
         raise Unavailable(f"the answer broke off after {size}", provider=provider)
     raise Unexpected(f"sent {size} that are no JSON", provider=provider)
-
-
-def _breaks_off(body: bytes) -> bool:
-    """Whether nothing came, or JSON without its end."""
-    body = body.strip()
-    return not body or (body[:1] in (b"{", b"[") and body[-1:] not in (b"}", b"]"))
 
 
 def refusal(response: Response, message: str = "", code: int | str | None = None) -> ProviderError:

@@ -2,12 +2,17 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 Fields = dict[str, Any]
+# With its end or without: a pattern that may fail would look again from each quote.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+# Lists within lists that are looked into.
+_DEPTH = 3
 # Some write line ends and tabs into their texts as they are.
 DECODER = json.JSONDecoder(strict=False)
 
@@ -27,15 +32,15 @@ def one_or_many(value: Any) -> list[Any]:
     return [value] if isinstance(value, dict) else items(value)
 
 
-def objects_of(value: Any) -> list[Fields]:
+def objects_of(value: Any, depth: int = 0) -> list[Fields]:
     """The objects that a JSON value is: itself, those of a list, or what a text holds as JSON.
 
     Never none: a value without objects is one without fields.
     """
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         value = json_value(value)
-    if isinstance(value, list):
-        return [item for item in value if isinstance(item, dict)] or [{}]
+    if isinstance(value, list) and depth < _DEPTH:
+        return [one for item in value for one in objects_of(item, depth + 1) if one] or [{}]
     return [fields(value)]
 
 
@@ -60,7 +65,7 @@ def content_text(value: Any) -> str:
     if isinstance(value, list):
         return "".join(content_text(part) for part in value if isinstance(part, dict | str))
     if isinstance(value, dict):
-        parts = (value.get(name) for name in ("text", "content", "value"))
+        parts = (value.get(name) for name in ("text", "content", "value", "parts"))
         return next(filter(None, map(content_text, parts)), "")
     if isinstance(value, float):
         return str(value) if math.isfinite(value) else ""
@@ -119,6 +124,11 @@ def error_object(payload: Fields) -> ErrorObject | None:
     return error if not code and _is_message_alone(outer, [*inner, *beside]) else None
 
 
+def has_failed(code: Any) -> bool:
+    """Whether a code, which may be a number or a word, stands for a failure."""
+    return _is_failure("", _code_text(code))
+
+
 def told_error(payload: Fields) -> ErrorObject:
     """What the body of a call that failed says of it, if only in a message without more."""
     return error_object(payload) or ErrorObject("", _message_of(_by_plain_name(payload)))
@@ -153,13 +163,15 @@ def _codes(sources: list[Fields], names: tuple[str, ...]) -> Iterator[tuple[str,
 
 def _code_text(value: Any) -> str:
     """A code as text; some write numbers as 1003.0."""
-    return str(whole(value)) if isinstance(value, float) and value.is_integer() else text(value)
+    has_point = isinstance(value, float) or (isinstance(value, str) and "." in value)
+    number = whole(value) if has_point else None
+    return text(value) if number is None else str(number)
 
 
 def _is_failure(name: str, code: str) -> bool:
     number = whole(code)
-    has_failed = code.lower() not in _FINE and number not in (0, 200)
-    return has_failed and (name != "status" or number is not None)
+    is_code = name != "status" or number is not None
+    return is_code and code.lower() not in _FINE and number not in (0, 200)
 
 
 def _is_said_to_fail(outer: Fields) -> bool:
@@ -185,7 +197,8 @@ def whole(value: Any) -> int | None:
     try:
         return None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
-        return None
+        number, point, zeros = value.partition(".") if isinstance(value, str) else ("", "", "")
+        return whole(number) if point and not zeros.strip("0") else None
 
 
 def seconds(value: Any, default: float) -> float:
@@ -204,6 +217,15 @@ def address(value: Any) -> str | None:
     """A web address; None when the value is none: the text of an answer may not smuggle in
     `javascript:`."""
     return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+
+
+def is_unclosed(body: str) -> bool:
+    """Whether JSON breaks off: an object or a list in it has no end, or nothing came but a part of
+    a text.
+    """
+    brackets = _STRING.sub("", body)
+    depth = sum(map(brackets.count, "{[")) - sum(map(brackets.count, "}]"))
+    return depth > 0 or not brackets.strip()
 
 
 def json_value(body: str) -> Any:

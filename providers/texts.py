@@ -96,11 +96,6 @@ class _Halves:
             text, self._half = text[:-1], text[-1]
         return text
 
-    def end(self) -> str:
-        """The half that stayed alone."""
-        half, self._half = self._half, ""
-        return half
-
 
 class _Reply:
     """The text of one reply as it comes, parted into thoughts and words."""
@@ -154,8 +149,8 @@ class _Reply:
             yield from (event for event in events if isinstance(event, Thought))
 
     def end(self) -> Iterator[Event]:
-        """The events of what was waiting for more."""
-        rest, self._rest = self._rest + self._halves.end(), ""
+        """The events of what was waiting for more; a half that stayed alone is nothing."""
+        rest, self._rest = self._rest, ""
         yield from self._say(rest)
 
     def _next_tag(self, text: str) -> re.Match[str] | None:
@@ -166,6 +161,8 @@ class _Reply:
             self._tags += 1
             if self._is_thinking or not self._is_code(text[: tag.start()]):
                 return tag
+            if not self._expects_tags:
+                break
         return None
 
     @property

@@ -272,7 +272,7 @@ def _rest_of_thoughts(reply: _Reply, known_text: str, thoughts: str) -> Iterator
 
 
 def _is_answer(message: Fields) -> bool:
-    return message.get("type") == "answer" and message.get("role", "assistant") == "assistant"
+    return message.get("type") == "answer" and (message.get("role") or "assistant") == "assistant"
 
 
 def _is_text(message: Fields) -> bool:

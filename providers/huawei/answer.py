@@ -15,6 +15,7 @@ from providers.payloads import (
     content_text,
     error_object,
     fields,
+    has_failed,
     items,
     objects_of,
     text,
@@ -45,7 +46,7 @@ def failed_part(payload: Fields) -> Fields | None:
     status."""
     parts = list(_parts(payload))
     for part in parts:
-        if text(part.get("error_code")):
+        if has_failed(part.get("error_code")):
             return part
     if any(_telling_parts(payload)):
         return None
@@ -135,6 +136,8 @@ class HuaweiReader:
         if not self._is_accepted:
             self._is_accepted = True
             yield Accepted(conversation=self._conversation, trace=self.trace)
+        if raw_text := _raw_text(payload):
+            self._raw.append(raw_text)
         for part in _telling_parts(payload):
             key, status = text(part.get("id")), text(part.get("status"))
             if _is_piece(part):

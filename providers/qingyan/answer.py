@@ -27,6 +27,7 @@ _TOOLS = {
     "rag_slices": "knowledge",
 }
 
+_TEXTS = {"text", "markdown", "txt"}
 _FINISHED = {"finish", "finished"}
 
 # A text of so many characters is hardly repeated by chance.
@@ -150,7 +151,7 @@ class QingyanReader:
 
     def _part(self, part: Fields, meta: Fields, is_finished: bool) -> Iterator[Event]:
         kind, content = text(part.get("type")), part.get("content")
-        if kind == "text":
+        if kind in _TEXTS or (not kind and "text" in part):
             yield from self._say(content_text(part.get("text")), is_finished)
             self.is_whole = is_finished
             return

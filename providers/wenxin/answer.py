@@ -16,7 +16,7 @@ from providers.payloads import (
     text,
 )
 
-_TEXTS = ("markdown", "txt", "text")
+_TEXTS = ("markdown", "md", "txt", "text")
 _STATES: dict[object, Literal["running", "done", "failed"]] = {
     "ing": "running",
     "start": "running",
@@ -99,7 +99,7 @@ class WenxinReader:
             is_more = whole.startswith(shown)
             yield Delta(whole[len(shown) :]) if is_more else Rewrite(whole)
         for item in map(fields, one_or_many(answer.get("content"))):
-            is_text = item.get("dataType") in _TEXTS
+            is_text = text(item.get("dataType")).lower() in _TEXTS
             yield from self._sides(item) if is_text else self._item(item)
         yield from self._sides(answer)
 
@@ -131,13 +131,13 @@ class WenxinReader:
             yield accepted
 
     def _item(self, item: Fields) -> Iterator[Event]:
-        kind, data = item.get("dataType"), item.get("data")
+        kind, data = text(item.get("dataType")).lower(), item.get("data")
         yield from self._sides(item)
         if kind in _TEXTS:
             yield from self._text(item, data)
             if is_true(item.get("isFinished")) and self._sections:
                 self._sections[-1].has_ended = True
-        elif kind == "uiData":
+        elif kind == "uidata":
             yield from self._show_pictures(fields(data))
 
     def _text(self, item: Fields, data: Any) -> Iterator[Event]:

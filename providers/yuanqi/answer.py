@@ -11,7 +11,7 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Accepted, Delta, Done, Event, Rewrite, Thought, ToolStep, Usage
-from providers.payloads import Fields, content_text, fields, items, text, whole
+from providers.payloads import Fields, content_text, fields, items, one_or_many, text, whole
 from providers.yuanqi.codes import ERRORS
 
 NAME = "yuanqi"
@@ -36,14 +36,17 @@ class YuanqiReader:
         self._keys: dict[int, str] = {}
 
     def apply(self, frame: Fields) -> Iterator[Event]:
+        if not frame.get("choices"):
+            # An envelope around it, as other calls of the house have.
+            frame = fields(frame.get("data")) or frame
         if self.trace is None and text(frame.get("id")):
             self.trace = text(frame["id"])
             yield Accepted(trace=self.trace)
         self._usage = _usage(frame.get("usage")) or self._usage
-        choices = items(frame.get("choices"))
-        self._is_strange = self._is_strange or not choices
+        choices = one_or_many(frame.get("choices"))
         choice = fields(choices[0]) if choices else {}
         delta, message = fields(choice.get("delta")), fields(choice.get("message"))
+        self._is_strange = self._is_strange or not (delta or message)
         self.has_deltas = self.has_deltas or bool(delta)
         if message and not delta and self.has_deltas:
             # Some repeat the whole answer at its end.

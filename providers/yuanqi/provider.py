@@ -159,7 +159,7 @@ class Yuanqi(Provider):
 
     def _refusal(self, body: Body, response: Response) -> ProviderError:
         """The error for a status other than success, with as much of the body as can be read."""
-        error = self._failure(body.first_object() or body.excerpt, response.status, None)
+        error = self._failure(body.failure() or body.excerpt, response.status, None)
         error.retry_after = retry_after(response)
         return error
 

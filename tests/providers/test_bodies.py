@@ -102,7 +102,7 @@ LISTS = (
 
 
 @given(
-    st.lists(PAYLOAD, min_size=1, max_size=5),
+    st.lists(PAYLOAD.filter(bool), min_size=1, max_size=5),
     st.sampled_from(LISTS),
     st.lists(st.integers(0, 10_000), max_size=20),
 )
@@ -111,7 +111,7 @@ def test_a_list_and_objects_without_a_line_between_them_are_objects(objects, dre
     assert [frame.payload for frame in read_frames(cut_at(body, places))] == objects
 
 
-@given(st.lists(PAYLOAD, min_size=2, max_size=5), st.integers(1, 10_000))
+@given(st.lists(PAYLOAD.filter(bool), min_size=2, max_size=5), st.integers(1, 10_000))
 def test_a_list_that_breaks_off_keeps_what_came_and_says_so(objects, place):
     body = ("[" + ",\n".join(map(json.dumps, objects)) + "]").encode()
     *whole, last = list(read_frames([body[: 1 + place % (len(body) - 1)]]))

@@ -297,7 +297,8 @@ WORDS = (
         (b'{"choices":{"a":1},"usage":[],"id":{}}', "application/json", "", Unexpected),
         (b"[" * 100_000, "application/json", "", Unavailable),
         (b"data: " + b"[" * 100_000 + b"\n\n", "text/event-stream", "", Unexpected),
-        (b'{"a":' * 100_000 + b"}", "application/json", "", Unexpected),
+        (b'{"a":' * 100_000 + b"}", "application/json", "", Unavailable),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "application/json", "", Unexpected),
     ],
 )
 @pytest.mark.parametrize("streaming", [True, False])
