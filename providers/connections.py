@@ -9,7 +9,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from http.client import BadStatusLine, HTTPResponse, parse_headers
 from typing import Any
 
 import certifi
@@ -17,6 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ProtocolError
 
 # The kernel asks a silent peer whether it is still there: after 20 s, then three times.
 _PROBES = (("TCP_KEEPIDLE", 20), ("TCP_KEEPALIVE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
@@ -33,6 +33,7 @@ SOCKET_OPTIONS = [
 
 INTERIM = range(102, 200)
 INTERIM_MOST = 50
+LINE_MOST = 65536
 
 _here = threading.local()
 
@@ -105,7 +106,10 @@ class Wire:
                     copy.shutdown(socket.SHUT_RDWR)
 
 
-class _FinalResponse(HTTPResponse):
+_Response: Any = HTTPConnection.response_class
+
+
+class _FinalResponse(_Response):  # type: ignore[misc]
     """A response after the interim ones: the standard library skips only those of status 100.
 
     Gateways send 102 and 103 while an agent works.
@@ -113,11 +117,12 @@ class _FinalResponse(HTTPResponse):
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(INTERIM_MOST):
-            line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            line: tuple[str, int, str] = super()._read_status()
             if line[1] not in INTERIM:
                 return line
-            parse_headers(self.fp)
-        raise BadStatusLine("interim responses without end")
+            while self.fp.readline(LINE_MOST).strip():
+                pass
+        raise ProtocolError("interim responses without end")
 
 
 class _Attaching:
