@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chat.agents.health import Health
 from chat.agents.introductions import Abouts, LocalAbouts
+from chat.agents.line import Lines, LocalLines
 from chat.answers.live import Bridge
 from chat.settings.model import Settings
 from chat.visitors.at_once import AtOnce, LocalAtOnce
@@ -33,16 +34,17 @@ class Parts:
     at_once: AtOnce
     make_guesses: Callable[[str], StoredGuesses]
     used_puzzles: UsedPuzzles
+    lines: Lines
     abouts: Abouts
     health: Health
 
     @classmethod
     def of(cls, settings: Settings, secret_key: str) -> "Parts":
         """The parts of a site with these settings. Raises SettingsError for a wrong REDIS_URL."""
-        return _local() if settings.redis_url is None else _shared(settings, secret_key)
+        return _local(settings) if settings.redis_url is None else _shared(settings, secret_key)
 
 
-def _local() -> Parts:
+def _local(settings: Settings) -> Parts:
     return Parts(
         connection=None,
         bridge=None,
@@ -50,6 +52,7 @@ def _local() -> Parts:
         at_once=LocalAtOnce(),
         make_guesses=lambda kind: LocalGuesses(),
         used_puzzles=LocalUsedPuzzles(),
+        lines=LocalLines(settings.address_share),
         abouts=LocalAbouts(),
         health=Health(),
     )
@@ -59,6 +62,7 @@ def _shared(settings: Settings, secret_key: str) -> Parts:
     # Imported here: Redis costs 8 MB, which most sites need not have.
     from chat.agents.redis_health import RedisHealth
     from chat.agents.redis_introductions import RedisAbouts
+    from chat.agents.redis_lines import RedisLines
     from chat.answers.redis import RedisBridge
     from chat.shared.connection import Connection, site_name
     from chat.visitors.redis_at_once import RedisAtOnce
@@ -75,6 +79,7 @@ def _shared(settings: Settings, secret_key: str) -> Parts:
         at_once=RedisAtOnce(connection),
         make_guesses=partial(RedisGuesses, connection),
         used_puzzles=RedisUsedPuzzles(connection),
+        lines=RedisLines(connection, settings.address_share),
         abouts=RedisAbouts(connection),
         health=RedisHealth(connection),
     )

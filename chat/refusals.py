@@ -44,6 +44,10 @@ class QueueRefusal(Refusal):
     """As many questions as allowed wait for the agent's account."""
 
 
+class AwayRefusal(Refusal):
+    """Processes share what the agent's account may be asked, and cannot reach each other."""
+
+
 class StreamRefusal(Refusal):
     """This site, or an address, has as many event streams as allowed."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from chat.agents import demo
 from chat.agents.health import Health
 from chat.agents.introductions import Introductions
+from chat.agents.line import Lines
 from chat.agents.offered import Agents, door, load_agents
 from chat.agents.vault import Vault
 from chat.answers.housekeeping import Housekeeper
@@ -101,7 +102,7 @@ class Services:
         key = secret_key(settings)
         storage = connect(settings)
         parts = Parts.of(settings, key)
-        agents = _load_agents(settings, key, storage)
+        agents = _load_agents(settings, key, storage, parts.lines)
         limits = VisitorLimits(
             settings.visitor_rate,
             settings.upload_max_mb,
@@ -213,12 +214,12 @@ def _with_emulator(settings: Settings) -> Settings:
     return settings.model_copy(update={"demo_url": address})
 
 
-def _load_agents(settings: Settings, key: str, storage: Storage) -> Agents:
+def _load_agents(settings: Settings, key: str, storage: Storage, lines: Lines) -> Agents:
     """The agents of the site. From here on the log blanks out their secrets and the site's."""
     known = [key, *secret_settings(settings)]
     redaction = logs.install(settings.log_format, settings.log_level, known)
     vault = Vault(storage.secrets, key)
-    agents = load_agents(settings, storage.days.spend, vault, redaction.learn)
+    agents = load_agents(settings, storage.days.spend, vault, redaction.learn, lines)
     redaction.know(agents.secrets)
     return agents
 

@@ -80,6 +80,7 @@ class Connection:
         self._listeners: dict[str, Callable[[str], object]] = {}
         self._returns: list[Callable[[], object]] = []
         self._beats: list[Callable[[], object]] = []
+        self._ends: list[Callable[[], object]] = []
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._has_warned = False
@@ -146,14 +147,21 @@ class Connection:
         """
         self._returns.append(come_back)
 
+    def at_end(self, leave: Callable[[], object]) -> None:
+        """`leave` gives up what stands for this process, at `disconnect`. It may raise Away."""
+        self._ends.append(leave)
+
     def connect(self) -> None:
         """Begins to beat and to listen; once per process, after the fork."""
         self.process = secrets.token_hex(8)
         threading.Thread(target=self._work, name="redis listener", daemon=True).start()
 
     def disconnect(self) -> None:
-        """Ends the lease of this process at once, if that is possible."""
+        """Ends the leases of this process at once, if that is possible."""
         self._ended.set()
+        for leave in self._ends:
+            with suppress(Away):
+                leave()
         with suppress(Away), self.calling() as calls:
             calls.zrem(self.key("processes"), self.process)
 

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from chat.china import CHINA
 from chat.logs import request_id
 from chat.refusals import (
+    AwayRefusal,
     BlockRefusal,
     CrowdRefusal,
     FileRefusal,
@@ -105,6 +106,10 @@ TOO_MANY_LIVE = _(
     "Your earlier questions are still being answered. Wait for one of them, or stop it."
 )
 TOO_MANY_IN_LINE = _("Too many people are waiting for this agent. Ask again in a moment.")
+LINE_AWAY = _(
+    "This site cannot tell just now how much this agent may be asked. "
+    "Your question was not taken: ask again in a moment."
+)
 TOO_OFTEN = _("Too many requests at the moment. Wait a little and try again.")
 TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
 TOO_MANY_TRIES = _("Many people are signing in just now. Wait a moment and try again.")
@@ -124,6 +129,7 @@ OWN_SENTENCES = {
     PictureRefusal: NO_PICTURE,
     LiveRefusal: TOO_MANY_LIVE,
     QueueRefusal: TOO_MANY_IN_LINE,
+    AwayRefusal: LINE_AWAY,
     StreamRefusal: TOO_MANY_READERS,
     CrowdRefusal: TOO_MANY_TRIES,
     HostRefusal: WRONG_HOST,

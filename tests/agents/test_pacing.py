@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from chat.agents.fair_queue import Origin
-from chat.agents.line import LocalLines
 from chat.agents.pacing import Account
 from chat.agents.queues import HEADROOM, Patience, Rate, Seats
 from chat.settings.model import Settings
@@ -24,28 +22,12 @@ from providers.base import Turn
 from providers.errors import OutOfTurn, QuotaExhausted, RateLimited, TimedOut, Unavailable
 from providers.events import Delta, Done, Event, Status
 from providers.stop import Stop, Stopped
+from tests.kit.accounts import JumpingClock, OpenAccount
 from tests.kit.patience import ALLOWANCE, eventually, soon
 
 LONG_S = 30.0
 ALICE = Origin("192.0.2.1", "alice")
 NOON = datetime(2026, 1, 15, 4, 0, tzinfo=UTC)  # in China
-
-
-class Clock:
-    """The real clock, which may jump; it knows the last time that each thread has read."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-        self._readings = threading.local()
-
-    def __call__(self) -> float:
-        self._readings.last = time.monotonic() + self.ahead
-        return self._readings.last
-
-    @property
-    def last_time(self) -> float:
-        """When a call was taken, exactly, for whoever has just taken one."""
-        return getattr(self._readings, "last", time.monotonic())
 
 
 @dataclass
@@ -60,7 +42,7 @@ class Waiting:
     error: Exception | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def begin(self, take: Callable[[Stop], Iterator[int]], clock: Clock) -> "Waiting":
+    def begin(self, take: Callable[[Stop], Iterator[int]], clock: JumpingClock) -> "Waiting":
         def wait() -> None:
             try:
                 for place in take(self.stop):
@@ -74,13 +56,8 @@ class Waiting:
         return self
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 def patience(
-    stop: Stop | None = None, seconds: float = LONG_S, clock: Clock | None = None
+    stop: Stop | None = None, seconds: float = LONG_S, clock: JumpingClock | None = None
 ) -> Patience:
     now = clock or time.monotonic
     return Patience(stop or Stop(), now() + seconds, "coze", now)
@@ -100,11 +77,13 @@ def further_call(rate: Rate, patience: Patience) -> Iterator[int]:
     yield from ()
 
 
-def turns_at(rate: Rate, clock: Clock, take: Take = first_call) -> Callable[[Stop], Iterator[int]]:
+def turns_at(
+    rate: Rate, clock: JumpingClock, take: Take = first_call
+) -> Callable[[Stop], Iterator[int]]:
     return lambda stop: take(rate, patience(stop, 100 * LONG_S, clock))
 
 
-def queued_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
+def queued_up(rate: Rate, clock: JumpingClock, count: int) -> list[Waiting]:
     """So many in the queue of new turns, one after another, while nobody gets a call."""
     queue = []
     for _ in range(count):
@@ -116,7 +95,7 @@ def queued_up(rate: Rate, clock: Clock, count: int) -> list[Waiting]:
 # Calls a second
 
 
-def test_calls_are_spaced_by_the_rate_in_any_window(clock: Clock) -> None:
+def test_calls_are_spaced_by_the_rate_in_any_window(clock: JumpingClock) -> None:
     rate, times = Rate(200, clock), []
 
     def call(take: Take) -> None:
@@ -146,18 +125,18 @@ def test_a_rate_of_nought_spaces_nothing() -> None:
     assert time.monotonic() - began < soon(1)
 
 
-def test_nobody_waits_behind_a_later_comer_and_each_is_told_his_place(clock: Clock) -> None:
+def test_nobody_waits_behind_a_later_comer_and_each_is_told_his_place(clock: JumpingClock) -> None:
     rate = Rate(100, clock)
     rate.hold(1000)
     queue = queued_up(rate, clock, 12)
     assert [visitor.places[0] for visitor in queue] == list(range(12))
-    clock.ahead += 1000
+    clock.jump(1000)
     assert all(visitor.ended.wait(5) for visitor in queue)
     served = [visitor.served_at or 0.0 for visitor in queue]
     assert served == sorted(served)
 
 
-def test_places_go_down_when_somebody_leaves(clock: Clock) -> None:
+def test_places_go_down_when_somebody_leaves(clock: JumpingClock) -> None:
     rate = Rate(1, clock)
     rate.hold(1000)
     queue = queued_up(rate, clock, 4)
@@ -168,7 +147,7 @@ def test_places_go_down_when_somebody_leaves(clock: Clock) -> None:
     assert queue[1].places[-1] == 0
 
 
-def test_new_and_running_turns_take_turns(clock: Clock) -> None:
+def test_new_and_running_turns_take_turns(clock: JumpingClock) -> None:
     rate = Rate(200, clock)
     rate.hold(1000)
     queues = [
@@ -176,7 +155,7 @@ def test_new_and_running_turns_take_turns(clock: Clock) -> None:
         for take in (further_call, first_call)
     ]
     time.sleep(0.3)
-    clock.ahead += 1000
+    clock.jump(1000)
     everybody = [(visitor, number) for number, queue in enumerate(queues) for visitor in queue]
     assert all(visitor.ended.wait(5) for visitor, _ in everybody)
     order = [
@@ -186,7 +165,7 @@ def test_new_and_running_turns_take_turns(clock: Clock) -> None:
     assert not any(visitor.places for visitor in queues[0])
 
 
-def test_who_stops_at_the_head_passes_the_call_on(clock: Clock) -> None:
+def test_who_stops_at_the_head_passes_the_call_on(clock: JumpingClock) -> None:
     rate = Rate(2, clock)
     list(first_call(rate, patience()))
     began = time.monotonic()
@@ -200,7 +179,7 @@ def test_who_stops_at_the_head_passes_the_call_on(clock: Clock) -> None:
     assert time.monotonic() - began < HEADROOM * 0.9, "it got the call the other would have had"
 
 
-def test_a_stop_from_before_the_wait_takes_no_call(clock: Clock) -> None:
+def test_a_stop_from_before_the_wait_takes_no_call(clock: JumpingClock) -> None:
     rate, stop = Rate(0.1, clock), Stop()
     stop.request()
     with pytest.raises(Stopped):
@@ -210,7 +189,7 @@ def test_a_stop_from_before_the_wait_takes_no_call(clock: Clock) -> None:
 
 @pytest.mark.parametrize("take", [first_call, further_call])
 @pytest.mark.parametrize("is_head", [True, False])
-def test_a_deadline_holds_in_the_queue(clock: Clock, take: Take, is_head: bool) -> None:
+def test_a_deadline_holds_in_the_queue(clock: JumpingClock, take: Take, is_head: bool) -> None:
     rate = Rate(0.1, clock)
     list(first_call(rate, patience()))
     if not is_head:
@@ -318,7 +297,7 @@ def test_no_more_than_the_seats_and_in_order(limit: int) -> None:
     assert all(abs(place - number) < limit for place, number in enumerate(order))
 
 
-def test_places_before_a_seat(clock: Clock) -> None:
+def test_places_before_a_seat(clock: JumpingClock) -> None:
     seats = Seats(1)
     list(seats.take(patience(), ALICE))
     queue = []
@@ -372,15 +351,6 @@ def test_a_seat_given_in_the_moment_of_giving_up_is_not_lost() -> None:
 # An account
 
 
-def account(clock: Clock | None = None, chance: float = 0.5, **more: Any) -> Account:
-    limits = Limits(
-        **{name: more.pop(name) for name in ("qps", "concurrency", "daily") if name in more}
-    )
-    spend = more.pop("spend", lambda *_: True)
-    lines = LocalLines(clock=clock or time.monotonic, chance=lambda: chance)
-    return Account("coze:a", "coze", limits, spend, lines, **more)
-
-
 Stream = Callable[[Turn], Iterator[Event]]
 
 
@@ -391,7 +361,9 @@ def ask(
     yield from account.ask(turn, account.enter(origin), stream)
 
 
-def turn(stop: Stop | None = None, seconds: float = LONG_S, clock: Clock | None = None) -> Turn:
+def turn(
+    stop: Stop | None = None, seconds: float = LONG_S, clock: JumpingClock | None = None
+) -> Turn:
     return Turn("你好", "alice", stop or Stop(), (clock or time.monotonic)() + seconds)
 
 
@@ -405,7 +377,7 @@ def refusing(_: Turn) -> Iterator[Event]:
     yield Done()
 
 
-def may_call(account: Account, clock: Clock) -> bool:
+def may_call(account: Account, clock: JumpingClock) -> bool:
     """Whether there is a call to be had at once."""
     try:
         account.wait(Stop(), clock())
@@ -414,13 +386,15 @@ def may_call(account: Account, clock: Clock) -> bool:
     return True
 
 
-def be_refused(account: Account, clock: Clock) -> None:
+def be_refused(account: Account, clock: JumpingClock) -> None:
     with pytest.raises(RateLimited):
         list(ask(account, turn(clock=clock), refusing))
 
 
-def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
-    shared = account(clock)
+def test_a_refusal_by_the_platform_holds_everybody_back(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
+    shared = account()
     be_refused(shared, clock)
     assert not may_call(shared, clock)
     waiting = Waiting().begin(
@@ -432,78 +406,84 @@ def test_a_refusal_by_the_platform_holds_everybody_back(clock: Clock) -> None:
         clock,
     )
     assert eventually(lambda: waiting.places == [0])
-    clock.ahead += 1.9
+    clock.jump(1.9)
     assert not may_call(shared, clock)
-    clock.ahead += 0.2
+    clock.jump(0.2)
     assert waiting.ended.wait(2) and waiting.error is None
     assert may_call(shared, clock)
 
 
 @pytest.mark.parametrize(("chance", "seconds"), [(0.0, 1.0), (0.5, 2.0), (1.0, 3.0)])
-def test_backing_off_has_jitter(clock: Clock, chance: float, seconds: float) -> None:
-    shared = account(clock, chance)
+def test_backing_off_has_jitter(
+    account: OpenAccount, clock: JumpingClock, chance: float, seconds: float
+) -> None:
+    shared = account(chance=chance)
     shared.hold_back()
-    clock.ahead += seconds - 0.1
+    clock.jump(seconds - 0.1)
     assert not may_call(shared, clock)
-    clock.ahead += 0.2
+    clock.jump(0.2)
     assert may_call(shared, clock)
 
 
-def test_each_refusal_after_a_pause_doubles_the_next_up_to_a_minute(clock: Clock) -> None:
-    shared = account(clock)
+def test_each_refusal_after_a_pause_doubles_the_next_up_to_a_minute(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
+    shared = account()
     for seconds in (2, 4, 8, 16, 32, 60, 60):
         be_refused(shared, clock)
-        clock.ahead += seconds - 0.2
+        clock.jump(seconds - 0.2)
         assert not may_call(shared, clock), seconds
-        clock.ahead += 0.4
+        clock.jump(0.4)
         assert may_call(shared, clock), seconds
     assert list(ask(shared, turn(clock=clock), answering))[-1] == Done()
     be_refused(shared, clock)
-    clock.ahead += 2.2
+    clock.jump(2.2)
     assert may_call(shared, clock), "an answer ends the series"
 
 
-def test_calls_refused_together_are_one_refusal(clock: Clock) -> None:
-    shared = account(clock)
+def test_calls_refused_together_are_one_refusal(account: OpenAccount, clock: JumpingClock) -> None:
+    shared = account()
     for _ in range(50):
         shared.hold_back()
-    clock.ahead += 2.2
+    clock.jump(2.2)
     assert may_call(shared, clock)
 
 
-def test_the_platform_s_own_pause_is_kept(clock: Clock) -> None:
-    shared = account(clock)
+def test_the_platform_s_own_pause_is_kept(account: OpenAccount, clock: JumpingClock) -> None:
+    shared = account()
     shared.hold_back(40.0)
-    clock.ahead += 39
+    clock.jump(39)
     assert not may_call(shared, clock)
-    clock.ahead += 1.1
+    clock.jump(1.1)
     assert may_call(shared, clock)
 
 
-def test_a_pause_of_years_is_a_mistake_of_the_platform(clock: Clock) -> None:
-    shared = account(clock)
+def test_a_pause_of_years_is_a_mistake_of_the_platform(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
+    shared = account()
     shared.hold_back(1_800_000_000.0)  # a date, where seconds belong
-    clock.ahead += 3599
+    clock.jump(3599)
     assert not may_call(shared, clock)
-    clock.ahead += 1.1
+    clock.jump(1.1)
     assert may_call(shared, clock)
 
 
 @pytest.mark.parametrize(("own", "expected"), [(None, 2.0), (7.0, 7.0)])
 def test_who_is_refused_is_told_how_long_the_account_is_left_alone(
-    clock: Clock, own: float | None, expected: float
+    account: OpenAccount, clock: JumpingClock, own: float | None, expected: float
 ) -> None:
     def refusing_for(_: Turn) -> Iterator[Event]:
         raise RateLimited("too many", provider="coze", retry_after=own)
         yield Done()
 
     with pytest.raises(RateLimited) as caught:
-        list(ask(account(clock), turn(clock=clock), refusing_for))
+        list(ask(account(), turn(clock=clock), refusing_for))
     assert caught.value.retry_after == expected
 
 
 @pytest.mark.parametrize("ending", ["done", "failed", "refused", "stopped", "abandoned", "queued"])
-def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
+def test_however_a_turn_ends_its_seat_is_free_again(account: OpenAccount, ending: str) -> None:
     shared, stop = account(concurrency=1, chance=-0.5), Stop()
 
     def stream(turn: Turn) -> Iterator[Event]:
@@ -533,7 +513,7 @@ def test_however_a_turn_ends_its_seat_is_free_again(ending: str) -> None:
     assert list(ask(shared, turn(seconds=0.3), answering))[-1] == Done()
 
 
-def test_turns_are_admitted_in_the_order_they_came() -> None:
+def test_turns_are_admitted_in_the_order_they_came(account: OpenAccount) -> None:
     shared, admitted, lock = account(concurrency=2, qps=200), [], threading.Lock()
 
     def come(number: int, arrived: threading.Event) -> None:

@@ -1,10 +1,7 @@
 """Who waits for an account: seats go round, the room is bounded, a wait in vain ends honestly."""
 
-import threading
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
@@ -15,64 +12,34 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from chat.agents import waiting_room
 from chat.agents.fair_queue import Origin
-from chat.agents.line import LocalLines
 from chat.agents.pacing import Account
 from chat.agents.queues import FIRST_GUESS_S, Patience, Seats
 from chat.refusals import QueueRefusal
-from providers import Limits
 from providers.base import Turn
 from providers.errors import OutOfTurn, RateLimited, TimedOut
 from providers.events import Done, Event, Status
 from providers.stop import Stop, Stopped
-from tests.kit.clock import Clock
+from tests.kit.accounts import Asker, JumpingClock, OpenAccount
 from tests.kit.patience import eventually, soon
 
 SCHOOL, HOME = "192.0.2.1", "192.0.2.2"
 
 
-def account(clock: Callable[[], float] = time.monotonic, share: int = 3, **limits: int) -> Account:
-    lines = LocalLines(share, clock, lambda: 0.5)
-    return Account("qingyan:a", "qingyan", Limits(**limits), lambda *_: True, lines)
-
-
-def turn(stop: Stop | None = None, deadline: float | None = None) -> Turn:
-    return Turn("你好", "alice", stop or Stop(), deadline or time.monotonic() + 30)
-
-
-@dataclass
-class Asker:
-    """A question on a thread of its own, whose answer ends when `end` is set."""
-
-    origin: Origin
-    places: list[int] = field(default_factory=list)
-    begun: threading.Event = field(default_factory=threading.Event)
-    end: threading.Event = field(default_factory=threading.Event)
-
-    def ask(self, account: Account) -> "Asker":
-        def stream(_: Turn) -> Iterator[Event]:
-            self.begun.set()
-            self.end.wait(30)
-            yield Done()
-
-        def work() -> None:
-            for event in account.ask(turn(), account.enter(self.origin), stream):
-                if isinstance(event, Status) and event.position is not None:
-                    self.places.append(event.position)
-
-        threading.Thread(target=work, daemon=True).start()
-        assert eventually(lambda: self.begun.is_set() or bool(self.places))
-        return self
+def turn(clock: JumpingClock, stop: Stop | None = None, seconds: float = 30.0) -> Turn:
+    return Turn("你好", "alice", stop or Stop(), clock() + seconds)
 
 
 def any_has_begun(askers: list[Asker]) -> bool:
     return any(asker.begun.is_set() for asker in askers)
 
 
-def test_a_visitor_of_another_address_has_the_next_free_seat() -> None:
+def test_a_visitor_of_another_address_has_the_next_free_seat(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
     shared = account(concurrency=2)
-    crowd = [Asker(Origin(SCHOOL, f"v{number}")).ask(shared) for number in range(10)]
+    crowd = [Asker(Origin(SCHOOL, f"v{number}")).ask(shared, clock) for number in range(10)]
     assert [asker.begun.is_set() for asker in crowd] == [True] * 2 + [False] * 8
-    guest = Asker(Origin(HOME, "guest")).ask(shared)
+    guest = Asker(Origin(HOME, "guest")).ask(shared, clock)
     assert guest.places == [0]
     crowd[0].end.set()
     assert guest.begun.wait(soon(1))
@@ -81,11 +48,13 @@ def test_a_visitor_of_another_address_has_the_next_free_seat() -> None:
         asker.end.set()
 
 
-def test_the_places_are_the_order_in_which_questions_are_served() -> None:
+def test_the_places_are_the_order_in_which_questions_are_served(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
     shared = account(concurrency=1)
-    seated = Asker(Origin(SCHOOL, "seated")).ask(shared)
+    seated = Asker(Origin(SCHOOL, "seated")).ask(shared, clock)
     askers = [
-        Asker(Origin(address, visitor)).ask(shared)
+        Asker(Origin(address, visitor)).ask(shared, clock)
         for address, visitor in [
             (SCHOOL, "anna"),
             (SCHOOL, "anna"),
@@ -126,7 +95,7 @@ def refusal_of(shared: Account, origin: Origin) -> QueueRefusal:
     return caught.value
 
 
-def test_a_visitor_an_address_and_all_have_their_bounds() -> None:
+def test_a_visitor_an_address_and_all_have_their_bounds(account: OpenAccount) -> None:
     most, of_visitor = waiting_room.WAITING, waiting_room.WAITING_OF_VISITOR
     numbers = count()
     rooms = {
@@ -138,12 +107,12 @@ def test_a_visitor_an_address_and_all_have_their_bounds() -> None:
     assert bounds == {"visitor": of_visitor, "address": 3 * of_visitor, "all": most}
 
 
-def test_without_a_share_an_address_has_no_bound_of_its_own() -> None:
+def test_without_a_share_an_address_has_no_bound_of_its_own(account: OpenAccount) -> None:
     origins = (Origin(SCHOOL, f"v{number}") for number in count())
     assert fill(account(concurrency=2, share=0), origins)[0] == waiting_room.WAITING
 
 
-def test_an_account_without_limits_has_no_line() -> None:
+def test_an_account_without_limits_has_no_line(account: OpenAccount) -> None:
     shared = account()
     places = [shared.enter(Origin(SCHOOL, "alice")) for _ in range(500)]
     assert shared.waiting == 500
@@ -153,23 +122,24 @@ def test_an_account_without_limits_has_no_line() -> None:
     assert shared.waiting == 0
 
 
-def test_who_is_refused_hears_when_there_is_room_as_the_last_answers_went() -> None:
+def test_who_is_refused_hears_when_there_is_room_as_the_last_answers_went(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
     """Two seats, answers of twenty seconds: a seat every ten, once enough have been seen."""
-    clock = Clock()
-    shared = account(clock, concurrency=2)
+    shared = account(concurrency=2)
     alice = Origin(SCHOOL, "alice")
 
     def answer(_: Turn) -> Iterator[Event]:
-        clock.now += 20
+        clock.jump(20)
         yield Done()
 
     def wait(origin: Origin) -> Iterator[Event]:
-        events = shared.ask(turn(deadline=clock() + 600), shared.enter(origin), answer)
+        events = shared.ask(turn(clock, seconds=600), shared.enter(origin), answer)
         next(events)
         return events
 
     for _ in range(30):
-        list(shared.ask(turn(deadline=clock() + 600), shared.enter(alice), answer))
+        list(shared.ask(turn(clock, seconds=600), shared.enter(alice), answer))
     seats = [begin(shared, clock) for _ in range(2)]
     waiting = [wait(Origin(HOME, f"guest {number}")) for number in range(3)]
     waiting += [wait(alice) for _ in range(waiting_room.WAITING_OF_VISITOR)]
@@ -182,7 +152,7 @@ def test_who_is_refused_hears_when_there_is_room_as_the_last_answers_went() -> N
     assert shared.waiting == 0
 
 
-def test_a_refused_question_leaves_the_line_as_it_is() -> None:
+def test_a_refused_question_leaves_the_line_as_it_is(account: OpenAccount) -> None:
     shared = account(concurrency=2)
     fill(shared, iter(lambda: Origin(SCHOOL, "alice"), None))
     assert shared.waiting == waiting_room.WAITING_OF_VISITOR
@@ -192,16 +162,14 @@ def test_a_refused_question_leaves_the_line_as_it_is() -> None:
 # A wait in vain
 
 
-def begin(shared: Account, clock: Clock) -> Generator[Event, None, None]:
+def begin(shared: Account, clock: JumpingClock) -> Generator[Event, None, None]:
     """Somebody who has the seat."""
 
     def stream(_: Turn) -> Iterator[Event]:
         yield Status("answering")
         yield Done()
 
-    events = shared.ask(
-        turn(deadline=clock() + 600), shared.enter(Origin(SCHOOL, "seated")), stream
-    )
+    events = shared.ask(turn(clock, seconds=600), shared.enter(Origin(SCHOOL, "seated")), stream)
     assert isinstance(next(events), Status)
     return events  # type: ignore[return-value]
 
@@ -211,14 +179,15 @@ def never(_: Turn) -> Iterator[Event]:
     yield Done()
 
 
-def test_a_deadline_in_line_is_no_timeout_and_says_when_to_ask_again() -> None:
-    clock = Clock()
-    shared = account(clock, concurrency=1)
+def test_a_deadline_in_line_is_no_timeout_and_says_when_to_ask_again(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
+    shared = account(concurrency=1)
     seat = begin(shared, clock)
     place = shared.enter(Origin(HOME, "guest"))
-    events = shared.ask(turn(deadline=clock() + 60), place, never)
+    events = shared.ask(turn(clock, seconds=60), place, never)
     assert next(events) == Status("queued", 0)
-    clock.now += 61
+    clock.jump(61)
     with pytest.raises(OutOfTurn) as caught:
         next(events)
     assert caught.value.reason == "rate_limited"
@@ -227,46 +196,48 @@ def test_a_deadline_in_line_is_no_timeout_and_says_when_to_ask_again() -> None:
     seat.close()
 
 
-def test_a_deadline_while_the_account_is_held_back_says_when_to_ask_again() -> None:
-    clock = Clock()
-    shared = account(clock, qps=20)
+def test_a_deadline_while_the_account_is_held_back_says_when_to_ask_again(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
+    shared = account(qps=20)
     shared.hold_back(40.0)
     with pytest.raises(OutOfTurn) as caught:
         shared.wait(Stop(), clock())
     assert caught.value.retry_after == 40
-    events = shared.ask(turn(deadline=clock()), shared.enter(Origin(HOME, "guest")), never)
+    events = shared.ask(turn(clock, seconds=0.3), shared.enter(Origin(HOME, "guest")), never)
     assert next(events) == Status("queued", 0)
     with pytest.raises(OutOfTurn) as caught:
         next(events)
     assert caught.value.retry_after == 40
 
 
-def test_a_running_turn_that_is_too_late_for_a_call_took_too_long() -> None:
-    clock = Clock()
-    shared = account(clock, qps=20)
+def test_a_running_turn_that_is_too_late_for_a_call_took_too_long(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
+    shared = account(qps=20)
     shared.wait(Stop(), clock() + 1)
     with pytest.raises(TimedOut):
         shared.wait(Stop(), clock())
 
 
-def test_a_wait_in_vain_is_no_refusal_by_the_platform() -> None:
-    clock = Clock()
-    shared = account(clock, concurrency=1, qps=1000)
+def test_a_wait_in_vain_is_no_refusal_by_the_platform(
+    account: OpenAccount, clock: JumpingClock
+) -> None:
+    shared = account(concurrency=1, qps=1000)
     seat = begin(shared, clock)
     with pytest.raises(OutOfTurn):
-        list(shared.ask(turn(deadline=clock()), shared.enter(Origin(HOME, "guest")), never))
-    clock.now += 0.1
+        list(shared.ask(turn(clock, seconds=0.3), shared.enter(Origin(HOME, "guest")), never))
+    clock.jump(0.1)
     shared.wait(Stop(), clock() + 1)
     seat.close()
 
 
-def test_who_is_read_no_more_gives_up_the_place() -> None:
-    clock = Clock()
-    shared = account(clock, concurrency=1)
+def test_who_is_read_no_more_gives_up_the_place(account: OpenAccount, clock: JumpingClock) -> None:
+    shared = account(concurrency=1)
     seat = begin(shared, clock)
     is_unread = False
     events = shared.ask(
-        turn(deadline=clock() + 60),
+        turn(clock, seconds=60),
         shared.enter(Origin(HOME, "guest")),
         never,
         lambda: is_unread,
@@ -280,7 +251,9 @@ def test_who_is_read_no_more_gives_up_the_place() -> None:
 
 
 @pytest.mark.parametrize("ending", ["closed", "stopped", "refused by the platform", "done"])
-def test_however_a_question_ends_its_place_is_free(ending: str) -> None:
+def test_however_a_question_ends_its_place_is_free(
+    account: OpenAccount, clock: JumpingClock, ending: str
+) -> None:
     shared, stop = account(concurrency=1), Stop()
 
     def stream(turn: Turn) -> Iterator[Event]:
@@ -290,7 +263,7 @@ def test_however_a_question_ends_its_place_is_free(ending: str) -> None:
 
     if ending == "stopped":
         stop.request()
-    events = shared.ask(turn(stop), shared.enter(Origin(HOME, "guest")), stream)
+    events = shared.ask(turn(clock, stop), shared.enter(Origin(HOME, "guest")), stream)
     if ending == "closed":
         next(events)
         events.close()  # type: ignore[attr-defined]

@@ -226,11 +226,11 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "redis_away": _warn(
         Words(
-            "连不上 Redis：{reason}。本站照常回答，但别的进程只在答完后才显示，也停不下来；"
-            "各进程的限额各算一份",
-            "Redis cannot be reached: {reason}. The site answers; other processes show an "
-            "answer only when it has ended, and cannot stop it; each process allows its part "
-            "of the limits",
+            "连不上 Redis：{reason}。平台限制并发的智能体暂不接受新问题，其余照常回答；"
+            "别的进程只在答完后才显示，也停不下来；各进程的限额各算一份",
+            "Redis cannot be reached: {reason}. Agents of platforms that limit the answers at "
+            "once take no new question, others answer; other processes show an answer only "
+            "when it has ended, and cannot stop it; each process allows its part of the limits",
         ),
         Words(
             "检查 REDIS_URL 的主机和端口，以及 Redis 是否在运行；恢复后不必重启。"
