@@ -10,14 +10,14 @@ from chat.agents.introductions import Abouts, LocalAbouts
 from chat.agents.line import Lines, LocalLines
 from chat.answers.live import Bridge
 from chat.settings.model import Settings
-from chat.visitors.at_once import AtOnce, LocalAtOnce
 from chat.visitors.guesses import LocalGuesses, StoredGuesses
+from chat.visitors.limits.at_once import AtOnce, LocalAtOnce
+from chat.visitors.limits.rates import local_counts
 from chat.visitors.puzzles import LocalUsedPuzzles, UsedPuzzles
-from chat.visitors.rates import local_counts
 
 if TYPE_CHECKING:
     from chat.shared.connection import Connection
-    from chat.visitors.rate_counts import RateCounts
+    from chat.visitors.limits.rate_counts import RateCounts
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def _shared(settings: Settings, secret_key: str) -> Parts:
     from chat.agents.redis_lines import RedisLines
     from chat.answers.redis import RedisBridge
     from chat.shared.connection import Connection, site_name
-    from chat.visitors.redis_at_once import RedisAtOnce
+    from chat.visitors.limits.redis_at_once import RedisAtOnce
+    from chat.visitors.limits.redis_rate_counts import RedisRateCounts
     from chat.visitors.redis_guesses import RedisGuesses
     from chat.visitors.redis_puzzles import RedisUsedPuzzles
-    from chat.visitors.redis_rate_counts import RedisRateCounts
 
     assert settings.redis_url is not None
     connection = Connection(settings.redis_url.get_secret_value(), site_name(secret_key))

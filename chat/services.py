@@ -37,14 +37,14 @@ from chat.settings.secret_key import secret_key
 from chat.storage import Storage, connect
 from chat.visitors.access import Access, Owner, Visitors
 from chat.visitors.blocks import Blocks
-from chat.visitors.bodies import Bodies, bodies_for
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
+from chat.visitors.limits.bodies import Bodies, bodies_for
+from chat.visitors.limits.rates import VisitorLimits
+from chat.visitors.limits.reports import Reports
+from chat.visitors.limits.streams import PER_ADDRESS, Streams, places_for
 from chat.visitors.puzzles import Puzzles
-from chat.visitors.rates import VisitorLimits
 from chat.visitors.readers import Readers
-from chat.visitors.reports import Reports
-from chat.visitors.streams import PER_ADDRESS, Streams, places_for
 
 if TYPE_CHECKING:
     from chat.shared.connection import Connection

@@ -17,8 +17,8 @@ from chat.refusals import LiveRefusal, Refusal, StoppingRefusal
 from chat.settings.model import Settings
 from chat.storage import Answer, StoredQuestion
 from chat.visitors.access import Visitors
-from chat.visitors.at_once import AtOnce, Bound
-from chat.visitors.rates import VisitorLimits, describe
+from chat.visitors.limits.at_once import AtOnce, Bound
+from chat.visitors.limits.rates import VisitorLimits, describe
 from providers.base import Exchange, Turn
 from providers.errors import Unexpected
 from providers.stop import Stop

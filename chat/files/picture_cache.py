@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from chat.refusals import PictureRefusal
-from chat.visitors.bodies import LEFT_FREE
+from chat.visitors.limits.bodies import LEFT_FREE
 
 # All files together: those being fetched, those in the cache, and those that slow readers read.
 MOST_BYTES = 128 * 1024 * 1024

@@ -16,8 +16,8 @@ from chat.china import CHINA
 from chat.files.failures import Failures
 from chat.files.picture_cache import Copy, PictureCache
 from chat.refusals import PictureRefusal, Refusal
-from chat.visitors.at_once import AtOnce, Bound
-from chat.visitors.rates import MEGABYTE, VisitorLimits
+from chat.visitors.limits.at_once import AtOnce, Bound
+from chat.visitors.limits.rates import MEGABYTE, VisitorLimits
 from providers.errors import ProviderError
 from providers.http import Http, Response
 

@@ -13,8 +13,8 @@ from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.engine.kinds import StorageRefusal
 from chat.storage.uploads import FILES_KEPT, StoredFile
-from chat.visitors.bodies import FULL_DISK_RETRY_S, LEFT_FREE
-from chat.visitors.rates import UPLOADS_KEPT
+from chat.visitors.limits.bodies import FULL_DISK_RETRY_S, LEFT_FREE
+from chat.visitors.limits.rates import UPLOADS_KEPT
 from providers.base import Attachment
 
 PER_QUESTION = 10

@@ -17,7 +17,7 @@ from chat.server.slow_clients import TimedSocket
 from chat.services import Services
 from chat.settings.model import Settings
 from chat.settings.rate_text import counts_addresses
-from chat.visitors.bodies import SMALL
+from chat.visitors.limits.bodies import SMALL
 
 # The server takes a few more, and those idle longest give way.
 MOST_CONNECTIONS = 7800

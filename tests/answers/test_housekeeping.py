@@ -32,8 +32,8 @@ from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
 from chat.storage.engine.disk import Disk
 from chat.storage.models import Upload, Worker, now
 from chat.visitors.access import Visitors
-from chat.visitors.at_once import LocalAtOnce
-from chat.visitors.rates import VisitorLimits
+from chat.visitors.limits.at_once import LocalAtOnce
+from chat.visitors.limits.rates import VisitorLimits
 from tests.kit.emulator import Emulator
 from tests.kit.filling import fill
 from tests.kit.patience import eventually

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chat.files.picture_cache import MAX_AGE_S, Copy, PictureCache
 from chat.refusals import PictureRefusal
-from chat.visitors.bodies import LEFT_FREE
+from chat.visitors.limits.bodies import LEFT_FREE
 from tests.kit.clock import Clock
 
 MOST_BYTES = 1000

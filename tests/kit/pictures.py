@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chat.files.picture_cache import PictureCache
 from chat.files.pictures import AT_ONCE, Pictures
-from chat.visitors.at_once import LocalAtOnce
-from chat.visitors.rates import VisitorLimits
+from chat.visitors.limits.at_once import LocalAtOnce
+from chat.visitors.limits.rates import VisitorLimits
 from providers.http import Http, Network
 
 ROOM = 2**40

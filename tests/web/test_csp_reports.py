@@ -8,7 +8,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser
 
-from chat.visitors.reports import Reports
+from chat.visitors.limits.reports import Reports
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor, visitor_from

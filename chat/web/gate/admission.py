@@ -11,7 +11,7 @@ from flask import Flask, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from chat.refusals import FileRefusal
-from chat.visitors.bodies import SMALL
+from chat.visitors.limits.bodies import SMALL
 from chat.web import services
 from chat.web.gate import permissions
 from chat.web.gate.blocking import refuse_blocked_address
@@ -32,7 +32,7 @@ UNCOUNTED = {
     "ops.metrics",
     "ops.openapi",
 }
-# What each route counts as: a deed of visitors/rates.py. Others are "page" or "change".
+# What each route counts as: a deed of visitors/limits/rates.py. Others are "page" or "change".
 DEEDS = {
     "history.search": "search",
     "history.markdown": "export",

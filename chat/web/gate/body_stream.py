@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from werkzeug.exceptions import ClientDisconnected
 
-from chat.visitors.bodies import IncomingBody
+from chat.visitors.limits.bodies import IncomingBody
 
 PIECE = 64 * 1024
 

@@ -20,8 +20,8 @@ import yaml
 
 from app import create_app
 from chat.settings.model import Settings
-from chat.visitors.bodies import LEFT_FREE, MOST_BYTES, SMALL
-from chat.visitors.rates import MEGABYTE
+from chat.visitors.limits.bodies import LEFT_FREE, MOST_BYTES, SMALL
+from chat.visitors.limits.rates import MEGABYTE
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually, soon
 from tests.kit.site import Site, Visitor

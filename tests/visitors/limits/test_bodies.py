@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from chat.refusals import FileRefusal
 from chat.storage.engine.kinds import StorageRefusal
-from chat.visitors.bodies import LEFT_FREE, SMALL, Bodies, IncomingBody
+from chat.visitors.limits.bodies import LEFT_FREE, SMALL, Bodies, IncomingBody
 
 MUCH = 10**12
 

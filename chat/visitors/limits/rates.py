@@ -11,7 +11,7 @@ from chat.settings.rate_text import is_off, parse_rates
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-    from chat.visitors.rate_counts import Claim, RateCounts
+    from chat.visitors.limits.rate_counts import Claim, RateCounts
 
 # Times the largest file: what a visitor may have here at once, and send in a day.
 UPLOADS_KEPT = 10
@@ -148,7 +148,7 @@ class _Rates:
         # Imported here: the library costs 1.5 MB, and is needed only when the first visitor comes.
         from limits import RateLimitItemPerDay
 
-        from chat.visitors.rate_counts import Claim
+        from chat.visitors.limits.rate_counts import Claim
 
         self._claim = Claim
         self._of_visitor: Sequence[RateLimitItem] = parse_rates(text)
@@ -178,7 +178,7 @@ class _Rates:
 
 def local_counts() -> "RateCounts":
     """Counts in the memory of this process."""
-    from chat.visitors.rate_counts import LocalRateCounts
+    from chat.visitors.limits.rate_counts import LocalRateCounts
 
     return LocalRateCounts()
 

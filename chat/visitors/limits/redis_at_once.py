@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from chat.shared.connection import LEASE_S, Away, Connection
-from chat.visitors.at_once import Bound, take_back
+from chat.visitors.limits.at_once import Bound, take_back
 
 # KEYS: the processes, our hash. ARGV: what the hashes' names begin with, our process, seconds of
 # its lease, then names and their bounds. Returns the number of the first full name, or 0.

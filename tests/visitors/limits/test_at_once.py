@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chat.shared.connection import BEAT_S, LEASE_S, Connection
-from chat.visitors.at_once import AtOnce, Bound, LocalAtOnce
-from chat.visitors.redis_at_once import RedisAtOnce
+from chat.visitors.limits.at_once import AtOnce, Bound, LocalAtOnce
+from chat.visitors.limits.redis_at_once import RedisAtOnce
 from tests.kit.patience import eventually, soon
 from tests.kit.redis_server import RedisServer
 

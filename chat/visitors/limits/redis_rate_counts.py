@@ -12,7 +12,7 @@ from typing import Any
 from limits import RateLimitItem
 
 from chat.shared.connection import Away, Connection
-from chat.visitors.rate_counts import Claim, LocalRateCounts
+from chat.visitors.limits.rate_counts import Claim, LocalRateCounts
 
 # A list has the times of a key, the latest first. `is_full` looks at the time that has to leave
 # the window before there is room for the cost.

@@ -12,9 +12,9 @@ import requests
 from chat.refusals import FileRefusal, RateRefusal, Refusal
 from chat.settings.rate_text import parse_rates
 from chat.shared.connection import Connection
-from chat.visitors.rate_counts import BoundedMemory, Claim, LocalRateCounts, RateCounts
-from chat.visitors.rates import RATES, VisitorLimits
-from chat.visitors.redis_rate_counts import RedisRateCounts
+from chat.visitors.limits.rate_counts import BoundedMemory, Claim, LocalRateCounts, RateCounts
+from chat.visitors.limits.rates import RATES, VisitorLimits
+from chat.visitors.limits.redis_rate_counts import RedisRateCounts
 from tests.kit.clock import Clock
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from chat.refusals import StreamRefusal
-from chat.visitors.streams import PER_ADDRESS, Streams, places_for
+from chat.visitors.limits.streams import PER_ADDRESS, Streams, places_for
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor, visitor_from
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-    from chat.visitors.rate_counts import LocalRateCounts
+    from chat.visitors.limits.rate_counts import LocalRateCounts
 
 # A page that is blocked everywhere is understood from a few reports, and an attack from as many.
 OF_AN_ADDRESS = "6/minute"
@@ -27,7 +27,7 @@ class Reports:
         """Whether one more report from an address is read; then it is counted."""
         if self._counts is None:
             self._load()
-        from chat.visitors.rate_counts import Claim
+        from chat.visitors.limits.rate_counts import Claim
 
         assert self._counts is not None
         of_an_address = Claim(self._of_an_address, ("report", address))
@@ -37,7 +37,7 @@ class Reports:
     def _load(self) -> None:
         """The library is large: most sites never get a report."""
         from chat.settings.rate_text import parse_rates
-        from chat.visitors.rate_counts import LocalRateCounts
+        from chat.visitors.limits.rate_counts import LocalRateCounts
 
         self._of_an_address = parse_rates(OF_AN_ADDRESS)
         self._in_all = parse_rates(IN_ALL)

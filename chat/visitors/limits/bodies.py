@@ -12,7 +12,7 @@ from collections.abc import Callable
 from chat.refusals import FileRefusal
 from chat.storage import Storage
 from chat.storage.engine.kinds import StorageRefusal
-from chat.visitors.rates import MEGABYTE
+from chat.visitors.limits.rates import MEGABYTE
 
 # A form without a file is smaller.
 SMALL = 64 * 1024
