@@ -33,6 +33,7 @@ SOCKET_OPTIONS = [
 
 INTERIM = range(102, 200)
 INTERIM_MOST = 50
+LINES_MOST = 100
 LINE_MOST = 65536
 
 _here = threading.local()
@@ -120,8 +121,8 @@ class _FinalResponse(_Response):  # type: ignore[misc]
             line: tuple[str, int, str] = super()._read_status()
             if line[1] not in INTERIM:
                 return line
-            while self.fp.readline(LINE_MOST).strip():
-                pass
+            if not any(not self.fp.readline(LINE_MOST).strip() for _ in range(LINES_MOST)):
+                break
         raise ProtocolError("interim responses without end")
 
 

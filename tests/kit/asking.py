@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from providers.base import Provider, Turn
 from providers.errors import ProviderError
-from providers.events import Accepted, Delta, Event
+from providers.events import Accepted, Delta, Done, Event, Rewrite
 from providers.stop import Stop, Stopped
 
 T = TypeVar("T")
@@ -43,6 +43,53 @@ class Heard:
     @property
     def conversation(self) -> str | None:
         return next((event.conversation for event in self.of(Accepted) if event.conversation), None)
+
+
+def final_text(events: Iterable[Event]) -> str:
+    """The text of an answer of one reply in the end: what was added, and what took its place."""
+    text = ""
+    for event in events:
+        if isinstance(event, Delta):
+            text += event.text
+        elif isinstance(event, Rewrite):
+            text = event.text
+    return text
+
+
+def read_all(reader: Any, payloads: Iterable[Any]) -> list[Event]:
+    """What a platform's reader makes of these payloads and of the end after them."""
+    return [event for payload in payloads for event in reader.apply(payload)] + list(reader.end())
+
+
+class Visitor:
+    """Somebody who asks an agent and keeps the conversation, as the site does."""
+
+    def __init__(self, provider: Provider, user: str = USER) -> None:
+        self.provider, self.user = provider, user
+        self.conversation: str | None = None
+        self.stop = Stop()
+        self.events: list[Event] = []
+
+    def ask(self, question: str, streaming: bool = True, seconds: float = 10) -> str:
+        """The text of the answer. Raises what the agent raises; `events` holds what came before."""
+        deadline = time.monotonic() + seconds
+        turn = Turn(
+            question, self.user, self.stop, deadline, self.conversation, streaming=streaming
+        )
+        self.events = []
+        for event in self.provider.stream(turn):
+            self.events.append(event)
+            if isinstance(event, Accepted):
+                self.conversation = event.conversation
+        assert isinstance(self.events[-1], Done)
+        return self.said
+
+    @property
+    def said(self) -> str:
+        return final_text(self.events)
+
+    def all(self, kind: type[T]) -> list[T]:
+        return [event for event in self.events if isinstance(event, kind)]
 
 
 def ask(

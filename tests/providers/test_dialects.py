@@ -502,5 +502,7 @@ def test_a_platforms_own_forms(
 
 
 def test_interim_responses_without_end_are_no_answer(world: Platforms) -> None:
-    endless = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000
-    assert isinstance(world.ask("huawei", endless).error, Unavailable)
+    interim = b"HTTP/1.1 103 Early Hints\r\n"
+    for endless in (interim + b"\r\n", interim + b"X: y\r\n" * 200):
+        said = endless * 100 + b"\r\n" + http(sse(SPEAKERS["huawei"](PIECES)))
+        assert isinstance(world.ask("huawei", said).error, Unavailable)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from providers.events import Citation, Delta, Event, Media, Rewrite, ToolStep, Usage
 from providers.qingyan.answer import _MARK, Marks, QingyanReader
+from tests.kit.asking import final_text, read_all
 
 PIECES = st.lists(
     st.text(alphabet="我查很抱歉 \n*【3†source来】abc🌊", min_size=1, max_size=6), max_size=12
@@ -47,18 +48,7 @@ def call(name: str = "browser", arguments: str = 'search("x")', status: str = "f
 
 
 def told(*events: dict) -> list[Event]:
-    answer = QingyanReader()
-    return [found for one in events for found in answer.apply(one)] + list(answer.end())
-
-
-def said(events: list[Event]) -> str:
-    whole = ""
-    for one in events:
-        if isinstance(one, Delta):
-            whole += one.text
-        elif isinstance(one, Rewrite):
-            whole = one.text
-    return whole
+    return read_all(QingyanReader(), events)
 
 
 def cumulative(pieces: list[str]) -> list[dict]:
@@ -69,14 +59,14 @@ def cumulative(pieces: list[str]) -> list[dict]:
 def test_any_cut_of_repeated_text_gives_it_back_once(pieces):
     whole = "".join(pieces)
     events = [*cumulative(pieces), text(whole, "finish"), text(whole, "finish", "finish")]
-    assert said(told(*events)) == _MARK.sub("", whole)
+    assert final_text(told(*events)) == _MARK.sub("", whole)
 
 
 @given(PIECES, PIECES)
 def test_text_that_starts_again_after_a_tool_is_a_new_paragraph(first, second):
     events = told(*cumulative(first), call(), *cumulative(second))
     spoken = [_MARK.sub("", "".join(pieces)) for pieces in (first, second)]
-    assert said(events) == "\n\n".join(filter(None, spoken))
+    assert final_text(events) == "\n\n".join(filter(None, spoken))
 
 
 @given(MARKED, st.data())
@@ -95,7 +85,7 @@ def test_a_stream_and_a_whole_answer_say_the_same(pieces):
     answer = QingyanReader()
     part = {"content": [{"type": "text", "text": whole}]}
     at_once = list(answer.apply_whole({"output": [part], "status": "finish"})) + list(answer.end())
-    assert said(at_once) == said(told(*cumulative(pieces)))
+    assert final_text(at_once) == final_text(told(*cumulative(pieces)))
 
 
 def test_the_deltas_of_the_worked_transcript():
@@ -122,12 +112,14 @@ def test_the_deltas_of_the_worked_transcript():
 
 
 def test_text_that_starts_again_without_a_tool_is_not_said_twice():
-    assert said(told(text("很"), text("很抱歉"), text("很"), text("很好"))) == "很抱歉\n\n很好"
+    assert (
+        final_text(told(text("很"), text("很抱歉"), text("很"), text("很好"))) == "很抱歉\n\n很好"
+    )
 
 
 def test_an_event_of_an_unknown_type_does_not_tear_the_text():
     strange = event({"type": "one_to_more_finish", "x": 1})
-    assert said(told(text("今天"), strange, text("今天有雨"))) == "今天有雨"
+    assert final_text(told(text("今天"), strange, text("今天有雨"))) == "今天有雨"
 
 
 def test_missing_and_empty_messages_and_contents_say_nothing():
@@ -176,7 +168,7 @@ def test_a_tool_that_fails_is_told_and_the_answer_goes_on():
     )
     events = told(call(), failed, text("没有找到", "finish", "finish"))
     assert [one.state for one in events if isinstance(one, ToolStep)] == ["running", "failed"]
-    assert said(events) == "没有找到"
+    assert final_text(events) == "没有找到"
 
 
 def test_passages_of_the_knowledge_are_cited():
@@ -214,7 +206,7 @@ def test_every_text_of_every_part_of_a_whole_answer_counts():
     ]
     answer = QingyanReader()
     events = list(answer.apply_whole({"output": parts, "status": "finish"})) + list(answer.end())
-    assert said(events) == "我查一下。\n\n小雨\n\n带伞"
+    assert final_text(events) == "我查一下。\n\n小雨\n\n带伞"
     assert Usage(3, 4, 7) in events
 
 
@@ -227,7 +219,7 @@ def test_a_type_that_is_no_text_is_an_unknown_type():
 def test_half_a_character_at_the_end_of_a_text_doubles_nothing(pieces, half, at):
     whole = "".join(pieces) + "🌊"
     events = [text(whole[:at] + half), text(whole), text(whole, "finish", "finish")]
-    assert said(told(*events)) == _MARK.sub("", whole)
+    assert final_text(told(*events)) == _MARK.sub("", whole)
 
 
 def test_a_text_corrected_within_its_message_is_rewritten():
@@ -240,7 +232,7 @@ def test_a_text_corrected_within_its_message_is_rewritten():
 def test_a_correction_leaves_the_message_before_alone_and_has_no_marks():
     corrected = "有雪【1†source】"
     events = told(text("我查。", "finish"), call(), text("有雨"), text(corrected), text(corrected))
-    assert said(events) == "我查。\n\n有雪"
+    assert final_text(events) == "我查。\n\n有雪"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +250,7 @@ def test_a_text_that_goes_back_to_its_beginning_is_neither_shortened_nor_doubled
     texts, said_in_the_end
 ):
     events = told(*map(text, texts))
-    assert said(events) == said_in_the_end
+    assert final_text(events) == said_in_the_end
     assert not any(isinstance(one, Rewrite) and texts[0].startswith(one.text) for one in events)
 
 
@@ -267,22 +259,24 @@ def test_beginnings_that_come_again_change_nothing(pieces, places):
     whole = "".join(pieces)
     again = [text(whole[:place]) for place in sorted(places)]
     events = [*cumulative(pieces), *again, text(whole, "finish", "finish")]
-    assert said(told(*events)) == _MARK.sub("", whole)
+    assert final_text(told(*events)) == _MARK.sub("", whole)
 
 
 def test_another_text_after_a_finished_message_is_another_paragraph():
-    assert said(told(text("今天有雨", "finish"), text("今天别出门"))) == "今天有雨\n\n今天别出门"
+    assert (
+        final_text(told(text("今天有雨", "finish"), text("今天别出门"))) == "今天有雨\n\n今天别出门"
+    )
 
 
 @given(st.lists(st.sampled_from(["天", "气", "很", "好"]), min_size=1, max_size=4, unique=True))
 def test_pieces_with_or_without_the_whole_text_at_the_end_are_the_text(pieces):
     whole = "".join(pieces)
-    assert said(told(*map(text, pieces))) == whole
-    assert said(told(*map(text, pieces), text(whole, "finish", "finish"))) == whole
+    assert final_text(told(*map(text, pieces))) == whole
+    assert final_text(told(*map(text, pieces), text(whole, "finish", "finish"))) == whole
 
 
 def test_a_content_may_be_a_plain_text():
-    assert said(told(event("今天"), event("今天有雨"))) == "今天有雨"
+    assert final_text(told(event("今天"), event("今天有雨"))) == "今天有雨"
 
 
 def test_the_last_message_that_has_finished_with_text_makes_an_answer_whole():
@@ -307,4 +301,4 @@ def test_a_total_that_is_not_given_is_the_sum():
 )
 def test_a_short_correction_replaces_a_text_that_has_repeated_itself(first, correction):
     events = [*cumulative([first[:4], first[4:]]), text(correction), text(correction, "finish")]
-    assert said(told(*events)) == correction
+    assert final_text(told(*events)) == correction

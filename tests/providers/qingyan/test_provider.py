@@ -29,9 +29,7 @@ from providers.events import (
     Citation,
     Delta,
     Done,
-    Event,
     Media,
-    Rewrite,
     Suggestion,
     ToolStep,
     Usage,
@@ -40,48 +38,11 @@ from providers.http import Http, Network
 from providers.qingyan.codes import ERRORS
 from providers.qingyan.provider import PROVIDER, Options, Qingyan
 from providers.stop import Stop, Stopped
-from tests.kit.asking import saying
+from tests.kit.asking import USER, Visitor, saying
 from tests.kit.patience import eventually, soon
 
-ALICE, BOB = "a" * 32, "b" * 32
+BOB = "b" * 32
 NETWORK = Network()  # one TLS context for all tests: each takes 20 ms
-
-
-class Visitor:
-    """Somebody who asks an agent and keeps the thread, as the site does."""
-
-    def __init__(self, agent: Qingyan, user: str = ALICE) -> None:
-        self.agent, self.user = agent, user
-        self.conversation: str | None = None
-        self.stop = Stop()
-        self.events: list[Event] = []
-
-    def ask(self, question: str, streaming: bool = True, seconds: float = 10) -> str:
-        """The text of the answer. Raises what the agent raises; `events` holds what came before."""
-        deadline = time.monotonic() + seconds
-        turn = Turn(
-            question, self.user, self.stop, deadline, self.conversation, streaming=streaming
-        )
-        self.events = []
-        for event in self.agent.stream(turn):
-            self.events.append(event)
-            if isinstance(event, Accepted):
-                self.conversation = event.conversation
-        assert self.events[-1] == Done()
-        return self.said
-
-    @property
-    def said(self) -> str:
-        whole = ""
-        for event in self.events:
-            if isinstance(event, Delta):
-                whole += event.text
-            elif isinstance(event, Rewrite):
-                whole = event.text
-        return whole
-
-    def all(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 def options(url: str, **more) -> Options:
@@ -366,7 +327,7 @@ def test_follow_up_questions_are_asked_for_only_after_the_answer(start_emulator)
 
 
 def turn(seconds: float = 10) -> Turn:
-    return Turn("", ALICE, Stop(), time.monotonic() + seconds)
+    return Turn("", USER, Stop(), time.monotonic() + seconds)
 
 
 def test_a_file_is_handed_over(emulator):
@@ -394,7 +355,7 @@ def test_the_files_of_a_question_go_with_it(start_emulator):
         Attachment("开放时间.pdf", "application/pdf", b"%PDF-1.4"),
         Attachment("门口.png", "image/png", b"\x89PNG"),
     )
-    asked = Turn("看看", ALICE, Stop(), time.monotonic() + 10, attachments=files)
+    asked = Turn("看看", USER, Stop(), time.monotonic() + 10, attachments=files)
     assert Done() in list(agent(emulator.url).stream(asked))
     *uploads, question = [one for one in emulator.journal()["requests"] if one["ids"]]
     assert question["body"]["file_list"] == [{"file_id": one["ids"]["file_id"]} for one in uploads]
@@ -429,7 +390,7 @@ class Tally:
 def test_every_further_call_asks_the_account_first(emulator, words, files, expected):
     tally = Tally()
     attachments = (Attachment("x.pdf", "application/pdf", b"x"),) * files
-    asked = Turn(words, ALICE, Stop(), time.monotonic() + 10, attachments=attachments, pace=tally)
+    asked = Turn(words, USER, Stop(), time.monotonic() + 10, attachments=attachments, pace=tally)
     list(agent(emulator.url).stream(asked))
     assert (tally.waits, tally.spent, tally.refusals) == expected
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from providers.events import Accepted, Citation, Delta, Event, Media, Rewrite, ToolStep
 from providers.wenxin.answer import WenxinReader
+from tests.kit.asking import final_text, read_all
 
 # Each operation: the section it names (None: no id), append or replace, the text, whether it ends
 # that.
@@ -42,18 +43,7 @@ def item(
 
 
 def told(*packets: dict) -> list[Event]:
-    answer = WenxinReader()
-    return [found for one in packets for found in answer.apply(one)] + list(answer.end())
-
-
-def said(events: list[Event]) -> str:
-    whole = ""
-    for one in events:
-        if isinstance(one, Delta):
-            whole += one.text
-        elif isinstance(one, Rewrite):
-            whole = one.text
-    return whole
+    return read_all(WenxinReader(), packets)
 
 
 @given(st.lists(st.text(min_size=1, max_size=6), max_size=12))
@@ -68,7 +58,7 @@ def test_packets_may_be_cut_anywhere(operations, size):
     items = [item(text, section, show, ended) for section, show, text, ended in operations]
     one_by_one = told(*(packet(one) for one in items))
     grouped = told(*(packet(*items[at : at + size]) for at in range(0, len(items), size)))
-    assert said(one_by_one) == said(grouped)
+    assert final_text(one_by_one) == final_text(grouped)
 
 
 @given(OPERATIONS)
@@ -96,18 +86,18 @@ def test_replaced_sections_read_as_if_they_had_been_right_at_once(operations):
     whole = ""
     for _, text, _ in sections:
         whole += ("\n\n" if whole and not whole.endswith("\n") and text else "") + text
-    assert said(told(*(packet(item(t, s, show, e)) for s, show, t, e in operations))) == whole
+    assert final_text(told(*(packet(item(t, s, show, e)) for s, show, t, e in operations))) == whole
 
 
 def test_two_sections_are_two_paragraphs():
     events = told(
         packet(item("一", "s1"), item("行", "s1", ended=True)), packet(item("二", "s2", ended=True))
     )
-    assert said(events) == "一行\n\n二"
+    assert final_text(events) == "一行\n\n二"
 
 
 def test_a_section_that_ends_with_a_line_needs_no_blank_one():
-    assert said(told(packet(item("一\n", "s1", ended=True), item("二", "s2")))) == "一\n二"
+    assert final_text(told(packet(item("一\n", "s1", ended=True), item("二", "s2")))) == "一\n二"
 
 
 def test_a_replaced_section_leaves_the_others_alone():
@@ -122,7 +112,7 @@ def test_without_an_id_what_came_since_the_last_section_is_replaced():
     events = told(
         packet(item("一", ended=True), item("草"), item("稿"), item("二", show="replace"))
     )
-    assert said(events) == "一\n\n二"
+    assert final_text(events) == "一\n\n二"
 
 
 def test_everything_may_be_missing():
@@ -159,7 +149,7 @@ def test_text_may_be_a_string_an_object_or_its_content():
         )
     ]
     answer = WenxinReader()
-    assert said(list(answer.apply_whole({"data": {"content": items}}))) == "一\n\n二\n\n三"
+    assert final_text(list(answer.apply_whole({"data": {"content": items}}))) == "一\n\n二\n\n三"
 
 
 def test_the_last_thread_that_was_named_counts():
@@ -226,7 +216,7 @@ def test_a_tool_s_status_that_is_no_text_is_no_status():
 
 def test_a_section_id_that_is_new_at_each_packet_does_not_part_the_text():
     events = told(*(packet(item(piece, f"s{number}")) for number, piece in enumerate("今天有雨")))
-    assert said(events) == "今天有雨"
+    assert final_text(events) == "今天有雨"
 
 
 def test_only_the_end_of_the_turn_ends_an_answer():

@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from emulator import create_emulator
 from emulator.accounts import DEMO
 from emulator.serving import serve
-from providers.base import Turn
 from providers.errors import (
     AuthRejected,
     ContentBlocked,
@@ -26,55 +25,19 @@ from providers.errors import (
     Unavailable,
     Unexpected,
 )
-from providers.events import Accepted, Citation, Delta, Done, Event, Media, Rewrite, ToolStep
+from providers.events import Accepted, Citation, Delta, Done, Media, Rewrite, ToolStep
 from providers.farewell import LINGER_S
 from providers.http import Http, Network
-from providers.stop import Stop
 from providers.wenxin.codes import ERRORS
 from providers.wenxin.provider import PROVIDER, Options, Wenxin
-from tests.kit.asking import saying
+from tests.kit.asking import USER, Visitor, saying
 from tests.kit.emulator import Emulator, quick
 from tests.kit.patience import ALLOWANCE
 from tests.kit.raw import Server
 
-ALICE, BOB = "a" * 32, "b" * 32
+BOB = "b" * 32
 SECRET = DEMO["WENXIN_SECRET_KEY"]
 NETWORK = Network()  # one TLS context for all tests: each takes 20 ms
-
-
-class Visitor:
-    """Somebody who asks an agent and keeps the thread, as the site does."""
-
-    def __init__(self, agent: Wenxin, user: str = ALICE) -> None:
-        self.agent, self.user = agent, user
-        self.thread: str | None = None
-        self.stop = Stop()
-        self.events: list[Event] = []
-
-    def ask(self, question: str, streaming: bool = True, seconds: float = 10) -> str:
-        """The text of the answer. Raises what the agent raises; `events` holds what came before."""
-        deadline = time.monotonic() + seconds
-        turn = Turn(question, self.user, self.stop, deadline, self.thread, streaming=streaming)
-        self.events = []
-        for event in self.agent.stream(turn):
-            self.events.append(event)
-            if isinstance(event, Accepted):
-                self.thread = event.conversation
-        assert isinstance(self.events[-1], Done)
-        return self.said
-
-    @property
-    def said(self) -> str:
-        whole = ""
-        for event in self.events:
-            if isinstance(event, Delta):
-                whole += event.text
-            elif isinstance(event, Rewrite):
-                whole = event.text
-        return whole
-
-    def all(self, kind: type) -> list:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 def options(url: str, **more) -> Options:
@@ -356,7 +319,7 @@ def test_what_is_asked_is_what_the_platform_wants(start_emulator):
     assert emulator.journal()["violations"] == []
     body = emulator.journal()["requests"][0]["body"]
     assert (body["openId"], body["source"], "threadId" in body) == (
-        f"u_{ALICE}",
+        f"u_{USER}",
         DEMO["WENXIN_APP_ID"],
         False,
     )
