@@ -44,7 +44,7 @@ class Yuanqi(Provider):
     """One Yuanqi agent."""
 
     name = NAME
-    proof = "a `finish_reason` or `[DONE]`; without streaming the whole JSON, if it is not in pieces"
+    proof = "a `finish_reason` or `[DONE]`; without streaming the whole JSON, unless in pieces"
 
     def __init__(self, options: Options, http: Http) -> None:
         self._options = options
