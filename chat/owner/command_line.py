@@ -109,8 +109,9 @@ def tell_processes() -> None:
         return
     from chat.shared.connection import OWNER, Connection, site_name
 
-    name = site_name(secret_key(site))
-    Connection(site.redis_url.get_secret_value(), name).say(OWNER, "changed")
+    connection = Connection(site.redis_url.get_secret_value(), site_name(secret_key(site)))
+    connection.say(OWNER, "changed")
+    connection.disconnect()
 
 
 @contextmanager

@@ -157,22 +157,26 @@ class Connection:
         threading.Thread(target=self._work, name="redis listener", daemon=True).start()
 
     def disconnect(self) -> None:
-        """Ends the leases of this process at once, if that is possible."""
+        """Ends the leases of this process at once, if that is possible, and closes everything."""
         self._ended.set()
         for leave in self._ends:
             with suppress(Away):
                 leave()
-        with suppress(Away), self.calling() as calls:
-            calls.zrem(self.key("processes"), self.process)
+        if self.process:
+            with suppress(Away), self.calling() as calls:
+                calls.zrem(self.key("processes"), self.process)
+        self._client.connection_pool.disconnect()
 
     def look(self) -> tuple[str, str]:
-        """For the doctor: the id of its finding, and the text of the error."""
+        """For the doctor, who asks once: the id of its finding, and the text of the error."""
         try:
             self._client.xlen(self.key("none"))
         except (AuthenticationError, ResponseError) as error:
             return "redis_refused", str(error)
         except RedisError as error:
             return "redis_away", str(error)
+        finally:
+            self.disconnect()
         return "redis_ok", ""
 
     def trouble(self, error: Exception) -> None:

@@ -63,7 +63,14 @@ class Gauges(Collector):
         yield _gauge("live_answers", "Answers that are being made", live_answers)
         yield self._waiting_questions()
         yield _gauge("event_streams", "Event streams that are open", self._services.streams.open)
+        yield from self._shared()
         yield from self._stored()
+
+    def _shared(self) -> Iterator[Metric]:
+        shared = self._services.shared
+        if shared is not None:
+            yield _gauge("processes", "Processes that serve the site", shared.processes)
+            yield _gauge("redis_away", "Whether Redis cannot be used", shared.is_away)
 
     def _waiting_questions(self) -> Metric:
         agents = self._services.agents.all

@@ -15,6 +15,7 @@ from tests.kit.certificates import certified
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.fork_server import GUNICORN
 from tests.kit.patience import soon
+from tests.kit.redis_server import redis_server
 from tests.kit.site import Site, Visitor, text
 
 
@@ -41,6 +42,27 @@ def test_an_answer_streams_over_tls(secure_site: Site, secure_emulator: Emulator
     ]
     assert arrivals[-1] - arrivals[0] > 1.0, "piece by piece, not all at the end"
     assert visitor.ask("!chop 你好").ok
+
+
+def test_processes_share_over_tls(
+    emulator: Emulator,
+    authority: CA,
+    bundle: Path,
+    start_site: Callable[..., Site],
+    tmp_path: Path,
+) -> None:
+    pem = authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem
+    pem.write_to_path(str(tmp_path / "server.pem"))
+    server = redis_server(tmp_path, tmp_path / "server.pem").start()
+    try:
+        address = f"{server.url}?ssl_ca_certs={bundle}"
+        site = start_site(**coze(emulator), REDIS_URL=address, VISITOR_RATE="2/minute")
+        alice = Visitor(site.url)
+        assert [alice.ask("hi").status_code for _ in range(3)] == [200, 200, 429]
+        ready = alice.get("/readyz").json()
+        assert ready == {"status": "ok"}, "and not away"
+    finally:
+        server.end()
 
 
 def test_stop_hangs_up_over_tls(secure_site: Site) -> None:

@@ -227,6 +227,8 @@ def test_of_several_processes_each_number_says_whose_it_is(
     assert site.process is not None
     workers = psutil.Process(site.process.pid).children()
     assert processes == {f"{socket.gethostname()}:{worker.pid}" for worker in workers}
+    gauges = {one.name: one.value for family in families for one in family.samples}
+    assert gauges["zhiye_processes"] == gauges["zhiye_redis_away"] == 1
 
 
 def test_nobody_can_make_the_numbers_many(site: Site) -> None:

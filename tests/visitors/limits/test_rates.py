@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chat.refusals import FileRefusal, RateRefusal, Refusal
 from chat.settings.rate_text import parse_rates
@@ -103,6 +105,35 @@ def test_processes_count_exactly_together(join: Callable[..., Connection]) -> No
         waits = list(pool.map(lambda number: processes[number % 3].take(*claims), range(120)))
     assert waits.count(0) == 40
     assert [processes[0].take(claims[1]) for _ in range(11)].count(0) == 10
+
+
+def test_redis_counts_as_memory_does(join: Callable[..., Connection]) -> None:
+    names = iter(range(10**6))
+    rates = parse_rates("3/10 second;7/60 second"), parse_rates("5/20 second")
+    deeds = st.tuples(
+        st.sampled_from(["take", "add", "wait", "pass"]),
+        st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4)), min_size=1, max_size=3),
+        st.integers(1, 15),
+    )
+
+    @settings(max_examples=25)
+    @given(st.lists(deeds, max_size=25))
+    def agree(walk: list[tuple[str, list[tuple[int, int]], int]]) -> None:
+        clock, name = Clock(), str(next(names))
+        both = LocalRateCounts(clock), RedisRateCounts(join(clock))
+        for deed, wishes, seconds in walk:
+            # At the end of a window the clock of Redis must not be behind.
+            clock.now += seconds if deed == "pass" else 0
+            claims = [Claim(rates[kind], (name, str(kind)), cost) for kind, cost in wishes]
+            if deed in ("take", "wait"):
+                local, shared = (getattr(counts, deed)(*claims) for counts in both)
+                assert shared == pytest.approx(local, abs=0.9)
+                assert (shared == 0) is (local == 0)
+            elif deed == "add":
+                for counts in both:
+                    counts.add(*claims)
+
+    agree()
 
 
 def test_a_visitor_who_left_is_forgotten() -> None:
