@@ -136,6 +136,14 @@ def test_nobody_waits_behind_a_later_comer_and_each_is_told_his_place(clock: Jum
     assert served == sorted(served)
 
 
+def test_nobody_hears_of_a_wait_of_less_than_a_second(clock: JumpingClock) -> None:
+    rate = Rate(200, clock)
+    rate.hold(0.2)
+    queue = [Waiting().begin(turns_at(rate, clock), clock) for _ in range(5)]
+    assert all(visitor.ended.wait(5) for visitor in queue)
+    assert [visitor.places for visitor in queue] == [[]] * 5
+
+
 def test_places_go_down_when_somebody_leaves(clock: JumpingClock) -> None:
     rate = Rate(1, clock)
     rate.hold(1000)
