@@ -1,4 +1,4 @@
-"""Who is let in: without a code or key only the routes named here are open."""
+"""Who is let in, and which agents they may ask: without a code or key what is named here."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
