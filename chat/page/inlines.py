@@ -234,7 +234,8 @@ def _bare_address(state: StateInline, silent: bool) -> bool:
     if not state.src.startswith("://", state.pos):
         return False
     scheme = _SCHEME.search(state.src[max(0, state.pos - 6) : state.pos])
-    match = _BARE_ADDRESS.match(state.src, state.pos, state.posMax)
+    # Not both at once: what follows each of 7,000 `://` is long.
+    match = scheme and _BARE_ADDRESS.match(state.src, state.pos, state.posMax)
     if scheme is None or match is None:
         return False
     rest = _trimmed(match[0])

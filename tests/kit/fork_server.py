@@ -95,6 +95,9 @@ def main() -> None:
     monkey.patch_all()
     import_module("chat.server.worker")
     import_module("app")
+    # Those that it imports late.
+    import_module("alembic.command")
+    import_module("chat.visitors.rate_counts")
     # The garbage collector of every site would copy the pages of all that.
     gc.freeze()
     for line in sys.stdin:
