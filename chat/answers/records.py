@@ -12,7 +12,8 @@ from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.answers.saving import Saver
 from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
-from chat.storage.engine.kinds import only_if_stored
+from chat.storage.engine.kinds import is_trouble, leaves_doubt, only_if_stored
+from chat.storage.models import new_id
 from providers.errors import OutOfTurn, ProviderError
 
 log = logging.getLogger("chat.turns")
@@ -37,6 +38,7 @@ class Records:
         files = [
             {"name": file.name, "content_type": file.content_type} for file in question.attachments
         ]
+        id = new_id()
         with only_if_stored():
             give_back = question.spend()
             try:
@@ -51,9 +53,12 @@ class Records:
                         instead=question.instead,
                         can_branch=question.agent.row.branches,
                         files=files,
+                        id=id,
                     )
                 )
-            except Exception:
+            except Exception as error:
+                if leaves_doubt(error):
+                    self.saver.close_doubtful(id)
                 give_back()
                 raise
 
@@ -70,9 +75,14 @@ class Records:
         partial.thread = partial.thread or stored.thread
         try:
             self.storage.answers.note_accepted(stored, partial.thread, partial.chat, partial.trace)
-        except Exception:
+        except Exception as error:
             # A database out of order must not cost the answer as well.
-            log.exception("answer %s: the platform's ids could not be stored", stored.answer_id)
+            log.error(
+                "answer %s: the platform's ids could not be stored: %s",
+                stored.answer_id,
+                getattr(error, "orig", None) or error,
+                exc_info=not is_trouble(error),
+            )
 
     def note_reached(self, agent: Agent) -> None:
         """The agent has answered something."""

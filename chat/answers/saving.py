@@ -45,6 +45,14 @@ class Saver:
                 exc_info=not is_trouble(error),
             )
 
+    def close_doubtful(self, answer_id: str) -> None:
+        """Ends an answer that nobody makes, if its question was stored after all.
+
+        Else its conversation would take no other question while this process lives.
+        """
+        with self._lock:
+            self._ends[answer_id] = ("interrupted", {"code": "unavailable"})
+
     def save(self, older_s: float = 0.0) -> None:
         """Stores changed answers, except those stored in the last `older_s` seconds."""
         self._store_ends()

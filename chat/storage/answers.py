@@ -86,7 +86,7 @@ class NewQuestion:
 
     In the conversation that it names it comes `after` an answer, or `instead` of the question of an
     answer; without either it follows the newest. `can_branch`: the platform accepts another past
-    than the one it remembers.
+    than the one it remembers. `id` is that of its answer, where the caller has to know it.
     """
 
     visitor: str
@@ -98,6 +98,7 @@ class NewQuestion:
     instead: str | None = None
     can_branch: bool = True
     files: Sequence[Mapping[str, Any]] = ()
+    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Answers:
         another agent), busy.
         """
         at = self._clock()
-        stored = StoredQuestion(new_id(at), question.conversation_id or new_id(at))
+        stored = StoredQuestion(question.id or new_id(at), question.conversation_id or new_id(at))
         try:
             with self._engine.begin() as db:
                 if question.conversation_id:

@@ -24,10 +24,9 @@ from tests.kit.site import PATIENCE_S, hold_port
 USER, PASSWORD = "zhiye", "p@ss:word/of+postgres-42"
 # The server refuses to run as root.
 UNPRIVILEGED = "nobody"
-# Nothing in tests has to survive a power cut.
+# Nothing in tests has to survive a power cut; a crash of the server loses nothing.
 FAST = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "autovacuum": "off",
     "jit": "off",

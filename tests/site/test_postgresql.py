@@ -1,9 +1,12 @@
 """A site whose conversations are in PostgreSQL: what visitors do, and a server that goes away."""
 
+import select
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from urllib.parse import quote
 
 import psycopg
@@ -99,6 +102,73 @@ def server() -> Iterator[PostgresqlServer]:
     own = postgresql_server()
     yield own.start()
     own.end()
+
+
+class CuttingProxy:
+    """On the way to a server. Once armed it loses the reply to the commit of the question."""
+
+    def __init__(self, port: int) -> None:
+        self._target = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.is_armed = self._is_over = False
+        self._pool = ThreadPoolExecutor(50)
+        self._pool.submit(self._accept)
+
+    def close(self) -> None:
+        self._is_over = True
+        self._pool.shutdown()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while self._readable([self._listener]):
+            client, _ = self._listener.accept()
+            self._pool.submit(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        has_question = False
+        with client, socket.create_connection(self._target) as server:
+            while ready := self._readable([client, server]):
+                for source in ready:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    (server if source is client else client).sendall(data)
+                    has_question |= b"in doubt" in data
+                    if self.is_armed and has_question and b"COMMIT" in data:
+                        self.is_armed = False
+                        # The server has committed; the site never hears of it.
+                        server.recv(1)
+                        return
+
+    def _readable(self, sockets: list[socket.socket]) -> list[socket.socket]:
+        """Those that have something to read; none when it is over."""
+        while not self._is_over:
+            if ready := select.select(sockets, [], [], 0.1)[0]:
+                return ready
+        return []
+
+
+def test_a_question_whose_commit_was_not_heard_of_blocks_nothing(
+    emulator: Emulator, postgresql: Databases, start_site: Callable[..., Site]
+) -> None:
+    name = postgresql.lend()
+    with closing(CuttingProxy(postgresql.server.port)) as proxy:
+        address = postgresql.server.address(name)
+        behind = address.replace(f":{postgresql.server.port}/", f":{proxy.port}/")
+        site = start_site(**coze(emulator), DATABASE_URL=behind)
+        alice = Visitor(site.url)
+        assert alice.ask("before").ok
+        mark = emulator.mark()
+        proxy.is_armed = True
+        assert alice.ask("in doubt").status_code == 502
+        assert not [path for path in emulator.asked(mark) if path == "/v3/chat"]
+        assert eventually(lambda: alice.ask("after").ok), "the conversation is not busy"
+        page = alice.get(f"/c/{alice.conversation}", headers=HTML).text
+        assert "in doubt" in page, "the server had stored it"
+        # Otherwise it would beat until its database is somebody else's.
+        site.end()
+    postgresql.give_back(name)
 
 
 def test_a_server_that_is_restarted_costs_no_answer(

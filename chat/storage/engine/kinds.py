@@ -149,6 +149,11 @@ def is_trouble(error: BaseException) -> bool:
     return _kind_of_error(error).is_trouble(error)
 
 
+def leaves_doubt(error: BaseException) -> bool:
+    """Whether a change may have been stored: the connection was lost before that was certain."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
 def lacks_tables(error: BaseException) -> bool:
     """Whether a table is missing: the database has not been brought up to date."""
     return isinstance(error, DBAPIError) and _kind_of_error(error).lacks_tables(error)
