@@ -110,17 +110,36 @@ local function join(level, name)
   if not waits(level, name) then put(level, had_turn(level, name) and '2' or '1', name) end
 end
 
+local function append(list, first, second)
+  list[#list + 1] = first
+  list[#list + 1] = second
+end
+
+-- Lua gives a call no more than some thousand arguments.
+local function call_in_parts(command, key, arguments)
+  for from = 1, #arguments, 1000 do
+    call(command, key, unpack(arguments, from, math.min(from + 999, #arguments)))
+  end
+end
+
 local function begin_round(level)
   for _, entry in ipairs(entries(TURNED, level)) do
     local name = string.sub(entry, #level + 2)
     if not waits(level, name) then forget_turns(level .. name) end
   end
   forget_turns(level)
-  for _, entry in ipairs(entries(TURNS, level)) do
+  local members = entries(TURNS, level)
+  local number = call('HINCRBY', STATE, 'number', #members) - #members
+  local turns, positions = {}, {}
+  for place, entry in ipairs(members) do
     local name = string.sub(entry, #level + 15)
-    take_out(level, name)
-    put(level, '0', name)
+    local position = '0' .. string.format('%012d', number + place)
+    append(turns, 0, level .. ':' .. position .. name)
+    append(positions, level .. ':' .. name, position)
   end
+  call('ZREMRANGEBYLEX', TURNS, '[' .. level .. ':', '(' .. level .. ';')
+  call_in_parts('ZADD', TURNS, turns)
+  call_in_parts('HSET', STATE, positions)
 end
 
 local function serve(level, name)
@@ -332,10 +351,7 @@ end
 local function places_of_mine()
   local places = {}
   for place, id in ipairs(has('p') and whole_order() or {}) do
-    if process_of(id) == me then
-      places[#places + 1] = id
-      places[#places + 1] = place - 1
-    end
+    if process_of(id) == me then append(places, id, place - 1) end
   end
   return places
 end

@@ -1,5 +1,7 @@
 """A line that processes share through Redis: exact, fair, and let go of by who dies."""
 
+import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +41,8 @@ from tests.kit.redis_server import RedisServer, redis_server
 SCHOOL, HOME = "192.0.2.1", "192.0.2.2"
 ADDRESSES, VISITORS = ("a" * 12, "b" * 12, "c" * 12), ("d" * 12, "e" * 12)
 PROCESSES = ("1" * 16, "2" * 16, "3" * 16)
+# What the state of a line has when nobody is there.
+STAYS = {b"number", b"mean", b"last", b"next", b"called"}
 
 
 # The order in Redis against the order of one process
@@ -279,6 +283,58 @@ def may_call(account: Account, clock: JumpingClock) -> bool:
         account.wait(Stop(), clock() + 0.1)
         return True
     return False
+
+
+def test_whoever_comes_and_goes_no_seat_is_lost_and_nothing_stays_in_redis(
+    sharing: SharingProcesses, clock: JumpingClock
+) -> None:
+    shared = accounts(sharing, 3, concurrency=2, qps=2000)
+    chance, lock = random.Random(11), threading.Lock()
+    seated, most, answered = 0, 0, []
+
+    def answer(turn: Turn) -> Iterator[Event]:
+        nonlocal seated, most
+        with lock:
+            seated += 1
+            most = max(most, seated)
+        try:
+            turn.pace.wait(turn.stop, turn.deadline)
+            yield Done()
+        finally:
+            with lock:
+                seated -= 1
+
+    def come(number: int) -> None:
+        account, stop = shared[number % 3], Stop()
+        turn = Turn("你好", "alice", stop, clock() + 30, pace=account)
+        if number % 2:
+            threading.Timer(chance.random() * 0.3, stop.request).start()
+        with suppress(Stopped):
+            place = account.enter(Origin(f"192.0.2.{number % 5}", f"v{number % 20}"))
+            list(account.ask(turn, place, answer))
+            answered.append(number)
+
+    with ThreadPoolExecutor(60) as crowd:
+        list(crowd.map(come, range(180)))
+    assert most == 2
+    assert {number for number in range(180) if number % 2 == 0} <= set(answered)
+    assert eventually(lambda: left_in_redis(sharing) == {}), left_in_redis(sharing)
+    assert [account.waiting for account in shared] == [0, 0, 0]
+
+
+def left_in_redis(sharing: SharingProcesses) -> dict[str, Any]:
+    """What tells of a question that waits or answers, or of a call."""
+    connection = sharing.connections[0]
+    keys = {part: connection.key("line", "qingyan:a", part) for part in KEYS}
+    with connection.calling() as calls:
+        left = {
+            "turns": calls.zrange(keys["turns"], 0, -1),
+            "tickets": calls.hkeys(keys["tickets"]),
+            "seats": calls.smembers(keys["seats"]),
+            "running": calls.lrange(keys["running"], 0, -1),
+            "counts": [name for name in calls.hkeys(keys["state"]) if name not in STAYS],
+        }
+    return {name: items for name, items in left.items() if items}
 
 
 # Who dies, and what Redis forgets
