@@ -44,6 +44,8 @@ _BEFORE_NAMES = frozenset("和与及跟的是叫由给对")
 # A star that is spoken of: 带*的必填, 打*号, 用*标出.
 _BEFORE_STAR = frozenset("带标打加有注用")
 _BEHIND_STAR = frozenset("的号者处项标表为是")
+# And *.txt, where it stands for any name.
+_PATTERN = re.compile(r"\*\.[A-Za-z]")
 # A star between two factors: 面积 = 长*宽. Stops end an expression, and spaces but beside a sign.
 _PRODUCT = re.compile(r"[=＝+＋×÷]|^\w(?:\*\w)+$")
 _OF_EXPRESSION = r"(?:[^\s，。；：！？、,;:!?“”\"'`|]|[ ](?=[=＝+＋×÷])|(?<=[=＝+＋×÷])[ ])*"
@@ -58,6 +60,11 @@ _LEFT_EYES, _RIGHT_EYES = frozenset("^-=>@*;+~"), frozenset("^-=<@*;+~")
 # Names of Python, as in `__init__.py` and `self.__dict__`, are no emphasis.
 _DUNDER = re.compile(r"__[a-z0-9]+(?:_[a-z0-9]+)*__")
 _AFTER_DUNDER = re.compile(r"\.[a-z]|\(|/")
+_DUNDER_NAMES = frozenset(
+    "__init__ __name__ __main__ __file__ __all__ __doc__ __dict__ __call__ __str__ __repr__ __new__"
+    " __del__ __len__ __iter__ __next__ __enter__ __exit__ __getitem__ __setitem__ __class__"
+    " __slots__ __version__ __author__ __path__ __import__ __eq__ __hash__ __bool__".split()
+)
 
 # The backslashes of C:\_cache and \\server\_share stand before no mark.
 _DRIVE = re.compile(r"(?:^|[^A-Za-z0-9])[A-Za-z]:$")
@@ -142,11 +149,13 @@ class _State(StateInline):
         """Whether the stars are what is spoken of, a factor's sign, a face or a gap."""
         if before in _BEFORE_STAR and after in _BEHIND_STAR:
             return True
-        if length > 3:
-            return before.isalnum() and after.isalnum()
-        return length == 1 and (
-            self._is_in_product(start, before, after) or self._is_in_face(start)
-        )
+        if before in "(（[【" and after in ")）]】":
+            return True
+        if length != 1:
+            return length > 3 and before.isalnum() and after.isalnum()
+        if not _is_ascii_word(before) and _PATTERN.match(self.src, start):
+            return True
+        return self._is_in_product(start, before, after) or self._is_in_face(start)
 
     def _is_in_product(self, start: int, before: str, after: str) -> bool:
         is_before, is_after = before.isalnum() or before in ")）", after.isalnum() or after in "(（"
@@ -174,7 +183,9 @@ class _State(StateInline):
         if name is None:
             return False
         before = self.src[start - 1] if start else " "
-        return before in "./" or _AFTER_DUNDER.match(self.src, name.end()) is not None
+        if name[0] in _DUNDER_NAMES or before in "./":
+            return True
+        return _AFTER_DUNDER.match(self.src, name.end()) is not None
 
 
 def _is_mask(before: str, after: str, length: int) -> bool:

@@ -15,7 +15,7 @@ from chat.page.markdown import draw_block, plain, read_blocks
 
 # What is stored of drawn answers is drawn anew when this changes: add one with every change of
 # what any text looks like.
-VERSION = 4
+VERSION = 5
 
 # A growing block up to _SMALL characters is drawn at every step. A larger one is drawn after a
 # pause, which is longer for a block beyond _LARGE, and for one that took long to draw: no growing

@@ -27,14 +27,16 @@ _LINK = re.compile(rf"!?\[({_TEXT_OF_LINK})\]\({_TARGET}\)")
 _REFERENCE = re.compile(r"^ {0,3}\[[^\[\]\n]++\]:[^\n\ue000]*+$", re.MULTILINE)
 _ADDRESS = re.compile(r"<(https?://[^<>\s]*+)>")
 _TAG = re.compile(
-    r"</?(?P<name>a|abbr|b|blockquote|br|center|code|del|details|div|em|font|h[1-6]|hr|i|img|ins"
-    r"|kbd|li|mark|ol|p|pre|s|small|span|strong|sub|summary|sup|table|tbody|td|th|thead|tr|u|ul)"
+    r"</?(?P<name>a|abbr|b|blockquote|br|center|cite|code|del|details|dfn|div|em|font|h[1-6]|hr|i"
+    r"|img|ins|kbd|li|mark|ol|p|pre|q|rp|rt|ruby|s|samp|small|span|strong|sub|summary|sup|table"
+    r"|tbody|td|th|thead|tr|u|ul|var)"
     r"(?P<rest>[\s/][^<>\ue000]*+)?>|<!--[^<>\ue000]*+>",
     re.IGNORECASE,
 )
 _ALT = re.compile(r"""\salt\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""", re.IGNORECASE)
 _INLINE_TAGS = frozenset(
-    "a abbr b code del em font i ins kbd mark s small span strong sub sup u".split()
+    "a abbr b cite code del dfn em font i ins kbd mark q rp rt ruby s samp small span strong sub sup"
+    " u var".split()
 )
 # Marks around words, the longest first. A single star or dollar between letters or digits means
 # itself, as in 3*4*5; more than three stars are a mask, as in 138****5678.
@@ -51,7 +53,8 @@ _PAIRS = [
         r"(?<![$\\])\$\$([^$]++)\$\$(?!\$)",
     )
 ]
-_QUOTE = re.compile(r"^(?:[ \t]*+>)++[ \t]?", re.MULTILINE)
+# >60分 is no quote.
+_QUOTE = re.compile(r"^(?:[ \t]*+>(?![=＝\d]))++[ \t]?", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*+[-*_=:|][-*_=:| \t]++$", re.MULTILINE)
 _HEADING = re.compile(r"^[ \t]*+#{1,6}[ \t]++", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*+[-*+][ \t]++", re.MULTILINE)

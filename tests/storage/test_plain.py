@@ -30,6 +30,8 @@ MARKS = [
         ("# 标题\n> 引用\n- 项\n1. one", "标题\n引用\n项\n1. one"),
         ("**`code`**与`**kwargs`", "code与**kwargs"),
         ("&lt;div&gt; \\*星\\*", "<div> *星*"),
+        ("<ruby>汉<rt>hàn</rt></ruby>字", "汉hàn字"),
+        (">引用\n>60分：及格", "引用\n>60分：及格"),
     ],
 )
 def test_marks_are_not_read(markdown: str, text: str) -> None:
