@@ -35,8 +35,8 @@ _TAG = re.compile(
 )
 _ALT = re.compile(r"""\salt\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""", re.IGNORECASE)
 _INLINE_TAGS = frozenset(
-    "a abbr b cite code del dfn em font i ins kbd mark q rp rt ruby s samp small span strong sub sup"
-    " u var".split()
+    "a abbr b cite code del dfn em font i ins kbd mark q rp rt ruby s samp small span strong"
+    " sub sup u var".split()
 )
 # Marks around words, the longest first. A single star or dollar between letters or digits means
 # itself, as in 3*4*5; more than three stars are a mask, as in 138****5678.

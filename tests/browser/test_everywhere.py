@@ -122,13 +122,14 @@ def test_the_ends_an_answer_can_have(here: Page, sentence: Sentence) -> None:
         "!late-error": (
             "The agent could not be reached, or the answer broke off. Ask again in a moment."
         ),
+        # Its record is asked several times: not the one that is tried again.
+        "!empty": "The agent finished without an answer. Ask again, perhaps in other words.",
         "!blocked": (
             "The platform refused this question or its answer as inappropriate. Ask something else."
         ),
         "!requires-reply": (
             "The agent asks for a step that this site cannot take. Ask in another way."
         ),
-        "!empty": "The agent finished without an answer. Ask again, perhaps in other words.",
     }
     for question, text in sentences.items():
         exchange = say(here, question)
