@@ -15,10 +15,10 @@ TESTERS ?= 5
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check doctor css js vendor messages requirements documents reliability soak fuzz bench lighthouse screenshots packages compiled
+.PHONY: help run test check doctor css js vendor messages requirements documents reliability soak fuzz bench bench-peers lighthouse screenshots packages compiled
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/:.* ## /\t/' | expand -t 12
 
 run: .venv/runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when nothing is configured
 	@exec $(BIN)/gunicorn app:app
@@ -77,6 +77,11 @@ fuzz: .venv/tests ## random bytes against the readers of streams and Markdown, w
 
 bench: .venv/tests ## measure against the targets, beside the naive page; writes bench/RESULTS.md
 	$(BIN)/python -m bench
+
+bench-peers: .venv/tests ## install LiteLLM in an environment of its own, and measure the site beside it
+	test -x .venv-peers/bin/litellm || { $(PYTHON) -m venv .venv-peers && \
+	  .venv-peers/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.108.0'; }
+	$(BIN)/python -m bench.peers
 
 lighthouse: .venv/tests packages $(NODE) ## score a conversation with Lighthouse; below 100 fails (needs Node.js)
 	$(BIN)/python -m bench.lighthouse

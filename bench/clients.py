@@ -9,6 +9,7 @@ from typing import Any
 
 STAMP = re.compile(rb"\[(\d+)\] ")
 END = b"event: done"
+COMPLETIONS = "/v1/chat/completions"
 
 
 @dataclass
@@ -31,6 +32,12 @@ async def call(port: int, method: str, target: str, body: Any = None) -> tuple[i
         return int(head[9:12]), json.loads(answer)
     finally:
         writer.close()
+
+
+async def complete(port: int, question: str) -> bool:
+    """The same at an OpenAI-compatible end point: whether it was an answer."""
+    status, answer = await call(port, "POST", COMPLETIONS, _openai(question))
+    return status == 200 and bool(answer["choices"][0]["message"]["content"])
 
 
 async def ask(port: int, question: str) -> tuple[float, bool]:
@@ -56,13 +63,22 @@ async def ask_platform(port: int, question: str, work: float) -> float:
 
 async def follow(port: int, question: str) -> Heard:
     """One question, its answer read as a stream of events."""
+    return await _read(port, "/chat", {"message": question}, END)
+
+
+async def follow_completion(port: int, question: str) -> Heard:
+    """The same at an OpenAI-compatible end point."""
+    return await _read(port, COMPLETIONS, {**_openai(question), "stream": True}, b"[DONE]")
+
+
+async def _read(port: int, target: str, body: Any, mark: bytes) -> Heard:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
-    writer.write(_request("POST", "/chat", {"message": question}, "text/event-stream"))
+    writer.write(_request("POST", target, body, "text/event-stream"))
     heard, rest = Heard(), b""
     try:
         while not heard.is_whole and (data := await reader.read(1 << 18)):
             now = time.monotonic_ns()
-            deltas, end, _ = (rest + data).partition(END)
+            deltas, end, _ = (rest + data).partition(mark)
             heard.is_whole = bool(end)
             cut = deltas.rfind(b"\n\n") + 2 if not end else len(deltas)
             heard.lags += [(now - int(stamp)) / 1e9 for stamp in STAMP.findall(deltas, 0, cut)]
@@ -79,6 +95,10 @@ async def watch(port: int, every: float, times: list[float]) -> None:
         await call(port, "GET", "/healthz")
         times.append(time.monotonic() - began)
         await asyncio.sleep(max(0.0, began + every - time.monotonic()))
+
+
+def _openai(question: str) -> dict[str, Any]:
+    return {"model": "bench", "messages": [{"role": "user", "content": question}]}
 
 
 def _request(method: str, target: str, body: Any, accept: str) -> bytes:

@@ -62,6 +62,9 @@ class Connection(asyncio.Protocol):
         address = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         payload = json.loads(body) if body else {}
+        if address.path == "/v1/chat/completions":
+            self._complete(payload)
+            return
         if address.path == "/v3/chat":
             self._begin(payload, query.get("conversation_id") or str(next(_numbers)))
             return
@@ -72,7 +75,7 @@ class Connection(asyncio.Protocol):
             self._send({"code": 4000, "msg": "no such thing here"})
 
     def _begin(self, payload: dict[str, Any], conversation: str) -> None:
-        wishes = dict(re.findall(r"(\w+)=([\d.]+)", payload["additional_messages"][-1]["content"]))
+        wishes = _wishes(payload["additional_messages"])
         chat = str(next(_numbers))
         _ends[chat] = time.monotonic() + float(wishes.get("work", 0))
         if payload.get("stream"):
@@ -80,6 +83,26 @@ class Connection(asyncio.Protocol):
             self._stream = asyncio.ensure_future(sending)
         else:
             self._send({"code": 0, "msg": "", "data": _chat(chat, conversation)})
+
+    def _complete(self, payload: dict[str, Any]) -> None:
+        """The same as an OpenAI-compatible platform says it, for the peer beside the site."""
+        if payload.get("stream"):
+            events = int(_wishes(payload["messages"])["events"])
+            self._stream = asyncio.ensure_future(self._completion(events))
+        else:
+            message = {"role": "assistant", "content": ANSWER}
+            self._send(_completion("chat.completion", {"message": message}, "stop"))
+
+    async def _completion(self, events: int) -> None:
+        self._transport.write(STREAM_HEAD)
+        for number in range(0, events, BATCH):
+            await self._pause(None)
+            texts = [f"[{time.monotonic_ns()}] " for _ in range(min(BATCH, events - number))]
+            deltas = [{"delta": {"content": text}} for text in texts]
+            chunks = [_completion("chat.completion.chunk", delta) for delta in deltas]
+            self._transport.write(b"".join(_data(json.dumps(chunk)) for chunk in chunks))
+        last = _completion("chat.completion.chunk", {"delta": {}}, "stop")
+        self._transport.write(_data(json.dumps(last)) + _data("[DONE]") + b"0\r\n\r\n")
 
     def _send(self, envelope: dict[str, Any]) -> None:
         body = json.dumps(envelope, ensure_ascii=False).encode()
@@ -121,10 +144,30 @@ class Connection(asyncio.Protocol):
         await asyncio.sleep(max(0.0, until - time.monotonic()) if until else 0)
 
 
+def _wishes(messages: list[dict[str, Any]]) -> dict[str, str]:
+    """What the question orders."""
+    return dict(re.findall(r"(\w+)=([\d.]+)", messages[-1]["content"]))
+
+
 def _event(name: str, data: str) -> bytes:
     """An event as a chunk of its own, as platforms send them."""
-    text = f"event:{name}\ndata:{data}\n\n".encode()
-    return b"%x\r\n%s\r\n" % (len(text), text)
+    return _chunk(f"event:{name}\ndata:{data}\n\n")
+
+
+def _data(data: str) -> bytes:
+    return _chunk(f"data: {data}\n\n")
+
+
+def _chunk(text: str) -> bytes:
+    data = text.encode()
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def _completion(kind: str, choice: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+    choices = [{"index": 0, **choice, "finish_reason": reason}]
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    chunk = {"id": "bench", "object": kind, "created": 1, "model": "bench", "choices": choices}
+    return chunk if reason is None else {**chunk, "usage": usage}
 
 
 def _record(path: str, ids: dict[str, str]) -> Any:

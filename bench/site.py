@@ -54,7 +54,7 @@ def platform() -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "bench.platform", str(port)]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, preexec_fn=_on(OTHER_CORE)
+        command, cwd=ROOT, stdout=subprocess.PIPE, preexec_fn=on_core(OTHER_CORE)
     )
     assert process.stdout is not None
     process.stdout.readline()
@@ -66,10 +66,10 @@ def platform() -> Iterator[str]:
 
 
 @contextmanager
-def site(platform_address: str) -> Iterator[Site]:
+def site(platform_address: str, core: int | None = SITE_CORE, **settings: str) -> Iterator[Site]:
     """The site with its own gunicorn.conf.py, on one core, in a folder of its own."""
     arguments = ["-c", str(ROOT / "gunicorn.conf.py"), "app:app"]
-    with _served(arguments, platform_address, UNLIMITED) as served:
+    with _served(arguments, platform_address, {**UNLIMITED, **settings}, core) as served:
         yield served
 
 
@@ -83,7 +83,12 @@ def naive(platform_address: str) -> Iterator[Site]:
 
 
 @contextmanager
-def _served(arguments: list[str], platform_address: str, more: dict[str, str]) -> Iterator[Site]:
+def _served(
+    arguments: list[str],
+    platform_address: str,
+    more: dict[str, str],
+    core: int | None = SITE_CORE,
+) -> Iterator[Site]:
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         environment = {
@@ -102,7 +107,7 @@ def _served(arguments: list[str], platform_address: str, more: dict[str, str]) -
         with open(folder / "log", "wb") as log:
             began = time.monotonic()
             process = subprocess.Popen(
-                command, cwd=folder, env=environment, stderr=log, preexec_fn=_on(SITE_CORE)
+                command, cwd=folder, env=environment, stderr=log, preexec_fn=on_core(core)
             )
             try:
                 _wait_until_ready(port, process, folder / "log")
@@ -138,12 +143,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _on(core: int) -> Callable[[], None]:
-    """Run in the child: its own process group, on this core where there are two."""
+def on_core(core: int | None) -> Callable[[], None]:
+    """Run in the child: its own process group, on this core where there are two; None for any."""
 
     def settle() -> None:
         os.setpgid(0, 0)
-        if (os.cpu_count() or 1) > 1:
+        if (os.cpu_count() or 1) > 1 and core is not None:
             os.sched_setaffinity(0, {core})
 
     return settle
