@@ -32,6 +32,9 @@ model_list:
       api_key: none
 litellm_settings:
   telemetry: false
+general_settings:
+  # On loopback, and without a key as the site is.
+  dangerously_permit_weak_or_unset_master_key: true
 """
 # Calls one after another, calls at once and for how long, streams at once and the events of each.
 ALONE, AT_ONCE, SECONDS = 200, 16, 8.0

@@ -74,6 +74,16 @@ def test_three_hundred_visitors_are_each_answered_once(one: Cluster) -> None:
     assert len(rows) == CROWD and {state for _, state in rows} == {"done"}
 
 
+def test_the_seats_of_a_platform_are_counted_over_all(one: Cluster, emulator: Emulator) -> None:
+    def ask(number: int) -> int:
+        return one.newcomer(number % 3).ask("!slow 0.3", agent="yuanqi").status_code
+
+    # Each process alone would take as many at once as the platform takes from all.
+    with ThreadPoolExecutor(30) as pool:
+        assert Counter(pool.map(ask, range(30))) == {200: 30}
+    assert emulator.violations("concurrency") == []
+
+
 def test_the_questions_of_a_day_are_counted_over_all(one: Cluster) -> None:
     def ask(number: int) -> int:
         return one.newcomer(number % 3).ask("today", agent="wenxin").status_code
