@@ -32,6 +32,7 @@ SOCKET_OPTIONS = [
 ]
 
 INTERIM = range(102, 200)
+# A server that says 100 Continue without end would keep a thread for ever.
 INTERIM_MOST = 50
 LINES_MOST = 100
 LINE_MOST = 65536

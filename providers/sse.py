@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+# A picture in Base64 fits; beyond it nobody sends a line in good faith.
 LIMIT = 16 * 1024 * 1024
 _LF = 10
 

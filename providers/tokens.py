@@ -14,6 +14,7 @@ from providers.errors import ProviderError, TimedOut
 from providers.http import Http
 from providers.stop import Stop
 
+# A token that ends in the middle of an answer would fail it.
 EARLY_S = 600.0
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from chat.agents.queues import Clock
 
+# After the first refusal; each further one doubles it.
 FIRST_BACK_OFF_S = 2.0
 LONGEST_BACK_OFF_S = 60.0
 # The pause grows no further after so many refusals in a row.

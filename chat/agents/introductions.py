@@ -12,6 +12,7 @@ from chat.agents.offered import Agent, Agents
 from providers.base import About, Introduces
 from providers.errors import ProviderError
 
+# An owner who has published a new welcome sees it here after so long.
 FRESH_S = 600.0
 # After a failure, and while another process asks.
 AGAIN_S, SOON_S = 60.0, 2.0

@@ -17,6 +17,7 @@ from chat.storage.engine.kinds import is_trouble
 from chat.storage.models import Worker, now
 from chat.storage.workers import DEAD_AFTER, has_ended, is_heard
 
+# At most so much of a text is lost when the process is killed.
 SAVE_S = 0.9
 # A tenth of the answers at a time: saving all at once would hold up every answer.
 LOOK_S = 0.1

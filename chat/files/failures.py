@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from chat.refusals import PictureRefusal
 
+# A page shows the same address many times, and each time would wait for the platform.
 PAUSE_S = 10.0
 MOST = 200
 

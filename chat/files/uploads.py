@@ -20,6 +20,7 @@ from providers.base import Attachment
 PER_QUESTION = 10
 # What may come with the largest file: the question, and smaller files.
 WITH_A_FILE = 16 * 1024 * 1024
+# Room comes as the files of the day before go.
 RETRY_AFTER_S = 3600.0
 MEGABYTE = 1024 * 1024
 

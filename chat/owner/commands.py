@@ -35,6 +35,7 @@ from chat.settings.words import LANGUAGES
 from chat.storage import backup, file_of
 from chat.storage.engine.files import copies_before
 
+# For readers of a running site, who keep the log from being emptied.
 TRACES_S = 60.0
 
 

@@ -29,6 +29,7 @@ from chat.storage.titles import title_of
 
 # So many earlier exchanges, and characters of them, go along with a question.
 HISTORY = 60
+# For platforms that remember nothing: it goes along with each question, and is paid for.
 HISTORY_CHARS = 60_000
 
 # Each turn writes by these, made once and without the ORM, which takes five times as long.

@@ -12,6 +12,7 @@ from chat.storage.models import RUNNING, Answer, Conversation, Share, now
 from chat.storage.titles import as_title
 
 UNDO = timedelta(hours=1)
+# What a column of integers holds: a visitor may ask for more.
 LARGEST = 2**31 - 1
 
 

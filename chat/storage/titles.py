@@ -2,6 +2,7 @@
 
 import unicodedata
 
+# As the visitor may write it, and as it is made of the first question.
 TITLE_CHARS = 80
 FIRST_CHARS = 40
 

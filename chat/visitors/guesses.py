@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+# So many wrong tries cost nothing, then each waits twice as long; from here on it is the lock.
 FREE, LOCKED_FROM = 5, 10
 FIRST_WAIT_S, LOCK_S = 2.0, 15 * 60.0
 FORGOTTEN_AFTER_S = 60 * 60.0
 # One try in 5 seconds is 720 an hour; with those of MOST_PAID fewer than the 1,800 that one in two
 # seconds would be, so that puzzles let nobody guess more than waiting alone did.
 ALL, ALL_WINDOW_S, ALL_GAP_S = 100, 10 * 60.0, 5.0
+# Under an attack from more of them the count for all is what brakes.
 ADDRESSES = 10_000
 MOST_PAID = 1024
 PAID_WINDOW_S = 60 * 60.0

@@ -13,7 +13,9 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 # A slow phone needs four minutes for the dearest, if it has bad luck.
 LIFE_S = 10 * 60
+# Puzzles live a few minutes. When so many were used in that time, no more are taken.
 MOST_USED = 10_000
+# Whole numbers of JavaScript are exact below it.
 LARGEST_NONCE = 2**53
 
 

@@ -37,6 +37,7 @@ from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")
 
+# Until tomorrow, with a minute to spare.
 DAY_S = 24 * 3600 + 60
 # For a longer wait the sentence names the time when it ends.
 LONG_S = 300

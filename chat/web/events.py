@@ -25,6 +25,7 @@ from providers.events import (
 )
 
 HEARTBEAT = b": keep-alive\n\n"
+# The contract says a comment every 15 s at least; proxies cut what is silent for 30 or 60.
 QUIET_S = 10.0
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # So many frames a reader waits for the HTML of what it has, before it reads on.

@@ -11,6 +11,7 @@ from typing import Any
 
 from providers.payloads import Fields, address, fields, items, json_value, text, whole
 
+# Cards are written by people; a deeper one is made to exhaust the stack.
 DEPTH = 32
 PLACEHOLDER = "[卡片 / card]"
 _INDEX = re.compile(r"\[(\d+)\]")

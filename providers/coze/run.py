@@ -40,6 +40,7 @@ from providers.stop import Stop, Stopped
 
 # How long a question waits for the chat before it.
 BUSY_S = 30.0
+# The pauses between two tries double up to this.
 BUSY_PAUSE_S = 8.0
 # Coze sends no keep-alives, and tools can be silent for long.
 QUIET_S = 90.0

@@ -42,10 +42,13 @@ from providers.stop import Stop, Stopped
 
 NAME = "qingyan"
 TOKEN_S = 30.0
+# The answer is whole by then; the visitor waits only for its suggestions.
 SUGGEST_S = 15.0
+# It does not say how long; a seat is free when an answer of the account ends.
 WAIT_S = 3.0
 SUGGESTIONS = 5
 OTHERS_AGENT = 10018
+# The conversation is gone or somebody else's: the question is asked in a new one.
 FORGOTTEN = (12001, 12002)
 QUOTE_LENGTH = 300
 

@@ -30,8 +30,10 @@ from providers.wenxin.options import Options
 
 NAME = "wenxin"
 CHECK_S = 30.0
+# It does not say how long.
 WAIT_S = 3.0
 QUOTE_LENGTH = 300
+# The code for a question without words, which a check asks: id and key are good then.
 WORDLESS = 1000
 
 

@@ -37,6 +37,7 @@ from providers.stop import Stop
 # For a host, and for the calls that look at one agent.
 PATIENCE_S = 10.0
 ANSWER_S = 60.0
+# Tokens and signatures hold for minutes: a clock that is wrong by less does no harm.
 SKEW_S = 60.0
 QUESTION = "你好"
 NOBODY = "0" * 32

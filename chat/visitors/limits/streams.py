@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from chat.refusals import StreamRefusal
 
+# A school or an office behind one address reads along; one browser cannot take all places.
 PER_ADDRESS = 100
 # Open files of the process: three for each stream (reader, platform, database), and all others.
 FILES_EACH, OTHER_FILES = 3, 500
