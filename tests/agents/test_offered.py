@@ -1,7 +1,7 @@
 """agents.toml: any number of agents, each checked at the start, each at its own address."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from chat.agents.offered import Agents, load_agents
 from chat.agents.vault import Vault
 from chat.settings import model as settings
 from chat.settings.errors import SettingsError
+from chat.settings.model import Settings
 from providers import PLATFORMS, options
 from tests.kit.emulator import Emulator
 from tests.kit.sentences import english_of
@@ -30,10 +31,22 @@ bot_id = "{FIRST}"
 Offer = Callable[..., Agents]
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.Storage]:
+    database = tmp_path_factory.mktemp("offered") / "chat.db"
+    store = storage.connect(Settings(database_url=f"sqlite:///{database}"))
+    yield store
+    store.close()
+
+
 @pytest.fixture
-def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
+def offer(
+    store: storage.Storage, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Offer:
     """The agents of a site with this agents.toml and these variables."""
     monkeypatch.chdir(tmp_path)
+    # It is read much sooner than all authorities of the world.
+    monkeypatch.setenv("CA_BUNDLE", str(bundle))
 
     def offered(document: str | bytes | None, **environment: str) -> Agents:
         if document is not None:
@@ -42,12 +55,7 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offer:
             monkeypatch.setenv("AGENTS_FILE", "agents.toml")
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        given = settings.load()
-        store = storage.connect(given)
-        try:
-            return load_agents(given, store.days.spend, Vault(store.secrets, KEY))
-        finally:
-            store.close()
+        return load_agents(settings.load(), store.days.spend, Vault(store.secrets, KEY))
 
     return offered
 

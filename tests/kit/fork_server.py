@@ -97,7 +97,7 @@ def main() -> None:
     import_module("app")
     # Those that it imports late.
     import_module("alembic.command")
-    import_module("chat.visitors.rate_counts")
+    import_module("limits")
     # The garbage collector of every site would copy the pages of all that.
     gc.freeze()
     for line in sys.stdin:
