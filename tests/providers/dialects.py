@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 from chat.answers.partial import PartialAnswer
 from providers import PLATFORMS
+from providers.base import Provider
 from tests.kit.asking import Heard, ask
 from tests.kit.contract import agent
 from tests.kit.raw import Server
@@ -109,33 +111,45 @@ def http(
 
 
 class Platforms(Server):
-    """All platforms at one address: each question is answered with the bytes that were set.
+    """All platforms at one address: questions are answered with the bytes that were set, one after
+    another; the last stay.
 
     `calls` are the answers of the calls around it, by a part of their paths.
     """
 
     def __init__(self) -> None:
-        token = {"status": 0, "result": {"access_token": "t", "expires_in": 864000}}
-        self.calls: dict[bytes, Any] = {b"get_token": token, b"suggest": None, b"/v3/chat/": None}
-        self.said = b""
+        numbers = count()
+        grants = ({"access_token": f"t-{number}", "expires_in": 3600} for number in numbers)
+        self.calls: dict[bytes, Callable[[], Any]] = {
+            b"get_token": lambda: {"status": 0, "result": next(grants)},
+            b"oauth2/token": lambda: next(grants),
+            b"suggest": lambda: None,
+            b"/v3/chat/": lambda: None,
+        }
+        self.said: list[bytes] = []
         super().__init__(self._answer)
         self.agents = {platform: agent(platform, self.url) for platform in PLATFORMS}
 
-    def ask(self, platform: str, said: bytes, within: float = 5, **turn: Any) -> Heard:
+    def ask(self, platform: str, *said: bytes, within: float = 5, **turn: Any) -> Heard:
         """What a question hears that is answered with these bytes."""
-        self.said = said
-        return ask(self.agents[platform], "你好", within, **turn)
+        return self.ask_agent(self.agents[platform], *said, within=within, **turn)
+
+    def ask_agent(self, provider: Provider, *said: bytes, within: float = 5, **turn: Any) -> Heard:
+        """The same of an agent of the test's own."""
+        self.said = list(said)
+        return ask(provider, "你好", within, **turn)
 
     def _answer(self, line: Any, request: bytes) -> bool:
         path = request.split()[1]
-        for part, payload in self.calls.items():
+        for part, call in self.calls.items():
             if part in path:
+                payload = call()
                 body = json.dumps(payload).encode() if payload is not None else b""
                 status = b"200 OK" if payload is not None else b"404 x"
                 head = b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
                 line.sendall(head + body)
                 return True
-        line.sendall(self.said)
+        line.sendall(self.said.pop(0) if len(self.said) > 1 else self.said[0])
         return False
 
 

@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from providers.errors import Unavailable
-from providers.events import Thought
+from providers.events import Accepted, Thought
+from tests.kit.canary import PEM
+from tests.kit.contract import agent
 from tests.providers.dialects import (
     CHAT,
     DONE,
@@ -192,8 +194,9 @@ def test_a_cut_answer_of_coze_is_completed_by_its_record(world: Platforms, place
     body = sse(said)
     message = {"id": "a", "role": "assistant", "type": "answer", "content": WHOLE}
     try:
-        world.calls[b"/v3/chat/retrieve"] = {"code": 0, "data": {**CHAT, "status": "completed"}}
-        world.calls[b"/v3/chat/message/list"] = {"code": 0, "data": [message]}
+        chat = {**CHAT, "status": "completed"}
+        world.calls[b"/v3/chat/retrieve"] = lambda: {"code": 0, "data": chat}
+        world.calls[b"/v3/chat/message/list"] = lambda: {"code": 0, "data": [message]}
         # The record is asked before the other calls about the chat.
         world.calls[b"/v3/chat/"] = world.calls.pop(b"/v3/chat/")
         heard = world.ask("coze", http(body[: created + place % (len(body) - created)]))
@@ -256,6 +259,27 @@ def test_a_failure_after_some_text_is_told_and_the_text_kept(
         heard = world.ask(platform, http(begun + f"{name}data: {in_chinese(value)}\n\n".encode()))
         assert replies(heard) == ["今天"], value
         assert heard.error is not None and (not message or "坏了" in str(heard.error)), value
+
+
+# A service app of Coze, whose tokens can be renewed.
+APP = {"api_token": None, "jwt_app_id": "1", "jwt_key_id": "k", "jwt_private_key": PEM}
+
+
+@pytest.mark.parametrize("frame", FRAMES[:5])
+@pytest.mark.parametrize(
+    ("platform", "options", "code"), [("qingyan", {}, 10018), ("coze", APP, 4100)]
+)
+def test_a_token_that_is_refused_in_any_frame_is_renewed_once(
+    world: Platforms, platform: str, options: dict[str, Any], code: int, frame: str
+) -> None:
+    provider = agent(platform, world.url, **options)
+    refusal = http(frame.replace("{}", json.dumps({"code": code, "msg": "x"})).encode())
+    before = len(world.requests)
+    heard = world.ask_agent(provider, refusal, http(sse(SPEAKERS[platform](PIECES))))
+    assert (heard.error, replies(heard)) == (None, [WHOLE])
+    assert sum(b"token " in request.split(b"HTTP")[0] for request in world.requests[before:]) == 2
+    again = world.ask_agent(provider, refusal)
+    assert again.error is not None and again.error.code == code
 
 
 @marked
@@ -327,6 +351,8 @@ def test_a_content_is_a_text_a_list_or_an_object(
         (["data: [DONE]\n\n", "event: done"], "data: [DONE]\n\nevent: done"),
         (['{"code": 7, "msg": "x"}', "\n<html>"], '{"code": 7, "msg": "x"}\n<html>'),
         (["好\ud83d"], "好"),
+        # Five megabytes in one event.
+        (["字" * 1_700_000, "。"], "字" * 1_700_000 + "。"),
         (["<thi", "nk>想\ud83d", "\ude00</", "think>", "\n\n", "好"], "好"),
         (["想", "一想</thi", "nk>好"], "好"),
     ],
@@ -463,8 +489,10 @@ ODD: list[tuple[str, list[Said], list[str], str | None]] = [
     (
         "coze",
         [
-            event("chat.created", {"id": 1, "conversation_id": 2}),
-            event("message.completed", {"id": 5, "type": "answer", "role": None, "content": "好"}),
+            event("chat.created", {"id": 2**63 - 1, "conversation_id": 2**63 - 2}),
+            event(
+                "message.completed", {"id": 2**62, "type": "answer", "role": None, "content": "好"}
+            ),
             COMPLETED,
         ],
         ["好"],
@@ -499,6 +527,18 @@ def test_a_platforms_own_forms(
     heard = world.ask(platform, http(sse(said)))
     assert replies(heard) == texts
     assert getattr(heard.error, "reason", None) == reason, heard.error
+
+
+def test_each_chat_of_coze_may_have_a_conversation_of_its_own(world: Platforms) -> None:
+    said = SPEAKERS["coze"](["好"])
+    other = {**CHAT, "conversation_id": "3"}
+    moved = [(name, other if "chat." in name else payload) for name, payload in said]
+    for conversation in (None, "2", "3"):
+        heard = world.ask("coze", http(sse(moved)), conversation=conversation)
+        assert heard.error is None
+        # Where it is the one that was asked for, there is nothing new to store.
+        ids = {event.conversation for event in heard.of(Accepted)}
+        assert ids == {"3"}
 
 
 def test_interim_responses_without_end_are_no_answer(world: Platforms) -> None:

@@ -285,6 +285,7 @@ TROUBLES = {
     "500 with a code": (500, b'{"code":5000,"msg":"server issues"}'),
     "200 with 5000": (200, b'{"code":5000,"msg":"server issues"}'),
     "200 with 720701013": (200, b'{"code":720701013,"msg":"server issues"}'),
+    "200 with an unknown code of nine digits": (200, b'{"code":702042078,"msg":"server issues"}'),
     "429": (429, b'{"code":4013,"msg":"slow down"}'),
     "half a body": (200, b'{"code":0,"da'),
     "hung up": (0, b""),
@@ -351,7 +352,8 @@ def test_a_failure_without_a_reason_is_one(platform, last_error):
 
 
 def test_states_nobody_has_documented_are_waited_out(platform):
-    states = [{**CHAT, "status": status} for status in ("queued", "completed")]
+    # Also a state that seems to go back.
+    states = [{**CHAT, "status": status} for status in ("queued", "created", "completed")]
     server = platform(retrieve=[(200, state) for state in states])
     told = read_again(server)
     assert told.replies == ["yes"]

@@ -1,5 +1,6 @@
 """Yuanqi's provider against the emulated Yuanqi, over real sockets (platforms/yuanqi.md)."""
 
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,7 @@ from providers.yuanqi.provider import (
 from tests.kit.asking import ask, saying
 from tests.kit.emulator import Emulator
 from tests.kit.patience import soon
+from tests.kit.raw import Server
 
 TOKEN = "Qk7DemoOnlyNotASecret00000000001"
 
@@ -319,12 +321,20 @@ def test_an_echoed_token_stays_out_of_the_log() -> None:
 
 def test_a_platform_that_never_closes_its_stream() -> None:
     """After its finish_reason an answer is whole, even if the end marker and the close never
-    come.
+    come; what comes within the pause after it belongs to it.
     """
     frame = WORDS.replace(b'"delta"', b'"finish_reason":"stop","delta"')
+
+    def answer(line: socket.socket, asked: bytes) -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + frame)
+        time.sleep(LAST_WORDS_S * 0.6)
+        line.sendall(WORDS)
+        line.recv(1)
+
+    server = Server(answer)
     began = time.monotonic()
-    with saying(frame, lingers=True) as url:
-        heard = ask(connect(url), "你好", within=20)
+    heard = ask(connect(server.url), "你好", within=20)
+    server.close()
     assert heard.error is None
-    assert heard.text == "你好"
+    assert heard.text == "你好你好"
     assert time.monotonic() - began < LAST_WORDS_S + soon(2)
