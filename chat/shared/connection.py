@@ -45,8 +45,9 @@ now = now[1] + now[2] / 1000000 + ARGV[#ARGV]
 # KEYS: the processes. ARGV: this process, seconds of its lease. Returns how many live, and whether
 # this one is new.
 _LEASE = """
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+-- The first write, so that it fails when Redis has no more memory.
 local is_new = redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('EXPIRE', KEYS[1], 60)
 return {redis.call('ZCARD', KEYS[1]), is_new}
 """

@@ -8,7 +8,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from chat.shared.connection import Away, Connection
@@ -100,14 +100,13 @@ class RedisGuesses:
         self._offset = now - time.monotonic()
         old: list[bytes] = [text or b"" for text in texts]
         # Without a known browser its two are missing.
-        documents = [json.loads(text or b"{}") for text in old] + [{}, {}]
-        everybody, address, browser, code = documents[:4]
+        everybody, address, browser, code = [*old, b"", b""][:4]
         guesses = Guesses(
             now,
-            Record(**address).at(now),
-            Record(**browser).at(now),
+            Record(**_fields(address, Record)).at(now),
+            Record(**_fields(browser, Record)).at(now),
             _everybody(everybody).at(now),
-            deque(code.get("times", ()), KNOWN_OF_CODE),
+            deque(_fields(code, Everybody).get("times", ()), KNOWN_OF_CODE),
         )
         return guesses, old
 
@@ -131,7 +130,17 @@ class RedisGuesses:
         return [self._connection.key("guesses", self._kind, *name) for name in names]
 
 
-def _everybody(document: dict[str, Any]) -> Everybody:
+def _fields(text: bytes, kind: type) -> dict[str, Any]:
+    """The fields of a document that this release knows; what is no document has none."""
+    try:
+        document = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    return {field.name: document[field.name] for field in fields(kind) if field.name in document}
+
+
+def _everybody(text: bytes) -> Everybody:
+    document = _fields(text, Everybody)
     document["times"] = deque(document.get("times", ()), ALL)
     document["paid"] = deque(document.get("paid", ()), MOST_PAID)
     return Everybody(**document)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 from trustme import CA
 
 from chat.settings.errors import SettingsError
@@ -95,6 +96,22 @@ def test_a_call_waits_a_second_for_a_redis_that_says_nothing(
         assert time.monotonic() - began < soon(2)
     finally:
         own_redis.thaw()
+
+
+def test_a_redis_that_takes_nothing_more_is_away(
+    join: Join, own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = join(url=own_redis.url)
+    connection.connect()
+    assert eventually(lambda: connection.processes == 1 and lives(connection))
+    with redis.Redis.from_url(own_redis.url) as owner:
+        owner.config_set("maxmemory", "1")
+        assert eventually(lambda: connection.is_away)
+        time.sleep(1)
+        assert connection.is_away, "though it answers"
+        owner.config_set("maxmemory", "0")
+        assert eventually(lambda: lives(connection))
+    assert [line.levelname for line in caplog.records] == ["WARNING"]
 
 
 def test_what_redis_forgot_is_told_again(join: Join, own_redis: RedisServer) -> None:

@@ -390,6 +390,18 @@ def test_a_try_whose_process_died_keeps_nobody_waiting_for_long(
     assert is_let_in(brake)
 
 
+@pytest.mark.parametrize("document", ["", "{", '{"wrong": 0, "of_a_later_release": 1}'])
+def test_what_another_release_has_written_is_read_as_far_as_it_is_known(
+    join: Callable[..., Connection], document: str
+) -> None:
+    connection = join()
+    brake = Brake("code", RedisGuesses(connection, "code"))
+    with connection.calling() as calls:
+        for name in (("all",), ("address", HERE.address)):
+            calls.set(connection.key("guesses", "code", *name), document, ex=60)
+    assert [wait(brake) for _ in range(FREE)] == [0.0] * FREE and wait(brake) > 0
+
+
 def test_while_redis_is_away_a_process_goes_on_with_what_it_knows(
     join: Callable[..., Connection], own_redis: RedisServer
 ) -> None:
