@@ -1,5 +1,6 @@
 """Live answers through Redis: followed and stopped from every process with the same REDIS_URL."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -7,15 +8,18 @@ from typing import Any
 import redis
 from redis.exceptions import RedisError
 
-from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, Lost
-from chat.answers.redis_copies import AT_ONCE, Copier, decode, key
+from chat.answers.live import KEPT_S, UNREAD_S, Entry, Failed, Finished, LiveAnswer, Lost
+from chat.answers.redis_copies import AT_ONCE, Copier, decode, key, sign_key
 from chat.shared.connection import Away, Connection
+from providers.events import Status
 
 # A reader waits so long at a time.
 BLOCK_S = 3.0
 # Connections for readers. One who finds none free reads the stored answer instead.
 READERS = 1000
 STOP = "stop"
+# Whoever follows an answer in line says so that often.
+SIGN_S = 5.0
 
 
 class RedisAnswer:
@@ -35,7 +39,11 @@ class RedisAnswer:
         goes on with the answer.
         """
         read = max(self.start, position)
+        is_in_line, sign_at = True, 0.0
         while True:
+            if is_in_line and time.monotonic() >= sign_at:
+                sign_at = time.monotonic() + SIGN_S
+                self._sign()
             batch: list[tuple[int, Entry]] = []
             for start, first, entries in self._read(read, min(quiet_s, BLOCK_S)):
                 if start != self.start or first > read + 1:
@@ -43,9 +51,17 @@ class RedisAnswer:
                 fresh = entries[read + 1 - first :]
                 batch += enumerate(fresh, read + 1)
                 read += len(fresh)
+            is_in_line = is_in_line and all(isinstance(entry, Status) for _, entry in batch)
             yield batch
             if batch and isinstance(batch[-1][1], Finished | Failed):
                 return
+
+    def _sign(self) -> None:
+        """Keeps the place in line of a question that is followed here."""
+        try:
+            self._readers.set(sign_key(self._name), 1, ex=int(UNREAD_S))
+        except RedisError:
+            raise Lost from None
 
     def _read(self, read: int, seconds: float) -> list[tuple[int, int, list[Entry]]]:
         milliseconds = max(1, int(seconds * 1000))

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer
+from chat.answers.live import KEPT_S, UNREAD_S, Entry, Failed, Finished, LiveAnswer
 from chat.shared.connection import Away, Connection
 from providers.events import Event
 
@@ -45,6 +45,11 @@ def key(connection: Connection, message_id: str) -> str:
     return connection.key("answer", message_id)
 
 
+def sign_key(name: str) -> str:
+    """The name of the sign that somebody follows the copy of this name."""
+    return f"{name}:followed"
+
+
 def encode(entries: list[Entry]) -> bytes:
     """Entries as JSON: of each the name of its class and its fields, in order."""
     return b"[" + b",".join(map(_encoded, entries)) + b"]"
@@ -69,7 +74,10 @@ def _plain(value: Any) -> Any:
 
 
 class CopiedAnswer(LiveAnswer):
-    """A live answer that is copied to Redis. All but `append` belongs to the Copier's thread."""
+    """A live answer that is copied to Redis. All but `append` belongs to the Copier's thread.
+
+    `is_followed` says whether somebody follows the copy of this name in another process.
+    """
 
     def __init__(
         self,
@@ -77,12 +85,14 @@ class CopiedAnswer(LiveAnswer):
         start: int,
         clock: Callable[[], float],
         due: Callable[["CopiedAnswer"], None],
+        is_followed: Callable[[str], bool],
     ) -> None:
         super().__init__(start, clock)
         self.key = name
         self.sent = self.size = self.restarts = 0
         self.is_due = False
         self._due = due
+        self._is_followed = is_followed
 
     def append(self, entry: Entry) -> None:
         super().append(entry)
@@ -92,8 +102,9 @@ class CopiedAnswer(LiveAnswer):
 
     @property
     def unread_s(self) -> float:
-        """Unknown, and so taken for none: it may be followed in another process."""
-        return 0.0
+        """For how many seconds nobody has followed it here; 0 while somebody does elsewhere."""
+        unread_s = super().unread_s
+        return 0.0 if unread_s >= UNREAD_S and self._is_followed(self.key) else unread_s
 
     @property
     def is_behind(self) -> bool:
@@ -126,7 +137,8 @@ class Copier:
 
     def open(self, message_id: str, start: int, clock: Callable[[], float]) -> CopiedAnswer:
         """A live answer that is copied from its first entry on."""
-        return CopiedAnswer(key(self._connection, message_id), start, clock, self._due.put)
+        name = key(self._connection, message_id)
+        return CopiedAnswer(name, start, clock, self._due.put, self._is_followed)
 
     def start(self) -> None:
         """Begins to write; once per process, after the fork."""
@@ -139,6 +151,14 @@ class Copier:
         if self._thread is not None:
             self._due.put(None)
             self._thread.join(END_S)
+
+    def _is_followed(self, name: str) -> bool:
+        """Whether a copy is followed; while Redis is away nobody can tell, and it may be."""
+        try:
+            with self._connection.calling() as calls:
+                return bool(calls.exists(sign_key(name)))
+        except Away:
+            return True
 
     def _work(self) -> None:
         due: list[CopiedAnswer] = []

@@ -18,12 +18,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from chat.answers.live import Entry, Failed, Finished, LiveAnswers, Lost
+from chat.answers.live import UNREAD_S, Entry, Failed, Finished, LiveAnswers, Lost
 from chat.answers.redis import RedisAnswer, RedisBridge
 from chat.answers.redis_copies import KINDS
 from chat.settings.model import Settings, secrets
 from chat.shared.connection import Connection
-from providers.events import Delta
+from providers.events import Delta, Status
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually, soon
 from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
@@ -259,13 +259,30 @@ def test_every_entry_comes_through_unchanged(bridge: Callable[[], RedisBridge]) 
     comes_through()
 
 
-def test_an_answer_that_may_be_read_elsewhere_never_counts_as_unread(
-    bridge: Callable[[], RedisBridge],
+def test_an_answer_in_line_is_unread_when_nobody_follows_it_in_any_process(
+    bridge: Callable[[], RedisBridge], server: RedisServer
 ) -> None:
-    now = 1000.0
-    live = bridge().open(str(uuid.uuid4()), 0, lambda: now)
-    now += 3600
-    assert live.unread_s == 0
+    now, here = 1000.0, bridge()
+    live = here.open("in line", 0, lambda: now)
+    live.append(Status("queued", 3))
+    following = find_remote("in line", bridge).follow()
+    next(following)
+    now += UNREAD_S
+    assert live.unread_s == 0, "it is followed in the other process"
+    with redis.Redis.from_url(server.url) as client:
+        (sign,) = client.keys("*:in line:followed")
+        assert 0 < client.ttl(sign) <= UNREAD_S
+        # As when the reader has gone and the time has passed.
+        client.delete(sign)
+    assert live.unread_s == UNREAD_S
+
+
+def test_while_redis_is_away_no_answer_is_unread(own_server: RedisServer) -> None:
+    now, connection = 1000.0, Connection(own_server.start().url, SITE)
+    live = RedisBridge(connection, 600).open("in line", 0, lambda: now)
+    own_server.kill()
+    now += UNREAD_S
+    assert live.unread_s == 0, "nobody can tell"
 
 
 def test_a_long_answer_comes_in_many_items(
