@@ -14,15 +14,14 @@ from chat.storage import Storage
 from chat.storage.engine.kinds import StorageRefusal
 from chat.storage.uploads import FILES_KEPT, StoredFile
 from chat.visitors.limits.bodies import FULL_DISK_RETRY_S, LEFT_FREE
-from chat.visitors.limits.rates import UPLOADS_KEPT
+from chat.visitors.limits.rates import MEGABYTE, UPLOADS_KEPT
 from providers.base import Attachment
 
 PER_QUESTION = 10
 # What may come with the largest file: the question, and smaller files.
-WITH_A_FILE = 16 * 1024 * 1024
+WITH_A_FILE = 16 * MEGABYTE
 # Room comes as the files of the day before go.
 RETRY_AFTER_S = 3600.0
-MEGABYTE = 1024 * 1024
 
 
 class Uploads:

@@ -15,8 +15,8 @@ from chat.owner.doctor.findings import Finding, wrong_setting
 from chat.settings.errors import SettingsError
 from chat.settings.model import INSTANCE, Settings, load, secrets
 from chat.storage import file_of, open_existing
+from chat.visitors.limits.rates import MEGABYTE
 
-MEGABYTE = 1_000_000
 LOW_MB, FULL_MB = 500, 50
 SHORTEST_KEY = 16
 KEY = INSTANCE / "secret_key"
