@@ -114,11 +114,12 @@ def look(agent: Agent, asks: bool) -> Iterator[Finding]:
         if asks and is_well:
             yield _ask(agent)
     except ProviderError as error:
+        if isinstance(error.__cause__, StorageError):
+            # Where a web app's tokens are stored, there is nothing yet.
+            error = AuthRejected(
+                "there are no tokens", provider=agent.platform, code="unauthorised"
+            )
         yield failure(error, agent.id)
-    except StorageError:
-        # Where a web app's tokens are stored, there is nothing yet.
-        lacking = AuthRejected("there are no tokens", provider=agent.platform, code="unauthorised")
-        yield failure(lacking, agent.id)
 
 
 def _ask(agent: Agent) -> Finding:
