@@ -126,16 +126,21 @@ def nginx(folder: Path, authority: CA, *site_ports: int) -> Proxy:
 
 
 def caddy(folder: Path, authority: CA, site_port: int) -> Proxy:
-    """Caddy with deploy/Caddyfile as it is, and compression for everything; over plain HTTP."""
+    """Caddy with deploy/Caddyfile as it is, and compression for everything; over plain HTTP.
+
+    It knows of a second process, which does not run.
+    """
     program = _find("caddy")
-    held = hold_port()
-    url = f"http://127.0.0.1:{held.getsockname()[1]}"
+    held = hold_port(), hold_port()
+    port, absent = (port.getsockname()[1] for port in held)
+    url = f"http://127.0.0.1:{port}"
+    upstreams = f"127.0.0.1:{absent} 127.0.0.1:{site_port}"
     text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
     text = text.replace("\n\treverse_proxy ", "\n\tencode gzip\n\treverse_proxy ")
     (folder / "Caddyfile").write_text(CADDY + text, encoding="utf-8")
     command = [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
-    places = {"HOME": folder, "SITE_ADDRESS": url, "UPSTREAMS": f"127.0.0.1:{site_port}"}
-    return Proxy("caddy", url, folder, (held,)).start(command, **places)
+    places = {"HOME": folder, "SITE_ADDRESS": url, "UPSTREAMS": upstreams}
+    return Proxy("caddy", url, folder, held).start(command, **places)
 
 
 def _find(name: str) -> str:

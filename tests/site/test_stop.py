@@ -49,6 +49,23 @@ def test_an_idle_connection_holds_nothing_up(site: Site) -> None:
         assert preconnected.recv(1) == b"", "closed without a word"
 
 
+def test_nobody_is_cut_off_who_comes_while_it_ends(site: Site) -> None:
+    """Who is refused can be sent to another process; who is cut off may have been heard."""
+    hearing = Visitor(site.url).hear("!pieces 15 100")
+    next(hearing)
+    assert site.process is not None
+    site.process.terminate()
+    reasons = []
+    for _ in range(40):
+        try:
+            assert requests.get(f"{site.url}/healthz", timeout=10).ok
+        except requests.ConnectionError as error:
+            reasons.append(str(error))
+        time.sleep(0.02)
+    assert list(hearing)[-1].name == "done"
+    assert reasons and all("Connection refused" in reason for reason in reasons)
+
+
 def test_an_answer_is_heard_to_its_end(site: Site) -> None:
     hearing = Visitor(site.url).hear("!pieces 30 100")
     events = [next(hearing), next(hearing)]
