@@ -131,7 +131,8 @@ class SiteWorker(GeventWorker):  # type: ignore[misc]
         for server in self._servers:
             while accepted := server.do_read():
                 server.do_handle(*accepted)
-            server.close()
+            # Those begin first: they ask the socket for its name.
+            gevent.get_hub().loop.run_callback(server.close)
         for greenlet, patience in list(self._idle.items()):
             has_asked = greenlet in self._has_asked
             self._after(0.0 if has_asked else LAST_WORD_S, self._lose_patience, greenlet, patience)
