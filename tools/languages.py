@@ -33,8 +33,9 @@ CODES_BEYOND_THE_TABLES = {
 
 def check(root: Path) -> Iterator[str]:
     """Every sentence that is missing in a language, and every error without its cure."""
+    sentences = _sentences(root)
     for language in LANGUAGES:
-        yield from _catalogue(root, language)
+        yield from _catalogue(root, language, sentences)
     yield from _tables()
     for platform in PLATFORMS:
         yield from _cures(platform)
@@ -43,13 +44,13 @@ def check(root: Path) -> Iterator[str]:
             yield f"{name} ({group}): does not explain itself in both languages"
 
 
-def _catalogue(root: Path, language: str) -> Iterator[str]:
+def _catalogue(root: Path, language: str, sentences: set[str]) -> Iterator[str]:
     folder = root / "chat" / "translations" / language / "LC_MESSAGES"
     with open(folder / "messages.po", "rb") as file:
         catalogue = read_po(file, locale=language)
     place = f"chat/translations/{language}"
     ids = {_id(message.id) for message in catalogue if message.id}
-    for sentence in sorted(ids ^ _sentences(root)):
+    for sentence in sorted(ids ^ sentences):
         yield f"{place}: {sentence!r} is missing or not used. Run make messages"
     for message in catalogue:
         if not message.id:

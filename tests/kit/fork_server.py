@@ -79,7 +79,9 @@ class ForkServer:
         with self._lock:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
             self._process.stdin.flush()
-            answer: int | None = json.loads(self._process.stdout.readline())
+            line = self._process.stdout.readline()
+        assert line, "the fork server has ended: its standard error says why"
+        answer: int | None = json.loads(line)
         return answer
 
 

@@ -15,6 +15,12 @@ LONGEST = (
     "tests/browser/",
     "tests/site/",
     "tests/providers/",
+    "tests/server/",
+    "tests/visitors/",
+    "tests/agents/",
+    "tests/page/",
+    "tests/soak/",
+    "tests/answers/",
     "tests/web/",
 )
 

@@ -13,7 +13,6 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import requests
-import yaml
 from flask import Flask
 
 from app import version
@@ -22,11 +21,10 @@ from chat.web.errors import STATUS
 from chat.web.events import NAMES
 from providers import PLATFORMS
 from tests.kit.emulator import Emulator
+from tests.kit.interface import DOCUMENT, FILE
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import ROOT, Site, Visitor, environment
 
-FILE = ROOT / "docs" / "openapi.yaml"
-DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 METHODS = {"get", "post", "put", "patch", "delete"}
 # The reasons that also come with a status other than their own.
 BESIDES = {("bad_input", 415), ("unexpected", 500)}

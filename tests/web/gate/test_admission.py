@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 import requests
-import yaml
 
 from app import create_app
 from chat.settings.model import Settings
 from chat.visitors.limits.bodies import LEFT_FREE, MOST_BYTES, SMALL
 from chat.visitors.limits.rates import MEGABYTE
 from tests.kit.emulator import Emulator, coze
+from tests.kit.interface import DOCUMENT
 from tests.kit.patience import eventually, soon
 from tests.kit.site import Site, Visitor
 from tests.kit.small_disk import fill, small_disk
@@ -31,7 +31,6 @@ from tests.kit.sockets import SOON_S
 Start = Callable[..., Site]
 CODE = "brass-lantern-42"
 LARGE = 34 * MEGABYTE
-DOCUMENT = yaml.safe_load((Path(__file__).parents[3] / "docs" / "openapi.yaml").read_text())
 POSTS = [
     re.sub(r"{\w+}", "nowhere", path) for path, item in DOCUMENT["paths"].items() if "post" in item
 ]
