@@ -42,6 +42,7 @@ AS_WRITTEN = [
     "优点：\n===",
     "花了$20，剩$5.5",
     "变量 $i 从 $0 到 $n",
+    "路径${HOME}/x-${USER}",
     "$.ajax和$.get是jQuery的",
     "用${{ github.ref }}和${{ github.sha }}",
     "Makefile里写$@和$^",
