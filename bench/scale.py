@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bench import clients
 from bench import site as servers
-from tests.kit.postgresql_server import postgresql_server
-from tests.kit.redis_server import redis_server
+from tests.kit.servers.postgresql import postgresql_server
+from tests.kit.servers.redis import redis_server
 
 AT_ONCE, SECONDS, ROUNDS = 32, 8.0, 3
 

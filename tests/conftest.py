@@ -19,9 +19,9 @@ from tests.kit.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
 from tests.kit.clock import Clock
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.loopback import stay_on_loopback
-from tests.kit.postgresql_server import Databases, postgresql_server
-from tests.kit.redis_server import RedisServer, redis_server
 from tests.kit.scheduling import FolderScheduling, sort_longest_first
+from tests.kit.servers.postgresql import Databases, postgresql_server
+from tests.kit.servers.redis import RedisServer, redis_server
 from tests.kit.site import Site, Visitor
 
 stay_on_loopback()

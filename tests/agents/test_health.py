@@ -10,7 +10,7 @@ from chat.shared.connection import Connection
 from providers.errors import ContentBlocked, Unavailable
 from tests.kit.clock import Clock
 from tests.kit.patience import eventually
-from tests.kit.redis_server import RedisServer
+from tests.kit.servers.redis import RedisServer
 
 GONE = Unavailable("no way", provider="coze")
 Join = Callable[..., Connection]

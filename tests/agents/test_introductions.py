@@ -11,7 +11,7 @@ from providers.base import About
 from providers.errors import Unavailable
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually
-from tests.kit.redis_server import RedisServer
+from tests.kit.servers.redis import RedisServer
 from tests.kit.site import Site, Visitor
 
 PROLOGUE = "我是模拟器里的智能体"

@@ -36,7 +36,7 @@ from providers.events import Done, Event
 from providers.stop import Stop, Stopped
 from tests.kit.accounts import Asker, JumpingClock, SharingProcesses, open_account
 from tests.kit.patience import eventually, soon
-from tests.kit.redis_server import RedisServer, redis_server
+from tests.kit.servers.redis import RedisServer, redis_server
 
 SCHOOL, HOME = "192.0.2.1", "192.0.2.2"
 ADDRESSES, VISITORS = ("a" * 12, "b" * 12, "c" * 12), ("d" * 12, "e" * 12)

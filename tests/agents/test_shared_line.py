@@ -14,7 +14,7 @@ from chat.settings.model import Settings
 from tests.kit.emulator import Emulator
 from tests.kit.members import KEY
 from tests.kit.patience import eventually, soon
-from tests.kit.redis_server import RedisServer
+from tests.kit.servers.redis import RedisServer
 from tests.kit.site import Site, Visitor, text, visitor_from
 
 Start = Callable[..., Site]

@@ -26,7 +26,7 @@ from chat.shared.connection import Connection
 from providers.events import Delta, Status
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually, soon
-from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
+from tests.kit.servers.redis import PASSWORD, RedisServer, redis_server
 from tests.kit.site import ServerEvent, Site, Visitor, environment, text
 from tests.owner.test_doctor import both
 from tests.owner.test_doctor import settings as qingyan

@@ -20,7 +20,7 @@ from chat.storage.models import Answer, Base, now
 from chat.storage.uploads import StoredFile
 from tests.kit.filling import fill
 from tests.kit.patience import soon
-from tests.kit.postgresql_server import PASSWORD, Databases
+from tests.kit.servers.postgresql import PASSWORD, Databases
 from tests.kit.site import environment
 from tests.storage.acting import ask, command, end
 

@@ -12,7 +12,7 @@ from trustme import CA
 from chat.settings.errors import SettingsError
 from chat.shared.connection import BEAT_S, LEASE_S, Away, Connection, site_name
 from tests.kit.patience import eventually, soon
-from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
+from tests.kit.servers.redis import PASSWORD, RedisServer, redis_server
 
 Join = Callable[..., Connection]
 

@@ -15,7 +15,7 @@ import requests
 
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually, soon
-from tests.kit.postgresql_server import PASSWORD, Databases, PostgresqlServer, postgresql_server
+from tests.kit.servers.postgresql import PASSWORD, Databases, PostgresqlServer, postgresql_server
 from tests.kit.site import Site, Visitor, text
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}

@@ -11,9 +11,9 @@ from trustme import CA
 
 from chat.agents import demo
 from chat.settings.model import Settings
-from tests.kit.cluster import Cluster, cluster, is_ready
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually, soon
+from tests.kit.servers.cluster import Cluster, cluster, is_ready
 from tests.kit.site import text
 
 CROWD = 300

@@ -9,7 +9,7 @@ from trustme import CA
 
 from emulator.picture import png
 from tests.kit.emulator import Emulator, coze
-from tests.kit.proxies import Proxy, caddy, nginx
+from tests.kit.servers.proxies import Proxy, caddy, nginx
 from tests.kit.site import Site, Visitor
 
 PROXIES = {"nginx": nginx, "caddy": caddy}

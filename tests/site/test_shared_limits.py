@@ -16,7 +16,7 @@ from emulator.serving import serve
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.members import KEY
 from tests.kit.patience import eventually, soon
-from tests.kit.redis_server import PASSWORD, RedisServer, redis_server
+from tests.kit.servers.redis import PASSWORD, RedisServer, redis_server
 from tests.kit.site import Site, Visitor, visitor_from
 from tests.owner.test_doctor import settings as qingyan
 from tests.storage.acting import command

@@ -15,7 +15,7 @@ from tests.kit.certificates import certified
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.fork_server import GUNICORN
 from tests.kit.patience import soon
-from tests.kit.redis_server import redis_server
+from tests.kit.servers.redis import redis_server
 from tests.kit.site import Site, Visitor, text
 
 

@@ -17,7 +17,7 @@ from chat.owner.commands import commands
 from chat.refusals import Refusal
 from chat.storage import NewQuestion, Storage, StoredQuestion, migrations
 from chat.storage.models import Answer
-from tests.kit.postgresql_server import Databases
+from tests.kit.servers.postgresql import Databases
 
 T = TypeVar("T")
 Connect = Callable[..., Storage]

@@ -8,7 +8,7 @@ import pytest
 from chat import storage
 from chat.settings.model import Settings
 from chat.storage import Storage
-from tests.kit.postgresql_server import Databases
+from tests.kit.servers.postgresql import Databases
 from tests.storage.acting import Connect, Database
 
 

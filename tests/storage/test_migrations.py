@@ -14,7 +14,7 @@ from chat import storage
 from chat.settings.model import Settings
 from chat.storage import Storage, migrations
 from chat.storage.models import Base, Conversation
-from tests.kit.postgresql_server import Databases
+from tests.kit.servers.postgresql import Databases
 from tests.kit.site import environment
 from tests.storage.acting import Connect, answers, ask, insert_old_rows, migrate, only_sqlite
 

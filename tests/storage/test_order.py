@@ -17,7 +17,7 @@ from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import Conversation
 from tests.kit.filling import fill
-from tests.kit.postgresql_server import Databases
+from tests.kit.servers.postgresql import Databases
 from tests.storage.acting import answers, ask, end
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)

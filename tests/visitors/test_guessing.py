@@ -38,7 +38,7 @@ from chat.visitors.guessing import (
 from chat.visitors.redis_guesses import RedisGuesses
 from tests.kit.clock import Clock
 from tests.kit.patience import eventually
-from tests.kit.redis_server import RedisServer
+from tests.kit.servers.redis import RedisServer
 
 HERE, THERE = Origin("192.0.2.1"), Origin("192.0.2.2")
 

@@ -11,7 +11,7 @@ from chat.visitors import puzzles
 from chat.visitors.puzzles import LocalUsedPuzzles, Puzzle, Puzzles, is_solution
 from chat.visitors.redis_puzzles import RedisUsedPuzzles
 from tests.kit.clock import Clock
-from tests.kit.redis_server import RedisServer
+from tests.kit.servers.redis import RedisServer
 
 KEY, BITS = "a key of this test", 8
 

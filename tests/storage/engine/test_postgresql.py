@@ -19,7 +19,7 @@ from chat.storage.engine import kinds
 from chat.storage.models import now
 from chat.storage.uploads import StoredFile
 from tests.kit.patience import eventually
-from tests.kit.postgresql_server import (
+from tests.kit.servers.postgresql import (
     PASSWORD,
     Databases,
     PostgresqlServer,

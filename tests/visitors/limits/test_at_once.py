@@ -12,7 +12,7 @@ from chat.shared.connection import Connection
 from chat.visitors.limits.at_once import AtOnce, Bound, LocalAtOnce
 from chat.visitors.limits.redis_at_once import RedisAtOnce
 from tests.kit.patience import eventually
-from tests.kit.redis_server import RedisServer
+from tests.kit.servers.redis import RedisServer
 
 Join = Callable[..., Connection]
 

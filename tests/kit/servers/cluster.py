@@ -9,9 +9,9 @@ import psycopg
 import requests
 from trustme import CA
 
-from tests.kit.postgresql_server import PostgresqlServer, postgresql_server
-from tests.kit.proxies import Proxy, nginx
-from tests.kit.redis_server import RedisServer, redis_server
+from tests.kit.servers.postgresql import PostgresqlServer, postgresql_server
+from tests.kit.servers.proxies import Proxy, nginx
+from tests.kit.servers.redis import RedisServer, redis_server
 from tests.kit.site import Site, Visitor
 
 SECRET_KEY = "the same secret key at each of them"
