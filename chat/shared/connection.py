@@ -172,6 +172,9 @@ class Connection:
         """For the doctor, who asks once: the id of its finding, and the text of the error."""
         try:
             self._client.xlen(self.key("none"))
+            # A user may have keys, and neither channels nor scripts.
+            self._client.publish(self.key("life"), "")
+            self._client.eval("return 1", 0)
         except (AuthenticationError, ResponseError) as error:
             return "redis_refused", str(error)
         except RedisError as error:

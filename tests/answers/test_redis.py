@@ -488,10 +488,15 @@ def test_the_site_starts_without_redis_and_finds_it_later(
 def test_the_doctor_says_what_is_wrong_with_redis(tmp_path: Path, server: RedisServer) -> None:
     away = server.url.replace(f":{server.port}/", ":9/")
     refused = server.url.replace("of%2Bredis", "of%2Banother")
+    with redis.Redis.from_url(server.url) as client:
+        rights = ("~zhiye:*", "resetchannels", "+@all")
+        client.execute_command("ACL", "SETUSER", "deaf", "on", ">a-password", *rights)
+    deaf = f"redis://deaf:a-password@127.0.0.1:{server.port}/0"
     for url, level, chinese, english in (
         (server.url, "ok", "Redis 可用", "Redis can be used"),
         (away, "warn", "不必重启", "no restart is needed"),
         (refused, "fail", "用户名和密码", "user and password"),
+        (deaf, "fail", "频道", "the keys and channels zhiye:*"),
         ("http://127.0.0.1/", "fail", "不是 Redis 的地址", "not the address of a Redis"),
         (
             "redis://127.0.0.1/?colour=red",

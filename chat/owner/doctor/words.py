@@ -245,10 +245,11 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "Redis refuses: {reason}",
         ),
         Words(
-            "核对 REDIS_URL 里的用户名和密码（符号写成 %xx）；该用户要能读写 zhiye:answer:*、"
-            "订阅 zhiye:stop",
+            "核对 REDIS_URL 里的用户名和密码（符号写成 %xx）；该用户要能读写 zhiye:* 的键、"
+            "收发 zhiye:* 的频道、运行脚本：~zhiye:* &zhiye:* +@all -@admin -@dangerous",
             "Check user and password in REDIS_URL (signs such as @ are written as %xx); the "
-            "user needs the keys zhiye:answer:* and the channel zhiye:stop",
+            "user needs the keys and channels zhiye:* and scripts: "
+            "~zhiye:* &zhiye:* +@all -@admin -@dangerous",
         ),
     ),
     "access_proxy": _warn(
