@@ -198,6 +198,8 @@ def test_a_server_that_is_restarted_costs_no_answer(
     while next(hearing).name != "delta":
         pass
     site.kill()
+    with pytest.raises(requests.RequestException):
+        list(hearing)
     site.start()
     alice.url = site.url
     done = "another process has taken the answer over"
