@@ -34,7 +34,7 @@ HISTORY_CHARS = 60_000
 
 # Each turn writes by these, made once and without the ORM, which takes five times as long.
 _CONVERSATIONS, _ANSWERS = Base.metadata.tables["conversations"], Base.metadata.tables["answers"]
-_INSERT_CONVERSATION = insert(_CONVERSATIONS).returning(_CONVERSATIONS.c.sequence)
+_INSERT_CONVERSATION = insert(_CONVERSATIONS)
 _INSERT_ANSWER = insert(_ANSWERS)
 _IN_CONVERSATION = _ANSWERS.c.conversation_id == bindparam("conversation")
 # The question that is stored next in the same transaction gets the same number.
@@ -42,7 +42,6 @@ _TOUCH = (
     update(_CONVERSATIONS)
     .where(_CONVERSATIONS.c.id == bindparam("conversation"))
     .values(sequence=NextSequence(), updated_at=bindparam("at"))
-    .returning(_CONVERSATIONS.c.sequence)
 )
 # No sequence is negative.
 _CLEARED_AFTER = func.coalesce(_CONVERSATIONS.c.cleared_after, -1).label("cleared_after")
@@ -150,13 +149,14 @@ class Answers:
         """
         at = self._clock()
         stored = StoredQuestion(question.id or new_id(at), question.conversation_id or new_id(at))
+        parent = None
         try:
             with self._engine.begin() as db:
                 if question.conversation_id:
-                    place, stored = _continue_conversation(db, question, stored, at)
+                    parent, stored = _continue_conversation(db, question, stored, at)
                 else:
-                    place = _insert_conversation(db, question, stored, at)
-                _insert_answer(db, question, stored, place, at)
+                    _insert_conversation(db, question, stored, at)
+                _insert_answer(db, question, stored, parent, at)
         except IntegrityError as error:
             raise Refusal(
                 "busy", f"conversation {stored.conversation_id}", retry_after=3
@@ -210,18 +210,10 @@ class Answers:
         return StoredQuestion(answer.id, answer.conversation_id, answer.thread)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a question comes in its site, and the answer in its conversation that it follows."""
-
-    sequence: int
-    parent: str | None = None
-
-
 def _insert_conversation(
     db: Connection, question: NewQuestion, stored: StoredQuestion, at: datetime
-) -> _Place:
-    sequence: int = db.scalar(
+) -> None:
+    db.execute(
         _INSERT_CONVERSATION,
         {
             "id": stored.conversation_id,
@@ -232,14 +224,13 @@ def _insert_conversation(
             "updated_at": at,
         },
     )
-    return _Place(sequence)
 
 
 def _insert_answer(
     db: Connection,
     question: NewQuestion,
     stored: StoredQuestion,
-    place: _Place,
+    parent: str | None,
     at: datetime,
 ) -> None:
     db.execute(
@@ -247,8 +238,7 @@ def _insert_answer(
         {
             "id": stored.answer_id,
             "conversation_id": stored.conversation_id,
-            "sequence": place.sequence,
-            "parent": place.parent,
+            "parent": parent,
             "question": question.text,
             "files": list(question.files),
             "worker": question.worker,
@@ -259,28 +249,27 @@ def _insert_answer(
 
 def _continue_conversation(
     db: Connection, question: NewQuestion, stored: StoredQuestion, at: datetime
-) -> tuple[_Place, StoredQuestion]:
-    """The place of the question, and the question with what came before it."""
-    sequence, cleared_after = _touch_conversation(db, question, stored.conversation_id, at)
+) -> tuple[str | None, StoredQuestion]:
+    """The answer that the question follows, and the question with what came before it."""
+    cleared_after = _touch_conversation(db, question, stored.conversation_id, at)
     parent = _parent(db, question, stored.conversation_id)
     branch = _branch(db, parent, cleared_after)
     thread = _thread(db, stored.conversation_id, branch, question.can_branch)
-    place = _Place(sequence, parent)
-    return place, _with_history(stored, branch, thread, cleared_after)
+    return parent, _with_history(stored, branch, thread, cleared_after)
 
 
 def _touch_conversation(
     db: Connection, question: NewQuestion, conversation_id: str, at: datetime
-) -> tuple[int, int]:
-    """Moves a conversation to the top of the visitor's list: its sequence and `cleared_after`."""
+) -> int:
+    """Moves a conversation to the top of the visitor's list: its `cleared_after`."""
     key = {"conversation": conversation_id}
     row = db.execute(_OWNED, {**key, "visitor": question.visitor}).one_or_none()
     if row is None:
         raise Refusal("not_found", "a conversation")
     if row.agent != question.agent:
         raise Refusal("bad_input", "the conversation belongs to another agent")
-    sequence: int = db.scalar(_TOUCH, {**key, "at": at})
-    return sequence, row.cleared_after
+    db.execute(_TOUCH, {**key, "at": at})
+    return row.cleared_after  # type: ignore[no-any-return]
 
 
 def _parent(db: Connection, question: NewQuestion, conversation_id: str) -> str | None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from chat.storage.engine.numbers import NextSequence
+from chat.storage.engine.numbers import NextSequence, SameSequence
 
 RUNNING = "running"
 
@@ -112,7 +112,7 @@ class Answer(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
-    sequence: Mapped[int] = mapped_column(default=NextSequence(), server_default="0")
+    sequence: Mapped[int] = mapped_column(default=SameSequence(), server_default="0")
     parent: Mapped[str | None] = mapped_column(String(40))
     question: Mapped[str] = mapped_column(Text)
     files: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")

@@ -20,6 +20,12 @@ class NextSequence(ColumnElement[int]):
     type = Integer()
 
 
+class SameSequence(NextSequence):
+    """The number that this transaction has just given to the conversation of a new question."""
+
+    inherit_cache = True
+
+
 @compiles(NextSequence)
 def _one_more_than_the_largest(element: NextSequence, compiler: Any, **options: Any) -> str:
     return "(SELECT coalesce(max(answers.sequence), 0) + 1 FROM answers)"
@@ -28,3 +34,8 @@ def _one_more_than_the_largest(element: NextSequence, compiler: Any, **options: 
 @compiles(NextSequence, "postgresql")
 def _next_of_the_sequence(element: NextSequence, compiler: Any, **options: Any) -> str:
     return f"nextval('{NUMBERS}')"
+
+
+@compiles(SameSequence, "postgresql")
+def _latest_of_the_sequence(element: SameSequence, compiler: Any, **options: Any) -> str:
+    return f"currval('{NUMBERS}')"
