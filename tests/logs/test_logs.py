@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from chat.logs import logging as logs
 from chat.logs import request_id
-from chat.logs.redaction import HINTS, LEARNED, SHAPES, Redaction
+from chat.logs.redaction import HINTS, LEARNED, SHAPES, Redaction, passwords
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import soon
 from tests.kit.site import Site, Visitor
@@ -169,10 +169,24 @@ def test_a_secret_is_known_in_every_spelling(secret: str) -> None:
 
 
 def test_each_line_of_a_key_is_a_secret_and_its_frame_is_none() -> None:
-    body = "MIIEvQIBADANBgkqhkiG9w0B"
+    body = "MIIEvQIBADANBgkq"
     frame = "-----BEGIN OPENSSH KEY-----"
     blank = Redaction([f"{frame}\n{body}\nAQEF\n-----END OPENSSH KEY-----\n"]).blank_known
     assert blank(f"{frame} {body} AQEF") == f"{frame} *** AQEF"
+
+
+def test_a_secret_is_known_in_base64_of_both_alphabets() -> None:
+    secret = "a???>>>~~~z"
+    blank = Redaction([secret]).blank_known
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        text = encode(secret.encode()).decode()
+        assert {*"/+"} < set(text) or {*"_-"} < set(text)
+        assert blank(text).startswith("***"), text
+
+
+def test_what_is_no_address_has_no_password() -> None:
+    assert passwords("redis://[::1") == passwords("no address") == []
+    assert passwords("redis://:a%2Fb@host/?password=c") == ["a%2Fb", "a/b", "c", "c"]
 
 
 @given(st.text(min_size=6, max_size=60))
