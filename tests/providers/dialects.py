@@ -1,7 +1,8 @@
 """What each platform says for one answer, as named payloads, and the bytes these may come as."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -138,6 +139,15 @@ class Platforms(Server):
         """The same of an agent of the test's own."""
         self.said = list(said)
         return ask(provider, "你好", within, **turn)
+
+    @contextmanager
+    def calling(self, calls: dict[bytes, Callable[[], Any]]) -> Iterator[None]:
+        """Answers these calls as well, before the others, inside the block."""
+        usual, self.calls = self.calls, {**calls, **self.calls}
+        try:
+            yield
+        finally:
+            self.calls = usual
 
     def _answer(self, line: Any, request: bytes) -> bool:
         path = request.split()[1]

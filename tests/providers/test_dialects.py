@@ -193,15 +193,10 @@ def test_a_cut_answer_of_coze_is_completed_by_its_record(world: Platforms, place
     created = len(sse(said[:1]))
     body = sse(said)
     message = {"id": "a", "role": "assistant", "type": "answer", "content": WHOLE}
-    try:
-        chat = {**CHAT, "status": "completed"}
-        world.calls[b"/v3/chat/retrieve"] = lambda: {"code": 0, "data": chat}
-        world.calls[b"/v3/chat/message/list"] = lambda: {"code": 0, "data": [message]}
-        # The record is asked before the other calls about the chat.
-        world.calls[b"/v3/chat/"] = world.calls.pop(b"/v3/chat/")
+    chat = {"code": 0, "data": {**CHAT, "status": "completed"}}
+    listed = {"code": 0, "data": [message]}
+    with world.calling({b"retrieve": lambda: chat, b"list": lambda: listed}):
         heard = world.ask("coze", http(body[: created + place % (len(body) - created)]))
-    finally:
-        del world.calls[b"/v3/chat/retrieve"], world.calls[b"/v3/chat/message/list"]
     assert (heard.error, replies(heard)) == (None, [WHOLE])
 
 
@@ -527,6 +522,16 @@ def test_a_platforms_own_forms(
     heard = world.ask(platform, http(sse(said)))
     assert replies(heard) == texts
     assert getattr(heard.error, "reason", None) == reason, heard.error
+
+
+def test_a_token_of_coze_that_ends_in_mid_run_is_renewed(world: Platforms) -> None:
+    chat = {**CHAT, "status": "completed"}
+    polls = iter([{"code": 4100, "msg": "x"}, {"code": 0, "data": chat}])
+    listed = {"code": 0, "data": [{"id": "a", "type": "answer", "content": "好"}]}
+    begun = http(json.dumps({"code": 0, "data": {**chat, "status": "in_progress"}}).encode())
+    with world.calling({b"retrieve": lambda: next(polls), b"list": lambda: listed}):
+        heard = world.ask_agent(agent("coze", world.url, **APP), begun, streaming=False)
+    assert (heard.error, replies(heard)) == (None, ["好"])
 
 
 def test_each_chat_of_coze_may_have_a_conversation_of_its_own(world: Platforms) -> None:
