@@ -44,6 +44,8 @@ class RedisLines:
         self._sign_script = connection.script(SIGN)
         self._lines: dict[str, RedisLine] = {}
         self._local: dict[str, LocalLine] = {}
+        # Lines whose trouble is in the log already.
+        self._reported: set[str] = set()
         self._woken = threading.Event()
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -107,11 +109,12 @@ class RedisLines:
     def _try_step(self, name: str, line: RedisLine) -> None:
         try:
             if self._take_step(name, line):
+                self._reported.discard(name)
                 return
         except Away:
             pass
-        except Exception:
-            log.exception("a step in the line of %s failed", name)
+        except Exception as error:
+            self._report(name, error)
         line.fail()
         line.look_at = self.clock() + RETRY_S
 
@@ -125,8 +128,15 @@ class RedisLines:
         if word == "well":
             line.apply(reply)
         elif word == "broken":
-            log.warning("the line of %s begins anew: %s", name, reply)
+            self._report(name, reply[0])
         return word == "well"
+
+    def _report(self, name: str, error: object) -> None:
+        """Says in the log what is wrong with a line, once until a step succeeds."""
+        if name not in self._reported:
+            self._reported.add(name)
+            has_trace = isinstance(error, Exception)
+            log.warning("the line of %s begins anew: %r", name, error, exc_info=has_trace)
 
     def _run(self, name: str, line: RedisLine) -> tuple[str, list[object]]:
         keys = [self._connection.key("line", name, part) for part in KEYS]
