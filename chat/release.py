@@ -7,6 +7,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _IS_CHECKOUT = (ROOT / "Makefile").is_file()
 # What begins a command of the owner, such as `flask backup`.
 PROGRAM = "flask" if _IS_CHECKOUT else "zhiye"
+# Where every setting is explained.
+SETTINGS_HELP = "config.example.env" if _IS_CHECKOUT else "zhiye settings"
 DOCTOR = "make doctor" if _IS_CHECKOUT else "zhiye doctor"
 
 

@@ -31,6 +31,7 @@ from chat.settings import model as settings
 from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, entries, recipes
 from chat.settings.errors import SettingsError
 from chat.settings.hashes import Recipe
+from chat.settings.help import example
 from chat.settings.words import LANGUAGES
 from chat.storage import backup, file_of
 from chat.storage.engine.files import copies_before
@@ -139,6 +140,12 @@ def _report_copy(id: str, copy: backup.Copied, language: str) -> None:
         click.echo(say("kept_beside", language, before=copy.before))
 
 
+@click.command("settings")
+def print_settings() -> None:
+    """Print every setting with its help and its default, as a file .env to fill in."""
+    click.echo(example(), nl=False)
+
+
 @click.command("hash")
 def hash_codes() -> None:
     """Hash codes or passwords, for ACCESS_CODES, API_KEYS and ADMIN_PASSWORD.
@@ -198,6 +205,7 @@ def _as_json(findings: Sequence[Finding], language: str) -> str:
 # Both `flask` and `zhiye` have all of them.
 COMMANDS: tuple[click.Command, ...] = (
     examine,
+    print_settings,
     hash_codes,
     back_up,
     restore,

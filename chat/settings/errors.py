@@ -12,13 +12,13 @@ from providers.options import BILINGUAL
 
 WRONG: dict[str, Words] = {
     "value": Words(
-        "{name}：{problem}。写法见 config.example.env，也可以不填",
-        "{name}: {problem}. See config.example.env for what it takes, or unset it.",
+        "{name}：{problem}。写法见 {settings_help}，也可以不填",
+        "{name}: {problem}. See {settings_help} for what it takes, or unset it.",
     ),
     # Without its codes a site is open to all: nobody should be talked into unsetting them.
     "needed_value": Words(
-        "{name}：{problem}。写法见 config.example.env",
-        "{name}: {problem}. See config.example.env for what it takes.",
+        "{name}：{problem}。写法见 {settings_help}",
+        "{name}: {problem}. See {settings_help} for what it takes.",
     ),
     "secret_file": Words(
         "{name}：无法读取 {path}：{reason}。写出一个可读文件的路径",
@@ -121,9 +121,9 @@ WRONG: dict[str, Words] = {
         "SITE_LOGO: {path} is not a PNG, JPEG, WebP or SVG. Use one of these.",
     ),
     "platform_half": Words(
-        "{platform} 没有配置完整：{problem}。在 .env 里补全（见 config.example.env），"
+        "{platform} 没有配置完整：{problem}。在 .env 里补全（见 {settings_help}），"
         "或把 {names} 也去掉：一个平台都没有设置时，站点以演示方式启动，不需要账号",
-        "{platform} is not set up: {problem}. Set it in .env (see config.example.env), or "
+        "{platform} is not set up: {problem}. Set it in .env (see {settings_help}), or "
         "unset {names} as well: a site with no platform starts in demo mode and needs no account.",
     ),
     "agents_file": Words(

@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chat.release import PROGRAM
+from chat.release import PROGRAM, SETTINGS_HELP
 
 LANGUAGES = ("zh", "en")
+# Facts that every sentence may name.
+_EVERYWHERE = {"program": PROGRAM, "settings_help": SETTINGS_HELP}
 
 
 class Words(NamedTuple):
     """One sentence in Chinese and in English. Facts stand in braces, the same in both.
 
-    {program} is what begins a command of the owner.
+    {program} is what begins a command of the owner, {settings_help} where settings are explained.
     """
 
     zh: str
@@ -23,7 +25,7 @@ class Words(NamedTuple):
         """The sentence in a language ("en", else Chinese), with its facts."""
         template = self.en if language == "en" else self.zh
         filled = {name: in_language(fact, language) for name, fact in (facts or {}).items()}
-        return template.format_map({"program": PROGRAM, **filled})
+        return template.format_map({**_EVERYWHERE, **filled})
 
 
 @dataclass(frozen=True)

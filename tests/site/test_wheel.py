@@ -156,6 +156,9 @@ def test_the_owner_has_every_command_from_anywhere(
 def test_a_wrong_setting_ends_the_start_with_a_command_that_is_there(
     installation: Installation, tmp_path: Path
 ) -> None:
-    ended = installation.run("run", folder=tmp_path, SECRET_KEY="short")
-    assert ended.returncode != 0 and "SECRET_KEY" in ended.stderr
+    ended = installation.run("run", folder=tmp_path, PORT="none")
+    assert ended.returncode != 0 and "PORT" in ended.stderr
     assert "zhiye doctor" in ended.stderr and "make" not in ended.stderr
+    assert "See zhiye settings" in ended.stderr
+    example = installation.run("settings").stdout
+    assert example == (ROOT / "config.example.env").read_text(encoding="utf-8")

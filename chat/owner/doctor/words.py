@@ -54,8 +54,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "{error}",
         ),
         Words(
-            "{help}改好 .env（或环境变量）再试，每一项的说明在 config.example.env",
-            "{help}Correct it in .env or the environment; config.example.env explains each setting",
+            "{help}改好 .env（或环境变量）再试，每一项的说明在 {settings_help}",
+            "{help}Correct it in .env or the environment; {settings_help} explains each setting",
         ),
     ),
     "demo": _ok(
@@ -300,8 +300,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "at your expense",
         ),
         Words(
-            "设 ACCESS_CODES（写法见 config.example.env），或把 HOST 改回 127.0.0.1",
-            "Set ACCESS_CODES (config.example.env says how), or set HOST back to 127.0.0.1",
+            "设 ACCESS_CODES（写法见 {settings_help}），或把 HOST 改回 127.0.0.1",
+            "Set ACCESS_CODES ({settings_help} says how), or set HOST back to 127.0.0.1",
         ),
     ),
     "access_expired": _warn(
