@@ -24,8 +24,7 @@ run: .venv/runs ## set up and serve on HOST:PORT (127.0.0.1:8000); the demo when
 	@exec $(BIN)/gunicorn app:app
 
 test: .venv/bin/python ## set up what tests need, check everything, run all tests
-	@$(MAKE) --no-print-directory -j2 .venv/tests packages
-	@$(MAKE) --no-print-directory -j2 check compiled
+	@$(MAKE) --no-print-directory -j3 packages check compiled
 	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile -rfEs
 	@if command -v node >/dev/null; then node --test tests/js/; \
 	elif [ "$$CI" = true ]; then echo "tests/js needs Node.js" >&2; exit 1; \
