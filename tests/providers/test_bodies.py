@@ -157,6 +157,7 @@ def test_a_frame_is_yielded_as_soon_as_its_line_is_there():
         ('\ufeffdata:{"a":1}\n\n', [Frame("", {"a": 1})]),
         ('data:{"a":"x\ty"}\n\n', [Frame("", {"a": "x\ty"})]),
         ('data:{"a":1}[DONE]\n\n', [Frame("", {"a": 1}), Frame("", None, is_done=True)]),
+        ('[\n{"a":1}\n,{"b":2}\n]', [Frame("", {"a": 1}), Frame("", {"b": 2})]),
         ('[{"a":1}]\n[DONE]', [Frame("", {"a": 1}), Frame("", None, is_done=True)]),
         ('data:{"a":1}x\n\n', [Frame("", {"a": 1}), Frame("", None)]),
         ("data:{x}\n\n", [Frame("", None)]),
@@ -244,6 +245,11 @@ def test_a_body_can_be_read_after_a_look_at_its_first_object():
     assert broken.first_object() == {}
     with pytest.raises(Unexpected):
         list(broken.objects())
+
+
+def test_a_body_of_many_pieces_is_read_to_its_end():
+    payload = {"text": "长" * 400_000}
+    assert body_of(json.dumps(payload).encode()).json() == payload
 
 
 def test_plain_words_are_the_message_of_a_failure_and_a_page_is_none():
