@@ -96,6 +96,10 @@ _HOLDERS = ("detail", "baseresp", "header", "responsemetadata")
 _VERDICTS = ("status", "type", "event", "state", "result")
 _FAILED = ("error", "fail", "failed", "failure")
 _FINE = ("", "ok", "success", "succ", "succeed", "none", "null", "false")
+# An object without any of these names has no failure but in its code, status or verdict.
+_HINTS = frozenset(
+    (*_FAILURES, *_HOLDERS, *_NAMED_CODES, *_NAMED_MESSAGES, "success", "ok", "succeed")
+)
 # Where an answer would stand.
 _ANSWERS = ("data", "result", "output", "choices", "content", "message")
 
@@ -107,6 +111,8 @@ def error_object(payload: Fields) -> ErrorObject | None:
     beside a message, or a message that is named after an error or stands in place of an answer.
     """
     outer = _by_plain_name(fields(payload.get("Response")) or payload)
+    if _is_ordinary(outer):
+        return None
     inner = list(filter(None, (_holder(outer.get(name)) for name in _FAILURES)))
     beside = [*filter(None, (_holder(outer.get(name)) for name in _HOLDERS)), outer]
     words = [word for name in _FAILURES if (word := _words_in(outer.get(name)))]
@@ -132,6 +138,15 @@ def has_failed(code: Any) -> bool:
 def told_error(payload: Fields) -> ErrorObject:
     """What the body of a call that failed says of it, if only in a message without more."""
     return error_object(payload) or ErrorObject("", _message_of(_by_plain_name(payload)))
+
+
+def _is_ordinary(outer: Fields) -> bool:
+    """Whether nothing hints at a failure: of most frames of a stream this is all that is asked."""
+    if not _HINTS.isdisjoint(outer) or outer.get("code") not in (None, 0, "0"):
+        return False
+    if outer.get("status") not in (None, 0, "0", "init", "processing", "finish"):
+        return False
+    return not any(text(outer.get(name)).lower() in _FAILED for name in _VERDICTS)
 
 
 def _by_plain_name(source: Fields) -> Fields:
