@@ -536,14 +536,15 @@ def test_a_token_of_coze_that_ends_in_mid_run_is_renewed(world: Platforms) -> No
 
 def test_each_chat_of_coze_may_have_a_conversation_of_its_own(world: Platforms) -> None:
     said = SPEAKERS["coze"](["好"])
-    other = {**CHAT, "conversation_id": "3"}
+    chat, own = 2**63 - 1, 2**63 - 2
+    other = {**CHAT, "id": chat, "conversation_id": own}
     moved = [(name, other if "chat." in name else payload) for name, payload in said]
-    for conversation in (None, "2", "3"):
+    for conversation in (None, "2", str(own)):
         heard = world.ask("coze", http(sse(moved)), conversation=conversation)
         assert heard.error is None
         # Where it is the one that was asked for, there is nothing new to store.
-        ids = {event.conversation for event in heard.of(Accepted)}
-        assert ids == {"3"}
+        ids = {(event.conversation, event.chat) for event in heard.of(Accepted)}
+        assert ids == {(str(own), str(chat))}
 
 
 def test_interim_responses_without_end_are_no_answer(world: Platforms) -> None:

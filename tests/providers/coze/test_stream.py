@@ -277,7 +277,8 @@ def test_two_answers_at_once_do_not_mix(platform):
         COMPLETED,
         DONE,
     )
-    assert ask(agent(server.url), "hi").replies == ["A1A2", "B1B2"]
+    told = ask(agent(server.url), "hi")
+    assert told.replies == ["A1A2", "B1B2"] and not told.of(Rewrite)
 
 
 def test_a_message_told_twice_is_told_once(platform):
