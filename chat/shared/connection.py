@@ -153,8 +153,18 @@ class Connection:
         self._ends.append(leave)
 
     def connect(self) -> None:
-        """Begins to beat and to listen; once per process, after the fork."""
+        """Begins to beat and to listen; once per process, after the fork.
+
+        The others know of this process when it returns, unless Redis is away.
+        """
         self.process = secrets.token_hex(8)
+        try:
+            self._renew()
+        except Away:
+            # It has been noted already.
+            pass
+        except Exception as error:
+            self.trouble(error)
         threading.Thread(target=self._work, name="redis listener", daemon=True).start()
 
     def disconnect(self) -> None:
