@@ -8,7 +8,7 @@ from chat.agents.health import FAILURES, Health
 from chat.agents.redis_health import RedisHealth
 from chat.shared.connection import Connection
 from providers.errors import ContentBlocked, Unavailable
-from tests.kit.clock import Clock
+from tests.kit.accounts import JumpingClock
 from tests.kit.patience import eventually
 from tests.kit.servers.redis import RedisServer
 
@@ -17,27 +17,27 @@ Join = Callable[..., Connection]
 
 
 @pytest.fixture(params=["in memory", "in Redis"])
-def health(request: pytest.FixtureRequest, clock: Clock, join: Join) -> Health:
+def health(request: pytest.FixtureRequest, clock: JumpingClock, join: Join) -> Health:
     return Health(clock) if request.param == "in memory" else RedisHealth(join(clock), clock)
 
 
 def test_only_failures_in_a_row_and_of_late_say_that_an_agent_cannot_be_reached(
-    health: Health, clock: Clock
+    health: Health, clock: JumpingClock
 ) -> None:
     for _ in range(2):
         health.note("a", GONE)
     health.note("a", None)
     health.note("a", GONE)
     assert health.unreachable() == {}, "an answer came in between"
-    clock.now += 700
+    clock.jump(700)
     for _ in range(2):
         health.note("a", GONE)
     assert health.unreachable() == {}, "the first was long ago"
-    clock.now += 10
+    clock.jump(10)
     health.note("a", GONE)
     assert health.unreachable() == {"a": pytest.approx(10, abs=1)}
     health.note("b", ContentBlocked("no", provider="coze"))
-    clock.now += 3700
+    clock.jump(3700)
     assert health.unreachable() == {}, "nobody has tried for an hour"
     for _ in range(4):
         health.note("a", ContentBlocked("no", provider="coze"))

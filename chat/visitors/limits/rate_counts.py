@@ -43,6 +43,8 @@ class BoundedMemory:
             times = window.get(key) or array("d")
             del times[: bisect_right(times, now - expiry)]
             if len(times) + amount > limit:
+                if not times:
+                    window.pop(key, None)
                 return False
             times.extend([now] * amount)
             window[key] = times

@@ -76,7 +76,7 @@ ADD = (
     _WINDOWS
     + """
 for _, window in ipairs(windows) do
-  if wait_of(window) == 0 then
+  if window.cost <= window.amount and wait_of(window) == 0 then
     count(window)
   end
 end

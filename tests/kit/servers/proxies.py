@@ -111,7 +111,9 @@ def nginx(folder: Path, authority: CA, *site_ports: int) -> Proxy:
         r"(?m)^ *listen \[::\].*\n": "",
         r"listen 80;": f"listen 127.0.0.1:{plain};",
         r"listen 443 ": f"listen 127.0.0.1:{secure} ",
-        r"server 127\.0\.0\.1:8000;": " ".join(f"server 127.0.0.1:{port};" for port in site_ports),
+        r"server 127\.0\.0\.1:8000 max_fails=0;": "\n".join(
+            f"server 127.0.0.1:{port} max_fails=0;" for port in site_ports
+        ),
         r"ssl_certificate \S+;": f"ssl_certificate {certificate};",
         r"ssl_certificate_key \S+;": f"ssl_certificate_key {key};",
     }

@@ -112,7 +112,9 @@ def test_redis_counts_as_memory_does(join: Callable[..., Connection]) -> None:
     rates = parse_rates("3/10 second;7/60 second"), parse_rates("5/20 second")
     deeds = st.tuples(
         st.sampled_from(["take", "add", "wait", "pass"]),
-        st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4)), min_size=1, max_size=3),
+        st.dictionaries(st.integers(0, 1), st.integers(1, 4), min_size=1).map(
+            lambda wishes: [*wishes.items()]
+        ),
         st.integers(1, 15),
     )
 
