@@ -10,7 +10,7 @@ BABEL := $(BIN)/pybabel -q
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command "make requirements"
 # Test files at once. More than processors, because tests mostly wait; TESTERS=0 runs them one after another.
-TESTERS ?= 5
+TESTERS ?= 7
 # Each of them would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
