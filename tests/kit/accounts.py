@@ -17,7 +17,9 @@ from providers.base import Turn
 from providers.errors import OutOfTurn
 from providers.events import Done, Event, Status
 from providers.stop import Stop, Stopped
-from tests.kit.patience import eventually
+from tests.kit.patience import eventually, soon
+
+ASKER = "asker"
 
 
 class JumpingClock:
@@ -86,6 +88,10 @@ class SharingProcesses:
         assert eventually(lambda: calls.zcard(processes) >= len(self.connections))
 
     def leave(self) -> None:
+        # An answer that has just ended still has something to say.
+        for thread in threading.enumerate():
+            if thread.name == ASKER:
+                thread.join(soon(5))
         for connection in self.connections:
             connection.disconnect()
             connection._client.connection_pool.disconnect()
@@ -135,6 +141,6 @@ class Asker:
                 self.error = error
             self.ended.set()
 
-        threading.Thread(target=work, daemon=True).start()
+        threading.Thread(target=work, name=ASKER, daemon=True).start()
         assert eventually(lambda: self.begun.is_set() or self.places or self.ended.is_set())
         return self
