@@ -96,7 +96,38 @@ class LocalPlace:
             self._seats.leave(self._clock() - seated_at)
 
 
-class LocalLine:
+class PausedLine:
+    """A line whose account is left alone after refusals. `rate` gives the calls meanwhile to none,
+    and `tell` tells the other processes.
+    """
+
+    def __init__(self, back_off: BackOff, rate: Rate, tell: Tell) -> None:
+        self.back_off = back_off
+        self._rate = rate
+        self._tell = tell
+
+    def hold_back(self, retry_after: float | None) -> None:
+        seconds = self.back_off.refuse(retry_after)
+        self._hold(seconds)
+        self._tell(seconds, self.back_off.refusals)
+
+    def forgive(self) -> None:
+        if self.back_off.forgive():
+            self._tell(None, 0)
+
+    def learn(self, seconds: float | None, refusals: int) -> None:
+        """Another process has met a refusal, or the end of a series of them."""
+        if seconds is None:
+            self.back_off.forgive()
+        else:
+            self.back_off.learn(seconds, refusals)
+            self._rate.hold(seconds)
+
+    def _hold(self, seconds: float) -> None:
+        self._rate.hold(seconds)
+
+
+class LocalLine(PausedLine):
     """The line of an account that only this process asks, or that has no limits."""
 
     def __init__(
@@ -107,10 +138,8 @@ class LocalLine:
         clock: Clock,
         tell: Tell = lambda seconds, refusals: None,
     ) -> None:
-        self.back_off = back_off
+        super().__init__(back_off, Rate(limits.qps, clock), tell)
         self._clock = clock
-        self._tell = tell
-        self._rate = Rate(limits.qps, clock)
         self._seats = Seats(limits.concurrency)
         self._has_line = bool(limits.qps or limits.concurrency)
         self._room = WaitingRoom(address_share, self._wait_for)
@@ -131,23 +160,6 @@ class LocalLine:
 
     def take_further(self, patience: Patience) -> None:
         self._rate.take_further(patience)
-
-    def hold_back(self, retry_after: float | None) -> None:
-        seconds = self.back_off.refuse(retry_after)
-        self._rate.hold(seconds)
-        self._tell(seconds, self.back_off.refusals)
-
-    def forgive(self) -> None:
-        if self.back_off.forgive():
-            self._tell(None, 0)
-
-    def learn(self, seconds: float | None, refusals: int) -> None:
-        """Another process has met a refusal, or the end of a series of them."""
-        if seconds is None:
-            self.back_off.forgive()
-        else:
-            self.back_off.learn(seconds, refusals)
-            self._rate.hold(seconds)
 
     @property
     def _seconds_each(self) -> float:

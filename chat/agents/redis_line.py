@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from chat.agents.back_off import BackOff
 from chat.agents.fair_queue import FairQueue, Origin
-from chat.agents.line import Place, Tell
+from chat.agents.line import PausedLine, Place, Tell
 from chat.agents.line_script import NAME
 from chat.agents.queues import (
     FIRST_GUESS_S,
@@ -94,20 +94,20 @@ class Shared:
     chance: Callable[[], float]
 
 
-class RedisLine:
+class RedisLine(PausedLine):
     """One account's line. A step of it is `arguments`, then `apply` or `fail`."""
 
     def __init__(
         self, limits: Limits, address_share: int, back_off: BackOff, shared: Shared, tell: Tell
     ) -> None:
-        self.back_off = back_off
+        # Further calls of an account without a limit a second are only held back.
+        super().__init__(back_off, Rate(0, shared.clock), tell)
         # When it is to be looked at again, by the clock.
         self.look_at = float("inf")
         self._seats = limits.concurrency
         self._gap = HEADROOM / limits.qps if limits.qps else 0.0
         self._most_of_address = address_share * WAITING_OF_VISITOR
         self._shared = shared
-        self._tell = tell
         self._lock = threading.Lock()
         self._numbers = count(1)
         # Of this process, in the order in which they came.
@@ -132,8 +132,6 @@ class RedisLine:
         self._companions = 1
         self._alone_at = 0.0
         self._was_new = True
-        # Further calls of an account without a limit a second are only held back.
-        self._unspaced = Rate(0, shared.clock)
 
     # What Account uses
 
@@ -163,7 +161,7 @@ class RedisLine:
     def take_further(self, patience: Patience) -> None:
         """Like Line.take_further."""
         if not self._gap:
-            self._unspaced.take_further(patience)
+            self._rate.take_further(patience)
             return
         patience.stop.check()
         with self._lock:
@@ -181,24 +179,10 @@ class RedisLine:
                     self._call_head()
             raise
 
-    def hold_back(self, retry_after: float | None) -> None:
-        seconds = self.back_off.refuse(retry_after)
-        self._unspaced.hold(seconds)
+    def _hold(self, seconds: float) -> None:
+        super()._hold(seconds)
         with self._lock:
             self._send(f"hold {seconds:.3f}")
-        self._tell(seconds, self.back_off.refusals)
-
-    def forgive(self) -> None:
-        if self.back_off.forgive():
-            self._tell(None, 0)
-
-    def learn(self, seconds: float | None, refusals: int) -> None:
-        """Another process has met a refusal, or the end of a series of them."""
-        if seconds is None:
-            self.back_off.forgive()
-        else:
-            self.back_off.learn(seconds, refusals)
-            self._unspaced.hold(seconds)
 
     # What RedisPlace uses
 
