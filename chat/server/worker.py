@@ -132,7 +132,8 @@ class SiteWorker(GeventWorker):  # type: ignore[misc]
         Whoever comes later waits for another worker, or is refused, so that a proxy asks the next
         host; gunicorn would accept for a second more, and drop who has just come.
         """
-        for server in self._servers:
+        # On a second signal, or when the server woke just then, they are closed already.
+        for server in [server for server in self._servers if not server.closed]:
             while accepted := server.do_read():
                 server.do_handle(*accepted)
             # Those begin first: they ask the socket for its name.

@@ -1,6 +1,7 @@
 // Colours blocks of code, also while they grow, by a worker that is ended if it takes long.
 
-const LIMIT_MS = 1000
+// Many times what a block takes on a slow phone that is busy.
+const LIMIT_MS = 3000
 const LOADING_MS = 20_000
 // A growing block is coloured anew at most so often.
 const REST_MS = 300

@@ -83,6 +83,8 @@ def test_the_conversation(here: Page, sentence: Sentence) -> None:
     has_ended(here.locator(".exchange"))
     exchange = say(here, FULL)
     has_ended(exchange)
+    # Code is coloured when it comes near the screen.
+    prose(exchange).locator(".code").first.scroll_into_view_if_needed()
     for selector in DRAWN:
         expect(prose(exchange).locator(selector).first).to_be_attached()
     table = prose(exchange).locator("table").first

@@ -66,6 +66,18 @@ def test_nobody_is_cut_off_who_comes_while_it_ends(site: Site) -> None:
     assert reasons and all("Connection refused" in reason for reason in reasons)
 
 
+def test_a_second_signal_changes_nothing(site: Site) -> None:
+    """A service manager signals the whole group, so that a worker hears of the end twice."""
+    hearing = Visitor(site.url).hear("!pieces 20 100")
+    next(hearing)
+    worker = worker_of(site)
+    for _ in range(2):
+        os.kill(worker, signal.SIGTERM)
+        time.sleep(0.3)
+    assert list(hearing)[-1].name == "done"
+    assert "Traceback" not in site.log
+
+
 def test_an_answer_is_heard_to_its_end(site: Site) -> None:
     hearing = Visitor(site.url).hear("!pieces 30 100")
     events = [next(hearing), next(hearing)]
