@@ -65,4 +65,6 @@ def table(chinese: bool) -> str:
 
 
 def _default(field: FieldInfo) -> str:
+    if isinstance(field.default, bool):
+        return "on" if field.default else "off"
     return "" if field.default is None else str(field.default)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, create_m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chat.logs.redaction import passwords
-from chat.settings import code_lists, rate_text
+from chat.settings import code_lists, rate_text, robots
 from chat.settings.environment import DOTENV, ENCODING, SecretFiles
 from chat.settings.errors import SettingsError, problem
 from chat.settings.hashes import Password
@@ -269,6 +269,22 @@ class Settings(_PlatformSettings):
         en="Lets other machines read /metrics (Authorization: Bearer); at least 16 characters",
         zh="允许其他机器读取 /metrics 的令牌（Authorization: Bearer），至少 16 个字符",
     )
+    owner_reads: bool = _setting(
+        "access",
+        False,
+        en="Whether the owner may read visitors' questions and answers at the desk, on or off; "
+        "visitors are told so, and what was said before stays closed",
+        zh="管理员能否在管理台查看访客的问答：on 或 off；"
+        "开启后页面会告知访客，开启之前的问答不会显示",
+    )
+    notify_url: robots.NotifyUrl | None = _setting(
+        "access",
+        None,
+        en="The Webhook of a WeCom, DingTalk or Feishu robot that hears when an agent fails or a "
+        "token is about to end; several are separated by commas",
+        zh="企业微信、钉钉或飞书群机器人的 Webhook 地址：智能体出错、令牌快到期时会通知；"
+        "多个用逗号分隔",
+    )
 
     max_message_chars: int = _setting(
         "limits",
@@ -291,6 +307,14 @@ class Settings(_PlatformSettings):
         "20/minute;300/day",
         en="Questions and, counted apart, files a visitor may send; 0: no limit",
         zh="每个访客的提问（文件另计）频率上限；0 为不限",
+    )
+    daily_limit: int | None = _setting(
+        "limits",
+        None,
+        en="Questions that the whole site takes in a day; unset: no limit",
+        zh="全站每天最多回答多少次提问；不填则不限",
+        ge=1,
+        le=10_000_000,
     )
     visitor_live_answers: int = _setting(
         "limits",
@@ -428,6 +452,7 @@ def secrets(settings: Settings) -> list[str]:
     lists = [codes for codes in (settings.access_codes, settings.api_keys) if codes]
     for codes in lists:
         parts += code_lists.secret_parts(codes.get_secret_value())
+    parts += robots.secret_parts(settings.notify_url)
     return list(dict.fromkeys([*values, *parts]))
 
 

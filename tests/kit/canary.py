@@ -37,6 +37,7 @@ CODE = "canary/our&code+4722=%4A"
 OURS = {
     "ACCESS_CODES": f"canary:{CODE}",
     "SECRET_KEY": 'canary/our "key" & <more> + 4718 = %48',
+    "NOTIFY_URL": "https://127.0.0.1:9/robot/canary-notification-4723?key=canary-robot-4723%4B",
     "REDIS_URL": "redis://:canary%2Fredis+4722=%2541@127.0.0.1:9/0",
     "ADMIN_PASSWORD": 'canary/our "password" & <more> + 4719 = %49',
 }

@@ -26,6 +26,9 @@ SECRETS = [
     if "SecretStr" in str(field.annotation)
 ]
 
+# What a setting that is a secret takes, where it is more than one word.
+SPELLED = {"notify_url": f"https://robot.example/hook?key={SECRET}"}
+
 Load = Callable[..., Settings]
 
 
@@ -67,7 +70,7 @@ def test_settings_never_change(load: Load) -> None:
 
 @pytest.mark.parametrize("name", [name for name, _ in SECRETS])
 def test_a_secret_never_shows(load: Load, name: str) -> None:
-    given = load(**{name.upper(): SECRET})
+    given = load(**{name.upper(): SPELLED.get(name, SECRET)})
     assert isinstance(getattr(given, name), SecretStr)
     for shown in (
         repr(given),
@@ -77,14 +80,15 @@ def test_a_secret_never_shows(load: Load, name: str) -> None:
         f"{given!r:.9999}",
     ):
         assert SECRET not in shown
-    assert settings.secrets(given) == [SECRET]
+    assert SECRET in settings.secrets(given)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in SECRETS])
 def test_every_secret_may_come_from_a_file(load: Load, tmp_path: Path, name: str) -> None:
-    (tmp_path / "secret").write_text(f"  {SECRET}\n")
+    secret = SPELLED.get(name, SECRET)
+    (tmp_path / "secret").write_text(f"  {secret}\n")
     given = load(**{f"{name.upper()}_FILE": "secret"})
-    assert getattr(given, name).get_secret_value() == SECRET
+    assert getattr(given, name).get_secret_value() == secret
 
 
 def test_the_path_of_a_secret_may_be_in_dotenv(load: Load, tmp_path: Path) -> None:
