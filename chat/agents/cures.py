@@ -161,7 +161,7 @@ CURES: dict[str, dict[str, Words]] = {
             "https://api.coze.com",
         ),
         "unauthorised": Words(
-            "网页应用还没有授权本站：启动站点，站长打开 /oauth/coze/start，用 ADMIN_PASSWORD 登录"
+            "网页应用还没有授权本站：启动站点，管理员打开 /oauth/coze/start，用 ADMIN_PASSWORD 登录"
             "后授权",
             "The web app has not been authorised for this site: start the site, open "
             "/oauth/coze/start as its owner (ADMIN_PASSWORD), and authorise it",

@@ -261,7 +261,7 @@ class Settings(_PlatformSettings):
         "access",
         None,
         en="The owner's password, at least 12 characters: opens /oauth/coze/start",
-        zh="站长密码，至少 12 个字符：用于打开 /oauth/coze/start",
+        zh="管理员密码，至少 12 个字符：用于打开 /oauth/coze/start",
     )
     metrics_token: code_lists.Token | None = _setting(
         "access",

@@ -60,16 +60,14 @@ STATUS = {
 }
 SENTENCES = {
     "bad_input": _(
-        "This could not be understood. Write a question as plain text and send it again."
+        "The request is malformed. Write your question as plain text and send it again."
     ),
     "too_long": _("This question is too long. Shorten it and send it again."),
     "sign_in": _("Please sign in first."),
     "cross_site": _(
         "This request came from another site and was refused. Open this site and ask there."
     ),
-    "not_found": _(
-        "There is nothing here, or it belongs to somebody else. Start a new conversation."
-    ),
+    "not_found": _("This page does not exist, or you may not see it. Start a new conversation."),
     "busy": _(
         "The last question of this conversation is still being answered. Wait for it, or stop it."
     ),

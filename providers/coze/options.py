@@ -148,7 +148,7 @@ class Options(AgentOptions):
     oauth_client_secret: Token | None = setting(
         None,
         en="Its client secret; then open /oauth/coze/start as the owner",
-        zh="客户端密钥；填好后由站长打开 /oauth/coze/start 授权",
+        zh="客户端密钥；填好后由管理员打开 /oauth/coze/start 授权",
     )
     web_base: Address = setting(
         "https://www.coze.cn",

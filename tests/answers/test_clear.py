@@ -17,7 +17,7 @@ def test_the_agent_forgets_and_the_page_does_not(
     assert visitor.post(f"/c/{visitor.conversation}/clear").status_code == 204
     assert "my first words" not in visitor.ask("!recall").json()["replies"][0]
     page = visitor.get(f"/c/{visitor.conversation}").text
-    assert "my first words" in page.partition("智能体已不记得以上内容")[0], "above the mark"
+    assert "my first words" in page.partition("智能体不再记得以上内容")[0], "above the mark"
 
 
 def test_who_has_nothing_to_forget_asks_nothing_of_the_platform(

@@ -21,7 +21,7 @@ WORDS = {
     "zh-CN": {
         "sign in": "登录",
         "code": "访问码",
-        "wrong": "访问码不对",
+        "wrong": "访问码不正确",
         "out": "退出登录",
         "again": "请先登录",
     },

@@ -171,7 +171,7 @@ def test_versions_of_a_question(here: Page, sentence: Sentence) -> None:
     expect(here.locator(".versions")).to_contain_text("2 / 2")
     has_ended(here.locator(".exchange"))
     here.get_by_role("link", name=sentence("Edit the question")).click()
-    expect(here.get_by_text(sentence("Changing an earlier question"))).to_be_visible()
+    expect(here.get_by_text(sentence("Editing an earlier question"))).to_be_visible()
     here.locator("#question").fill("in other words")
     here.locator(".send").click()
     expect(here.locator(".exchange")).to_have_count(1)
@@ -245,7 +245,7 @@ def test_writing_with_files(here: Page, sentence: Sentence, tmp_path: Path) -> N
     expect(names).to_have_count(3)
     pick(here, "virus.exe")
     expect(here.get_by_role("alert")).to_have_text(
-        sentence("The agent does not read files like “%%s”.").replace("%%s", "virus.exe")
+        sentence("This kind of file is not supported: “%%s”").replace("%%s", "virus.exe")
     )
     exchange = say(here, "what do they say?")
     has_ended(exchange)

@@ -247,7 +247,7 @@ def test_what_was_here_comes_along_only_when_asked_to(person: Callable[..., Pers
         there.url.split("/c/")[0]
         + f"/device?code={here.locator('.code-shown').inner_text().strip()}"
     )
-    there.get_by_role("button", name="Go on, and bring them along").click()
+    there.get_by_role("button", name="Continue, and bring them along").click()
     there.locator("label.menu").click()
     expect(there.locator("#conversations a")).to_have_count(2)
     here.goto(here.url.split("/device")[0])
@@ -257,7 +257,7 @@ def test_what_was_here_comes_along_only_when_asked_to(person: Callable[..., Pers
 def test_the_link_is_copied_and_the_menu_closes(page: Page) -> None:
     has_ended(ask(page, "to be shared"))
     page.locator(".menu-box summary").click()
-    page.get_by_role("button", name="Share by a link").click()
+    page.get_by_role("button", name="Share link").click()
     page.get_by_role("button", name="Copy the link").click()
     expect(page.locator("body > [role=status]")).to_have_text("Copied")
     page.keyboard.press("Escape")

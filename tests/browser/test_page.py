@@ -462,7 +462,7 @@ def test_the_first_visit_is_small(person: Callable[..., Person]) -> None:
 
 def test_a_page_that_is_not_there_says_so(page: Page) -> None:
     page.goto(page.url + "c/nothing")
-    expect(page.get_by_role("heading")).to_contain_text("nothing here")
+    expect(page.get_by_role("heading")).to_contain_text("does not exist")
     page.get_by_role("link").click()
     expect(page.locator("#question")).to_be_visible()
 

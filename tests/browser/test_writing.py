@@ -246,9 +246,9 @@ def test_leaving_an_edit_brings_back_what_was_being_written(page: Page, how: str
     field = page.locator("#question")
     expect(field).to_have_value("an earlier question")
     expect(field).to_be_focused()
-    expect(page.get_by_text("Changing an earlier question")).to_be_visible()
+    expect(page.get_by_text("Editing an earlier question")).to_be_visible()
     if how == "button":
-        page.get_by_role("button", name="Leave the question as it was").click()
+        page.get_by_role("button", name="Cancel editing").click()
     else:
         page.keyboard.press("Escape")
     expect(field).to_have_value("what I was writing")
@@ -347,9 +347,9 @@ def test_a_window_enlarged_four_times_leaves_the_field_usable(
 
 def test_controls_follow_each_other_and_have_names(page: Page) -> None:
     edit(page, "earlier", "answer1")
-    page.get_by_role("button", name="Leave the question as it was").focus()
+    page.get_by_role("button", name="Cancel editing").focus()
     names = []
     for _ in range(4):
         names.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.id"))
         page.keyboard.press("Tab")
-    assert names == ["Leave the question as it was", "Add files", "question", "Send"]
+    assert names == ["Cancel editing", "Add files", "question", "Send"]

@@ -610,7 +610,7 @@ def test_the_other_commands_of_flask_still_find_the_site(
         ),
         (
             {"COZE_OAUTH_CLIENT_ID": "1.app.coze", "COZE_OAUTH_CLIENT_SECRET": "demo-only-secret"},
-            "站长打开 /oauth/coze/start",
+            "管理员打开 /oauth/coze/start",
             "open /oauth/coze/start",
         ),
     ],

@@ -102,7 +102,7 @@ def test_markdown_reads_like_the_page() -> None:
     assert markdown(stopped) == (
         "# 标题\n\n小助手 · 2026年01月02日 04:05（北京时间）\n\n"
         "## 提问 · 2026年01月02日 04:05（北京时间）\n\n> 第一行\n>\n> # 第二行\n\n"
-        "文件：a\\_b.txt、猫.png\n\n## 小助手\n\n回答\n\n*这个回答被你停止了。*\n\n"
+        "文件：a\\_b.txt、猫.png\n\n## 小助手\n\n回答\n\n*已停止生成*\n\n"
         "**来源**\n\n- [百\\[科\\]](<https://a.cn/x%20y>): 摘 录\n- 知识库\n\n"
         "**媒体**\n\n- [image](<https://a.cn/b.png>)\n"
     )
@@ -111,8 +111,8 @@ def test_markdown_reads_like_the_page() -> None:
 @pytest.mark.parametrize(
     ("language", "state", "sentence"),
     [
-        ("zh", "interrupted", "*这个回答中断了，可能不完整。*"),
-        ("zh", "failed", "*这个回答失败了。*"),
+        ("zh", "interrupted", "*回答中断，内容可能不完整。*"),
+        ("zh", "failed", "*回答失败。*"),
         ("en", "stopped", "*You stopped this answer.*"),
         ("en", "running", "*This answer has not ended yet.*"),
     ],
