@@ -8,7 +8,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
-from providers.options import AgentOptions
+from providers.options import AgentOptions, Signs
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Limits:
 @dataclass(frozen=True)
 class Row:
     """A platform. `folder` has `options` with `Options`, a pydantic model of what an agent needs,
-    `codes` with `ERRORS`, its codes in our names, and `provider` with `PROVIDER`, the class.
+    and `SIGNS`, by which a paste is recognised; `codes` with `ERRORS`, its codes in our names; and
+    `provider` with `PROVIDER`, the class.
 
     `account` names the options that tell one account from another: agents of the same account share
     its limits. `streams`: text comes while it is made. `remembers`: the platform keeps the history,
@@ -145,3 +146,10 @@ def options(platform: str) -> type[AgentOptions]:
     module = importlib.import_module(f"{PLATFORMS[platform].folder}.options")
     model: type[AgentOptions] = module.Options
     return model
+
+
+def signs(platform: str) -> Signs:
+    """How what is copied from a platform is recognised."""
+    module = importlib.import_module(f"{PLATFORMS[platform].folder}.options")
+    found: Signs = module.SIGNS
+    return found

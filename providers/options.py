@@ -1,6 +1,8 @@
 """What an agent of any platform needs: checked at the start, frozen, its secrets hidden."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
@@ -10,6 +12,28 @@ from pydantic_core import PydanticCustomError
 QUOTES = " \t\r\n\"'`“”‘’"
 BILINGUAL = "in_both_languages"
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """How what an owner copies from a platform is recognised, and which option each part is.
+
+    `needs`: what the owner has to give; of each group one option is enough, and the first is asked
+    for. `names`: the platform's, in any text. `addresses`: patterns of its pages and of its API,
+    whose named groups are options. `implied`: values of options that follow from a part of an
+    address. `labels`: what stands before the value of an option, in small letters without spaces
+    and signs. `shapes`: what a whole value of an option looks like. `marks`: what is seen on no
+    other platform; `blocks`: values of several lines.
+    """
+
+    needs: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...]
+    addresses: tuple[str, ...]
+    labels: Mapping[str, tuple[str, ...]]
+    shapes: Mapping[str, str]
+    implied: tuple[tuple[str, str, str], ...] = ()
+    marks: tuple[str, ...] = ()
+    blocks: Mapping[str, str] = field(default_factory=dict)
 
 
 def bilingual_error(zh: str, en: str) -> PydanticCustomError:

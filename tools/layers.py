@@ -42,6 +42,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # Rooms within a room, and all that they may import of the room around them.
 INNER_ROOMS = {
+    "chat/owner/desk/": ("chat.owner.desk", "chat.owner.doctor"),
     "chat/owner/doctor/": ("chat.owner.doctor",),
     "chat/storage/engine/": ("chat.storage.engine",),
     "chat/visitors/limits/": ("chat.visitors.limits",),

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from providers.options import Address, AgentOptions, Text, Token, bilingual_error, setting
+from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
 
 
 def _bot_id(value: Any) -> Any:
@@ -201,3 +201,41 @@ class Options(AgentOptions):
         if missing := [f"{{{name}}}" for name in ways[0] if getattr(self, name) is None]:
             raise bilingual_error(f"{'、'.join(missing)} 为空", f"{' and '.join(missing)} is empty")
         return self
+
+
+# Addresses and prefixes: platforms/coze.md §0 and §6.1; *.coze.site: coze-project.md.
+SIGNS = Signs(
+    needs=(("bot_id",), ("api_token", "jwt_app_id", "oauth_client_id")),
+    names=("coze", "扣子"),
+    addresses=(
+        r"[\w.-]*\bcoze\.(?:cn|com)/(?:[^?#]*/)?bot/(?P<bot_id>[0-9]{6,24})(?![0-9])",
+        r"(?P<api_base>https?://[^/?#]+)/v3/chat\b",
+        r"(?P<api_base>https?://[^/?#]+)/v1/(?:bots?|conversations?|files)/",
+        r"(?P<api_base>https?://api\.coze\.(?:cn|com))(?=[/?#]|$)",
+        r"(?P<api_base>https?://[\w-]+\.coze\.site)(?=[/:?#]|$)",
+        r"[\w.-]*\bcoze\.(?:cn|com)(?=[/?#]|$)",
+    ),
+    implied=(("coze.com", "api_base", "https://api.coze.com"),),
+    labels={
+        "bot_id": ("botid", "bot", "智能体id", "智能体编号", "机器人id", "agentid"),
+        "api_token": (
+            *("token", "apitoken", "accesstoken", "authorization", "pat", "apikey"),
+            *("令牌", "访问令牌", "个人访问令牌", "服务访问令牌", "密钥"),
+        ),
+        "api_base": ("baseurl", "apibase", "base"),
+        "jwt_app_id": ("appid", "应用id", "jwtappid"),
+        "jwt_key_id": ("kid", "keyid", "publickeyid", "公钥指纹", "jwtkeyid"),
+        "oauth_client_id": ("clientid", "客户端id"),
+        "oauth_client_secret": ("clientsecret", "客户端密钥"),
+    },
+    shapes={
+        "bot_id": r"[0-9]{17,20}",
+        "api_token": r"(?:pat|sat|cztei)_[\w-]{6,}|eyJ[\w.-]{280,}",
+        "oauth_client_id": r"[0-9]{6,24}\.app\.coze",
+    },
+    marks=(r"\b(?:pat|sat|cztei)_\w", r"\.app\.coze\b", r"\bCOZE_(?:CN|COM)_BASE_URL\b"),
+    blocks={
+        "jwt_private_key": r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{1,10000}"
+        r"-----END [A-Z ]{0,20}PRIVATE KEY-----",
+    },
+)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, SecretStr
 
-from providers.options import AgentOptions, Token, bilingual_error, setting
+from providers.options import AgentOptions, Signs, Token, bilingual_error, setting
 
 
 def _published_address(value: str) -> str:
@@ -40,3 +40,19 @@ class Options(AgentOptions):
     memory: bool = Field(
         False, description="Send the history ourselves; else the platform remembers a few rounds"
     )
+
+
+# The address and the form of the key: platforms/huawei.md §2.
+SIGNS = Signs(
+    needs=(("agent_url",), ("api_key",)),
+    names=("huawei", "华为"),
+    addresses=(
+        r"(?P<agent_url>https?://[^/?#]+/[^?#]{0,200}/execute\b(?:\?[^#]*)?)",
+        r"[\w.-]*\bmyhuaweicloud\.com(?=[/?#]|$)",
+    ),
+    labels={
+        "agent_url": ("agenturl", "发布地址", "url"),
+        "api_key": ("apikey", "平台apikey", "authorization", "token", "key", "密钥"),
+    },
+    shapes={"agent_url": r"https?://\S+/execute(?:\?\S*)?", "api_key": r"sk-[\w.-]{6,}"},
+)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from providers.options import Address, AgentOptions, Text, Token, bilingual_error, setting
+from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
 
 
 def _agent_id(value: str) -> str:
@@ -53,3 +53,26 @@ class Options(AgentOptions):
     follow_ups: bool = Field(
         True, description="Whether to ask for follow-up questions after each answer"
     )
+
+
+# Addresses and the forms of ids and keys: platforms/qingyan.md §1.
+SIGNS = Signs(
+    needs=(("assistant_id",), ("api_key",), ("api_secret",)),
+    names=("qingyan", "chatglm", "清言"),
+    addresses=(
+        r"(?P<api_base>https?://[^/?#]+(?:/[\w.-]+){0,4}/assistant-api/v1)(?=[/?#]|$)",
+        r"[\w.-]*\bchatglm\.cn/[^#]*?(?<![0-9a-zA-Z])(?P<assistant_id>[0-9a-f]{24})(?![0-9a-zA-Z])",
+        r"[\w.-]*\bchatglm\.cn(?=[/?#]|$)",
+    ),
+    labels={
+        "assistant_id": ("assistantid", "assistant", "智能体id", "智能体编号", "agentid"),
+        "api_key": ("apikey", "key"),
+        "api_secret": ("apisecret", "secret", "apikeysecret", "密钥"),
+        "api_base": ("baseurl", "apibase", "base"),
+    },
+    shapes={
+        "assistant_id": r"[0-9a-f]{24}",
+        "api_key": r"[0-9a-f]{16}",
+        "api_secret": r"[0-9a-f]{32}",
+    },
+)

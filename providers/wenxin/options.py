@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from providers.options import Address, AgentOptions, Text, Token, bilingual_error, setting
+from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
 
 
 def _app_id(value: str) -> str:
@@ -43,3 +43,23 @@ class Options(AgentOptions):
         zh="智能体每天被提问的上限；0 为不限",
         ge=0,
     )
+
+
+# Addresses, names of parameters and the form of both keys: platforms/wenxin.md §1 and §2.
+SIGNS = Signs(
+    needs=(("app_id",), ("secret_key",)),
+    names=("wenxin", "文心"),
+    addresses=(
+        r"(?P<api_base>https?://[^/?#]+)/assistant/(?:getAnswer|conversation)\b",
+        r"[\w.-]*\bagents\.baidu\.com/[^#]*?(?<![0-9A-Za-z])(?P<app_id>[0-9A-Za-z]{32})"
+        r"(?![0-9A-Za-z])",
+        r"[\w.-]*\b(?:agents|agentapi)\.baidu\.com(?=[/?#]|$)",
+        r"[\w.-]*\bopenapi\.baidu\.com/oauth/2\.0/token",
+    ),
+    labels={
+        "app_id": ("appid", "clientid", "智能体id", "智能体编号", "source", "agentid"),
+        "secret_key": ("secretkey", "clientsecret", "secret", "密钥"),
+        "api_base": ("baseurl", "apibase", "base"),
+    },
+    shapes={"app_id": r"[0-9A-Za-z]{32}", "secret_key": r"[0-9A-Za-z]{32}"},
+)

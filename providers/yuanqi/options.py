@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from providers.options import Address, AgentOptions, Text, Token, bilingual_error, setting
+from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
 
 
 def _agent_id(value: str) -> str:
@@ -52,3 +52,25 @@ class Options(AgentOptions):
     image_part: Literal["image_url", "file_url"] = Field(
         "image_url", description="How a picture is sent; file_url for agents of the older platform"
     )
+
+
+# Addresses and the forms of id and token: platforms/yuanqi.md §2.
+SIGNS = Signs(
+    needs=(("assistant_id",), ("api_token",)),
+    names=("yuanqi", "元器"),
+    addresses=(
+        r"(?P<api_base>https?://[^/?#]+(?:/[\w.-]+){0,4})/agent/chat/completions\b",
+        r"[\w.-]*\byuanqi\.tencent\.com/(?:.*[?&#]appid=|(?:[^?#]*/)?agent/)"
+        r"(?P<assistant_id>[0-9A-Za-z]{12,24})(?![0-9A-Za-z])",
+        r"[\w.-]*\b(?:yuanqi|hunyuan)\.tencent\.com(?=[/?#]|$)",
+    ),
+    labels={
+        "assistant_id": ("assistantid", "appid", "智能体id", "智能体编号", "agentid"),
+        "api_token": ("token", "apitoken", "appkey", "authorization", "apikey", "令牌", "密钥"),
+        "api_base": ("baseurl", "apibase", "base"),
+    },
+    shapes={
+        "assistant_id": r"[0-9A-Za-z]{12}|[0-9]{17,20}",
+        "api_token": r"[0-9A-Za-z]{32}",
+    },
+)
