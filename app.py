@@ -22,6 +22,7 @@ from chat.web import (
     dates,
     devices,
     errors,
+    feedback,
     files,
     history,
     language,
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         pages.bp,
         chat.bp,
+        feedback.bp,
         conversations.bp,
         history.bp,
         sharing.bp,

@@ -28,6 +28,10 @@ class FileRefusal(Refusal):
     """A file is refused; its reasons have sentences of their own."""
 
 
+class ReasonRefusal(Refusal):
+    """The reason of a rating is refused; it is no question, and has sentences of its own."""
+
+
 class PictureRefusal(Refusal):
     """A picture of an agent is not available; all reasons share one sentence."""
 

@@ -9,7 +9,7 @@ import { build } from "esbuild"
 const SOURCE = new URL("../static/js/", import.meta.url)
 const TARGET = new URL("../static/compiled/", import.meta.url)
 // Loaded by a click, by code in an answer, or by the second page of a list.
-const ON_DEMAND = ["colouring.js", "copy.js", "files.js", "more.js"]
+const ON_DEMAND = ["colouring.js", "copy.js", "files.js", "more.js", "rate.js"]
 // Of these none imports what the page has loaded.
 const ALONE = ["site.js", "colouring-worker.js", "puzzle.js", "puzzle-worker.js"]
 

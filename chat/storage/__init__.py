@@ -21,6 +21,7 @@ from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
 from chat.storage.owner_log import OwnerLog
+from chat.storage.ratings import Ratings
 from chat.storage.search import Search
 from chat.storage.secrets import Secrets
 from chat.storage.sessions import StoredSessions
@@ -36,6 +37,7 @@ class Storage:
     engine: Engine
     disk: DatabaseDisk
     answers: Answers
+    ratings: Ratings
     conversations: Conversations
     shares: Shares
     drawings: Drawings
@@ -58,6 +60,7 @@ class Storage:
             engine=engine,
             disk=kinds.kind_of(engine).disk(engine),
             answers=Answers(engine, clock),
+            ratings=Ratings(engine, clock),
             conversations=conversations,
             shares=Shares(engine, conversations),
             drawings=Drawings(engine),

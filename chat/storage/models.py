@@ -94,6 +94,7 @@ class Answer(Base):
     of its memory, of the run and of its log. `worker` is the process that is answering. The fields
     of the answer itself are those of `Content`.
     `plain` is what a search looks at (chat/storage/plain.py), made when the answer ends.
+    `rating` is what the visitor says of it, up or down (chat/storage/ratings.py).
     """
 
     __tablename__ = "answers"
@@ -134,6 +135,9 @@ class Answer(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None] = mapped_column()
     plain: Mapped[str | None] = mapped_column(Text, deferred=True)
+    rating: Mapped[str | None] = mapped_column(String(4))
+    rating_reason: Mapped[str | None] = mapped_column(Text)
+    rated_at: Mapped[datetime | None] = mapped_column()
 
     conversation: Mapped[Conversation] = relationship(back_populates="answers")
 

@@ -1,7 +1,6 @@
 """The request POST /chat in its three forms: this site's JSON, Coze's own body, an HTML form."""
 
 import json
-import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, TypeVar
 
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from chat.agents.offered import Agent, Agents
 from chat.refusals import Refusal
 from chat.web.gate.json_body import json_object
+from chat.web.typed_text import plain_text
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def read_chat_request(request: Request, agents: Agents, max_chars: int) -> ChatR
         raise Refusal("bad_input", "an answer without its conversation")
     return replace(
         chat_request,
-        message=_plain_text(chat_request.message, max_chars),
+        message=_question_text(chat_request.message, max_chars),
         conversation_id=chat_request.conversation_id or None,
     )
 
@@ -139,17 +139,8 @@ def _text(message: _CozeMessage) -> str:
         raise Refusal("bad_input", "an object_string that is none") from None
 
 
-def _plain_text(message: str, max_chars: int) -> str:
-    """The question with plain line ends.
-
-    Control characters and half characters are refused and not dropped: the text without them is not
-    what the sender meant.
-    """
-    text = message.replace("\r\n", "\n").replace("\r", "\n")
-    if len(text) > max_chars:
-        raise Refusal("too_long", f"{len(text)} characters")
-    if not text.strip():
+def _question_text(message: str, max_chars: int) -> str:
+    text = plain_text(message, max_chars)
+    if not text:
         raise Refusal("bad_input", "an empty question")
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text if char not in "\n\t"):
-        raise Refusal("bad_input", "control characters")
-    return text.strip()
+    return text

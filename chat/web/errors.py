@@ -23,6 +23,7 @@ from chat.refusals import (
     PictureRefusal,
     QueueRefusal,
     RateRefusal,
+    ReasonRefusal,
     Refusal,
     StoppingRefusal,
     StreamRefusal,
@@ -101,6 +102,12 @@ FILE_SENTENCES = {
         "Too many files for now, or too large ones. Wait a little before you send more."
     ),
 }
+REASON_SENTENCES = {
+    "bad_input": _(
+        "This reason has characters that nobody types. Write it as plain text and send it again."
+    ),
+    "too_long": _("This reason is too long. Shorten it and send it again."),
+}
 TOO_MANY_LIVE = _(
     "Your earlier questions are still being answered. Wait for one of them, or stop it."
 )
@@ -169,6 +176,8 @@ def sentence_for(refusal: Refusal) -> str:
         return str(OWN_SENTENCES[type(refusal)])
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
+    if isinstance(refusal, ReasonRefusal):
+        return str(REASON_SENTENCES[refusal.code])
     if isinstance(refusal, GuessRefusal):
         return _too_many_tries(refusal.retry_after or 1)
     return sentence(refusal.code, refusal.retry_after)

@@ -40,6 +40,8 @@ class ShownExchange:
     age: int
     versions: list[str]
     is_forgotten: bool
+    rating: str | None
+    rating_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -130,4 +132,6 @@ def _exchange(
         age=max(0, int((now() - answer.created_at).total_seconds())),
         versions=versions,
         is_forgotten=answer.sequence == cleared_after,
+        rating=answer.rating,
+        rating_reason=answer.rating_reason,
     )

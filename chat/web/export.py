@@ -29,6 +29,10 @@ _ENDINGS = {
     "interrupted": pgettext("export", "This answer was interrupted and may be incomplete."),
     CUT: pgettext("export", "The answer was cut here: it is longer than this site shows."),
 }
+_RATINGS = {
+    "up": pgettext("export", "You found this answer useful."),
+    "down": pgettext("export", "You did not find this answer useful."),
+}
 
 
 def as_document(
@@ -37,7 +41,8 @@ def as_document(
     """The conversation as JSON takes it; times are ISO 8601 in UTC. `agent` is the agent's name.
 
     {title, agent, created_at, updated_at, answers: [{question, files: [name], asked_at, ended_at,
-    state, code, replies: [text], sources: [{title, url, text}], media: [{kind, url}]}]}
+    state, code, replies: [text], sources: [{title, url, text}], media: [{kind, url}],
+    rating, rating_reason}]}
     """
     return {
         "title": conversation.title,
@@ -87,6 +92,8 @@ def _exchange(answer: Answer) -> dict[str, Any]:
             for citation in content.citations
         ],
         "media": [{"kind": medium["kind"], "url": medium["url"]} for medium in content.media],
+        "rating": answer.rating,
+        "rating_reason": answer.rating_reason,
     }
 
 
@@ -133,6 +140,9 @@ def _answer(answer: Answer) -> Iterator[str]:
     yield from _listed(str(pgettext("export", "Sources")), sources)
     links = [_link(medium["kind"], medium["url"]) for medium in content.media]
     yield from _listed(str(pgettext("export", "Media")), links)
+    if answer.rating:
+        reason = _plain(answer.rating_reason or "")
+        yield f"*{_RATINGS[answer.rating]}*" + (f" {reason}" if reason else "")
 
 
 def _plain(text: str) -> str:

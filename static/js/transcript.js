@@ -88,6 +88,11 @@ class ChatTranscript extends HTMLElement {
     const copyButton = event.target.closest("[data-copy]")
     // A click whose module does not come does nothing; the next one tries again.
     if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), () => {})
+    const rateButton = event.target.closest("[data-rate]")
+    if (rateButton) {
+      event.preventDefault()
+      load("./rate.js").then(({ rate }) => rate(rateButton), () => {})
+    }
     const editLink = event.target.closest("[data-edit]")
     if (!editLink) return
     event.preventDefault()

@@ -107,6 +107,13 @@ def editing(page: Page) -> None:
     expect(page.locator(".editing")).to_be_visible()
 
 
+def rated(page: Page) -> None:
+    """The answered conversation, its answer found useless, with the field for the reason open."""
+    answered(page)
+    page.locator("[data-rate=down]").click()
+    expect(page.locator(".reason textarea")).to_be_visible()
+
+
 def versions(page: Page) -> None:
     answered(page)
     page.locator(".again").click()
@@ -178,6 +185,7 @@ STATES = (
     State("details open", opened("about")),
     State("picture open", pictured),
     State("editing", editing),
+    State("rated", rated),
     State("versions", versions),
     State("menu", menu),
     State("sharing", sharing),

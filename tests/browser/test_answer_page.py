@@ -74,6 +74,54 @@ def test_a_copied_answer_keeps_its_looks_for_documents(person: Callable[..., Per
     assert "<li>准备</li>" in content["text/html"] and "<button" not in content["text/html"]
 
 
+def test_a_thumb_is_pressed_released_and_explained_live_and_later(
+    person: Callable[..., Person],
+) -> None:
+    page = person().open()
+    has_ended(ask(page, "was this useful?"))
+    up, down = page.locator("[data-rate=up]"), page.locator("[data-rate=down]")
+    reason = page.locator(".reason")
+    up.click()
+    expect(up).to_have_attribute("aria-pressed", "true")
+    expect(reason).to_be_hidden()
+    down.press("Enter")
+    expect(down).to_have_attribute("aria-pressed", "true")
+    expect(up).to_have_attribute("aria-pressed", "false")
+    reason.locator("textarea").fill("The opening hours are wrong")
+    reason.locator("button").click()
+    expect(reason.locator("summary")).to_have_text("Thank you, your reason was sent")
+    page.reload()
+    expect(down).to_have_attribute("aria-pressed", "true")
+    expect(reason.locator("textarea")).to_have_value("The opening hours are wrong")
+    down.click()
+    expect(down).to_have_attribute("aria-pressed", "false")
+    expect(reason).to_be_hidden()
+    page.reload()
+    expect(down).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_rating_that_is_refused_is_not_shown_as_given(person: Callable[..., Person]) -> None:
+    page = person().open()
+    has_ended(ask(page, "was this useful?"))
+    page.context.clear_cookies()
+    page.locator("[data-rate=up]").click()
+    expect(page.locator("chat-composer [role=alert]")).to_contain_text("nothing here")
+    expect(page.locator("[data-rate=up]")).to_have_attribute("aria-pressed", "false")
+
+
+def test_without_scripts_an_answer_is_rated_by_forms(person: Callable[..., Person]) -> None:
+    page = person(java_script_enabled=False).open()
+    page.locator("#question").fill("was this useful?")
+    page.locator(".send").click()
+    page.locator("[data-rate=down]").click()
+    page.locator(".reason textarea").fill("It was not")
+    page.locator(".reason button").click()
+    expect(page.locator("[data-rate=down]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".reason textarea")).to_have_value("It was not")
+    page.locator("[data-rate=down]").click()
+    expect(page.locator("[data-rate=down]")).to_have_attribute("aria-pressed", "false")
+
+
 def test_a_conversation_is_deleted_while_it_is_answered(page: Page) -> None:
     exchange = ask(page, "!endless")
     expect(prose(exchange)).not_to_be_empty()

@@ -275,6 +275,7 @@ def test_conversations_with_a_closed_agent_need_a_code_on_every_route(mixed: Sit
         ),
         ("GET", f"/chat/{message}/events"),
         ("POST", f"/chat/{message}/stop"),
+        ("POST", f"/chat/{message}/feedback"),
     ):
         response = visitor.session.request(
             method, mixed.url + path, data={"title": "x"}, timeout=10

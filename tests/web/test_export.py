@@ -64,6 +64,8 @@ def test_a_document_has_every_field() -> None:
         state="failed",
         code="timeout",
         ended_at=None,
+        rating="down",
+        rating_reason="不对",
     )
     document = as_document(conversation(), [timed_out], "小助手")
     assert json.loads(json.dumps(document)) == {
@@ -82,6 +84,8 @@ def test_a_document_has_every_field() -> None:
                 "replies": ["好的", "还有"],
                 "sources": [{"title": "百科", "url": "https://a.cn", "text": None}],
                 "media": [{"kind": "image", "url": "https://a.cn/b.png"}],
+                "rating": "down",
+                "rating_reason": "不对",
             }
         ],
     }

@@ -38,6 +38,7 @@ WITH_OPEN_AGENTS = {
     "chat.ask",
     "chat.follow",
     "chat.stop",
+    "feedback.rate",
     "conversations.clear",
     "conversations.rename",
     "conversations.delete",

@@ -33,6 +33,7 @@ def test_another_site_s_page_changes_nothing(
         "/device",
         "/device/claim",
         f"/chat/{alice.message}/stop",
+        f"/chat/{alice.message}/feedback",
         *(f"/c/{talk}/{write}" for write in WRITES),
     ):
         for form in ({"data": {"message": "hi", "title": "stolen"}}, {"json": {"message": "hi"}}):
