@@ -1,89 +1,167 @@
-"""A live answer: one writes, many read from anywhere, and it is forgotten in time."""
+"""A live answer: one writes, many read from anywhere, in its process or in another one."""
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.answers.live import KEPT_S, Entry, Failed, Finished, LiveAnswer, LiveAnswers
-from providers.events import Delta
+from chat.answers.live import (
+    KEPT_S,
+    UNREAD_S,
+    Entry,
+    Failed,
+    Finished,
+    LiveAnswer,
+    LiveAnswers,
+    RemoteAnswer,
+    is_unread,
+)
+from chat.answers.redis import RedisBridge
+from chat.shared.connection import Connection
+from providers.events import Delta, Status
 from tests.kit.clock import Clock
-from tests.kit.patience import soon
+from tests.kit.patience import eventually, soon
 
 END = Finished("stop", ("all",))
 
 
-def live_answer(*texts: str, end: Finished | Failed | None = END, start: int = 0) -> LiveAnswer:
-    live = LiveAnswer(start)
-    for text in texts:
-        live.append(Delta(text))
-    if end is not None:
-        live.append(end)
-    return live
+@dataclass
+class Processes:
+    """Answers are made `here`, and followed and stopped `there`: in one process, or in two."""
+
+    here: LiveAnswers
+    there: LiveAnswers
+
+    def make(
+        self, message_id: str, *texts: str, end: Finished | Failed | None = END, again: bool = False
+    ) -> LiveAnswer:
+        """An answer with these texts; `again` when an earlier process has begun it."""
+        live, _ = self.here.open(message_id, again)
+        for text in texts:
+            live.append(Delta(text))
+        if end is not None:
+            live.append(end)
+        return live
+
+    def find(self, message_id: str) -> LiveAnswer | RemoteAnswer:
+        """The answer for a reader, as soon as there is something to read."""
+        assert eventually(lambda: self.there.find(message_id))
+        found = self.there.find(message_id)
+        assert found is not None
+        return found
 
 
-def read(live: LiveAnswer, position: int = 0) -> list[tuple[int, Entry]]:
+@pytest.fixture(params=["in memory", "in Redis"])
+def processes(
+    request: pytest.FixtureRequest, clock: Clock, join: Callable[..., Connection]
+) -> Iterator[Processes]:
+    if request.param == "in memory":
+        alone = LiveAnswers(clock)
+        yield Processes(alone, alone)
+        return
+    two = []
+    for connection in (join(), join()):
+        two.append(LiveAnswers(clock, RedisBridge(connection, 600)))
+        two[-1].connect()
+        connection.connect()
+    yield Processes(*two)
+    for process in two:
+        process.disconnect()
+
+
+def read(live: LiveAnswer | RemoteAnswer, position: int = 0) -> list[tuple[int, Entry]]:
     return [pair for batch in live.follow(position, quiet_s=5) for pair in batch]
 
 
-def texts(pairs: list[tuple[int, Entry]]) -> str:
-    return "".join(entry.text for _, entry in pairs if isinstance(entry, Delta))
+# what every reader hears, wherever
 
 
-def test_positions_count_from_one() -> None:
-    assert read(live_answer("a", "b")) == [(1, Delta("a")), (2, Delta("b")), (3, END)]
+def test_positions_count_from_one(processes: Processes) -> None:
+    processes.make("m", "a", "b")
+    assert read(processes.find("m")) == [(1, Delta("a")), (2, Delta("b")), (3, END)]
 
 
-@given(st.integers(0, 12), st.integers(0, 20))
-def test_from_any_position_a_reader_gets_exactly_the_rest(count: int, position: int) -> None:
-    live = live_answer(*(str(number) for number in range(count)))
-    assert read(live, position) == read(live)[position:]
+def test_from_any_position_a_reader_gets_exactly_the_rest(processes: Processes) -> None:
+    names = map(str, count())
+
+    @settings(max_examples=25)
+    @given(st.integers(0, 12), st.integers(0, 13))
+    def gets_the_rest(length: int, position: int) -> None:
+        name = next(names)
+        live = processes.make(name, *map(str, range(length)))
+        # An answer ends with its last entry: there is none beyond.
+        position = min(position, length)
+        assert read(processes.find(name), position) == read(live)[position:]
+
+    gets_the_rest()
 
 
-def test_a_resumed_log_counts_on_from_where_the_earlier_cannot_have_come() -> None:
-    live = live_answer("a", "b", start=5000)
-    assert [position for position, _ in read(live)] == [5001, 5002, 5003]
-    assert read(live, 17) == read(live), "17 was a position of the earlier process"
-    assert read(live, 5001) == read(live)[1:]
-    assert read(live, 9001) == read(live), (
-        "the earlier process resumed it while its clock was ahead"
-    )
+def test_a_resumed_answer_counts_on_from_where_the_earlier_cannot_have_come(
+    processes: Processes,
+) -> None:
+    live = processes.make("m", "a", "b", again=True)
+    reader = processes.find("m")
+    assert reader.start == live.start > 0
+    assert [position - live.start for position, _ in read(reader)] == [1, 2, 3]
+    assert read(reader, 17) == read(reader), "17 was a position of the earlier process"
+    assert read(reader, live.start + 1) == read(reader)[1:]
 
 
-def test_a_slow_reader_gets_all_at_once_and_a_failure_ends_too() -> None:
-    live = live_answer("a", "b", "c", end=Failed("timeout"))
-    assert [len(batch) for batch in live.follow()] == [4]
+def test_an_answer_that_is_resumed_takes_the_place_of_the_earlier(processes: Processes) -> None:
+    first = processes.make("m", "so far", end=None, again=True)
+    assert processes.find("m").start == first.start
+    time.sleep(0.002)
+    second = processes.make("m", "so far, and more", again=True)
+    assert 0 < first.start < second.start
+    assert eventually(lambda: processes.find("m").start == second.start)
+    assert read(processes.find("m"))[0] == (second.start + 1, Delta("so far, and more"))
+    assert processes.make("n").start == 0
 
 
-def test_a_reader_of_a_quiet_log_hears_that_it_is_quiet() -> None:
-    live = live_answer("a", end=None)
-    reader = live.follow(quiet_s=0.05)
+@pytest.mark.parametrize("end", [END, Failed("timeout", 3.5)], ids=["done", "failed"])
+def test_a_slow_reader_gets_all_at_once_with_the_end(
+    processes: Processes, end: Finished | Failed
+) -> None:
+    live = processes.make("m", "a", "b", "c", end=end)
+    reader = processes.find("m")
+    assert read(reader) == read(live)
+    assert [[entry for _, entry in batch][-1:] for batch in reader.follow()] == [[end]]
+
+
+def test_a_reader_of_a_quiet_answer_hears_that_it_is_quiet(processes: Processes) -> None:
+    live = processes.make("m", "a", end=None)
+    reader = processes.find("m").follow(quiet_s=0.05)
     assert next(reader) == [(1, Delta("a"))]
     assert next(reader) == []
     assert next(reader) == []
     live.append(END)
-    assert next(reader) == [(2, END)]
+    assert next(batch for batch in reader if batch) == [(2, END)]
     with pytest.raises(StopIteration):
         next(reader)
 
 
-def test_a_reader_wakes_at_once() -> None:
-    live = live_answer(end=None)
-    reader = live.follow(quiet_s=30)
+def test_a_reader_wakes_at_once(processes: Processes) -> None:
+    live = processes.make("m", "a", end=None)
+    reader = processes.find("m").follow(quiet_s=30)
+    assert next(reader) == [(1, Delta("a"))]
     threading.Timer(0.05, live.append, [Delta("x")]).start()
     started = time.monotonic()
-    assert next(reader) == [(1, Delta("x"))]
-    assert time.monotonic() - started < soon(2)
+    assert next(batch for batch in reader if batch) == [(2, Delta("x"))]
+    assert time.monotonic() - started < soon(1)
 
 
-def test_many_readers_of_a_growing_log_hear_the_same() -> None:
-    live = LiveAnswer()
+def test_many_readers_of_a_growing_answer_hear_the_same(processes: Processes) -> None:
+    live = processes.make("m", "first", end=None)
+    found = processes.find("m")
     pairs_by_reader: dict[int, list[tuple[int, Entry]]] = {}
 
     def follow(number: int) -> None:
-        pairs_by_reader[number] = read(live, number)
+        pairs_by_reader[number] = read(found, number)
 
     readers = [threading.Thread(target=follow, args=(number,)) for number in range(40)]
     for reader in readers[:20]:
@@ -95,22 +173,41 @@ def test_many_readers_of_a_growing_log_hear_the_same() -> None:
                 reader.start()
     live.append(END)
     for reader in readers:
-        reader.join(10)
+        reader.join(soon(10))
     whole = read(live)
-    assert len(whole) == 501
+    assert len(whole) == 502
     assert pairs_by_reader == {number: whole[number:] for number in range(40)}
 
 
-def test_a_live_answer_is_found_stopped_and_counted() -> None:
-    live_answers = LiveAnswers()
-    live, stop = live_answers.open("m1")
-    assert live_answers.find("m1") is live and live_answers.count() == 1
-    assert live_answers.stop("m1") and stop.is_requested
-    assert live_answers.stop("m1"), "asking twice is no error"
+def test_an_answer_is_stopped_and_counted_and_stays_for_its_readers(processes: Processes) -> None:
+    live, stop = processes.here.open("m")
+    live.append(Delta("a"))
+    assert processes.here.count() == 1 and not stop.is_requested
+    processes.there.stop("another")
+    processes.find("m")
+    processes.there.stop("m")
+    assert eventually(lambda: stop.is_requested)
+    processes.there.stop("m")
     live.append(END)
-    assert not live_answers.stop("m1") and live_answers.count() == 0
-    assert live_answers.find("m1") is live, "who lost the connection can still read it"
-    assert live_answers.find("m2") is None and not live_answers.stop("m2")
+    assert not processes.here.stop("m") and processes.here.count() == 0
+    processes.there.stop("m")
+    assert read(processes.find("m")) == [(1, Delta("a")), (2, END)], "for who lost the connection"
+    assert processes.there.find("another") is None
+
+
+def test_an_answer_in_line_is_unread_unless_somebody_follows_it(
+    processes: Processes, clock: Clock
+) -> None:
+    followed, lonely = (processes.here.open(name)[0] for name in ("followed", "lonely"))
+    for live in (followed, lonely):
+        live.append(Status("queued", 3))
+    reading = processes.find("followed").follow()
+    assert next(reading) == [(1, Status("queued", 3))]
+    clock.now += UNREAD_S
+    assert (is_unread(followed), is_unread(lonely)) == (False, True)
+
+
+# in the process that makes them
 
 
 def test_an_ended_log_is_forgotten_in_time_and_a_live_one_never() -> None:
@@ -139,14 +236,10 @@ def test_a_busy_site_keeps_only_the_logs_of_the_last_minutes() -> None:
     assert count <= KEPT_S * 1.1 + 1
 
 
-def test_a_resumed_answer_starts_beyond_every_position_before() -> None:
-    live_answers = LiveAnswers()
-    first, _ = live_answers.open("m", is_resumed=True)
-    time.sleep(0.002)
-    second, _ = live_answers.open("m", is_resumed=True)
-    assert 0 < first.start < second.start
-    assert live_answers.find("m") is second
-    assert live_answers.open("n")[0].start == 0
+def test_a_position_beyond_the_end_of_a_resumed_answer_is_none() -> None:
+    live = LiveAnswer(5000)
+    live.append(END)
+    assert read(live, 9001) == read(live), "the earlier process resumed while its clock was ahead"
 
 
 def test_it_knows_for_how_long_nobody_has_followed_it() -> None:
