@@ -139,47 +139,6 @@ def is_shared(pair: Pair) -> bool:
 # what readers elsewhere hear
 
 
-def test_an_answer_is_followed_at_the_other_process_with_the_same_events(pair: Pair) -> None:
-    here, there = pair.visitor()
-    hearing, events = begin(here, there, "!pieces 30 40 heard twice")
-    with ThreadPoolExecutor() as readers:
-        elsewhere = readers.submit(lambda: list(there.follow()))
-        later = readers.submit(lambda: list(there.follow(after=events[-1].id)))
-        drawn = readers.submit(lambda: list(there.follow(query="?html=live")))
-        events += list(hearing)
-    assert elsewhere.result() == events
-    assert later.result()[0].name == "turn" and later.result()[1:] == events[4:]
-    assert drawn.result()[-1] == events[-1] and any(
-        event.name == "html" for event in drawn.result()
-    )
-    assert events[-1].data["replies"] == [text(events)]
-    assert list(there.follow()) == events, "also when it has ended"
-
-
-def test_stop_at_the_other_process_ends_it_at_the_platform(pair: Pair, emulator: Emulator) -> None:
-    mark = emulator.mark()
-    assert is_shared(pair)
-    assert "/v3/chat/cancel" in emulator.asked(mark)
-
-
-def test_strangers_neither_hear_nor_stop(pair: Pair) -> None:
-    here, there = pair.visitor()
-    hearing, _ = begin(here, there, "!pieces 20 60")
-    stranger = Visitor(pair.second.url, message=here.message)
-    assert stranger.stop().status_code == 404
-    assert stranger.get(f"/chat/{here.message}/events").status_code == 404
-    assert list(hearing)[-1].data["finish_reason"] == "stop"
-
-
-def test_who_forgets_everything_at_the_other_process_ends_the_answer_first(pair: Pair) -> None:
-    here, there = pair.visitor()
-    hearing, _ = begin(here, there, "!pieces 100 100")
-    began = time.monotonic()
-    assert there.post("/forget", data={"sure": "yes"}).ok
-    assert time.monotonic() - began < soon(4)
-    assert list(hearing)[-1].data.get("finish_reason") == "stopped"
-
-
 def test_readers_elsewhere_outlive_the_process_that_made_the_answer(pair: Pair) -> None:
     here, there = pair.visitor()
     _broken_off = begin(here, there, "!pieces 30 50 outlived")

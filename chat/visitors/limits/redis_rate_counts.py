@@ -1,9 +1,9 @@
 """What was done lately, counted in Redis for all processes, by its clock.
 
-The windows move like those of `limits`, whose rates and keys these are. Its own storage for Redis is
-not used, because it goes by the clock of each host, takes nothing back, and needs a call for each
-rate: twelve a question, 1.4 ms of CPU, where these are two calls and 0.3 ms, and a question counts
-at all of its rates or at none.
+The windows move like those of `limits`, whose rates and keys these are. Its own storage for Redis
+is not used, because it goes by the clock of each host, takes nothing back, and needs a call for
+each rate: twelve a question, 1.4 ms of CPU, where these are two calls and 0.3 ms, and a question
+counts at all of its rates or at none.
 """
 
 from collections.abc import Iterator, Sequence
