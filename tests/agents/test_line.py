@@ -1,128 +1,133 @@
-"""A platform's line on the deployed site: whatever comes from one address, others have a turn."""
+"""The line of an account is one, whether one process has it or several share it."""
 
-import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
-import requests
 
-from chat.agents import demo
-from chat.answers.live import UNREAD_S
-from chat.settings.model import Settings
-from chat.web.events import QUIET_S
-from tests.kit.emulator import Emulator, coze
-from tests.kit.patience import eventually
-from tests.kit.site import Site, Visitor, text, visitor_from
+from chat.agents.fair_queue import Origin
+from chat.agents.pacing import Account
+from chat.agents.queues import HEADROOM
+from chat.agents.waiting_room import WAITING_OF_VISITOR
+from chat.refusals import QueueRefusal
+from providers.base import Turn
+from providers.errors import OutOfTurn
+from providers.events import Done, Event
+from providers.stop import Stop, Stopped
+from tests.kit.accounts import Asker, JumpingClock, OpenAccounts, can_enter
+from tests.kit.patience import eventually, soon
 
-Start = Callable[..., Site]
-SCHOOL, HOME, OFFICE = "192.0.2.1", "192.0.2.2", "192.0.2.3"
-CROWD = 60
-
-
-@dataclass
-class Line:
-    """Two seats of a platform, and a crowd of one address, each with a cookie of its own, that
-    waits for them.
-    """
-
-    site: Site
-    emulator: Emulator
-    crowd: list[requests.Response]
-
-    @property
-    def waiting(self) -> int:
-        """How many wait, as the site counts them."""
-        metrics = requests.get(f"{self.site.url}/metrics", timeout=30).text
-        match = re.search(r'waiting_questions{platform="qingyan"} (\d+)', metrics)
-        assert match
-        return int(match[1])
-
-    def questions(self, since: int = 0) -> list[str]:
-        """The questions that reached the platform after the request of this number."""
-        entries = self.emulator.journal(since)["requests"]
-        return [str(entry["body"]) for entry in entries if entry["path"].endswith("/stream")]
+SCHOOL, HOME = "192.0.2.1", "192.0.2.2"
 
 
-@pytest.fixture(scope="module")
-def line(keep_site: Start) -> Iterator[Line]:
-    url, process = demo.start()
-    emulator = Emulator(url)
-    emulator.change(pace_s=0, qingyan_concurrency=2)
-    options = demo.accounts(Settings(demo_url=url))["qingyan"]
-    account = {f"QINGYAN_{name.upper()}": value for name, value in options.items()}
-    site = keep_site(**account, TRUSTED_PROXIES=1, ADDRESS_SHARE=100, GRACE_S=0)
-    crowd = [
-        visitor_from(site, SCHOOL).post(
-            json={"message": f"!slow 3 school {number}", "stream": True}, stream=True
-        )
-        for number in range(CROWD)
+def test_seats_go_round_wherever_one_asks(accounts: OpenAccounts, clock: JumpingClock) -> None:
+    shared = accounts(3, concurrency=2)
+    seated = [Asker(Origin(SCHOOL, f"s{n}")).ask(shared[n], clock) for n in range(2)]
+    crowd = [Asker(Origin(SCHOOL, f"v{n}")).ask(shared[n % 3], clock) for n in range(6)]
+    assert all(asker.begun.is_set() for asker in seated)
+    assert [asker.places[-1] for asker in crowd] == list(range(6))
+    guest = Asker(Origin(HOME, "guest")).ask(shared[0], clock)
+    assert guest.places == [0]
+    assert eventually(lambda: [asker.places[-1] for asker in crowd] == list(range(1, 7)))
+    began = time.monotonic()
+    seated[0].end.set()
+    assert guest.begun.wait(soon(0.5)), time.monotonic() - began
+    assert not any(asker.begun.is_set() for asker in crowd)
+    for asker in [*seated, guest, *crowd]:
+        asker.end.set()
+    assert all(asker.ended.wait(soon(5)) and not asker.error for asker in crowd)
+
+
+def test_a_stop_gives_up_the_place(accounts: OpenAccounts, clock: JumpingClock) -> None:
+    shared = accounts(2, concurrency=1)
+    seated = Asker(Origin(SCHOOL, "s")).ask(shared[0], clock)
+    first = Asker(Origin(SCHOOL, "v")).ask(shared[0], clock)
+    second = Asker(Origin(SCHOOL, "w")).ask(shared[1], clock)
+    assert second.places == [1]
+    first.stop.request()
+    assert first.ended.wait(soon(0.5)) and isinstance(first.error, Stopped)
+    assert eventually(lambda: second.places[-1] == 0)
+    seated.stop.request()
+    seated.end.set()
+    assert second.begun.wait(soon(0.5))
+    second.end.set()
+
+
+def test_calls_are_spaced_wherever_they_are_made(
+    accounts: OpenAccounts, clock: JumpingClock
+) -> None:
+    shared = accounts(3, qps=100)
+    times: list[float] = []
+
+    def answer(turn: Turn) -> Iterator[Event]:
+        times.append(time.monotonic())
+        yield Done()
+
+    def poll(account: Account) -> None:
+        for _ in range(15):
+            account.wait(Stop(), clock() + 30)
+            times.append(time.monotonic())
+
+    def ask(account: Account) -> None:
+        for _ in range(15):
+            turn = Turn("你好", "alice", Stop(), clock() + 30)
+            list(account.ask(turn, account.enter(Origin(HOME, "alice")), answer))
+
+    began = time.monotonic()
+    with ThreadPoolExecutor() as threads:
+        for account in shared:
+            threads.submit(poll, account)
+            threads.submit(ask, account)
+    took = time.monotonic() - began
+    assert len(times) == 90
+    # Threads note their times a little late; the first call has no other before it.
+    assert took >= 88 * HEADROOM / 100
+    window = [sum(at <= other < at + 0.25 for other in times) for at in times]
+    assert max(window) <= 28
+
+
+def test_the_room_is_bounded_wherever_one_asks(accounts: OpenAccounts) -> None:
+    first, second = accounts(2, concurrency=1)
+    alice = Origin(SCHOOL, "alice")
+    places = [
+        account.enter(alice) for account in (first, second) for _ in range(WAITING_OF_VISITOR // 2)
     ]
-    assert {response.status_code for response in crowd} == {200}
-    yield Line(site, emulator, crowd)
-    process.kill()
-    process.wait()
-    assert process.stdin is not None
-    process.stdin.close()
+    for account in (first, second):
+        with pytest.raises(QueueRefusal) as caught:
+            account.enter(alice)
+        assert caught.value.code == "rate_limited" and caught.value.retry_after
+    places[0].leave()
+    assert eventually(lambda: can_enter(second, alice))
 
 
-def test_a_visitor_of_another_address_has_the_next_free_seat(line: Line) -> None:
-    assert line.waiting > CROWD / 2
-    mark = line.emulator.mark()
-    events = list(visitor_from(line.site, HOME).hear("home"))
-    assert text(events)
-    places = [event.data["position"] for event in events if event.data.get("state") == "queued"]
-    assert places == [0] * len(places)
-    before = line.questions(mark)
-    before = before[: next(place for place, body in enumerate(before) if "home" in body)]
-    # A seat may have been taken between the look and the question.
-    assert len(before) <= 1
+@pytest.mark.parametrize("limits", [{"qps": 1000}, {"concurrency": 3}, {}], ids=str)
+def test_a_refusal_by_the_platform_holds_every_process_back(
+    accounts: OpenAccounts, clock: JumpingClock, limits: dict[str, float]
+) -> None:
+    first, second = accounts(2, **limits)
+
+    def is_heard() -> bool:
+        # What is said while Redis takes its time is lost; the platform would refuse again.
+        first.hold_back(40.0)
+        return not may_call(second, clock)
+
+    assert eventually(is_heard)
+    asker = Asker(Origin(HOME, "guest")).ask(second, clock)
+    assert asker.places == [0]
+    clock.jump(39)
+    assert not may_call(second, clock) and not may_call(first, clock)
+    assert not asker.begun.is_set()
+    clock.jump(1.5)
+    assert asker.begun.wait(soon(2))
+    assert may_call(second, clock) and may_call(first, clock)
+    asker.end.set()
 
 
-def test_a_json_call_that_hangs_up_gives_up_its_place(line: Line) -> None:
-    """Several, because one or two may just get a seat."""
-    body = {"message": "!slow 3 gone"}
-    for _ in range(6):
-        with pytest.raises(requests.Timeout):
-            visitor_from(line.site, HOME).session.post(
-                f"{line.site.url}/chat", json=body, timeout=0.3
-            )
-    assert eventually(lambda: "nobody was reading" in line.site.log, 4)
-
-
-def test_the_unread_give_up_their_places_and_who_reads_again_keeps_it(line: Line) -> None:
-    """It takes its time by the clock: until the site notices, and then as long as a reload may."""
-    early = visitor_from(line.site, OFFICE)
-    for event in early.hear("!slow 1 office"):
-        if event.name == "turn":
-            break
-    for response in line.crowd:
-        response.close()
-    time.sleep(UNREAD_S / 4)
-    assert text(list(early.follow()))
-    # All of them would take a minute and a half.
-    assert eventually(lambda: line.waiting == 0, UNREAD_S + 2 * QUIET_S + 5)
-    assert len(line.questions()) < CROWD * 3 / 4
-    assert line.site.log.count("nobody was reading") > CROWD / 4
-
-
-def test_an_address_has_its_share_of_live_answers(emulator: Emulator, start_site: Start) -> None:
-    site = start_site(**coze(emulator), TRUSTED_PROXIES=1, ADDRESS_SHARE=2, GRACE_S=0)
-    body = {"message": "!slow 20", "stream": True}
-
-    def status(visitor: Visitor) -> int:
-        response = visitor.post(json=body, stream=True)
-        streams.append(response)
-        return response.status_code
-
-    streams: list[requests.Response] = []
-    one = visitor_from(site, SCHOOL)
-    assert [status(one) for _ in range(4)] == [200] * 3 + [429]
-    assert [status(visitor_from(site, SCHOOL)) for _ in range(4)] == [200] * 3 + [429]
-    refused = streams[-1]
-    assert refused.json()["code"] == "rate_limited" and refused.headers["Retry-After"] == "5"
-    assert status(visitor_from(site, HOME)) == 200
-    assert "raise ADDRESS_SHARE" in site.log
-    for response in streams:
-        response.close()
+def may_call(account: Account, clock: JumpingClock) -> bool:
+    """Whether there is a call to be had within a moment."""
+    with suppress(OutOfTurn, Exception):
+        account.wait(Stop(), clock() + 0.1)
+        return True
+    return False

@@ -26,15 +26,19 @@ from chat.agents import line_script
 from chat.agents.fair_queue import FairQueue, Origin
 from chat.agents.line_script import KEYS, LEASE_S, STEP
 from chat.agents.pacing import Account
-from chat.agents.queues import HEADROOM
-from chat.agents.waiting_room import WAITING_OF_VISITOR
-from chat.refusals import AwayRefusal, QueueRefusal, Refusal
+from chat.refusals import AwayRefusal
 from chat.shared.connection import Connection
 from providers.base import Turn
-from providers.errors import OutOfTurn
 from providers.events import Done, Event
 from providers.stop import Stop, Stopped
-from tests.kit.accounts import Asker, JumpingClock, SharingProcesses, open_account
+from tests.kit.accounts import (
+    Asker,
+    JumpingClock,
+    SharingProcesses,
+    can_enter,
+    open_account,
+    shared_accounts,
+)
 from tests.kit.patience import eventually, soon
 from tests.kit.servers.redis import RedisServer, redis_server
 
@@ -166,134 +170,10 @@ def sharing(redis: RedisServer, clock: JumpingClock) -> Iterator[SharingProcesse
     sharing.leave()
 
 
-def accounts(sharing: SharingProcesses, processes: int, **limits: float) -> list[Account]:
-    """An account as so many processes have it."""
-    lines = [sharing.join() for _ in range(processes)]
-    opened = [open_account(line, **limits) for line in lines]
-    sharing.begin()
-    return opened
-
-
-def test_seats_are_those_of_all_processes_and_go_round(
-    sharing: SharingProcesses, clock: JumpingClock
-) -> None:
-    shared = accounts(sharing, 3, concurrency=2)
-    seated = [Asker(Origin(SCHOOL, f"s{n}")).ask(shared[n], clock) for n in range(2)]
-    crowd = [Asker(Origin(SCHOOL, f"v{n}")).ask(shared[n % 3], clock) for n in range(6)]
-    assert all(asker.begun.is_set() for asker in seated)
-    assert [asker.places[-1] for asker in crowd] == list(range(6))
-    guest = Asker(Origin(HOME, "guest")).ask(shared[0], clock)
-    assert guest.places == [0]
-    assert eventually(lambda: [asker.places[-1] for asker in crowd] == list(range(1, 7)))
-    began = time.monotonic()
-    seated[0].end.set()
-    assert guest.begun.wait(soon(0.5)), time.monotonic() - began
-    assert not any(asker.begun.is_set() for asker in crowd)
-    for asker in [*seated, guest, *crowd]:
-        asker.end.set()
-    assert all(asker.ended.wait(soon(5)) and not asker.error for asker in crowd)
-
-
-def test_a_stop_gives_up_the_place_in_every_process(
-    sharing: SharingProcesses, clock: JumpingClock
-) -> None:
-    shared = accounts(sharing, 2, concurrency=1)
-    seated = Asker(Origin(SCHOOL, "s")).ask(shared[0], clock)
-    first = Asker(Origin(SCHOOL, "v")).ask(shared[0], clock)
-    second = Asker(Origin(SCHOOL, "w")).ask(shared[1], clock)
-    assert second.places == [1]
-    first.stop.request()
-    assert first.ended.wait(soon(0.5)) and isinstance(first.error, Stopped)
-    assert eventually(lambda: second.places[-1] == 0)
-    seated.stop.request()
-    seated.end.set()
-    assert second.begun.wait(soon(0.5))
-    second.end.set()
-
-
-def test_calls_are_spaced_over_all_processes_and_alternate(
-    sharing: SharingProcesses, clock: JumpingClock
-) -> None:
-    shared = accounts(sharing, 3, qps=100)
-    times: list[float] = []
-
-    def answer(turn: Turn) -> Iterator[Event]:
-        times.append(time.monotonic())
-        yield Done()
-
-    def poll(account: Account) -> None:
-        for _ in range(15):
-            account.wait(Stop(), clock() + 30)
-            times.append(time.monotonic())
-
-    def ask(account: Account) -> None:
-        for _ in range(15):
-            turn = Turn("你好", "alice", Stop(), clock() + 30)
-            list(account.ask(turn, account.enter(Origin(HOME, "alice")), answer))
-
-    began = time.monotonic()
-    with ThreadPoolExecutor() as threads:
-        for account in shared:
-            threads.submit(poll, account)
-            threads.submit(ask, account)
-    took = time.monotonic() - began
-    assert len(times) == 90
-    # Threads note their times a little late; the first call has no other before it.
-    assert took >= 88 * HEADROOM / 100
-    window = [sum(at <= other < at + 0.25 for other in times) for at in times]
-    assert max(window) <= 28
-
-
-def test_the_room_is_bounded_over_all_processes(sharing: SharingProcesses) -> None:
-    first, second = accounts(sharing, 2, concurrency=1)
-    alice = Origin(SCHOOL, "alice")
-    places = [
-        account.enter(alice) for account in (first, second) for _ in range(WAITING_OF_VISITOR // 2)
-    ]
-    for account in (first, second):
-        with pytest.raises(QueueRefusal) as caught:
-            account.enter(alice)
-        assert caught.value.code == "rate_limited" and caught.value.retry_after
-    assert first.waiting == second.waiting == WAITING_OF_VISITOR // 2
-    places[0].leave()
-    assert eventually(lambda: can_enter(second, alice))
-
-
-@pytest.mark.parametrize("limits", [{"qps": 1000}, {"concurrency": 3}, {}], ids=str)
-def test_a_refusal_by_the_platform_holds_all_processes_back(
-    sharing: SharingProcesses, clock: JumpingClock, limits: dict[str, float]
-) -> None:
-    first, second = accounts(sharing, 2, **limits)
-
-    def is_heard() -> bool:
-        # What is said while Redis takes its time is lost; the platform would refuse again.
-        first.hold_back(40.0)
-        return not may_call(second, clock)
-
-    assert eventually(is_heard)
-    asker = Asker(Origin(HOME, "guest")).ask(second, clock)
-    assert asker.places == [0]
-    clock.jump(39)
-    assert not may_call(second, clock) and not may_call(first, clock)
-    assert not asker.begun.is_set()
-    clock.jump(1.5)
-    assert asker.begun.wait(soon(2))
-    assert may_call(second, clock) and may_call(first, clock)
-    asker.end.set()
-
-
-def may_call(account: Account, clock: JumpingClock) -> bool:
-    """Whether there is a call to be had within a moment."""
-    with suppress(OutOfTurn, Exception):
-        account.wait(Stop(), clock() + 0.1)
-        return True
-    return False
-
-
 def test_whoever_comes_and_goes_no_seat_is_lost_and_nothing_stays_in_redis(
     sharing: SharingProcesses, clock: JumpingClock
 ) -> None:
-    shared = accounts(sharing, 3, concurrency=2, qps=2000)
+    shared = shared_accounts(sharing, 3, concurrency=2, qps=2000)
     chance, lock = random.Random(11), threading.Lock()
     seated, most, answered = 0, 0, []
 
@@ -348,7 +228,7 @@ def left_in_redis(sharing: SharingProcesses) -> dict[str, Any]:
 def test_who_takes_no_step_loses_seat_and_place(
     sharing: SharingProcesses, clock: JumpingClock
 ) -> None:
-    (shared,) = accounts(sharing, 1, concurrency=1)
+    (shared,) = shared_accounts(sharing, 1, concurrency=1)
     dead = Steps(sharing.connections[0], "qingyan:a")
     names = f"{ADDRESSES[0]} {VISITORS[0]}"
     ids = [f"{PROCESSES[0]}{number}" for number in range(3)]
@@ -377,7 +257,7 @@ def forget_everything(sharing: SharingProcesses) -> None:
 def test_seats_are_known_again_when_redis_has_forgotten_them(
     sharing: SharingProcesses, clock: JumpingClock
 ) -> None:
-    shared = accounts(sharing, 2, concurrency=2)
+    shared = shared_accounts(sharing, 2, concurrency=2)
     seated = [Asker(Origin(SCHOOL, f"s{n}")).ask(shared[n], clock) for n in range(2)]
     waiting = [Asker(Origin(SCHOOL, f"v{n}")).ask(shared[n], clock) for n in range(2)]
     forget_everything(sharing)
@@ -397,7 +277,7 @@ def test_seats_are_known_again_when_redis_has_forgotten_them(
 def test_a_line_that_redis_has_lost_in_part_begins_anew(
     sharing: SharingProcesses, clock: JumpingClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (shared,) = accounts(sharing, 1, concurrency=1)
+    (shared,) = shared_accounts(sharing, 1, concurrency=1)
     seated = Asker(Origin(SCHOOL, "s")).ask(shared, clock)
     waiting = Asker(Origin(SCHOOL, "v")).ask(shared, clock)
     connection = sharing.connections[0]
@@ -479,13 +359,6 @@ def test_a_process_that_has_never_reached_redis_gives_calls_and_no_seats(
     asker.end.set()
     sharing.leave()
     server.end()
-
-
-def can_enter(account: Account, origin: Origin) -> bool:
-    with suppress(Refusal):
-        account.enter(origin).leave()
-        return True
-    return False
 
 
 def calls_in(shared: list[Account], seconds: float, clock: JumpingClock) -> int:

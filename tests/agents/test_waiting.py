@@ -20,7 +20,7 @@ from providers.errors import OutOfTurn, RateLimited, TimedOut
 from providers.events import Done, Event, Status
 from providers.stop import Stop, Stopped
 from tests.kit.accounts import Asker, JumpingClock, OpenAccount
-from tests.kit.patience import eventually, soon
+from tests.kit.patience import eventually
 
 SCHOOL, HOME = "192.0.2.1", "192.0.2.2"
 
@@ -31,21 +31,6 @@ def turn(clock: JumpingClock, stop: Stop | None = None, seconds: float = 30.0) -
 
 def any_has_begun(askers: list[Asker]) -> bool:
     return any(asker.begun.is_set() for asker in askers)
-
-
-def test_a_visitor_of_another_address_has_the_next_free_seat(
-    account: OpenAccount, clock: JumpingClock
-) -> None:
-    shared = account(concurrency=2)
-    crowd = [Asker(Origin(SCHOOL, f"v{number}")).ask(shared, clock) for number in range(10)]
-    assert [asker.begun.is_set() for asker in crowd] == [True] * 2 + [False] * 8
-    guest = Asker(Origin(HOME, "guest")).ask(shared, clock)
-    assert guest.places == [0]
-    crowd[0].end.set()
-    assert guest.begun.wait(soon(1))
-    assert not any(asker.begun.is_set() for asker in crowd[2:])
-    for asker in [*crowd, guest]:
-        asker.end.set()
 
 
 def test_the_places_are_the_order_in_which_questions_are_served(

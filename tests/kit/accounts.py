@@ -4,6 +4,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from chat.agents.fair_queue import Origin
 from chat.agents.line import Lines
 from chat.agents.pacing import Account
 from chat.agents.redis_lines import RedisLines
+from chat.refusals import Refusal
 from chat.shared.connection import Connection
 from providers import Limits
 from providers.base import Turn
@@ -49,6 +51,12 @@ class OpenAccount(Protocol):
     """Makes an account with these limits. An address counts for `share` visitors."""
 
     def __call__(self, share: int = 3, chance: float = 0.5, **limits: float) -> Account: ...
+
+
+class OpenAccounts(Protocol):
+    """Makes one account, as each of so many processes has it."""
+
+    def __call__(self, processes: int, **limits: float) -> list[Account]: ...
 
 
 class SharingProcesses:
@@ -106,9 +114,25 @@ class SharingProcesses:
             self.connections[0]._client.hincrbyfloat(self._heard_key, "heard", seconds)
 
 
+def can_enter(account: Account, origin: Origin) -> bool:
+    """Whether there is room for one more question; it leaves at once."""
+    with suppress(Refusal):
+        account.enter(origin).leave()
+        return True
+    return False
+
+
 def open_account(lines: Lines, name: str = "qingyan:a", **limits: Any) -> Account:
     """An account in these lines that may be asked any number of questions a day."""
     return Account(name, name.partition(":")[0], Limits(**limits), lambda *_: True, lines)
+
+
+def shared_accounts(sharing: SharingProcesses, processes: int, **limits: float) -> list[Account]:
+    """An account as each of so many processes has it."""
+    lines = [sharing.join() for _ in range(processes)]
+    opened = [open_account(line, **limits) for line in lines]
+    sharing.begin()
+    return opened
 
 
 @dataclass

@@ -23,22 +23,24 @@ def solve(puzzle: Puzzle) -> str:
     return str(nonce)
 
 
-def test_a_solution_is_good_once() -> None:
-    site = Puzzles(KEY, LocalUsedPuzzles())
-    puzzle = site.new(BITS)
-    nonce = solve(puzzle)
-    assert site.redeem(puzzle.text, nonce) == BITS
-    assert site.redeem(puzzle.text, nonce) == 0
-    other = site.new(BITS)
-    assert site.redeem(other.text, solve(other)) == BITS
+@pytest.fixture(params=["in memory", "in Redis"])
+def sites(
+    request: pytest.FixtureRequest, join: Callable[..., Connection]
+) -> tuple[Puzzles, Puzzles]:
+    """The puzzles as two requests have them: in one process, or in two."""
+    if request.param == "in memory":
+        alone = Puzzles(KEY, LocalUsedPuzzles())
+        return alone, alone
+    return Puzzles(KEY, RedisUsedPuzzles(join())), Puzzles(KEY, RedisUsedPuzzles(join()))
 
 
-def test_a_solution_is_good_once_in_all_processes(join: Callable[..., Connection]) -> None:
-    here, there = (Puzzles(KEY, RedisUsedPuzzles(join())) for _ in range(2))
-    puzzle = here.new(BITS)
+def test_a_solution_is_good_once(sites: tuple[Puzzles, Puzzles]) -> None:
+    here, there = sites
+    puzzle, other = here.new(BITS), here.new(BITS)
     nonce = solve(puzzle)
     assert [there.redeem(puzzle.text, nonce), here.redeem(puzzle.text, nonce)] == [BITS, 0]
     assert there.redeem(puzzle.text, nonce) == 0
+    assert here.redeem(other.text, solve(other)) == BITS
 
 
 def test_while_redis_is_away_a_solution_is_good_once_in_a_process(
