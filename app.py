@@ -20,6 +20,7 @@ from chat.web import (
     conversations,
     csp_reports,
     dates,
+    desk,
     devices,
     errors,
     feedback,
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         static.bp,
     ):
         app.register_blueprint(blueprint)
+    desk.init_app(app)
     static.init_app(app, version())
     ops.init_app(app, (ROOT / "docs" / "openapi.yaml").read_bytes())
     dates.init_app(app)

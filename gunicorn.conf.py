@@ -5,6 +5,7 @@ only counts references to inherited objects copies their pages.
 """
 
 import os
+import secrets
 import sys
 from typing import Any
 
@@ -22,6 +23,8 @@ logs.install(settings.log_format, settings.log_level, [])
 if settings.needs_emulator:
     # Here rather than in a worker: it outlives workers, and ends with this process.
     os.environ["DEMO_URL"], _emulator = demo.start()
+# The workers of this start offer the owner one link to the desk.
+welcome_key = secrets.token_urlsafe(24)
 # Why a worker could not load the site, for the master to say last.
 _reading, _writing = os.pipe()
 os.set_blocking(_reading, False)
@@ -62,6 +65,13 @@ class Logger(glogging.Logger):  # type: ignore[misc]
         super().setup(cfg)
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             handler.setFormatter(logs.formatter(settings.log_format))
+
+
+def post_worker_init(worker: Any) -> None:
+    """Says how the owner comes to the desk, while there is no password yet."""
+    from chat.server.announcement import announce_desk
+
+    announce_desk(worker.app.wsgi().extensions["chat"], welcome_key)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -25,6 +25,9 @@ from chat.files.picture_cache import PictureCache
 from chat.files.pictures import AT_ONCE, Pictures
 from chat.files.uploads import Uploads
 from chat.logs import logging as logs
+from chat.owner.identity import Owner
+from chat.owner.sessions import OwnerSessions
+from chat.owner.welcome import Welcome
 from chat.page import look
 from chat.page.assets import Assets
 from chat.page.drawings import LiveDrawings
@@ -35,7 +38,7 @@ from chat.settings.model import secrets as secret_settings
 from chat.settings.rate_text import counts_addresses
 from chat.settings.secret_key import secret_key
 from chat.storage import Storage, connect
-from chat.visitors.access import Access, Owner, Visitors
+from chat.visitors.access import Access, Visitors
 from chat.visitors.blocks import Blocks
 from chat.visitors.devices import Devices
 from chat.visitors.guessing import Guessing
@@ -75,6 +78,8 @@ class Services:
     access: Access
     blocks: Blocks
     owner: Owner
+    owner_sessions: OwnerSessions
+    welcome: Welcome
     readers: Readers
     devices: Devices
     limits: VisitorLimits
@@ -112,6 +117,7 @@ class Services:
         pictures = _pictures(settings, key, storage, limits, parts)
         guessing = Guessing(parts.make_guesses)
         uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
+        owner = Owner(settings.admin_password, key, storage.owner_values, guessing)
         theme = look.load(settings)
         return cls(
             settings=settings,
@@ -123,7 +129,9 @@ class Services:
             visitors=Visitors(key),
             access=Access(settings, key, storage, guessing, Puzzles(key, parts.used_puzzles)),
             blocks=Blocks(storage.blocks),
-            owner=Owner(settings.admin_password, guessing),
+            owner=owner,
+            owner_sessions=OwnerSessions(storage.owner_sessions, owner),
+            welcome=Welcome(storage.owner_values, owner),
             readers=Readers(settings.metrics_token, guessing),
             devices=Devices(storage.moves, key, guessing),
             limits=limits,

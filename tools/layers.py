@@ -34,7 +34,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("files",),
     ("answers",),
     ("parts",),
-    ("services", "owner"),
+    ("owner",),
+    ("services",),
     ("server",),
     ("web",),
 )

@@ -131,6 +131,7 @@ class Housekeeper:
         if self._has_jumped(UNTRUSTED_S):
             return
         self._storage.sessions.expire(self._clock())
+        self._storage.owner_sessions.expire(self._clock())
         self._storage.deletion.expire_files()
         if self._keep_days is not None:
             self._storage.deletion.expire(self._keep_days)

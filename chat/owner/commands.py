@@ -11,6 +11,7 @@ import click
 from flask import Flask
 
 from chat.logs.redaction import Redaction
+from chat.owner.admin_link import print_link
 from chat.owner.blocking import block, show_log, unblock
 from chat.owner.command_line import (
     EXIT,
@@ -215,4 +216,5 @@ COMMANDS: tuple[click.Command, ...] = (
     show_log,
     write_service,
     move_data,
+    print_link,
 )

@@ -6,6 +6,20 @@ from typing import Any
 from chat.settings.words import Words
 
 WORDS: dict[str, Words] = {
+    "desk_link": Words(
+        "管理后台：打开下面的链接设置密码（只能用一次）",
+        "The owner's desk: choose a password by this link (it works once)",
+    ),
+    "admin_link": Words(
+        "在浏览器里打开这个链接，为管理后台设置新密码。链接只能用一次，一天内有效：\n{address}",
+        "Open this link in a browser to choose a password for the desk. It works once, within a "
+        "day:\n{address}",
+    ),
+    "password_is_set": Words(
+        "已经设置了 ADMIN_PASSWORD，管理后台用它登录。要在浏览器里设置密码，先去掉它再重新启动",
+        "ADMIN_PASSWORD is set, and opens the desk. To choose a password in the browser, remove it "
+        "and start the site again",
+    ),
     "backed_up": Words(
         "已备份到 {path}：{size} 字节，{conversations} 个对话",
         "Backed up to {path}: {size} bytes, {conversations} conversations",

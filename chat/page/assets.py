@@ -20,8 +20,8 @@ KINDS = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-STYLE, LOGO = "css/page.css", "logo"
-SOURCES = "css/app.css", "css/parts/"
+STYLES, LOGO = ("css/page.css", "css/desk.css"), "logo"
+SOURCES = "css/app.css", "css/parts/", "css/desk/"
 BLANKS_OF_STYLES = re.compile(rb"/\*[^!].*?\*/|\n\s*|(?<=[:,{]) | (?=\{)", re.DOTALL)
 # Compressed in themselves.
 PACKED = "image/png", "image/jpeg", "image/webp"
@@ -85,7 +85,7 @@ class Assets:
         if name == LOGO and self._look.logo:
             return self._look.logo.data, self._look.logo.content_type
         data = (FOLDER / name).read_bytes()
-        if name == STYLE:
+        if name in STYLES:
             data = BLANKS_OF_STYLES.sub(b"", data) + self._look.css.encode()
         return data, KINDS[Path(name).suffix]
 

@@ -21,6 +21,8 @@ from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
 from chat.storage.owner_log import OwnerLog
+from chat.storage.owner_sessions import StoredOwnerSessions
+from chat.storage.owner_values import OwnerValues
 from chat.storage.ratings import Ratings
 from chat.storage.search import Search
 from chat.storage.secrets import Secrets
@@ -51,6 +53,8 @@ class Storage:
     deletion: Deletion
     blocks: StoredBlocks
     owner_log: OwnerLog
+    owner_values: OwnerValues
+    owner_sessions: StoredOwnerSessions
 
     @classmethod
     def on(cls, engine: Engine, clock: Callable[[], datetime] = now) -> "Storage":
@@ -74,6 +78,8 @@ class Storage:
             deletion=Deletion(engine, clock),
             blocks=StoredBlocks(engine),
             owner_log=OwnerLog(engine),
+            owner_values=OwnerValues(engine),
+            owner_sessions=StoredOwnerSessions(engine),
         )
 
     def ping(self) -> None:

@@ -241,6 +241,36 @@ class OwnerEntry(Base):
     at: Mapped[datetime] = mapped_column()
     command: Mapped[str] = mapped_column(String(20))
     facts: Mapped[dict[str, Any]] = mapped_column()
+    # What it takes to take it back; None where that cannot be.
+    change: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class OwnerValue(Base):
+    """What the owner has chosen in the browser, by the name of the setting; None once taken back.
+
+    `version` grows with each change, so that nobody overwrites what they have not seen.
+    """
+
+    __tablename__ = "owner_values"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    version: Mapped[int] = mapped_column()
+    changed_at: Mapped[datetime] = mapped_column()
+
+
+class OwnerSession(Base):
+    """A browser in which the owner is signed in by the password of this `mark`.
+
+    `id` is its cookie's hash.
+    """
+
+    __tablename__ = "owner_sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column()
+    seen_at: Mapped[datetime] = mapped_column()
 
 
 class SignIn(Base):

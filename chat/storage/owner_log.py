@@ -1,4 +1,4 @@
-"""What the owner did: the commands that changed something, with facts, never with words."""
+"""What the owner did: commands and changes at the desk, with facts, never with visitors' words."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,14 +26,35 @@ class OwnerLog:
         with Session(self._engine) as db:
             return db.scalars(select(OwnerEntry).order_by(OwnerEntry.id)).all()
 
+    def page(self, before: int | None, limit: int) -> Sequence[OwnerEntry]:
+        """The latest entries, or those before one; the newest first."""
+        newest = select(OwnerEntry).order_by(OwnerEntry.id.desc()).limit(limit)
+        with Session(self._engine) as db:
+            return db.scalars(
+                newest if before is None else newest.where(OwnerEntry.id < before)
+            ).all()
+
+    def get(self, id: int) -> OwnerEntry | None:
+        with Session(self._engine) as db:
+            return db.get(OwnerEntry, id)
+
     def version(self) -> int:
         """A number that grows with each entry."""
         with self._engine.connect() as db:
             return db.scalar(select(func.max(OwnerEntry.id))) or 0
 
 
-def note(db: Connection, command: str, facts: Mapping[str, Any]) -> None:
-    """Notes what was done in the transaction that does it."""
+def note(
+    db: Connection,
+    command: str,
+    facts: Mapping[str, Any],
+    change: Mapping[str, Any] | None = None,
+) -> None:
+    """Notes what was done in the transaction that does it.
+
+    `change` is what it takes to take it back, and None where that cannot be.
+    """
     # The ids are committed in their order, or a reader of `version` would miss a change.
     lock(db, "owner_log")
-    db.execute(insert(OwnerEntry), {"at": now(), "command": command, "facts": dict(facts)})
+    row = {"at": now(), "command": command, "facts": dict(facts)}
+    db.execute(insert(OwnerEntry), {**row, "change": dict(change) if change else None})

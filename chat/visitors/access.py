@@ -1,4 +1,4 @@
-"""Who a visitor is: by a signed cookie, an access code or an API key; and who is the owner."""
+"""Who a visitor is: by a signed cookie, an access code or an API key."""
 
 import hashlib
 import hmac
@@ -9,20 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from pydantic import SecretStr
 
 from chat.china import CHINA, until_tomorrow
 from chat.refusals import Refusal
-from chat.settings import hashes
 from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, entries
-from chat.settings.hashes import Hash
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import now
 from chat.visitors.browsers import Browsers
-from chat.visitors.codes import Code, CodeCache, Codes, hash_of
-from chat.visitors.guessing import Guessing, Origin, Try
-from chat.visitors.matching import Matcher
+from chat.visitors.codes import Code, CodeCache, Codes
+from chat.visitors.guessing import Guessing, Origin
 from chat.visitors.puzzles import Puzzle, Puzzles
 from chat.visitors.sessions import Session, Sessions
 
@@ -61,30 +57,6 @@ class Visitors:
         return hmac.new(
             self._key, b"platform-user:" + visitor.encode(), hashlib.sha256
         ).hexdigest()[:32]
-
-
-class Owner:
-    """Checks the owner's password against its hash, and brakes those who guess it."""
-
-    def __init__(self, password: SecretStr | None, guessing: Guessing) -> None:
-        self._matcher = Matcher([_password_hash(password)]) if password else None
-        self._brake = guessing.brake("owner")
-
-    @property
-    def may_exist(self) -> bool:
-        """Whether the site has a password for its owner at all."""
-        return self._matcher is not None
-
-    def knows(self, password: str | None, address: str) -> bool:
-        """Whether this is the owner's password. Raises GuessRefusal after too many wrong ones."""
-        matcher = self._matcher
-        if matcher is None or password is None:
-            return False
-
-        def is_right(current: Try) -> bool:
-            return all(matcher.match(password, current))
-
-        return self._brake.attempt(Origin(address), is_right)
 
 
 @dataclass(frozen=True)
@@ -227,8 +199,3 @@ class Access:
 
 def _if_good(code: Code | None) -> Code | None:
     return code if code and code.is_good(now()) else None
-
-
-def _password_hash(password: SecretStr) -> Hash:
-    recipe = hashes.new_recipe(hashes.WORK_IN_MEMORY)
-    return hash_of(password.get_secret_value(), recipe)

@@ -10,6 +10,7 @@ from chat.refusals import GuessRefusal, Refusal, SignInNeeded
 from chat.visitors.sessions import Session
 from chat.web import errors, services
 from chat.web.gate import visitors
+from chat.web.local import local
 
 bp = Blueprint("signing_in", __name__)
 
@@ -78,18 +79,6 @@ def init_app(app: Flask) -> None:
     @app.context_processor
     def signed_in() -> dict[str, object]:
         return {"signed_in": _session, "has_codes": services().access.is_closed, "here": _here}
-
-
-def local(target: str | None) -> str:
-    """The target if it is a path of this site, else the first page.
-
-    Browsers read a backslash as a slash and drop what cannot be seen, so neither may be in it.
-    """
-    if not target or not target.startswith("/") or target.startswith("//"):
-        return "/"
-    if "\\" in target or " " in target or not target.isprintable():
-        return "/"
-    return target
 
 
 def _here() -> str:

@@ -109,7 +109,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(wheel: Path) -> None:
     runs = {path for path in tracked if path.startswith(folders) and not path.endswith(".po")}
     alone = {"app.py", "gunicorn.conf.py", "CHANGELOG.md", "LICENSE", "docs/openapi.yaml"}
     assert (runs | alone | {"static/css/page.css", "deploy/zhiye.service"}) <= packed
-    strangers = ("tests/", "bench/", "tools/", "static/css/parts/")
+    strangers = ("tests/", "bench/", "tools/", "static/css/parts/", "static/css/desk/")
     assert not [name for name in packed if name.startswith(strangers) or "__pycache__" in name]
 
 

@@ -1,0 +1,63 @@
+"""What the pages of the desk share: the navigation, the line after a change, their headers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, make_response, redirect, render_template, request, url_for
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from chat.web.desk import session
+
+
+@dataclass(frozen=True)
+class Page:
+    """A row of the navigation: where it leads, its name, its sign in templates/parts.html."""
+
+    endpoint: str
+    label: LazyString
+    icon: str
+
+    def is_here(self, endpoint: str) -> bool:
+        """Whether a page belongs to this row: it is of the same module."""
+        return endpoint.rpartition(".")[0] == self.endpoint.rpartition(".")[0]
+
+
+# The navigation, in this order.
+PAGES = (
+    Page("desk.log.show", _("What was done"), "list"),
+    Page("desk.signing_in.password", _("Password"), "lock"),
+)
+# The line after a change, by the id that stands in the address: a page shows no text of a link.
+DONE = {
+    "saved": _("Saved. It holds at once."),
+    "password": _("The password has been changed. Other browsers are signed out."),
+    "taken_back": _("Taken back."),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Gives the templates of the desk its navigation."""
+
+    @app.context_processor
+    def desk() -> dict[str, Any]:
+        return {"desk_pages": PAGES, "owner_session": session.current}
+
+
+def page(template: str, status: int = 200, **content: Any) -> Response:
+    """A page of the desk, from templates/desk/. After `changed`, with the line that says so."""
+    done = DONE.get(request.args.get("done", "")) if status == 200 else None
+    return make_response(render_template(f"desk/{template}", done=done, **content), status)
+
+
+def changed(endpoint: str, done: str, **values: Any) -> AnyResponse:
+    """Leads to a page after a change; `done` is an id of DONE."""
+    return redirect(url_for(endpoint, **values, done=done), 303)
+
+
+def keep_private(response: Response) -> Response:
+    """No cache may keep what only the owner may see."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept, Accept-Language, Cookie"
+    return response
