@@ -24,6 +24,14 @@ class RateRefusal(Refusal):
     """A visitor or an address does something too often that is no question."""
 
 
+class CeilingRefusal(Refusal):
+    """The site, or one of its agents, has had as many questions as the owner allows on a day."""
+
+
+class WordRefusal(Refusal):
+    """A question has a word that the owner does not allow."""
+
+
 class FileRefusal(Refusal):
     """A file is refused; its reasons have sentences of their own."""
 

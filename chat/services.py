@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chat.agents import demo
+from chat.agents.ceilings import Ceilings
 from chat.agents.health import Health
 from chat.agents.introductions import Introductions
 from chat.agents.line import Lines
 from chat.agents.offered import Agents, door, load_agents
 from chat.agents.vault import Vault
+from chat.answers.banned_words import WordList
 from chat.answers.housekeeping import Housekeeper
 from chat.answers.live import LiveAnswers
 from chat.answers.metrics import Metrics
@@ -92,6 +94,7 @@ class Services:
     metrics: Metrics
     health: Health
     parts: Parts
+    word_list: WordList = field(default_factory=WordList)
     live_drawings: LiveDrawings = field(default_factory=LiveDrawings)
     reports: Reports = field(default_factory=Reports)
     _process: Process | None = None
@@ -196,7 +199,10 @@ class Services:
         worker = secrets.token_hex(8)
         saver = Saver(self.storage)
         language = self.settings.default_language
-        records = Records(self.storage, saver, self.health, self.metrics, worker, language)
+        ceilings = Ceilings(self.storage.days, lambda: self.settings)
+        records = Records(
+            self.storage, saver, self.health, self.metrics, ceilings, worker, language
+        )
         turns = Turns(
             self.settings,
             self.live_answers,
@@ -204,6 +210,7 @@ class Services:
             self.limits,
             self.parts.at_once,
             records,
+            self.word_list,
         )
         keep_days = self.settings.keep_days
         housekeeper = Housekeeper(self.storage, saver, turns, self.agents, worker, keep_days)

@@ -49,6 +49,8 @@ class Agent:
     is_open: bool = False
     # Where the address that it is called at has its pictures; empty for nowhere.
     picture_path: str = ""
+    # Questions a day; 0 for any number.
+    daily_limit: int = 0
 
     @property
     def row(self) -> Row:
@@ -105,6 +107,7 @@ class _Card(BaseModel):
     welcome: str = Field("", max_length=2000)
     suggestions: list[str] = Field([], max_length=8)
     access: Literal["open", "code"] | None = None
+    daily_limit: int = Field(0, ge=0, le=10_000_000)
 
 
 def load_agents(
@@ -236,6 +239,7 @@ class _Maker:
             account=self._account(card.platform, own),
             is_open=card.access == "open",
             picture_path=own.picture_path,
+            daily_limit=card.daily_limit,
         )
 
     def _account(self, platform: str, own: AgentOptions) -> Account:

@@ -11,6 +11,7 @@ from chat.agents.line import Place
 from chat.agents.offered import Agent
 from chat.answers.bounds import Bounds
 from chat.answers.live import CUT, Failed, Finished, LiveAnswer
+from chat.answers.masking import EventMask
 from chat.answers.partial import PartialAnswer, events_of, make_legible
 from chat.answers.records import Records
 from chat.logs import request_id
@@ -31,7 +32,8 @@ class Answering:
     """The one reader of a provider: it appends to the live answer, and brings it to its end.
 
     `place` is the one in line, given up when it `is_abandoned`; a resumed answer has none. `ended`
-    is called once the end is stored, before readers see it. `thinking_since` is when the thought
+    is called once the end is stored, before readers see it, and before it `unasked` when no
+    platform was asked. `thinking_since` is when the thought
     under way began, `unsaid_since` when the words began that were taken back just now, both by
     time.monotonic().
     """
@@ -45,11 +47,14 @@ class Answering:
     ended: Callable[[], None]
     place: Place | None = None
     is_abandoned: Callable[[LiveAnswer], bool] = lambda live: False
+    unasked: Callable[[], None] = lambda: None
+    mask: EventMask | None = None
     request: str | None = field(default_factory=request_id.current)
     began: float = field(default_factory=time.monotonic)
     thinking_since: float | None = None
     unsaid_since: float | None = None
     is_reached: bool = False
+    is_asked: bool = False
 
     @property
     def partial(self) -> PartialAnswer:
@@ -75,13 +80,26 @@ class Answering:
 
     def _read(self) -> Ending:
         with closing(self._events()) as events:  # type: ignore[type-var]
+            done = self._read_text(events)
+            if done is not None:
+                return self._finish(done)
+            if self.bounds.are_reached:
+                return self._cut(events)
+        raise Unexpected("its provider ended without Done", provider=self.agent.platform)
+
+    def _read_text(self, events: Iterator[Event]) -> Done | None:
+        """Passes on events up to Done, or until the answer is too long."""
+        try:
             for event in map(make_legible, events):
                 if isinstance(event, Done):
-                    return self._finish(event)
+                    return event
                 self._pass_on(event)
                 if self.bounds.are_reached:
-                    return self._cut(events)
-        raise Unexpected("its provider ended without Done", provider=self.agent.platform)
+                    break
+        finally:
+            # Whatever ends it, what might have become a banned word has become none.
+            self._show(self.mask.end() if self.mask else [])
+        return None
 
     def _events(self) -> Iterator[Event]:
         partial, provider = self.partial, self.agent.provider
@@ -89,25 +107,34 @@ class Answering:
             return self.agent.account.ask(
                 self.turn,
                 self.place,
-                provider.stream,
+                self._ask,
                 functools.partial(self.is_abandoned, self.live),
             )
         for event in events_of(partial.content):
             self.live.append(event)
         return provider.resume(self.turn, partial.chat or "", partial.replies)
 
+    def _ask(self, turn: Turn) -> Iterator[Event]:
+        self.is_asked = True
+        return self.agent.provider.stream(turn)
+
     def _pass_on(self, event: Event) -> None:
-        """Adds what the bounds leave of an event to the answer, stored and live."""
+        """Adds an event to the answer, stored and live, without the banned words."""
         if not self.is_reached and not isinstance(event, Status):
             self.is_reached = True
             self.records.note_reached(self.agent)
-        for part in self.bounds.cut_to_bounds(event):
-            self._time_thoughts(part)
-            self.partial.apply(part)
-            if isinstance(part, Accepted):
-                self.records.note_accepted(self.stored, self.partial)
-            else:
-                self.live.append(part)
+        self._show(self.mask.apply(event) if self.mask else [event])
+
+    def _show(self, events: list[Event]) -> None:
+        """Adds what the bounds leave of events to the answer, stored and live."""
+        for event in events:
+            for part in self.bounds.cut_to_bounds(event):
+                self._time_thoughts(part)
+                self.partial.apply(part)
+                if isinstance(part, Accepted):
+                    self.records.note_accepted(self.stored, self.partial)
+                else:
+                    self.live.append(part)
 
     def _time_thoughts(self, event: Event) -> None:
         """Says how long the agent has thought, when it begins to speak.
@@ -148,6 +175,10 @@ class Answering:
         reason = entry.finish_reason if isinstance(entry, Finished) else None
         columns = {**self.partial.columns(), "code": code, "finish_reason": reason}
         self.records.saver.end_answer(self.stored.answer_id, state, columns)
+        if self.place is not None and not self.is_asked:
+            self.records.give_back(self.stored, self.unasked)
+        if self.mask is not None and self.mask.has_masked:
+            self.records.count_banned("answer")
         self.ended()
         outcome = code or ("stopped" if state == "stopped" else "done")
         self.records.count_answer(self.agent, self.partial, outcome, self.began)

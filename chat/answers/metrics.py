@@ -34,6 +34,9 @@ class Metrics:
             "answer_seconds", "Seconds until an answer's end, by platform", ANSWER_S
         )
         self._refusals = self._counter("refusals", "Requests refused, by reason", "code")
+        self._banned = self._counter(
+            "banned_words", "Questions refused and answers masked for a word", "where"
+        )
         self._requests = self._counter(
             "requests", "Requests, by part of the site and class of status", "part status"
         )
@@ -56,6 +59,10 @@ class Metrics:
     def count_refusal(self, code: str) -> None:
         """A request was refused for a reason of the contract."""
         self._refusals.labels(code).inc()
+
+    def count_banned(self, where: str) -> None:
+        """A banned word was met: `where` is question or answer."""
+        self._banned.labels(where).inc()
 
     def count_request(self, part: str, status: int) -> None:
         """A request to a part of the site, one of our blueprints or "none", was answered."""

@@ -2,9 +2,12 @@
 
 import logging
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from chat.agents import cures
+from chat.agents.ceilings import Ceilings
 from chat.agents.health import Health
 from chat.agents.offered import Agent
 from chat.answers.metrics import Metrics
@@ -12,7 +15,12 @@ from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.answers.saving import Saver
 from chat.storage import Answer, NewQuestion, Storage, StoredQuestion
-from chat.storage.engine.kinds import is_trouble, leaves_doubt, only_if_stored
+from chat.storage.engine.kinds import (
+    StorageError,
+    is_trouble,
+    leaves_doubt,
+    only_if_stored,
+)
 from chat.storage.models import new_id
 from providers.errors import OutOfTurn, ProviderError
 
@@ -27,22 +35,24 @@ class Records:
     saver: Saver
     health: Health
     metrics: Metrics
+    ceilings: Ceilings
     worker: str
     language: str
 
-    def store_question(self, question: Question) -> StoredQuestion:
-        """Counts a question against its asker's day and stores it, or does neither.
+    def store_question(self, question: Question) -> tuple[StoredQuestion, Callable[[], None]]:
+        """Counts a question against all days that it belongs to and stores it, or does neither.
 
-        Raises Refusal as `Answers.store_question` and `Question.spend` do.
+        Returns with it the function that takes the counts back. Raises Refusal as
+        `Answers.store_question`, `Ceilings.spend` and `Question.spend` do.
         """
         files = [
             {"name": file.name, "content_type": file.content_type} for file in question.attachments
         ]
         id = new_id()
         with only_if_stored():
-            give_back = question.spend()
+            give_back = self._spend(question)
             try:
-                return self.storage.answers.store_question(
+                stored = self.storage.answers.store_question(
                     NewQuestion(
                         question.visitor,
                         question.agent.id,
@@ -61,6 +71,28 @@ class Records:
                     self.saver.close_doubtful(id)
                 give_back()
                 raise
+        return stored, give_back
+
+    def _spend(self, question: Question) -> Callable[[], None]:
+        with ExitStack() as undo:
+            undo.callback(self.ceilings.spend(question.agent))
+            undo.callback(question.spend())
+            return undo.pop_all().close
+
+    def give_back(self, stored: StoredQuestion, give_back: Callable[[], None]) -> None:
+        """Takes back what was counted for a question that no platform was asked."""
+        try:
+            give_back()
+        except StorageError as error:
+            log.error("answer %s: its count stays: %s", stored.answer_id, error)
+
+    def count_banned(self, where: str) -> None:
+        """Counts a question that was refused for a word, or an answer in which one was masked."""
+        self.metrics.count_banned(where)
+        try:
+            self.ceilings.count(f"words:{where}")
+        except StorageError as error:
+            log.error("a banned word in a %s was not counted: %s", where, error)
 
     def sync_to_disk(self) -> None:
         """Waits until the questions stored so far are on the disk."""

@@ -3,17 +3,20 @@
 import functools
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from chat.agents.line import Place
 from chat.agents.offered import Agent
 from chat.answers.answering import Answering
+from chat.answers.banned_words import WordList
 from chat.answers.bounds import Bounds
 from chat.answers.live import LiveAnswer, LiveAnswers
+from chat.answers.masking import EventMask
 from chat.answers.partial import PartialAnswer
 from chat.answers.question import Question
 from chat.answers.records import Records
-from chat.refusals import LiveRefusal, Refusal, StoppingRefusal
+from chat.refusals import LiveRefusal, Refusal, StoppingRefusal, WordRefusal
 from chat.settings.model import Settings
 from chat.storage import Answer, StoredQuestion
 from chat.visitors.access import Visitors
@@ -42,6 +45,7 @@ class Turns:
         limits: VisitorLimits,
         at_once: AtOnce,
         records: Records,
+        word_list: WordList,
     ) -> None:
         self._settings = settings
         self._live_answers = live_answers
@@ -49,6 +53,7 @@ class Turns:
         self._limits = limits
         self._at_once = at_once
         self._records = records
+        self._word_list = word_list
         self._lock = threading.Lock()
         self._is_stopping = False
 
@@ -63,15 +68,16 @@ class Turns:
         the caller waits anyway, and a thread less is a third of the memory.
 
         Raises Refusal: not_found (the conversation, the answer), bad_input (it is another agent's),
-        busy, rate_limited, quota_exhausted, unavailable (it cannot be stored now). A refused
-        question is not asked and uses nothing up.
+        busy, rate_limited, quota_exhausted, unavailable (it cannot be stored now), bad_input (it
+        has a banned word). A refused question is not asked and uses nothing up, but for the
+        visitor's rate where it has a banned word: lists are not for guessing.
         """
         with ExitStack() as undo:
             self._admit(question, undo)
             with self._lock:
                 place = question.agent.account.enter(question.origin)
                 undo.callback(place.leave)
-                stored = self._records.store_question(question)
+                stored, give_back = self._records.store_question(question)
                 # Yield to other greenlets after each question: many simultaneous questions would
                 # otherwise starve running streams.
                 time.sleep(0)
@@ -79,9 +85,10 @@ class Turns:
         try:
             # Outside the lock: one write to the disk serves all questions stored meanwhile.
             self._records.sync_to_disk()
-            return stored, self._begin(question, stored, PartialAnswer(), place)
+            return stored, self._begin(question, stored, PartialAnswer(), place, give_back)
         except Exception:
             self._give_up(question, stored, place)
+            self._records.give_back(stored, give_back)
             raise
 
     def resume_answer(self, agent: Agent, answer: Answer) -> bool:
@@ -103,6 +110,7 @@ class Turns:
             raise StoppingRefusal("unavailable", "this process is about to end", retry_after=SOON_S)
         asker = question.visitor, question.address
         self._limits.count_question(*asker)
+        self._refuse_banned(question.text)
         undo.callback(self._limits.give_back_question, *asker)
         bounds = self._live_bounds(question)
         full_name = self._at_once.begin(bounds)
@@ -113,6 +121,12 @@ class Turns:
             detail = f"{most} live answers, {describe(question.address)}"
             raise Refusal("rate_limited", detail, retry_after=LIVE_S)
         undo.callback(self._forget, question)
+
+    def _refuse_banned(self, text: str) -> None:
+        words = self._word_list.words
+        if words is not None and words.are_in(text):
+            self._records.count_banned("question")
+            raise WordRefusal("bad_input", "a banned word")
 
     def _live_bounds(self, question: Question) -> list[Bound]:
         """How many live answers the visitor and the address may have; waiting ones are live too."""
@@ -129,6 +143,7 @@ class Turns:
         stored: StoredQuestion,
         partial: PartialAnswer,
         place: Place | None = None,
+        unasked: Callable[[], None] = lambda: None,
     ) -> LiveAnswer:
         live, stop = self._live_answers.open(stored.answer_id, is_resumed=partial.is_resumed)
         answering = Answering(
@@ -141,6 +156,8 @@ class Turns:
             ended=functools.partial(self._forget, question),
             place=place,
             is_abandoned=question.is_abandoned,
+            unasked=unasked,
+            mask=self._mask(),
         )
         self._records.saver.add(stored.answer_id, partial)
         if question.streaming:
@@ -149,6 +166,10 @@ class Turns:
         else:
             answering.work()
         return live
+
+    def _mask(self) -> EventMask | None:
+        words = self._word_list.words
+        return EventMask(words) if words is not None else None
 
     def _give_up(self, question: Question, stored: StoredQuestion, place: Place) -> None:
         """Ends an answer that could not be begun: its conversation takes the next question."""

@@ -8,9 +8,15 @@ _SPEND = text(
     "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1 WHERE days.asked < :limit "
     "RETURNING asked"
 )
+_COUNT = text(
+    "INSERT INTO days (account, day, asked) VALUES (:account, :day, 1) "
+    "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1"
+)
 _GIVE_BACK = text(
     "UPDATE days SET asked = asked - 1 WHERE account = :account AND day = :day AND asked > 0"
 )
+
+_COUNTS = text("SELECT account, asked FROM days WHERE day = :day")
 
 
 class Days:
@@ -24,6 +30,16 @@ class Days:
         with self._engine.begin() as db:
             values = {"account": account, "day": day, "limit": limit}
             return db.execute(_SPEND, values).first() is not None
+
+    def count(self, account: str, day: str) -> None:
+        """Counts one more of what has no limit."""
+        with self._engine.begin() as db:
+            db.execute(_COUNT, {"account": account, "day": day})
+
+    def counts(self, day: str) -> dict[str, int]:
+        """How many were counted on a day, by account."""
+        with self._engine.connect() as db:
+            return {account: asked for account, asked in db.execute(_COUNTS, {"day": day})}
 
     def give_back(self, account: str, day: str) -> None:
         """Takes back one question that was not asked after all."""

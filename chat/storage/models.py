@@ -195,7 +195,11 @@ class Upload(Base):
 
 
 class Day(Base):
-    """How many questions an account was asked on a day, which begins at midnight in China."""
+    """How many questions an account was asked on a day.
+
+    For accounts of platforms and for codes it begins at midnight in China, for what is the site's
+    own in the site's time zone.
+    """
 
     __tablename__ = "days"
 

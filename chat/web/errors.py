@@ -15,6 +15,7 @@ from chat.logs import request_id
 from chat.refusals import (
     AwayRefusal,
     BlockRefusal,
+    CeilingRefusal,
     CrowdRefusal,
     FileRefusal,
     GuessRefusal,
@@ -27,6 +28,7 @@ from chat.refusals import (
     Refusal,
     StoppingRefusal,
     StreamRefusal,
+    WordRefusal,
 )
 from chat.storage.engine.kinds import RETRY_S, StorageError, StorageRefusal, is_trouble
 from chat.storage.models import now
@@ -125,6 +127,10 @@ BLOCKED = _(
     "This site does not serve you, or the network you use. "
     "If you think that is a mistake, tell the site's owner."
 )
+BANNED_WORD = _(
+    "This site does not talk about something in this question. Ask in other words, or something "
+    "else."
+)
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
 NO_STORAGE = _(
     "This site's database cannot be used at the moment. "
@@ -142,6 +148,7 @@ OWN_SENTENCES = {
     RateRefusal: TOO_OFTEN,
     StorageRefusal: NO_STORAGE,
     StoppingRefusal: RESTARTING,
+    WordRefusal: BANNED_WORD,
 }
 # The disk is full, or its owner's part of it.
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -174,6 +181,9 @@ def sentence_for(refusal: Refusal) -> str:
     """The sentence for a refusal; some kinds have their own."""
     if type(refusal) in OWN_SENTENCES:
         return str(OWN_SENTENCES[type(refusal)])
+    if isinstance(refusal, CeilingRefusal):
+        until = moment(now() + timedelta(seconds=refusal.retry_after or 0))
+        return str(_("The questions of today are used up. Ask again after %(time)s.", time=until))
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
     if isinstance(refusal, ReasonRefusal):

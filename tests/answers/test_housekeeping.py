@@ -15,9 +15,11 @@ import requests
 from sqlalchemy import insert, select, update
 
 from chat import storage
+from chat.agents.ceilings import Ceilings
 from chat.agents.health import Health
 from chat.agents.offered import Agent, Agents, load_agents
 from chat.agents.vault import Vault
+from chat.answers.banned_words import WordList
 from chat.answers.housekeeping import DEAD_AFTER, Housekeeper
 from chat.answers.live import LiveAnswers
 from chat.answers.metrics import Metrics
@@ -85,8 +87,11 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         agents = load_agents(settings, store.days.spend, Vault(store.secrets, KEY))
         saver = Saver(store)
         limits = VisitorLimits("0", 1, 3)
-        records = Records(store, saver, Health(), Metrics(), worker, "en")
-        turns = Turns(settings, live_answers, Visitors(KEY), limits, LocalAtOnce(), records)
+        ceilings = Ceilings(store.days, lambda: settings)
+        records = Records(store, saver, Health(), Metrics(), ceilings, worker, "en")
+        turns = Turns(
+            settings, live_answers, Visitors(KEY), limits, LocalAtOnce(), records, WordList()
+        )
         housekeeper = Housekeeper(
             store, saver, turns, agents, worker, keep_days, lambda: now() + off[0]
         )
