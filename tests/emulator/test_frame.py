@@ -307,9 +307,8 @@ def test_the_command_serves_an_inherited_socket(child):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         process = child("--fd", str(listener.fileno()), "--pace", "0", pass_fds=[listener.fileno()])
-    assert (
-        requests.get(f"http://127.0.0.1:{port}/_emulator/settings", timeout=5).json()["pace_s"] == 0
-    )
+    settings = requests.get(f"http://127.0.0.1:{port}/_emulator/settings", timeout=soon(10))
+    assert settings.json()["pace_s"] == 0
     assert process.stdout.readline() == f"http://127.0.0.1:{port}\n"
 
 

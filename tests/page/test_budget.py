@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chat.page.budget import MAX_COLUMNS
 from chat.page.rendering import GrowingMarkdown, render, render_blocks
+from tests.kit.patience import eventually
 
 SIZE = 200_000
 CONSTRUCTS = [
@@ -105,6 +106,5 @@ def test_a_growing_code_block_is_drawn_four_times_a_second() -> None:
     growing = GrowingMarkdown()
     growing.feed("```python\n" + "x = 1\n" * 1_100)
     growing.changes()
-    time.sleep(0.25)
     growing.feed("y")
-    assert growing.changes() is not None
+    assert eventually(lambda: growing.changes() is not None, 0.25)
