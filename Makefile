@@ -105,15 +105,21 @@ packages: # Debian's Chromium, Redis, PostgreSQL, nginx and Caddy, for the tests
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing; \
 	else echo "Tests that need these will be skipped: apt-get install $$missing"; fi
 
-.venv/runs: requirements.txt | .venv/bin/python
+.venv/runs: requirements.txt | .venv/bin/python .venv/dotenv
 	$(PIP) --require-hashes -r requirements.txt
 	@touch $@
 
 # uv takes seconds where pip takes a minute, but knows nothing of pip's own settings: mirrors, certificates.
-.venv/tests: requirements-dev.txt | .venv/bin/uv
+.venv/tests: requirements-dev.txt | .venv/bin/uv .venv/dotenv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
 	  --require-hashes -r requirements-dev.txt || $(PIP) --require-hashes -r requirements-dev.txt
 	@touch $@ .venv/runs
+
+# Flask's command line would read .env before us, and ends where it is not UTF-8. Python runs this line at each start.
+.venv/dotenv: | .venv/bin/python
+	@echo 'import os; os.environ.setdefault("FLASK_SKIP_DOTENV", "1")' \
+	  > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zhiye_dotenv.pth"
+	@touch $@
 
 .venv/bin/uv: requirements-dev.txt | .venv/bin/python
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt >.venv/uv.txt

@@ -17,13 +17,14 @@ from chat.owner.doctor.words import DIAGNOSES
 from chat.owner.words import WORDS
 from chat.settings.errors import PROBLEMS, WRONG
 from chat.settings.help import published
+from chat.settings.notices import NOTICES
 from chat.settings.words import LANGUAGES, Words
 from providers import PLATFORMS, error_codes
 from providers.options import chinese_help
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 # Their sentences are facts.
-ONLY_FACTS = {"settings_wrong", "agent_refused"}
+ONLY_FACTS = {"settings_wrong", "settings_unread", "agent_refused"}
 # What OAuth says, what we say before it is asked, and Huawei's apology.
 CODES_BEYOND_THE_TABLES = {
     *("unauthorised", "unreadable_key", "invalid_client", "invalid_request"),
@@ -101,6 +102,9 @@ def _tables() -> Iterator[str]:
     for place, table in tables.items():
         for id, words in table.items():
             yield from _words(f"{place}: {id}", words)
+    for id, pair in NOTICES.items():
+        for words in pair:
+            yield from _words(f"chat/settings/notices.py: {id}", words)
     for id, diagnosis in DIAGNOSES.items():
         place = f"chat/owner/doctor/words.py: {id}"
         if id not in ONLY_FACTS:

@@ -17,7 +17,7 @@ from chat.agents.line import Lines, LocalLines
 from chat.agents.pacing import Account, Spend
 from chat.agents.vault import Vault
 from chat.refusals import Refusal
-from chat.settings import errors
+from chat.settings import agents_file, errors
 from chat.settings.environment import named_secret
 from chat.settings.errors import SettingsError, problem
 from chat.settings.model import Settings
@@ -292,7 +292,7 @@ def _setting_of(platform: str, option: str) -> str | None:
 def _read_tables(path: Path) -> list[dict[str, Any]]:
     """The [[agents]] tables of a file. Raises SettingsError."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        document = agents_file.read(path).document
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError("agents_file", path=path, reason=error) from None
     except tomllib.TOMLDecodeError as error:
@@ -305,11 +305,11 @@ def _read_tables(path: Path) -> list[dict[str, Any]]:
 
 
 def _toml_reason(error: tomllib.TOMLDecodeError) -> Sentence:
-    """Where a file is no TOML. Before Python 3.14 the place is only in the error's text."""
-    location = re.search(r"at line (\d+), column (\d+)", str(error))
-    if location is None:
+    """Where a file is no TOML."""
+    place = agents_file.place_of(error)
+    if place is None:
         return sentence(errors.TOML_END)
-    return sentence(errors.TOML_LINE, line=location[1], column=location[2])
+    return sentence(errors.TOML_LINE, line=place[0], column=place[1])
 
 
 def _error_at(location: Sentence, key: str, reason: Words | Sentence) -> SettingsError:

@@ -56,7 +56,10 @@ def _report(writing: int) -> None:
 def _load() -> Launch:
     from chat.settings import model
     from chat.settings.errors import SettingsError
+    from chat.settings.notices import notices
 
+    for notice in notices():
+        print(f"{notice.say('en')} / {notice.say('zh')}", file=sys.stderr)
     try:
         settings = model.load()
     except SettingsError as error:

@@ -1,24 +1,44 @@
 """The environment and .env: the only place where they are read."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic.fields import FieldInfo
-from pydantic_settings import PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from chat.settings import charset, env_file
+from chat.settings.env_file import EnvFile
 from chat.settings.errors import SettingsError
 from chat.settings.home import HOME
 
 DOTENV = HOME / ".env"
-# Notepad begins a file with a mark.
-ENCODING = "utf-8-sig"
+
+
+def read_env_file() -> EnvFile:
+    """The file .env of this site, empty where there is none. Raises SettingsError."""
+    try:
+        return env_file.read(DOTENV)
+    except IsADirectoryError:
+        # Docker makes a folder of a file that it should mount and does not find.
+        return EnvFile()
+    except UnicodeDecodeError as error:
+        raise SettingsError("dotenv") from error
+    except OSError as error:
+        raise SettingsError("dotenv_unreadable", path=DOTENV, reason=error) from error
+
+
+def process_names() -> list[str]:
+    """The names of the variables that this process was started with, and that are not empty."""
+    return [name for name, text in os.environ.items() if text]
 
 
 def environment() -> dict[str, str]:
-    """All variables that are set and not empty; those of the process win over those of .env."""
-    dotenv = dotenv_values(DOTENV, encoding=ENCODING)
-    variables = {name: text for name, text in dotenv.items() if text}
+    """All variables that are set and not empty; those of the process win over those of .env.
+
+    Raises SettingsError.
+    """
+    variables = {name: text for name, text in read_env_file().values.items() if text}
     variables |= {name: text for name, text in os.environ.items() if text}
     return variables
 
@@ -42,18 +62,29 @@ def is_secret(field: FieldInfo) -> bool:
     return "SecretStr" in str(field.annotation) or bool(holds_password)
 
 
-class SecretFiles(PydanticBaseSettingsSource):
-    """`<NAME>_FILE` for each secret: the path of a file, as container platforms mount them."""
+class Variables(PydanticBaseSettingsSource):
+    """Each setting from the environment or .env, by its name in any case.
+
+    A secret that is in neither may be in the file that `<NAME>_FILE` names, as container platforms
+    mount them.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self._variables = _by_setting(environment())
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        name = field_name.upper() + "_FILE"
-        path = environment().get(name) if is_secret(field) else None
-        if not path:
+        name = field_name.upper()
+        if name in self._variables:
+            return self._variables[name], field_name, False
+        path = self._variables.get(name + "_FILE") if is_secret(field) else None
+        if path is None:
             return None, field_name, False
         try:
             return _read(path), field_name, False
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError("secret_file", name=name, path=path, reason=error) from error
+            reason = {"name": name + "_FILE", "path": path, "reason": error}
+            raise SettingsError("secret_file", **reason) from error
 
     def __call__(self) -> dict[str, Any]:
         values = {
@@ -63,5 +94,16 @@ class SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
+def setting_name(name: str) -> str:
+    """A name as settings are named: COZE_BOT_ID for coze-bot-id."""
+    return name.upper().replace("-", "_").replace(".", "_")
+
+
+def _by_setting(variables: Mapping[str, str]) -> dict[str, str]:
+    """The same by the names of settings; who is named exactly wins."""
+    others = {setting_name(name): text for name, text in variables.items()}
+    return {**others, **variables}
+
+
 def _read(path: str) -> str:
-    return (HOME / path).read_text(encoding=ENCODING).strip()
+    return charset.read(HOME / path).text.strip()

@@ -25,7 +25,12 @@ WRONG: dict[str, Words] = {
         "{name}: cannot read {path}: {reason}. Name a readable file.",
     ),
     "dotenv": Words(
-        ".env：不是 UTF-8 编码。请另存为 UTF-8", ".env: not UTF-8. Save it as UTF-8 text."
+        ".env：编码不是 UTF-8、UTF-16 或 GBK，读不出来。请另存为 UTF-8",
+        ".env: neither UTF-8 nor UTF-16 nor GBK. Save it as UTF-8 text.",
+    ),
+    "dotenv_unreadable": Words(
+        ".env：无法读取 {path}：{reason}。让运行本站的用户能读它",
+        ".env: cannot read {path}: {reason}. Let the user who runs the site read it.",
     ),
     "key_short": Words(
         "SECRET_KEY：太短，至少要 16 个字符，也可以不填",

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from chat.logs.redaction import passwords
 from chat.settings import code_lists, rate_text, robots
-from chat.settings.environment import DOTENV, ENCODING, SecretFiles
+from chat.settings.environment import Variables
 from chat.settings.errors import SettingsError, problem
 from chat.settings.hashes import Password
 from chat.settings.home import HOME
@@ -76,9 +76,6 @@ class Settings(_PlatformSettings):
     """Everything the owner can set. Unset means the default; an empty value counts as unset."""
 
     model_config = SettingsConfigDict(
-        env_file=DOTENV,
-        env_file_encoding=ENCODING,
-        env_ignore_empty=True,
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
@@ -410,7 +407,7 @@ class Settings(_PlatformSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls)
+        return init_settings, Variables(settings_cls)
 
     @property
     def is_demo(self) -> bool:
@@ -432,8 +429,6 @@ def load() -> Settings:
         settings = Settings()
     except ValidationError as error:
         raise _first_error(error) from None
-    except UnicodeDecodeError as error:
-        raise SettingsError("dotenv") from error
     _check_secret_key(settings.secret_key)
     _check_time_zone(settings.time_zone)
     _check_rate(settings.visitor_rate)

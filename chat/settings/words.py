@@ -53,7 +53,7 @@ def in_language(fact: Any, language: str) -> Any:
     return fact.say(language) if hasattr(fact, "say") else fact
 
 
-NOT_UTF8 = Words("不是 UTF-8 编码", "not UTF-8")
+NOT_A_TEXT = Words("编码不是 UTF-8、UTF-16 或 GBK", "neither UTF-8 nor UTF-16 nor GBK")
 SYSTEM_ERRORS: dict[int | None, Words] = {
     errno.ENOENT: Words("没有这个文件或文件夹", "no such file or folder"),
     errno.EACCES: Words("没有权限", "permission denied"),
@@ -61,6 +61,7 @@ SYSTEM_ERRORS: dict[int | None, Words] = {
     errno.ENOTDIR: Words("路径中有一段不是文件夹", "a part of the path is not a folder"),
     errno.EISDIR: Words("是文件夹，不是文件", "it is a folder, not a file"),
     errno.EEXIST: Words("已有同名的文件", "there is a file of this name"),
+    errno.EFBIG: Words("文件太大", "the file is too large"),
     errno.EROFS: Words("文件系统是只读的", "the file system is read-only"),
     errno.ENOSPC: Words("磁盘已满", "the disk is full"),
     errno.ENAMETOOLONG: Words("文件名太长", "the file name is too long"),
@@ -84,7 +85,7 @@ def _words_of(error: Exception) -> Words | None:
     if isinstance(error, OSError):
         return SYSTEM_ERRORS.get(error.errno)
     if isinstance(error, UnicodeDecodeError):
-        return NOT_UTF8
+        return NOT_A_TEXT
     # Extended codes, such as SQLITE_READONLY_DIRECTORY, begin with the name of their kind.
     name = getattr(error, "sqlite_errorname", "")
     return next((words for kind, words in DATABASE_ERRORS.items() if name.startswith(kind)), None)

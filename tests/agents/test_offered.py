@@ -116,6 +116,18 @@ def test_a_file_that_notepad_saved(offer: Offer) -> None:
     assert offer("\ufeff" + agent(), COZE_API_TOKEN=TOKEN).default.id == "helper"
 
 
+@pytest.mark.parametrize("charset", ["gbk", "utf-16"])
+def test_a_file_of_another_charset_is_read(offer: Offer, charset: str) -> None:
+    agents = offer(agent('name = "门店"').encode(charset), COZE_API_TOKEN=TOKEN)
+    assert agents.default.name == "门店"
+
+
+def test_signs_of_a_chinese_keyboard_are_signs(offer: Offer) -> None:
+    document = agent('name＝“门店“\nwelcome = "你好，“朋友”"')
+    agents = offer(document, COZE_API_TOKEN=TOKEN)
+    assert (agents.default.name, agents.default.welcome) == ("门店", "你好，“朋友”")
+
+
 @pytest.mark.parametrize(
     "pasted",
     [
@@ -259,7 +271,7 @@ def test_a_file_without_agents_says_what_is_missing(offer: Offer, document: str)
     assert refusal(offer, document).startswith("agents.toml: no [[agents]] table.")
 
 
-@pytest.mark.parametrize("document", ["[[agents]", "id = ", b"\xff\xfe"])
+@pytest.mark.parametrize("document", ["[[agents]", "id = ", b"\xff\xff"])
 def test_a_file_that_is_no_toml_is_named(offer: Offer, document: str | bytes) -> None:
     assert refusal(offer, document).startswith("AGENTS_FILE: agents.toml: ")
 

@@ -111,7 +111,6 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Agents:
     hosts.
     """
     given = Settings(
-        _env_file=None,
         database_url=f"sqlite:///{tmp_path_factory.mktemp('data')}/chat.db",
         coze_api_token="pat_demo_only_not_a_secret",
         coze_bot_id="7480000000000000101",

@@ -486,6 +486,14 @@ def test_a_wrong_agents_file(text: str, zh: str, en: str, tmp_path: Path) -> Non
     assert en in english, english
 
 
+def test_a_dotenv_in_gbk_is_read_and_what_it_says_in_vain_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("SITE_TITLE=我的站\nCOZE_TOKEN=pat_x\n".encode("gbk"))
+    # As a command of its own, since Flask's command line would read the file first.
+    code, said = run(tmp_path, {}, "--lang", "zh")
+    assert code == 1 and "Traceback" not in said
+    assert "第 2 行 COZE_TOKEN：是不是 COZE_API_TOKEN？" in said and "iconv -f GB18030" in said
+
+
 def test_nothing_set_is_the_demo(tmp_path: Path) -> None:
     code, chinese, english = both(tmp_path, {})
     assert code == 0

@@ -187,9 +187,15 @@ def test_a_wrong_secret_is_not_repeated(load: Load) -> None:
         assert "hunter2" not in refusal(load, **{name: "hunter2"})
 
 
-def test_a_dotenv_of_another_encoding_is_named(load: Load, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes("SITE_TITLE=我的站".encode("gbk"))
-    assert refusal(load).startswith(".env: not UTF-8")
+def test_a_dotenv_that_is_no_text_is_named(load: Load, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"SITE_TITLE=\xff\xff\n")
+    assert refusal(load).startswith(".env: neither UTF-8")
+
+
+@pytest.mark.parametrize("charset", ["gbk", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_dotenv_of_another_charset_is_read(load: Load, tmp_path: Path, charset: str) -> None:
+    (tmp_path / ".env").write_bytes("SITE_TITLE=我的站\r\nPORT=9001\r\n".encode(charset))
+    assert (load().site_title, load().port) == ("我的站", 9001)
 
 
 def test_a_secret_by_name_is_found_where_settings_are(

@@ -14,6 +14,7 @@ from chat.owner.doctor import database
 from chat.owner.doctor.findings import Finding, wrong_setting
 from chat.settings.errors import SettingsError
 from chat.settings.model import INSTANCE, Settings, load, secrets
+from chat.settings.notices import notices
 from chat.storage import file_of, open_existing
 from chat.visitors.limits.rates import MEGABYTE
 
@@ -45,14 +46,18 @@ def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Find
     `redaction` learns the secrets of the set-up.
     """
     redaction = redaction or Redaction()
+    unread = [
+        Finding("settings_unread", "settings", {"seen": notice.seen, "to_do": notice.to_do})
+        for notice in notices()
+    ]
     try:
         settings = load()
     except SettingsError as error:
-        return [wrong_setting(error)]
+        return [*unread, wrong_setting(error)]
     redaction.know(secrets(settings))
     agents, finding = _load_agents(settings, redaction)
     site = Site(settings, agents, asks)
-    return [finding, *(finding for check in CHECKS for finding in check.run(site))]
+    return [*unread, finding, *(finding for check in CHECKS for finding in check.run(site))]
 
 
 def local(settings: Settings) -> list[Finding]:

@@ -58,6 +58,16 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "{help}Correct it in .env or the environment; {settings_help} explains each setting",
         ),
     ),
+    "settings_unread": _warn(
+        Words(
+            "{seen}",
+            "{seen}",
+        ),
+        Words(
+            "{to_do}",
+            "{to_do}",
+        ),
+    ),
     "demo": _ok(
         Words(
             "没有设置任何平台：站点以演示方式启动，由内置模拟器作答",
