@@ -61,6 +61,12 @@ class Answering:
         """The answer so far."""
         return self.bounds.partial
 
+    @property
+    def _first_s(self) -> float | None:
+        """How many seconds passed until the first words; None for a resumed answer."""
+        spoke_at = self.partial.spoke_at
+        return round(spoke_at - self.began, 3) if spoke_at and not self.partial.is_resumed else None
+
     def work(self) -> None:
         """Reads the provider to its end, whatever that is. Raises nothing."""
         request_id.work_for(self.request)
@@ -173,7 +179,8 @@ class Answering:
         """Stores the end before readers see it: they may ask the next question at once."""
         code = entry.code if isinstance(entry, Failed) else None
         reason = entry.finish_reason if isinstance(entry, Finished) else None
-        columns = {**self.partial.columns(), "code": code, "finish_reason": reason}
+        end = {"code": code, "finish_reason": reason, "first_s": self._first_s}
+        columns = {**self.partial.columns(), **end}
         self.records.saver.end_answer(self.stored.answer_id, state, columns)
         if self.place is not None and not self.is_asked:
             self.records.give_back(self.stored, self.unasked)
@@ -181,7 +188,9 @@ class Answering:
             self.records.count_banned("answer")
         self.ended()
         outcome = code or ("stopped" if state == "stopped" else "done")
-        self.records.count_answer(self.agent, self.partial, outcome, self.began)
+        # Of a resumed answer only the process that died knew when it began.
+        whole_s = None if self.partial.is_resumed else time.monotonic() - self.began
+        self.records.count_answer(self.agent, outcome, self._first_s, whole_s)
         self.live.append(entry)
         log.info(
             "answer %s: %s by %s, %d characters in %.1f s, chat %s, trace %s",

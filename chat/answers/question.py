@@ -16,8 +16,8 @@ class Question:
     In its conversation it comes `after` an answer, or `instead` of the question of an answer; else
     it follows the newest. Without `conversation_id` it begins one. `streaming` says whether
     somebody reads along. `is_abandoned` says whether nobody waits for its answer any more; it gives
-    up its place in line then. `spend` counts it against the asker's own day, and returns a function
-    that takes this back.
+    up its place in line then. `access` names the code or key by which it is asked. `spend` counts
+    it against the asker's own day, and returns a function that takes this back.
     """
 
     visitor: str
@@ -30,6 +30,7 @@ class Question:
     streaming: bool = True
     is_abandoned: Callable[[LiveAnswer], bool] = lambda live: False
     address: str = ""
+    access: str | None = None
     spend: Callable[[], Callable[[], None]] = lambda: lambda: None
 
     @property

@@ -1,7 +1,6 @@
 """What one process stores and counts of its answers, from the question to the end."""
 
 import logging
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -63,6 +62,7 @@ class Records:
                         instead=question.instead,
                         can_branch=question.agent.row.branches,
                         files=files,
+                        access=question.access,
                         id=id,
                     )
                 )
@@ -128,12 +128,9 @@ class Records:
             self.health.note(agent.id, error)
 
     def count_answer(
-        self, agent: Agent, partial: PartialAnswer, outcome: str, began: float
+        self, agent: Agent, outcome: str, first_s: float | None, whole_s: float | None
     ) -> None:
-        """Counts an answer that began at `began`, by time.monotonic()."""
+        """Counts an answer by its seconds to the first words and to the end, if they are known."""
         self.metrics.count_answer(agent.id, agent.platform, outcome)
-        if partial.is_resumed:
-            # Only the process that died knew when it began.
-            return
-        first_s = partial.spoke_at - began if partial.spoke_at else None
-        self.metrics.observe_seconds(agent.platform, first_s, time.monotonic() - began)
+        if whole_s is not None:
+            self.metrics.observe_seconds(agent.platform, first_s, whole_s)

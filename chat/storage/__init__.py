@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
 
+from chat.china import CHINA
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.storage.answers import Answers, NewQuestion, StoredQuestion
@@ -20,6 +22,7 @@ from chat.storage.engine.disk import DatabaseDisk
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
+from chat.storage.outcomes import Outcomes
 from chat.storage.owner_log import OwnerLog
 from chat.storage.owner_sessions import StoredOwnerSessions
 from chat.storage.owner_values import OwnerValues
@@ -44,6 +47,7 @@ class Storage:
     shares: Shares
     drawings: Drawings
     days: Days
+    outcomes: Outcomes
     workers: Workers
     uploads: StoredUploads
     sessions: StoredSessions
@@ -57,18 +61,23 @@ class Storage:
     owner_sessions: StoredOwnerSessions
 
     @classmethod
-    def on(cls, engine: Engine, clock: Callable[[], datetime] = now) -> "Storage":
-        """All subjects on one engine. `clock` says what time it is, and never what comes later."""
+    def on(
+        cls, engine: Engine, clock: Callable[[], datetime] = now, zone: tzinfo = CHINA
+    ) -> "Storage":
+        """All subjects on one engine. `clock` says what time it is, and never what comes later;
+        `zone` says which day that is.
+        """
         conversations = Conversations(engine, clock)
         return cls(
             engine=engine,
             disk=kinds.kind_of(engine).disk(engine),
-            answers=Answers(engine, clock),
+            answers=Answers(engine, clock, zone),
             ratings=Ratings(engine, clock),
             conversations=conversations,
             shares=Shares(engine, conversations),
             drawings=Drawings(engine),
             days=Days(engine),
+            outcomes=Outcomes(engine),
             workers=Workers(engine),
             uploads=StoredUploads(engine, clock),
             sessions=StoredSessions(engine),
@@ -112,11 +121,12 @@ def connect(settings: Settings) -> Storage:
     # Alembic is large: it is imported only when there is work for it.
     from chat.storage import migrations
 
-    migrations.bring_up_to_date(engine)
+    zone = ZoneInfo(settings.time_zone)
+    migrations.bring_up_to_date(engine, zone)
     # No connection must be carried into a worker.
     engine.dispose()
     kind.guard(engine)
-    return Storage.on(engine)
+    return Storage.on(engine, zone=zone)
 
 
 def open_existing(settings: Settings) -> Storage:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import (
@@ -21,9 +21,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import joinedload, sessionmaker
 
+from chat.china import CHINA
 from chat.refusals import Refusal
 from chat.storage.engine.numbers import NextSequence
 from chat.storage.models import RUNNING, Answer, Base, new_id, now
+from chat.storage.outcomes import insert_outcome, update_outcome
 from chat.storage.plain import searchable
 from chat.storage.titles import title_of
 
@@ -75,7 +77,9 @@ _BRANCH = text(
     "SELECT answers.id, sequence, question, replies, state, chat, thread FROM branch "
     "JOIN answers ON answers.id = branch.id WHERE depth = 1 OR sequence > :after ORDER BY depth"
 ).columns(replies=JSON)
-_TEXTS = select(_ANSWERS.c.question, _ANSWERS.c.replies).where(_ANSWERS.c.id == bindparam("answer"))
+_TEXTS = select(_ANSWERS.c.question, _ANSWERS.c.replies, _ANSWERS.c.usage).where(
+    _ANSWERS.c.id == bindparam("answer")
+)
 _UPDATE = update(_ANSWERS).where(_ANSWERS.c.id == bindparam("answer"))
 _UPDATE_RUNNING = _UPDATE.where(_ANSWERS.c.state == RUNNING)
 
@@ -86,7 +90,8 @@ class NewQuestion:
 
     In the conversation that it names it comes `after` an answer, or `instead` of the question of an
     answer; without either it follows the newest. `can_branch`: the platform accepts another past
-    than the one it remembers. `id` is that of its answer, where the caller has to know it.
+    than the one it remembers. `access` names the code or key by which it is asked. `id` is that of
+    its answer, where the caller has to know it.
     """
 
     visitor: str
@@ -98,6 +103,7 @@ class NewQuestion:
     instead: str | None = None
     can_branch: bool = True
     files: Sequence[Mapping[str, Any]] = ()
+    access: str | None = None
     id: str | None = None
 
 
@@ -116,11 +122,17 @@ class StoredQuestion:
 
 
 class Answers:
-    """Named queries, each one short transaction. The rows they return are detached."""
+    """Named queries, each one short transaction. The rows they return are detached.
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
+    What they store is in the owner's numbers at once, on its day in `zone`.
+    """
+
+    def __init__(
+        self, engine: Engine, clock: Callable[[], datetime] = now, zone: tzinfo = CHINA
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._zone = zone
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     def get(self, visitor: str, answer_id: str) -> Answer:
@@ -157,6 +169,14 @@ class Answers:
                 else:
                     _insert_conversation(db, question, stored, at)
                 _insert_answer(db, question, stored, parent, at)
+                insert_outcome(
+                    db,
+                    answer_id=stored.answer_id,
+                    visitor=question.visitor,
+                    agent=question.agent,
+                    access=question.access,
+                    day=at.astimezone(self._zone).date(),
+                )
         except IntegrityError as error:
             raise Refusal(
                 "busy", f"conversation {stored.conversation_id}", retry_after=3
@@ -182,10 +202,13 @@ class Answers:
         # Read in a transaction of its own: one that has read may not wait for another's write.
         with self._engine.connect() as db:
             row = db.execute(_TEXTS, {"answer": answer_id}).one_or_none()
-        plain = searchable(row.question, columns.get("replies", row.replies)) if row else None
+        if row is None:
+            return
+        plain = searchable(row.question, columns.get("replies", row.replies))
         end = {"state": state, "ended_at": self._clock(), "plain": plain}
         with self._engine.begin() as db:
             db.execute(_UPDATE, {"answer": answer_id, **end, **columns})
+            update_outcome(db, answer_id, {"usage": row.usage, **columns, "state": state})
 
     def orphans(self, living: Iterable[str]) -> Sequence[Answer]:
         """Running answers, with their conversations, whose worker is none of the living."""
@@ -242,6 +265,7 @@ def _insert_answer(
             "question": question.text,
             "files": list(question.files),
             "worker": question.worker,
+            "access": question.access,
             "created_at": at,
         },
     )

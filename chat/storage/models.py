@@ -91,8 +91,9 @@ class Answer(Base):
     the beginning: answers with the same parent are versions of one turn, so that a conversation is
     a tree of which a page has one branch. `state` is running, done, failed, stopped or
     interrupted; `code` the reason of a failure. `thread`, `chat` and `trace` are the platform's ids
-    of its memory, of the run and of its log. `worker` is the process that is answering. The fields
-    of the answer itself are those of `Content`.
+    of its memory, of the run and of its log. `worker` is the process that is answering. `access`
+    names the code or key by which it was asked, such as code:museum, and `first_s` is how many
+    seconds passed until the first words. The fields of the answer itself are those of `Content`.
     `plain` is what a search looks at (chat/storage/plain.py), made when the answer ends.
     `rating` is what the visitor says of it, up or down (chat/storage/ratings.py).
     """
@@ -132,6 +133,8 @@ class Answer(Base):
     chat: Mapped[str | None] = mapped_column(String(255))
     trace: Mapped[str | None] = mapped_column(String(255))
     worker: Mapped[str] = mapped_column(String(40))
+    access: Mapped[str | None] = mapped_column(String(80))
+    first_s: Mapped[float | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None] = mapped_column()
     plain: Mapped[str | None] = mapped_column(Text, deferred=True)
@@ -140,6 +143,43 @@ class Answer(Base):
     rated_at: Mapped[datetime | None] = mapped_column()
 
     conversation: Mapped[Conversation] = relationship(back_populates="answers")
+
+
+class Outcome(Base):
+    """What the owner's numbers have of one answer, long after it was deleted (outcomes.py).
+
+    `day` is that of the question, in the site's time zone; `visitor_mark` tells the visitors of a
+    day apart, and says nothing of who they are; `tokens` are all that the platform counted. Once
+    the answer is deleted nothing leads from here to anybody.
+    """
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        Index("outcomes_of_an_answer", "answer_id", unique=True),
+        # All that the numbers read: they never look at the rows themselves.
+        Index(
+            "outcomes_by_day",
+            "day",
+            "agent",
+            "access",
+            "state",
+            "code",
+            "tokens",
+            "first_s",
+            "visitor_mark",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    answer_id: Mapped[str | None] = mapped_column(ForeignKey("answers.id", ondelete="SET NULL"))
+    day: Mapped[str] = mapped_column(String(10))
+    agent: Mapped[str] = mapped_column(String(40))
+    access: Mapped[str | None] = mapped_column(String(80))
+    visitor_mark: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(12))
+    code: Mapped[str | None] = mapped_column(String(20))
+    first_s: Mapped[float | None] = mapped_column()
+    tokens: Mapped[int | None] = mapped_column()
 
 
 class Drawing(Base):

@@ -135,7 +135,8 @@ def _belongs(table: Table) -> ColumnElement[bool]:
     condition: ColumnElement[bool] = true()
     for key in table.foreign_keys:
         owner = key.column.table
-        condition &= key.parent.in_(select(key.column).where(_belongs(owner)))
+        is_there = key.parent.in_(select(key.column).where(_belongs(owner)))
+        condition &= is_there | key.parent.is_(None) if key.parent.nullable else is_there
     return condition
 
 

@@ -72,6 +72,13 @@ class Asker:
         """Whether it is a program with an API key, which needs no cookie."""
         return self.code is not None and self.session is None
 
+    @property
+    def access_name(self) -> str | None:
+        """The name of the code or key, such as code:museum; None without one."""
+        if self.code is None:
+            return None
+        return f"{'key' if self.is_program else 'code'}:{self.code.label}"
+
 
 class Access:
     """Knows codes, keys and sessions: signs visitors in and out, and counts what a code has left.

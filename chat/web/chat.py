@@ -23,7 +23,7 @@ from chat.web.ended_answers import blocks_of
 from chat.web.events import HEARTBEAT, QUIET_S, EventWriter, PageReader
 from chat.web.exchanges import answer_details
 from chat.web.gate import permissions
-from chat.web.gate.visitors import address, visitor
+from chat.web.gate.visitors import address, asker, visitor
 from chat.web.pages import page
 
 bp = Blueprint("chat", __name__)
@@ -149,6 +149,7 @@ def _start(
         streaming=streaming,
         is_abandoned=is_abandoned,
         address=address(),
+        access=asker().access_name,
         spend=permissions.day_budget(),
     )
     stored, live = services().turns.begin_answer(question)

@@ -11,9 +11,11 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
+from chat.china import CHINA
 from chat.storage.engine.kinds import kind_of
 from chat.storage.engine.numbers import NextSequence
 from chat.storage.models import Base
+from chat.storage.outcomes import mark_of
 from chat.storage.plain import searchable
 
 CHUNK = 1000
@@ -64,6 +66,8 @@ def fill(
         with engine.begin() as db:
             db.execute(insert(Base.metadata.tables["conversations"]), kept)
             db.execute(insert(Base.metadata.tables["answers"]), said)
+            outcomes = [_outcome(one, visitor, agent) for one in said]
+            db.execute(insert(Base.metadata.tables["outcomes"]), outcomes)
             kind_of(db).restart_numbers(db)
     return ids
 
@@ -79,6 +83,17 @@ def _conversation(
         "created_at": exchanges[0]["created_at"],
         "updated_at": exchanges[-1]["created_at"],
         "sequence": exchanges[-1]["sequence"],
+    }
+
+
+def _outcome(answer: dict[str, Any], visitor: str, agent: str) -> dict[str, Any]:
+    day = answer["created_at"].astimezone(CHINA).date()
+    return {
+        "answer_id": answer["id"],
+        "day": day.isoformat(),
+        "agent": agent,
+        "visitor_mark": mark_of(visitor, day),
+        "state": answer["state"],
     }
 
 

@@ -53,8 +53,10 @@ TROUBLES = frozenset({"08", "40", "53", "55", "57", "58"})
 READ_ONLY = "25006"
 UNDEFINED_TABLE = "42P01"
 CHANGING_TABLES = "zhiye: the tables change"
-# The tables that hold what people wrote.
-WRITTEN = ("answers", "conversations", "drawings", "uploads")
+# The tables that hold what people wrote, or lead to it.
+WRITTEN = ("answers", "conversations", "drawings", "outcomes", "uploads")
+# The tables whose ids the server counts.
+COUNTED = ("outcomes", "owner_log")
 
 
 @compiles(String, "postgresql")
@@ -187,9 +189,10 @@ def time_of(engine: Engine) -> datetime | None:
 
 
 def restart_numbers(db: Connection) -> None:
-    """The next question's number, and the next line's of the owner's log, follow the stored."""
+    """The next question's number, and those of rows that are only counted, follow the stored."""
     db.execute(_RESTART)
-    db.execute(_RESTART_LOG)
+    for table in COUNTED:
+        db.exec_driver_sql(_RESTART_IDS.format(table=table))
 
 
 def squeeze(engine: Engine) -> bool:
@@ -217,9 +220,9 @@ _RESTART = text(
     f"SELECT setval('{NUMBERS}', greatest((SELECT max(sequence) FROM answers), "
     f"(SELECT max(sequence) FROM conversations), (SELECT last_value FROM {NUMBERS}), 1))"
 )
-_RESTART_LOG = text(
-    "SELECT setval(pg_get_serial_sequence('owner_log', 'id'), "
-    "(SELECT coalesce(max(id), 0) + 1 FROM owner_log), false)"
+_RESTART_IDS = (
+    "SELECT setval(pg_get_serial_sequence('{table}', 'id'), "
+    "(SELECT coalesce(max(id), 0) + 1 FROM {table}), false)"
 )
 
 
