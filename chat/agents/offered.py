@@ -1,4 +1,4 @@
-"""Which agents this site offers: one a platform from the settings, any number from agents.toml."""
+"""The agents of this site, and how they are made of .env, agents.toml and what the desk keeps."""
 
 import hashlib
 import json
@@ -27,6 +27,9 @@ from providers.base import Provider
 from providers.http import Http, Network, no_secret
 from providers.options import AgentOptions, bilingual_error
 
+# Who says that there is an agent: .env, agents.toml, the owner at the desk; or nobody, in the demo.
+Source = Literal["settings", "file", "desk", "demo"]
+
 
 @dataclass(frozen=True)
 class Agent:
@@ -45,6 +48,10 @@ class Agent:
     handle: str | None
     provider: Provider
     account: Account
+    # What it is made of: its card, where only what was said is set, and the platform's options.
+    card: "Card" = field(repr=False)
+    options: AgentOptions = field(repr=False)
+    source: Source
     # To those without an access code, on a site that has codes.
     is_open: bool = False
     # Where the address that it is called at has its pictures; empty for nowhere.
@@ -55,6 +62,16 @@ class Agent:
     @property
     def row(self) -> Row:
         return PLATFORMS[self.platform]
+
+    @property
+    def group(self) -> str:
+        """The heading that it stands under, where agents stand under headings; empty for none."""
+        return self.card.group
+
+    @property
+    def mark(self) -> str:
+        """Which agent of which account it is on its platform, without saying a secret."""
+        return f"{self.account.name}:{self.handle}"
 
 
 @dataclass(frozen=True)
@@ -94,8 +111,8 @@ def _check_id(id: str) -> str:
     return id
 
 
-class _Card(BaseModel):
-    """What agents.toml says of any agent, whatever its platform."""
+class Card(BaseModel):
+    """What agents.toml and the desk say of any agent, whatever its platform."""
 
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
 
@@ -106,6 +123,7 @@ class _Card(BaseModel):
     icon: str = Field("", max_length=300)
     welcome: str = Field("", max_length=2000)
     suggestions: list[str] = Field([], max_length=8)
+    group: str = Field("", max_length=40)
     access: Literal["open", "code"] | None = None
     daily_limit: int = Field(0, ge=0, le=10_000_000)
 
@@ -123,19 +141,12 @@ def load_agents(
     takes each token that a platform grants later. In `lines` questions wait for an account; by
     default they are those of this process alone.
     """
-    lines = lines or LocalLines(settings.address_share)
-    maker = _Maker(settings, spend, vault, learn, lines)
-    declared = maker.declared(settings.agents_file) if settings.agents_file else []
-    covered = {agent.platform for agent in declared}
-    single = [
-        maker.single(platform) for platform in PLATFORMS if maker.is_offered(platform, covered)
-    ]
-    agents = [*single, *declared]
-    _refuse_twins(agents)
-    return Agents(tuple(agents or maker.demo()), not agents, frozenset(maker.secrets))
+    maker = Maker(settings, spend, vault, learn, lines)
+    agents = maker.declared()
+    return Agents(agents or maker.demo(), not agents, maker.secrets)
 
 
-class _Maker:
+class Maker:
     """Makes agents: those of a platform share its session, those of an account its budget."""
 
     def __init__(
@@ -143,18 +154,62 @@ class _Maker:
         settings: Settings,
         spend: Spend,
         vault: Vault,
-        learn: Callable[[str], object],
-        lines: Lines,
+        learn: Callable[[str], object] = no_secret,
+        lines: Lines | None = None,
     ) -> None:
         self._settings = settings
-        self._lines = lines
+        self._lines = lines or LocalLines(settings.address_share)
         self._vault = vault
         self._spend = spend
         self._doors = _doors(settings, PLATFORMS, learn=learn)
         self._accounts: dict[str, Account] = {}
-        self.secrets: set[str] = set()
+        # Whose limits .env and agents.toml say, by the first agent of each.
+        self._fixed: frozenset[str] = frozenset()
+        self._secrets: set[str] = set()
 
-    def is_offered(self, platform: str, covered: set[str]) -> bool:
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The secrets of all agents that were made."""
+        return frozenset(self._secrets)
+
+    def declared(self) -> tuple[Agent, ...]:
+        """The agents of .env and of agents.toml. Raises SettingsError as `load_agents` does."""
+        path = self._settings.agents_file
+        of_file = self._of_file(path) if path else []
+        covered = {agent.platform for agent in of_file}
+        single = [
+            self._single(platform) for platform in PLATFORMS if self._is_offered(platform, covered)
+        ]
+        agents = (*single, *of_file)
+        _refuse_twins(agents)
+        self._fixed = frozenset(self._accounts)
+        return agents
+
+    def demo(self) -> tuple[Agent, ...]:
+        """One agent on each platform of the emulator."""
+        return tuple(
+            self._agent(Card(id=platform, platform=platform), account, "demo")
+            for platform, account in demo.accounts(self._settings).items()
+        )
+
+    def connected(self, card: Card, values: Mapping[str, Any], before: Agent | None) -> Agent:
+        """An agent of the desk, with the provider that it had `before` if its options are the same.
+
+        Raises ValidationError.
+        """
+        return self._agent(card, {**self._shared(card.platform), **values}, "desk", before)
+
+    def on_account(self, agents: Iterable[Agent]) -> tuple[Agent, ...]:
+        """The same agents, where those of one account share its budget: the first one's limits."""
+        accounts: dict[str, Account] = {}
+        shared = []
+        for agent in agents:
+            account = accounts.setdefault(agent.account.name, agent.account)
+            shared.append(agent if account is agent.account else replace(agent, account=account))
+        self._accounts = accounts
+        return tuple(shared)
+
+    def _is_offered(self, platform: str, covered: set[str]) -> bool:
         """Whether the settings alone make an agent.
 
         Raises SettingsError when they make half of one.
@@ -171,10 +226,11 @@ class _Maker:
         empty = sentence(errors.EMPTY, names=_listing(missing))
         raise _half(platform, empty, names, missing)
 
-    def single(self, platform: str) -> Agent:
+    def _single(self, platform: str) -> Agent:
         """The one agent that the settings make."""
         try:
-            return self._agent(_Card(id=platform, platform=platform), self._defaults(platform))
+            card = Card(id=platform, platform=platform)
+            return self._agent(card, self._defaults(platform), "settings")
         except ValidationError as error:
             first = error.errors()[0]
             reason = problem(first, platform)
@@ -186,78 +242,106 @@ class _Maker:
             name = (_setting_of(platform, option) or f"{platform}_{option}").upper()
             raise SettingsError("needed_value", name=name, problem=reason) from None
 
-    def declared(self, path: Path) -> list[Agent]:
-        """The agents of a TOML file."""
+    def _of_file(self, path: Path) -> list[Agent]:
         tables = _read_tables(path)
         return [self._from_table(path, number, table) for number, table in enumerate(tables, 1)]
-
-    def demo(self) -> Iterable[Agent]:
-        """One agent on each platform of the emulator."""
-        for platform, account in demo.accounts(self._settings).items():
-            yield self._agent(_Card(id=platform, platform=platform), account)
 
     def _from_table(self, path: Path, number: int, table: dict[str, Any]) -> Agent:
         id = json.dumps(str(table.get("id", "?")), ensure_ascii=False)
         location = sentence(errors.LOCATION, path=path, number=number, id=id)
         try:
-            card = _Card.model_validate(table)
+            card = Card.model_validate(table)
             self._check_card(card, location)
-            own = {key: value for key, value in table.items() if key not in _Card.model_fields}
+            own = {key: value for key, value in table.items() if key not in Card.model_fields}
             own = {key: _resolve(value, location, key) for key, value in own.items()}
-            return self._agent(card, {**self._defaults(card.platform), **own})
+            return self._agent(card, {**self._defaults(card.platform), **own}, "file")
         except ValidationError as error:
             first = error.errors()[0]
             raise _error_at(location, ".".join(map(str, first["loc"])), problem(first)) from None
 
-    def _check_card(self, card: _Card, location: Sentence) -> None:
+    def _check_card(self, card: Card, location: Sentence) -> None:
         if card.platform not in PLATFORMS:
             choices = sentence(errors.NO_PLATFORM, names=", ".join(PLATFORMS))
             raise _error_at(location, "platform", choices)
         if card.access == "code" and not self._settings.access_codes:
             raise _error_at(location, "access", sentence(errors.NO_CODES))
 
-    def _agent(self, card: _Card, values: Mapping[str, Any]) -> Agent:
-        row = PLATFORMS[card.platform]
+    def _agent(
+        self, card: Card, values: Mapping[str, Any], source: Source, before: Agent | None = None
+    ) -> Agent:
         own = options(card.platform)(**values)
-        self.secrets |= {
+        self._secrets |= {
             value.get_secret_value() for _, value in own if isinstance(value, SecretStr)
         }
+        is_same = before is not None and (before.platform, before.options) == (card.platform, own)
+        return as_carded(
+            Agent(
+                id=card.id,
+                platform=card.platform,
+                name="",
+                description="",
+                icon="",
+                welcome="",
+                suggestions=(),
+                handle=getattr(own, "bot_id", None) or getattr(own, "assistant_id", None),
+                provider=before.provider if before and is_same else self._provider(card, own),
+                account=before.account if before and is_same else self._account(card.platform, own),
+                card=card,
+                options=own,
+                source=source,
+                picture_path=own.picture_path,
+            ),
+            card,
+        )
+
+    def _provider(self, card: Card, own: AgentOptions) -> Provider:
+        row = PLATFORMS[card.platform]
         # One process has its tokens in its memory.
         is_shared = row.shares_tokens and self._settings.redis_url is not None
         vault = (self._vault,) if row.grants or is_shared else ()
-        provider = load(card.platform).PROVIDER(own, self._doors[card.platform], *vault)
-        return Agent(
-            id=card.id,
-            platform=card.platform,
-            name=card.name or row.title,
-            description=card.description,
-            icon=card.icon,
-            welcome=card.welcome,
-            suggestions=tuple(card.suggestions),
-            handle=getattr(own, "bot_id", None) or getattr(own, "assistant_id", None),
-            provider=provider,
-            account=self._account(card.platform, own),
-            is_open=card.access == "open",
-            picture_path=own.picture_path,
-            daily_limit=card.daily_limit,
-        )
+        provider: Provider = load(card.platform).PROVIDER(own, self._doors[card.platform], *vault)
+        return provider
 
     def _account(self, platform: str, own: AgentOptions) -> Account:
         row = PLATFORMS[platform]
         marks = "\n".join(_reveal(getattr(own, name)) for name in row.account)
         name = f"{platform}:{hashlib.sha256(marks.encode()).hexdigest()[:16]}"
-        if name not in self._accounts:
-            limits = {key: getattr(own, key) for key in asdict(row.limits)}
-            changes = {key: limit for key, limit in limits.items() if limit is not None}
-            account_limits = replace(row.limits, **changes)
-            self._accounts[name] = Account(name, platform, account_limits, self._spend, self._lines)
-        return self._accounts[name]
+        limits = {key: getattr(own, key) for key in asdict(row.limits)}
+        changes = {key: limit for key, limit in limits.items() if limit is not None}
+        account_limits = replace(row.limits, **changes)
+        account = self._accounts.get(name)
+        if account is None or (account.limits != account_limits and name not in self._fixed):
+            account = Account(name, platform, account_limits, self._spend, self._lines)
+            self._accounts[name] = account
+        return account
+
+    def _shared(self, platform: str) -> dict[str, Any]:
+        """What the settings say about options that are of no one platform."""
+        names = [
+            name for name in options(platform).model_fields if _setting_of(platform, name) == name
+        ]
+        return {name: getattr(self._settings, name) for name in names}
 
     def _defaults(self, platform: str) -> dict[str, Any]:
         """What the settings say about each option of a platform."""
         names = {option: _setting_of(platform, option) for option in options(platform).model_fields}
         values = {option: getattr(self._settings, name) for option, name in names.items() if name}
         return {option: value for option, value in values.items() if value is not None}
+
+
+def as_carded(agent: Agent, card: Card) -> Agent:
+    """The agent as another card says."""
+    return replace(
+        agent,
+        card=card,
+        name=card.name or agent.row.title,
+        description=card.description,
+        icon=card.icon,
+        welcome=card.welcome,
+        suggestions=tuple(card.suggestions),
+        is_open=card.access == "open",
+        daily_limit=card.daily_limit,
+    )
 
 
 def door(settings: Settings, name: str, connections: int = 100) -> Http:
@@ -356,7 +440,7 @@ def _reveal(value: Any) -> str:
     return str(value.get_secret_value() if isinstance(value, SecretStr) else value)
 
 
-def _refuse_twins(agents: list[Agent]) -> None:
+def _refuse_twins(agents: Iterable[Agent]) -> None:
     ids: set[str] = set()
     for agent in agents:
         if agent.id in ids:

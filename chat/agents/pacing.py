@@ -38,8 +38,9 @@ class Account:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         lines = lines or LocalLines()
-        self._name = name
+        self.name = name
         self._platform = platform
+        self.limits = limits
         self._daily = limits.daily
         # Calls a second; 0 when no limit is known.
         self.qps = limits.qps
@@ -123,7 +124,7 @@ class Account:
             return
         self._refuse_when_full()
         day = self._day
-        if not self._spend(self._name, day, self._daily):
+        if not self._spend(self.name, day, self._daily):
             self._full_day = day
             self._refuse_when_full()
 

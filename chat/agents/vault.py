@@ -16,7 +16,7 @@ from providers.errors import Unavailable
 class Vault:
     """Keeps small documents sealed in the database, by name: `<platform>-<what>:<whose>`.
 
-    Everything raises Unavailable while the database cannot be used.
+    Everything with a name raises Unavailable while the database cannot be used.
     """
 
     def __init__(self, secrets: Secrets, secret_key: str) -> None:
@@ -26,22 +26,29 @@ class Vault:
 
     def load(self, name: str) -> dict[str, Any] | None:
         """What was saved under a name; None when nothing was, or under another SECRET_KEY."""
-        from cryptography.fernet import InvalidToken
-
         with _available(name):
             sealed = self._secrets.get(name)
-        if sealed is None:
-            return None
-        try:
-            secret: dict[str, Any] = json.loads(self._fernet().decrypt(sealed))
-        except InvalidToken:
-            return None
-        return secret
+        return None if sealed is None else self.unseal(sealed)
 
     def save(self, name: str, value: dict[str, Any]) -> None:
         """Seals a document, and keeps it in place of what the name had."""
         with _available(name):
-            self._secrets.put(name, self._fernet().encrypt(json.dumps(value).encode()))
+            self._secrets.put(name, self.seal(value))
+
+    def seal(self, document: dict[str, Any]) -> bytes:
+        """A document as it may be stored anywhere."""
+        sealed: bytes = self._fernet().encrypt(json.dumps(document).encode())
+        return sealed
+
+    def unseal(self, sealed: bytes) -> dict[str, Any] | None:
+        """What was sealed; None when it was under another SECRET_KEY."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            document: dict[str, Any] = json.loads(self._fernet().decrypt(sealed))
+        except InvalidToken:
+            return None
+        return document
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

@@ -84,6 +84,13 @@ def test_agents_come_in_the_owner_s_order(offer: Offer) -> None:
     assert agents.get("nobody") is None
 
 
+def test_an_agent_may_stand_in_a_group_with_a_short_name(offer: Offer) -> None:
+    agents = offer(agent('group = "导览"', "guide") + agent(), COZE_API_TOKEN=TOKEN)
+    assert [one.group for one in agents.all] == ["导览", ""]
+    long = agent(f'group = "{"字" * 41}"')
+    assert "at most 40 characters" in refusal(offer, long, COZE_API_TOKEN=TOKEN)
+
+
 def test_an_agent_of_the_settings_comes_first(offer: Offer) -> None:
     agents = offer(agent(), COZE_API_TOKEN=TOKEN, COZE_BOT_ID=SECOND)
     assert [(one.id, one.handle) for one in agents.all] == [("coze", SECOND), ("helper", FIRST)]
