@@ -38,6 +38,13 @@ class Parts:
     abouts: Abouts
     health: Health
 
+    def tell(self) -> None:
+        """Has all processes look at once at what the owner has changed."""
+        if self.connection is not None:
+            from chat.shared.connection import OWNER
+
+            self.connection.say(OWNER, "changed")
+
     @classmethod
     def of(cls, settings: Settings, secret_key: str) -> "Parts":
         """The parts of a site with these settings. Raises SettingsError for a wrong REDIS_URL."""

@@ -27,6 +27,8 @@ from chat.files.picture_cache import PictureCache
 from chat.files.pictures import AT_ONCE, Pictures
 from chat.files.uploads import Uploads
 from chat.logs import logging as logs
+from chat.logs.redaction import Redaction
+from chat.owner.desk.values import Desk
 from chat.owner.identity import Owner
 from chat.owner.sessions import OwnerSessions
 from chat.owner.welcome import Welcome
@@ -35,6 +37,7 @@ from chat.page.assets import Assets
 from chat.page.drawings import LiveDrawings
 from chat.page.look import Look
 from chat.parts import Parts
+from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.settings.model import secrets as secret_settings
 from chat.settings.rate_text import counts_addresses
@@ -70,7 +73,7 @@ class Process:
 class Services:
     """The parts that requests use. `turns` belongs to a process: `start` makes it."""
 
-    settings: Settings
+    desk: Desk
     secret_key: str = field(repr=False)
     storage: Storage
     live_answers: LiveAnswers
@@ -94,6 +97,7 @@ class Services:
     metrics: Metrics
     health: Health
     parts: Parts
+    redaction: Redaction
     word_list: WordList = field(default_factory=WordList)
     live_drawings: LiveDrawings = field(default_factory=LiveDrawings)
     reports: Reports = field(default_factory=Reports)
@@ -110,7 +114,10 @@ class Services:
         key = secret_key(settings)
         storage = connect(settings)
         parts = Parts.of(settings, key)
-        agents = _load_agents(settings, key, storage, parts.lines)
+        desk = Desk(settings, storage, key, parts.tell)
+        settings = desk.settings
+        redaction = _redaction(settings, key)
+        agents = _load_agents(settings, key, storage, parts.lines, redaction)
         limits = VisitorLimits(
             settings.visitor_rate,
             settings.upload_max_mb,
@@ -121,9 +128,9 @@ class Services:
         guessing = Guessing(parts.make_guesses)
         uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
         owner = Owner(settings.admin_password, key, storage.owner_values, guessing)
-        theme = look.load(settings)
-        return cls(
-            settings=settings,
+        theme = look.load(settings, desk.logo)
+        site = cls(
+            desk=desk,
             secret_key=key,
             storage=storage,
             live_answers=LiveAnswers(bridge=parts.bridge),
@@ -147,7 +154,15 @@ class Services:
             metrics=_metrics(agents),
             health=parts.health,
             parts=parts,
+            redaction=redaction,
         )
+        desk.on_change(site.follow_the_owner)
+        return site
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force, which the owner may change at any time."""
+        return self.desk.settings
 
     @property
     def shared(self) -> "Connection | None":
@@ -193,15 +208,31 @@ class Services:
         if self.shared is not None:
             from chat.shared.connection import OWNER
 
-            self.shared.listen(OWNER, lambda text: self.blocks.look_again())
+            self.shared.listen(OWNER, lambda text: self._look_again())
+
+    def _look_again(self) -> None:
+        self.blocks.look_again()
+        self.desk.look_again()
+
+    def follow_the_owner(self) -> None:
+        """Takes over what was made of settings that the owner has changed since."""
+        settings = self.settings
+        self.redaction.know(secret_settings(settings))
+        self.access.read(settings.access_codes)
+        try:
+            theme = look.load(settings, self.desk.logo)
+        except SettingsError as error:
+            log.warning("the look stays as it was: %s", error)
+            return
+        if theme != self.look:
+            self.look, self.assets = theme, Assets(theme)
 
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)
         saver = Saver(self.storage)
-        language = self.settings.default_language
         ceilings = Ceilings(self.storage.days, lambda: self.settings)
         records = Records(
-            self.storage, saver, self.health, self.metrics, ceilings, worker, language
+            self.storage, saver, self.health, self.metrics, ceilings, worker, self._language
         )
         turns = Turns(
             self.settings,
@@ -212,9 +243,13 @@ class Services:
             records,
             self.word_list,
         )
-        keep_days = self.settings.keep_days
-        housekeeper = Housekeeper(self.storage, saver, turns, self.agents, worker, keep_days)
+        housekeeper = Housekeeper(
+            self.storage, saver, turns, self.agents, worker, lambda: self.settings.keep_days
+        )
         return Process(os.getpid(), turns, housekeeper)
+
+    def _language(self) -> str:
+        return self.settings.default_language
 
 
 def _with_emulator(settings: Settings) -> Settings:
@@ -229,10 +264,16 @@ def _with_emulator(settings: Settings) -> Settings:
     return settings.model_copy(update={"demo_url": address})
 
 
-def _load_agents(settings: Settings, key: str, storage: Storage, lines: Lines) -> Agents:
-    """The agents of the site. From here on the log blanks out their secrets and the site's."""
+def _redaction(settings: Settings, key: str) -> Redaction:
+    """From here on the log blanks out the site's secrets."""
     known = [key, *secret_settings(settings)]
-    redaction = logs.install(settings.log_format, settings.log_level, known)
+    return logs.install(settings.log_format, settings.log_level, known)
+
+
+def _load_agents(
+    settings: Settings, key: str, storage: Storage, lines: Lines, redaction: Redaction
+) -> Agents:
+    """The agents of the site. From here on the log blanks out their secrets too."""
     vault = Vault(storage.secrets, key)
     agents = load_agents(settings, storage.days.spend, vault, redaction.learn, lines)
     redaction.know(agents.secrets)

@@ -57,12 +57,16 @@ class Vault:
             yield
 
     def _fernet(self) -> Any:
-        # Megabytes, which only the few sites that use OAuth need.
-        from cryptography.fernet import Fernet
+        return fernet(self._key)
 
-        return Fernet(
-            base64.urlsafe_b64encode(hashlib.sha256(b"vault:" + self._key.encode()).digest())
-        )
+
+def fernet(secret_key: str) -> Any:
+    """What seals and opens, with a key made from the site's own."""
+    # Megabytes, which only the few sites that seal something need.
+    from cryptography.fernet import Fernet
+
+    digest = hashlib.sha256(b"vault:" + secret_key.encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class Housekeeper:
         turns: Turns,
         agents: Agents,
         worker: str,
-        keep_days: int | None = None,
+        keep_days: Callable[[], int | None] = lambda: None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._storage = storage
@@ -134,8 +134,9 @@ class Housekeeper:
         self._storage.owner_sessions.expire(self._clock())
         self._storage.deletion.expire_files()
         self._storage.outcomes.expire(self._clock().date())
-        if self._keep_days is not None:
-            self._storage.deletion.expire(self._keep_days)
+        keep_days = self._keep_days()
+        if keep_days is not None:
+            self._storage.deletion.expire(keep_days)
 
     def _take_over(self, answer: Answer) -> None:
         """Finishes an orphan from the platform's record; without one, ends it as it is."""

@@ -36,7 +36,7 @@ class Records:
     metrics: Metrics
     ceilings: Ceilings
     worker: str
-    language: str
+    language: Callable[[], str]
 
     def store_question(self, question: Question) -> tuple[StoredQuestion, Callable[[], None]]:
         """Counts a question against all days that it belongs to and stores it, or does neither.
@@ -122,7 +122,7 @@ class Records:
 
     def note_failure(self, stored: StoredQuestion, agent: Agent, error: ProviderError) -> None:
         """The agent, or its platform, has failed: for the log, with what the owner can do."""
-        log.warning("answer %s: %s", stored.answer_id, cures.with_cure(error, self.language))
+        log.warning("answer %s: %s", stored.answer_id, cures.with_cure(error, self.language()))
         # The platform was not asked, so there is nothing to learn about it.
         if not isinstance(error, OutOfTurn):
             self.health.note(agent.id, error)

@@ -51,10 +51,12 @@ class Look:
     logo: Logo | None = None
 
 
-def load(settings: Settings) -> Look:
-    """The look that the settings ask for. Raises SettingsError, one line."""
+def load(settings: Settings, uploaded: bytes | None = None) -> Look:
+    """The look that the settings ask for, or an `uploaded` logo. Raises SettingsError, one line."""
     css = accent_css(settings.accent_color) if settings.accent_color else ""
-    return Look(css, _logo(settings.site_logo) if settings.site_logo else None)
+    if settings.site_logo:
+        return Look(css, _logo(settings.site_logo))
+    return Look(css, logo_of(uploaded) if uploaded else None)
 
 
 def accent_css(accent: str) -> str:
@@ -121,14 +123,19 @@ def _luminance(colour: Colour) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _logo(path: Path) -> Logo:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SettingsError("logo_unreadable", path=path, reason=error) from None
+def logo_of(data: bytes, path: Path | str = "") -> Logo:
+    """A logo of these bytes, from a file or sent by the owner. Raises SettingsError, one line."""
     if len(data) > LARGEST_LOGO:
         raise SettingsError("logo_large", path=path, size=len(data) // 1024)
     content_type = file_types.recognize(data, LOGOS)
     if content_type is None:
         raise SettingsError("logo_kind", path=path)
     return Logo(data, content_type)
+
+
+def _logo(path: Path) -> Logo:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SettingsError("logo_unreadable", path=path, reason=error) from None
+    return logo_of(data, path)

@@ -271,7 +271,7 @@ class Settings(_PlatformSettings):
         False,
         en="Whether the owner may read visitors' questions and answers at the desk, on or off; "
         "visitors are told so, and what was said before stays closed",
-        zh="管理员能否在管理台查看访客的问答：on 或 off；"
+        zh="管理员能否在管理后台查看访客的问答：on 或 off；"
         "开启后页面会告知访客，开启之前的问答不会显示",
     )
     notify_url: robots.NotifyUrl | None = _setting(
@@ -437,6 +437,30 @@ def load() -> Settings:
     if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
         raise SettingsError("no_ca_bundle", path=settings.ca_bundle)
     return settings
+
+
+class _Written(Settings):
+    """Settings that are given, and not looked for in the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def written(name: str, text: str) -> Any:
+    """The value of one setting as somebody wrote it. Raises SettingsError."""
+    try:
+        given: dict[str, Any] = {name: text}
+        return getattr(_Written(**given), name)
+    except ValidationError as error:
+        raise _first_error(error) from None
 
 
 def secrets(settings: Settings) -> list[str]:

@@ -23,6 +23,7 @@ from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
 from chat.storage.outcomes import Outcomes
+from chat.storage.owner_files import OwnerFiles
 from chat.storage.owner_log import OwnerLog
 from chat.storage.owner_sessions import StoredOwnerSessions
 from chat.storage.owner_values import OwnerValues
@@ -58,6 +59,7 @@ class Storage:
     blocks: StoredBlocks
     owner_log: OwnerLog
     owner_values: OwnerValues
+    owner_files: OwnerFiles
     owner_sessions: StoredOwnerSessions
 
     @classmethod
@@ -88,6 +90,7 @@ class Storage:
             blocks=StoredBlocks(engine),
             owner_log=OwnerLog(engine),
             owner_values=OwnerValues(engine),
+            owner_files=OwnerFiles(engine),
             owner_sessions=StoredOwnerSessions(engine),
         )
 

@@ -303,6 +303,16 @@ class OwnerValue(Base):
     changed_at: Mapped[datetime] = mapped_column()
 
 
+class OwnerFile(Base):
+    """A file of the owner's, such as the logo; its id is the hash of what is in it."""
+
+    __tablename__ = "owner_files"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime] = mapped_column()
+
+
 class OwnerSession(Base):
     """A browser in which the owner is signed in by the password of this `mark`.
 

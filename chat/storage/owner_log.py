@@ -1,13 +1,51 @@
 """What the owner did: commands and changes at the desk, with facts, never with visitors' words."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.orm import Session
 
-from chat.storage.engine.kinds import lock
+from chat.storage.engine.kinds import StorageError, lock
 from chat.storage.models import OwnerEntry, now
+
+# A process looks for changes when somebody comes, but no more often than that.
+LOOK_EVERY_S = 1.0
+
+
+class Watch:
+    """Notices what the owner has changed, in any process, within LOOK_EVERY_S.
+
+    Sooner where somebody says `look_again`.
+    """
+
+    def __init__(
+        self, version: Callable[[], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._version = version
+        self._clock = clock
+        self._looked_at = float("-inf")
+        self._known = -1
+
+    def look_again(self) -> None:
+        """The owner may have changed something: whoever comes next gets what is stored."""
+        self._looked_at = float("-inf")
+
+    def look(self, read: Callable[[], object]) -> None:
+        """Has it read again when something was changed since the last look."""
+        at = self._clock()
+        if at - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = at
+        try:
+            version = self._version()
+            if version != self._known:
+                read()
+                self._known = version
+        except StorageError:
+            # Whoever needs the database is told so; what was read stays as it was.
+            return
 
 
 class OwnerLog:

@@ -4,12 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, text, update
 
-from chat.storage.engine.kinds import lock
+from chat.storage.models import Moment, now
 from chat.storage.models import OwnerValue as Row
-from chat.storage.models import now
 from chat.storage.owner_log import note
+
+# As long as nothing was chosen the version is 0.
+_TOUCH = text(
+    "INSERT INTO owner_values (name, version, changed_at) VALUES (:name, 0, :at) "
+    "ON CONFLICT (name) DO UPDATE SET version = owner_values.version"
+).bindparams(bindparam("at", type_=Moment()))
 
 
 class StaleError(Exception):
@@ -52,17 +57,24 @@ class OwnerValues:
                 for name, value, version in db.execute(select(*columns))
             }
 
-    def put(self, name: str, value: Any, entry: Entry, expected: int | None = None) -> int:
+    def put(
+        self,
+        name: str,
+        value: Any,
+        entry: Entry | Callable[[Any], Entry],
+        expected: int | None = None,
+    ) -> int:
         """Stores a value, and the entry of the log with it; returns the new version.
 
-        Raises StaleError when the version is not the `expected` one.
+        The entry may be made from the value that was there. Raises StaleError when the version is
+        not the `expected` one.
         """
         with self._engine.begin() as db:
-            lock(db, f"owner_values {name}")
-            found = _get(db, name)
+            found = _hold(db, name)
             if expected is not None and found.version != expected:
                 raise StaleError(name)
             version = _put(db, name, value, found)
+            entry = entry(found.value) if callable(entry) else entry
             note(db, entry.command, entry.facts, entry.change)
             return version
 
@@ -72,8 +84,7 @@ class OwnerValues:
         The log does not speak of it.
         """
         with self._engine.begin() as db:
-            lock(db, f"owner_values {name}")
-            found = _get(db, name)
+            found = _hold(db, name)
             value = alteration(found.value)
             if value != found.value:
                 _put(db, name, value, found)
@@ -85,11 +96,17 @@ def _get(db: Connection, name: str) -> OwnerValue:
     return OwnerValue(*row) if row else OwnerValue()
 
 
+def _hold(db: Connection, name: str) -> OwnerValue:
+    """The value, which nobody else changes until the transaction has ended.
+
+    It begins with a write: what is read before the first one, another may change meanwhile.
+    """
+    db.execute(_TOUCH, {"name": name, "at": now()})
+    return _get(db, name)
+
+
 def _put(db: Connection, name: str, value: Any, found: OwnerValue) -> int:
     version = found.version + 1
     columns = {"value": value, "version": version, "changed_at": now()}
-    if found.version:
-        db.execute(update(Row).where(Row.name == name).values(**columns))
-    else:
-        db.execute(insert(Row), {"name": name, **columns})
+    db.execute(update(Row).where(Row.name == name).values(**columns))
     return version

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from itsdangerous import BadSignature, URLSafeSerializer
+from pydantic import SecretStr
 
 from chat.china import CHINA, until_tomorrow
 from chat.refusals import Refusal
@@ -105,6 +106,10 @@ class Access:
         self._secret_key = secret_key.encode()
         self._storage = storage
         self._key_cache = CodeCache()
+
+    def read(self, codes: SecretStr | None) -> None:
+        """Takes these access codes in place of those before; sessions end with their codes."""
+        self.codes.read(entries(codes, SHORTEST_CODE))
 
     @property
     def is_closed(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from chat.refusals import BlockRefusal
 from chat.storage.blocks import StoredBlocks
-from chat.storage.engine.kinds import StorageError
+from chat.storage.owner_log import Watch
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -17,8 +17,6 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 NAME_LENGTH = 12
 # The id of a conversation has 29 such digits, and must not be taken for a name.
 NAME = re.compile("[0-9a-f]{8,12}|[0-9a-f]{32}")
-# A process looks for changes when somebody comes, but no more often than that.
-LOOK_EVERY_S = 1.0
 # Whoever blocks more than this at once shuts out whole countries.
 WIDEST = {4: 8, 6: 16}
 LOOPBACK = [ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128")]
@@ -82,9 +80,7 @@ class Blocks:
 
     def __init__(self, stored: StoredBlocks, clock: Callable[[], float] = time.monotonic) -> None:
         self._stored = stored
-        self._clock = clock
-        self._looked_at = float("-inf")
-        self._version = -1
+        self._watch = Watch(stored.version, clock)
         self._names: frozenset[str] = frozenset()
         # By the family and the length of the prefix, the networks as numbers.
         self._networks: dict[tuple[int, int], frozenset[int]] = {}
@@ -105,7 +101,7 @@ class Blocks:
 
     def look_again(self) -> None:
         """The owner may have changed something: the next who comes is judged by what is stored."""
-        self._looked_at = float("-inf")
+        self._watch.look_again()
 
     def check_address(self, address: str | None) -> None:
         """Raises BlockRefusal for an address that is shut out."""
@@ -130,18 +126,7 @@ class Blocks:
             raise BlockRefusal("rate_limited", "the owner has blocked this visitor")
 
     def _look(self) -> None:
-        at = self._clock()
-        if at - self._looked_at < LOOK_EVERY_S:
-            return
-        self._looked_at = at
-        try:
-            version = self._stored.version()
-            if version != self._version:
-                self.read(block.subject for block in self._stored.all())
-                self._version = version
-        except StorageError:
-            # Whoever needs the database is told so; the blocks stay as they were.
-            return
+        self._watch.look(lambda: self.read(block.subject for block in self._stored.all()))
 
 
 def _overlaps(network: IpNetwork, others: Iterable[IpNetwork]) -> bool:

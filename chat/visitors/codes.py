@@ -45,8 +45,13 @@ class Codes:
 
     def __init__(self, entries: Sequence[Entry], secret_key: str, zone: str) -> None:
         salt = hmac.new(secret_key.encode(), b"salt of codes", hashlib.sha256).digest()[:16]
-        recipe = Recipe(salt, hashes.WORK_IN_MEMORY)
-        self.all = tuple(_code(entry, recipe, ZoneInfo(zone)) for entry in entries)
+        self._recipe = Recipe(salt, hashes.WORK_IN_MEMORY)
+        self._zone = ZoneInfo(zone)
+        self.read(entries)
+
+    def read(self, entries: Sequence[Entry]) -> None:
+        """Takes these codes in place of those before."""
+        self.all = tuple(_code(entry, self._recipe, self._zone) for entry in entries)
         self._by_mark = {code.mark: code for code in self.all}
         self._matcher = Matcher([code.hash for code in self.all])
         self._right = CodeCache()

@@ -88,12 +88,12 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         saver = Saver(store)
         limits = VisitorLimits("0", 1, 3)
         ceilings = Ceilings(store.days, lambda: settings)
-        records = Records(store, saver, Health(), Metrics(), ceilings, worker, "en")
+        records = Records(store, saver, Health(), Metrics(), ceilings, worker, lambda: "en")
         turns = Turns(
             settings, live_answers, Visitors(KEY), limits, LocalAtOnce(), records, WordList()
         )
         housekeeper = Housekeeper(
-            store, saver, turns, agents, worker, keep_days, lambda: now() + off[0]
+            store, saver, turns, agents, worker, lambda: keep_days, lambda: now() + off[0]
         )
         processes.append(Process(store, saver, live_answers, turns, agents, housekeeper, worker))
         return processes[-1]

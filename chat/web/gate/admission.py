@@ -57,6 +57,8 @@ def init_app(app: Flask) -> None:
 
 
 def _admit() -> None:
+    # Whom the owner's newest settings let in.
+    services().desk.look()
     refuse_blocked_address()
     if request.endpoint in UNCOUNTED:
         return

@@ -1,0 +1,271 @@
+"""The settings in force: the environment's, and below them what the owner chose at the desk."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+from chat.agents.vault import fernet
+from chat.page import look
+from chat.settings import model as settings_model
+from chat.settings.errors import SettingsError
+from chat.settings.model import Settings
+from chat.storage import Storage
+from chat.storage.models import OwnerEntry
+from chat.storage.owner_log import Watch
+from chat.storage.owner_values import Entry, StaleError
+
+# What can be changed at the desk, in all processes at once and without a restart.
+CHANGEABLE = (
+    "site_title",
+    "accent_color",
+    "site_notice",
+    "site_footer",
+    "icp_number",
+    "ai_label",
+    "default_language",
+    "access_codes",
+    "keep_days",
+    "owner_reads",
+    "daily_limit",
+    "notify_url",
+)
+LOGO = "site_logo"
+# These are sealed in the database. Of codes it has hashes, which no lost key may turn into none.
+SEALED = ("notify_url",)
+# The log says that these were changed, and neither from what nor to what.
+UNSAID = ("notify_url", "access_codes")
+COMMAND = "set"
+
+log = logging.getLogger("chat.desk")
+
+
+class Locked(Exception):
+    """The environment or .env has the setting, and wins over the desk."""
+
+
+class Desk:
+    """What the owner may change, checked by the rules of the settings, with the log of it.
+
+    A process knows of changes by others within a second, and at once when it is told to
+    `look_again`; `tell` tells the others.
+    """
+
+    def __init__(
+        self,
+        base: Settings,
+        storage: Storage,
+        secret_key: str,
+        tell: Callable[[], object] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._base = base
+        self._values = storage.owner_values
+        self._files = storage.owner_files
+        self._key = secret_key
+        self._tell = tell
+        self._watch = Watch(storage.owner_log.version, clock)
+        self._listeners: list[Callable[[], object]] = []
+        self._settings = base
+        self._logo_id: str | None = None
+        self._read()
+        # How another entry of the log is taken back: by the command that it names.
+        self.undo: dict[str, Callable[[OwnerEntry], object]] = {COMMAND: self._take_back}
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        self.look()
+        return self._settings
+
+    @property
+    def logo(self) -> bytes | None:
+        """The logo that the owner uploaded, if the environment names none."""
+        if self._logo_id is None or self.locked(LOGO):
+            return None
+        return self._files.get(self._logo_id)
+
+    @property
+    def logo_id(self) -> str | None:
+        """What changes with the uploaded logo."""
+        return self._logo_id
+
+    def look(self) -> None:
+        """Takes over what the owner has changed, in this process or another."""
+        self._watch.look(self._follow)
+
+    def look_again(self) -> None:
+        """The owner may have changed something elsewhere: it is read before it is used next."""
+        self._watch.look_again()
+
+    def on_change(self, listener: Callable[[], object]) -> None:
+        """`listener` is called in each process after the owner has changed anything anywhere."""
+        self._listeners.append(listener)
+
+    def announce(self) -> None:
+        """Something was changed, with an entry in the log: it holds in every process at once."""
+        self.look_again()
+        self._tell()
+
+    def locked(self, name: str) -> str | None:
+        """The setting of the environment that wins, such as SITE_TITLE; None without one.
+
+        Codes of the environment lock nothing: those of the desk come beside them.
+        """
+        is_set = name in self._base.model_fields_set and name != "access_codes"
+        return name.upper() if is_set else None
+
+    def text(self, name: str) -> str:
+        """What the owner wrote at the desk; "" without."""
+        return self._open(name, self._values.get(name).value) or ""
+
+    def version(self, name: str) -> int:
+        """What a form carries along, so that nobody overwrites what they have not seen."""
+        return self._values.get(name).version
+
+    def change(self, name: str, text: str, expected: int | None = None, **facts: Any) -> None:
+        """Puts a text in the place of a setting's; an empty one takes it away. It holds at once.
+
+        Raises SettingsError for what the setting does not take, Locked, and StaleError when the
+        version is not the `expected` one. `facts` come into the log.
+        """
+        if name not in CHANGEABLE:
+            raise ValueError(name)
+        if self.locked(name):
+            raise Locked(name)
+        text = text.strip()
+        value = settings_model.written(name, text) if text else None
+        if name == "access_codes" and isinstance(value, SecretStr):
+            self._joined_codes(value.get_secret_value())
+        self._put(name, text or None, expected, facts)
+
+    def change_logo(self, data: bytes | None, expected: int | None = None) -> None:
+        """Makes these bytes the site's logo; None takes it away. Raises as `change` does."""
+        if self.locked(LOGO):
+            raise Locked(LOGO)
+        if data is not None:
+            look.logo_of(data)
+        self._put(LOGO, self._files.put(data) if data is not None else None, expected, {})
+
+    def take_back(self, entry: OwnerEntry) -> None:
+        """Undoes a change of the log; that is a change too.
+
+        Raises StaleError when something has been changed since, ValueError when this entry cannot
+        be taken back, and what the change itself raises.
+        """
+        undo = self.undo.get(entry.command)
+        if undo is None or not self.may_take_back(entry):
+            raise ValueError(entry.command)
+        undo(entry)
+        self.announce()
+
+    def may_take_back(self, entry: OwnerEntry) -> bool:
+        """Whether an entry says what it takes to take it back."""
+        return entry.command in self.undo and entry.change is not None
+
+    def _take_back(self, entry: OwnerEntry) -> None:
+        change = entry.change or {}
+        name, before = change["name"], change["before"]
+        if self.locked(name):
+            raise Locked(name)
+        if before is not None:
+            self._check_again(name, before)
+        found = self._values.get(name)
+        if found.value != change["after"]:
+            raise StaleError(name)
+        self._put(name, before, found.version, {"takes_back": entry.id})
+
+    def _check_again(self, name: str, before: str) -> None:
+        """Raises StaleError when what a change replaced is no value of this release any more."""
+        try:
+            is_there = self._files.has(before) if name == LOGO else True
+            if name != LOGO:
+                settings_model.written(name, before)
+        except SettingsError:
+            is_there = False
+        if not is_there:
+            raise StaleError(name)
+
+    def _put(
+        self, name: str, text: str | None, expected: int | None, facts: Mapping[str, Any]
+    ) -> None:
+        value = self._seal(name, text)
+        if name in UNSAID:
+            entry = Entry(COMMAND, {"name": name, **facts})
+            self._values.put(name, value, entry, expected)
+        else:
+            self._values.put(
+                name,
+                value,
+                lambda before: Entry(
+                    COMMAND,
+                    {"name": name, **facts},
+                    {"name": name, "before": before, "after": value},
+                ),
+                expected,
+            )
+        self.announce()
+
+    def _follow(self) -> None:
+        """Takes what is stored, and calls who listens."""
+        try:
+            self._read()
+        except SettingsError as error:
+            log.error("the settings stay as they were: %s", error)
+            return
+        for listener in self._listeners:
+            listener()
+
+    def _read(self) -> None:
+        rows = self._values.all()
+        found: dict[str, Any] = {}
+        for name in CHANGEABLE:
+            text = self._open(name, rows[name].value) if name in rows else None
+            if text and not self.locked(name):
+                found |= self._value(name, text)
+        logo = rows.get(LOGO)
+        self._logo_id = logo.value if logo else None
+        self._settings = self._base.model_copy(update=found)
+
+    def _value(self, name: str, text: str) -> dict[str, Any]:
+        """The setting as it is stored, if this release still takes it.
+
+        Raises SettingsError for codes: without them the site would be open to all.
+        """
+        try:
+            if name == "access_codes":
+                text = self._joined_codes(text)
+            return {name: settings_model.written(name, text)}
+        except SettingsError as error:
+            if name == "access_codes":
+                raise
+            log.warning("the desk's value is left out: %s", error)
+            return {}
+
+    def _joined_codes(self, text: str) -> str:
+        """The codes of the environment and those of the desk. Raises SettingsError."""
+        own = self._base.access_codes
+        if own is None:
+            return text
+        joined = f"{own.get_secret_value()},{text}"
+        settings_model.written("access_codes", joined)
+        return joined
+
+    def _seal(self, name: str, text: str | None) -> Any:
+        if text is None or name not in SEALED:
+            return text
+        return {"sealed": fernet(self._key).encrypt(text.encode()).decode()}
+
+    def _open(self, name: str, value: Any) -> str | None:
+        """A stored text; None without one, or when it was sealed under another SECRET_KEY."""
+        if not isinstance(value, dict):
+            return value if isinstance(value, str) else None
+        from cryptography.fernet import InvalidToken
+
+        try:
+            return str(fernet(self._key).decrypt(value["sealed"].encode()).decode())
+        except InvalidToken:
+            log.warning("%s was sealed under another SECRET_KEY; set it again", name.upper())
+            return None
