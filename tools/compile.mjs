@@ -18,7 +18,8 @@ const OPTIONS = {
   outdir: path(TARGET),
   bundle: true,
   format: "esm",
-  target: "esnext",
+  // What in-app browsers of 2020 can parse; tools/styles.mjs asks for the same ones.
+  target: "es2020",
   charset: "utf8",
   legalComments: "none",
   minify: true,

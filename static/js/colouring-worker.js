@@ -57,11 +57,11 @@ class Segments {
   }
 
   get #colour() {
-    return this.#open.at(-1) ?? "plain"
+    return this.#open[this.#open.length - 1] ?? "plain"
   }
 
   #add(length, colour) {
-    const last = this.segments.at(-1)
+    const last = this.segments[this.segments.length - 1]
     if (last?.[1] === colour) last[0] += length
     else this.segments.push([length, colour])
   }

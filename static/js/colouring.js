@@ -73,7 +73,8 @@ function show(element, text, segments) {
     start += length
   }
   if (rest) nodes.append(rest)
-  element.replaceChildren(nodes)
+  element.textContent = ""
+  element.append(nodes)
 }
 
 function span(text, colour) {

@@ -181,7 +181,8 @@ async function drawPreview(file, place) {
     const square = [(width - side) / 2, (height - side) / 2, side, side]
     canvas.getContext("2d").drawImage(picture, ...square, 0, 0, PREVIEW_PX, PREVIEW_PX)
     picture.close()
-    place.replaceChildren(canvas)
+    place.textContent = ""
+    place.append(canvas)
   } catch {
     // An old browser, or a kind that it cannot draw: the sign stays.
   }

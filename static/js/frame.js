@@ -33,7 +33,9 @@ refine(document)
 function linkInPlace({ target, ctrlKey, metaKey, shiftKey, altKey }) {
   if (ctrlKey || metaKey || shiftKey || altKey) return null
   const link = target.closest("[data-more], .picture, .image")
-  const isInPlace = link?.matches("[data-more]") || link?.querySelector("img")
+  // Older Safari has no dialogues: there a picture has a tab of its own.
+  const canShow = document.getElementById("lightbox")?.showModal
+  const isInPlace = link?.matches("[data-more]") || (canShow && link?.querySelector("img"))
   return isInPlace ? link : null
 }
 
