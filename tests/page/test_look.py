@@ -91,11 +91,14 @@ TOO_NEW_STYLES = (
 TOO_NEW_SCRIPTS = r"this\.#|\bstatic\{|(\?\?|\|\||&&)=|\.(at|replaceChildren|findLast)\("
 
 
+@pytest.mark.parametrize("name", ["page", "desk"])
 @pytest.mark.parametrize("feature", TOO_NEW_STYLES)
-def test_the_style_sheet_holds_nothing_that_browsers_of_2020_do_not_know(feature: str) -> None:
-    sheet = Path("static/css/page.css").read_text()
+def test_style_sheets_hold_nothing_that_browsers_of_2020_do_not_know(
+    feature: str, name: str
+) -> None:
+    sheet = Path(f"static/css/{name}.css").read_text()
     sheet = re.sub(r"@supports .*?\n *\}\n *\}", "", sheet, flags=re.DOTALL)
-    assert ".writer {" in sheet
+    assert ".field {" in sheet
     assert not re.search(feature, sheet, re.MULTILINE)
 
 
