@@ -43,6 +43,8 @@ from chat.settings.model import secrets as secret_settings
 from chat.settings.rate_text import counts_addresses
 from chat.settings.secret_key import secret_key
 from chat.storage import Storage, connect
+from chat.storage.models import OwnerEntry
+from chat.storage.owner_values import StaleError
 from chat.visitors.access import Access, Visitors
 from chat.visitors.blocks import Blocks
 from chat.visitors.devices import Devices
@@ -157,6 +159,7 @@ class Services:
             redaction=redaction,
         )
         desk.on_change(site.follow_the_owner)
+        desk.undo |= {"block": site.unblock_again, "unblock": site.block_again}
         return site
 
     @property
@@ -226,6 +229,16 @@ class Services:
             return
         if theme != self.look:
             self.look, self.assets = theme, Assets(theme)
+
+    def unblock_again(self, entry: OwnerEntry) -> None:
+        """Takes a block back. Raises StaleError when it is gone already."""
+        if not self.storage.blocks.remove(entry.facts["subject"]):
+            raise StaleError("block")
+
+    def block_again(self, entry: OwnerEntry) -> None:
+        """Takes the end of a block back. Raises StaleError when there is one again."""
+        if not self.storage.blocks.add(entry.facts["subject"]):
+            raise StaleError("unblock")
 
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)

@@ -17,6 +17,7 @@ from emulator import create_emulator
 from emulator.serving import serve
 from tests.kit.browsing import CHROMIUM, DESK, INSECURE_HOST, Person
 from tests.kit.clock import Clock
+from tests.kit.desk import PASSWORD
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.loopback import stay_on_loopback
 from tests.kit.scheduling import FolderScheduling, sort_longest_first
@@ -153,9 +154,9 @@ def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
 
 @pytest.fixture(scope="session")
 def demo_site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
-    """One for the whole run, with all five platforms."""
+    """One for the whole run, with all five platforms, whose owner has PASSWORD."""
     # At its end nobody waits for what is still being answered.
-    return keep_site(DEMO_URL=emulator.url, GRACE_S=0)
+    return keep_site(DEMO_URL=emulator.url, GRACE_S=0, ADMIN_PASSWORD=PASSWORD)
 
 
 @pytest.fixture(scope="session")

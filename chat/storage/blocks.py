@@ -33,7 +33,7 @@ class StoredBlocks:
             if db.scalar(select(Block.at).where(Block.subject == subject)) is not None:
                 return False
             db.execute(insert(Block), {"subject": subject, "at": now()})
-            note(db, "block", {"subject": subject})
+            note(db, "block", {"subject": subject}, {"subject": subject})
         return True
 
     def remove(self, subject: str) -> bool:
@@ -41,5 +41,5 @@ class StoredBlocks:
         with self._engine.begin() as db:
             if not db.execute(delete(Block).where(Block.subject == subject)).rowcount:
                 return False
-            note(db, "unblock", {"subject": subject})
+            note(db, "unblock", {"subject": subject}, {"subject": subject})
         return True

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
-from tests.browser.states import STATES, State
+from tests.browser.states import DESK_STATES, STATES, State
 from tests.kit.browsing import CHROMIUM, DEVICES, Person
+from tests.kit.desk import PASSWORD
 from tests.kit.site import ROOT, Site
 
 FOLDER = ROOT / "screenshots"
@@ -49,7 +50,7 @@ class Shot:
 
 def shots() -> Iterator[Shot]:
     """All of them, state by state."""
-    for state in STATES:
+    for state in (*STATES, *DESK_STATES):
         for way in product(DEVICES, SCHEMES, LANGUAGES):
             is_wanted = state.name in IN_EVERY_WAY or way in EVERY_STATE
             if is_wanted and not (state.is_for_phones and way[0] != "phone"):
@@ -81,7 +82,7 @@ def take(shot: Shot, browser: Browser, site: Site) -> list[str]:
 def contact_sheet(taken: list[Shot]) -> str:
     """A page that shows all pictures, a row for each state."""
     rows = []
-    for state in STATES:
+    for state in (*STATES, *DESK_STATES):
         figures = [
             f'<figure><a href="{shot.name}"><img src="{shot.name}" alt="" loading="lazy"></a>'
             f"<figcaption>{shot.device}, {shot.scheme}, {shot.language}</figcaption></figure>"
@@ -110,7 +111,7 @@ def main() -> int:
         serve(platforms) as address,
         sync_playwright() as playwright,
     ):
-        site = Site(Path(folder), {"DEMO_URL": address, "GRACE_S": 0})
+        site = Site(Path(folder), {"DEMO_URL": address, "GRACE_S": 0, "ADMIN_PASSWORD": PASSWORD})
         try:
             site.start()
             browser = playwright.chromium.launch(

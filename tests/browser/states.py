@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 from playwright.sync_api import Locator, Page, expect
 
 from tests.kit.browsing import has_ended, prose
+from tests.kit.desk import PASSWORD
 
 FULL = "!markdown !think !tool !cite !image !suggest 这件展品有什么故事？"
 PDF = {"name": "展品目录 2026.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
@@ -25,6 +26,34 @@ class State:
 
 def go(page: Page, path: str) -> None:
     page.goto(urljoin(page.url, path))
+
+
+def at_desk(path: str) -> Callable[[Page], None]:
+    """A page of the owner's desk, for a browser that is signed in or not."""
+
+    def reach(page: Page) -> None:
+        go(page, path)
+        if page.locator("form[action='/admin/sign-in']").count():
+            page.locator("#password").fill(PASSWORD)
+            page.locator("form[action='/admin/sign-in'] button").click()
+            page.wait_for_url(urljoin(page.url, path))
+
+    return reach
+
+
+def signing_in_wrongly(page: Page) -> None:
+    """The form after a wrong password, which opens nothing, also for who is signed in."""
+    page.context.clear_cookies()
+    go(page, "/admin/sign-in")
+    page.locator("#password").fill("something else entirely")
+    page.locator("form[action='/admin/sign-in'] button").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def desk_drawer(page: Page) -> None:
+    at_desk("/admin/password")(page)
+    page.locator("label.menu").click()
+    expect(page.locator(".sidebar")).to_be_visible()
 
 
 def say(page: Page, question: str) -> Locator:
@@ -203,4 +232,11 @@ STATES = (
     State("drawer", drawer, is_for_phones=True),
     State("not found", lambda page: go(page, "/c/nothing")),
     State("no script", lambda page: None, has_script=False),
+)
+# The owner's desk. A test walks through them in one browser; a page of it is one line here.
+DESK_STATES = (
+    State("desk log", at_desk("/admin/log")),
+    State("desk password", at_desk("/admin/password")),
+    State("desk drawer", desk_drawer, is_for_phones=True),
+    State("desk sign-in", signing_in_wrongly),
 )

@@ -1,17 +1,31 @@
-"""What was done: by the owner's commands and at the desk, the newest first."""
+"""What was done: by the owner's commands and at the desk, the newest first; and taking it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, Response, request
 from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response as AnyResponse
 
+from chat.owner.desk.values import COMMAND, LOGO, Locked
 from chat.refusals import Refusal
+from chat.settings.errors import SettingsError
+from chat.storage.models import OwnerEntry
+from chat.storage.owner_values import StaleError
 from chat.web import services
-from chat.web.desk import frame
+from chat.web.desk import frame, labels
+from chat.web.language import language
 
 bp = Blueprint("log", __name__)
 
 ON_A_PAGE = 50
+# Of a text that was changed, so many characters are shown.
+LONGEST_TEXT = 80
 # What each command of the log is called.
 DEEDS = {
+    COMMAND: _("Setting changed"),
     "backup": _("Backup"),
     "restore": _("Backup restored"),
     "forget": _("Visitor forgotten"),
@@ -23,19 +37,85 @@ DEEDS = {
     "password": _("Password changed"),
     "sign-out": _("All sessions ended"),
 }
+STALE = _("This has been changed again since. Look at what holds now, and change that.")
+LOCKED = _("This is set on the server, in .env or in the environment, and wins. Change it there.")
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry as a person reads it."""
+
+    id: int
+    at: datetime
+    deed: str
+    details: str
+    may_take_back: bool
 
 
 @bp.get("/log")
 def show() -> Response:
     """The latest entries, or those `?before=` one."""
+    return _page()
+
+
+@bp.post("/log/<int:id>/take-back")
+def take_back(id: int) -> AnyResponse:
+    """Undoes a change, which is a change too and stands in the log."""
+    entry = services().storage.owner_log.get(id) if id < 2**31 else None
+    if entry is None:
+        raise Refusal("not_found", "an entry of the log")
+    try:
+        services().desk.take_back(entry)
+    except ValueError:
+        raise Refusal("bad_input", "what cannot be taken back") from None
+    except (StaleError, Locked) as error:
+        return _page(str(STALE if isinstance(error, StaleError) else LOCKED), 409)
+    except SettingsError as error:
+        return _page(error.say(language()), 409)
+    return frame.changed("desk.log.show", "taken_back")
+
+
+def _page(problem: str | None = None, status: int = 200) -> Response:
     before = request.args.get("before")
-    if before is not None and not (before.isdecimal() and len(before) < 19):
+    if before is not None and not (before.isdecimal() and len(before) < 10):
         raise Refusal("bad_input", "no number of an entry")
     entries = services().storage.owner_log.page(int(before) if before else None, ON_A_PAGE + 1)
+    taken_back = {entry.facts.get("takes_back") for entry in entries}
     return frame.page(
         "log.html",
-        entries=entries[:ON_A_PAGE],
+        status,
+        lines=[_line(entry, entry.id in taken_back) for entry in entries[:ON_A_PAGE]],
         older=entries[ON_A_PAGE - 1].id if len(entries) > ON_A_PAGE else None,
         is_first=before is None,
-        deeds=DEEDS,
+        problem=problem,
     )
+
+
+def _line(entry: OwnerEntry, is_taken_back: bool) -> Line:
+    deed = str(DEEDS.get(entry.command, entry.command))
+    may_take_back = not is_taken_back and services().desk.may_take_back(entry)
+    return Line(entry.id, entry.at, deed, _details(entry), may_take_back)
+
+
+def _details(entry: OwnerEntry) -> str:
+    facts = dict(entry.facts)
+    pieces = []
+    if entry.command == COMMAND:
+        pieces.append(_change(str(facts.pop("name", "")), entry.change))
+    pieces += [f"{labels.FACTS.get(name, name)} {fact}" for name, fact in facts.items()]
+    return "; ".join(pieces)
+
+
+def _change(name: str, change: Mapping[str, Any] | None) -> str:
+    """A setting with what it was and what it became."""
+    label = str(labels.SETTINGS.get(name, name))
+    if change is None or name == LOGO:
+        return label
+    return f"{label}: {_quoted(change.get('before'))} → {_quoted(change.get('after'))}"
+
+
+def _quoted(text: Any) -> str:
+    if text is None:
+        return str(_("(as usual)"))
+    short = str(text)[:LONGEST_TEXT]
+    return f"“{short}…”" if len(str(text)) > LONGEST_TEXT else f"“{short}”"
