@@ -245,7 +245,14 @@ class Services:
         saver = Saver(self.storage)
         ceilings = Ceilings(self.storage.days, lambda: self.settings)
         records = Records(
-            self.storage, saver, self.health, self.metrics, ceilings, worker, self._language
+            self.storage,
+            saver,
+            self.health,
+            self.metrics,
+            ceilings,
+            worker,
+            self._language,
+            owner_reads=lambda: self.settings.owner_reads,
         )
         turns = Turns(
             self.settings,

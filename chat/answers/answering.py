@@ -14,6 +14,7 @@ from chat.answers.live import CUT, Failed, Finished, LiveAnswer
 from chat.answers.masking import EventMask
 from chat.answers.partial import PartialAnswer, events_of, make_legible
 from chat.answers.records import Records
+from chat.answers.timeline import Timeline
 from chat.logs import request_id
 from chat.storage import StoredQuestion
 from providers.base import Turn
@@ -33,7 +34,8 @@ class Answering:
 
     `place` is the one in line, given up when it `is_abandoned`; a resumed answer has none. `ended`
     is called once the end is stored, before readers see it, and before it `unasked` when no
-    platform was asked. `thinking_since` is when the thought
+    platform was asked. `timeline` is noted where the owner may read the answer. `thinking_since` is
+    when the thought
     under way began, `unsaid_since` when the words began that were taken back just now, both by
     time.monotonic().
     """
@@ -55,6 +57,10 @@ class Answering:
     unsaid_since: float | None = None
     is_reached: bool = False
     is_asked: bool = False
+    timeline: Timeline | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.timeline = Timeline() if self.stored.is_readable else None
 
     @property
     def partial(self) -> PartialAnswer:
@@ -129,6 +135,8 @@ class Answering:
         if not self.is_reached and not isinstance(event, Status):
             self.is_reached = True
             self.records.note_reached(self.agent)
+        if self.timeline is not None:
+            self.timeline.note(event, time.monotonic() - self.began)
         self._show(self.mask.apply(event) if self.mask else [event])
 
     def _show(self, events: list[Event]) -> None:
@@ -181,6 +189,8 @@ class Answering:
         reason = entry.finish_reason if isinstance(entry, Finished) else None
         end = {"code": code, "finish_reason": reason, "first_s": self._first_s}
         columns = {**self.partial.columns(), **end}
+        if self.timeline is not None:
+            columns["timeline"] = self.timeline.entries
         self.records.saver.end_answer(self.stored.answer_id, state, columns)
         if self.place is not None and not self.is_asked:
             self.records.give_back(self.stored, self.unasked)

@@ -28,7 +28,11 @@ log = logging.getLogger("chat.turns")
 
 @dataclass(frozen=True)
 class Records:
-    """`worker` is the id of this process, `language` that of the log."""
+    """`worker` is the id of this process, `language` that of the log.
+
+    `owner_reads` says whether this process tells visitors now that the owner may read what they
+    ask: the same answer decides both.
+    """
 
     storage: Storage
     saver: Saver
@@ -37,6 +41,7 @@ class Records:
     ceilings: Ceilings
     worker: str
     language: Callable[[], str]
+    owner_reads: Callable[[], bool] = lambda: False
 
     def store_question(self, question: Question) -> tuple[StoredQuestion, Callable[[], None]]:
         """Counts a question against all days that it belongs to and stores it, or does neither.
@@ -63,6 +68,7 @@ class Records:
                         can_branch=question.agent.row.branches,
                         files=files,
                         access=question.access,
+                        is_readable=self.owner_reads(),
                         id=id,
                     )
                 )

@@ -25,6 +25,7 @@ from chat.storage.moves import Moves
 from chat.storage.outcomes import Outcomes
 from chat.storage.owner_files import OwnerFiles
 from chat.storage.owner_log import OwnerLog
+from chat.storage.owner_reading import OwnerReading
 from chat.storage.owner_sessions import StoredOwnerSessions
 from chat.storage.owner_values import OwnerValues
 from chat.storage.ratings import Ratings
@@ -44,6 +45,7 @@ class Storage:
     disk: DatabaseDisk
     answers: Answers
     ratings: Ratings
+    owner_reading: OwnerReading
     conversations: Conversations
     shares: Shares
     drawings: Drawings
@@ -75,6 +77,7 @@ class Storage:
             disk=kinds.kind_of(engine).disk(engine),
             answers=Answers(engine, clock, zone),
             ratings=Ratings(engine, clock),
+            owner_reading=OwnerReading(engine),
             conversations=conversations,
             shares=Shares(engine, conversations),
             drawings=Drawings(engine),

@@ -90,8 +90,9 @@ class NewQuestion:
 
     In the conversation that it names it comes `after` an answer, or `instead` of the question of an
     answer; without either it follows the newest. `can_branch`: the platform accepts another past
-    than the one it remembers. `access` names the code or key by which it is asked. `id` is that of
-    its answer, where the caller has to know it.
+    than the one it remembers. `access` names the code or key by which it is asked. `is_readable`:
+    the visitor was told that the owner may read it. `id` is that of its answer, where the caller
+    has to know it.
     """
 
     visitor: str
@@ -104,6 +105,7 @@ class NewQuestion:
     can_branch: bool = True
     files: Sequence[Mapping[str, Any]] = ()
     access: str | None = None
+    is_readable: bool = False
     id: str | None = None
 
 
@@ -119,6 +121,7 @@ class StoredQuestion:
     thread: str | None = None
     previous_chat: str | None = None
     earlier: tuple[tuple[str, str], ...] = ()
+    is_readable: bool = False
 
 
 class Answers:
@@ -160,7 +163,11 @@ class Answers:
         another agent), busy.
         """
         at = self._clock()
-        stored = StoredQuestion(question.id or new_id(at), question.conversation_id or new_id(at))
+        stored = StoredQuestion(
+            question.id or new_id(at),
+            question.conversation_id or new_id(at),
+            is_readable=question.is_readable,
+        )
         parent = None
         try:
             with self._engine.begin() as db:
@@ -230,7 +237,9 @@ class Answers:
             rows = db.execute(claim).all()
         if not rows:
             return None
-        return StoredQuestion(answer.id, answer.conversation_id, answer.thread)
+        return StoredQuestion(
+            answer.id, answer.conversation_id, answer.thread, is_readable=answer.is_readable
+        )
 
 
 def _insert_conversation(
@@ -266,6 +275,7 @@ def _insert_answer(
             "files": list(question.files),
             "worker": question.worker,
             "access": question.access,
+            "is_readable": question.is_readable,
             "created_at": at,
         },
     )

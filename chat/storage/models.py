@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -95,7 +96,9 @@ class Answer(Base):
     names the code or key by which it was asked, such as code:museum, and `first_s` is how many
     seconds passed until the first words. The fields of the answer itself are those of `Content`.
     `plain` is what a search looks at (chat/storage/plain.py), made when the answer ends.
-    `rating` is what the visitor says of it, up or down (chat/storage/ratings.py).
+    `rating` is what the visitor says of it, up or down (chat/storage/ratings.py). `is_readable`:
+    the visitor was told, when asking, that the owner may read it; it never becomes so later.
+    `timeline` says how such an answer came (chat/answers/timeline.py).
     """
 
     __tablename__ = "answers"
@@ -110,6 +113,19 @@ class Answer(Base):
             sqlite_where=text("state = 'running'"),
         ),
         Index("answers_by_worker", "state", "worker"),
+        # What the owner filters by is read from the index alone. Nobody pays for it while the
+        # owner may read nothing.
+        Index(
+            "answers_to_read",
+            "is_readable",
+            "sequence",
+            "created_at",
+            "state",
+            "rating",
+            "conversation_id",
+            sqlite_where=text("is_readable = 1"),
+        ),
+        Index("answers_rated", "rating", "sequence", sqlite_where=text("rating IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, default=new_id)
@@ -141,6 +157,8 @@ class Answer(Base):
     rating: Mapped[str | None] = mapped_column(String(4))
     rating_reason: Mapped[str | None] = mapped_column(Text)
     rated_at: Mapped[datetime | None] = mapped_column()
+    is_readable: Mapped[bool] = mapped_column(default=False, server_default=false())
+    timeline: Mapped[list[Any] | None] = mapped_column(deferred=True)
 
     conversation: Mapped[Conversation] = relationship(back_populates="answers")
 
