@@ -33,7 +33,8 @@ LARGEST = 2**31 - 1
 class Filters:
     """What the owner looks for; what is None or empty is no condition.
 
-    `text` is what the question or the answer says, `access` the code or key it was asked by.
+    `text` is what the question or the answer says, `access` the code or key it was asked by, such
+    as code:museum.
     """
 
     agent: str | None = None
@@ -285,6 +286,8 @@ def _matching(query: Select[Any], filters: Filters, words: SearchWords) -> Selec
         query = query.where(func.coalesce(Answer.state, "") == filters.state)
     if filters.rating:
         query = query.where(Answer.rating == filters.rating)
+    if filters.access:
+        query = query.where(Answer.access == filters.access)
     if filters.since:
         query = query.where(Answer.created_at >= filters.since)
     if filters.until:

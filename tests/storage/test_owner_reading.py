@@ -32,6 +32,7 @@ def say(
     agent: str = "coze",
     visitor: str = "alice",
     conversation: str | None = None,
+    access: str | None = None,
 ) -> StoredQuestion:
     asked = store.answers.store_question(
         NewQuestion(
@@ -40,6 +41,7 @@ def say(
             question,
             "w1",
             conversation_id=conversation,
+            access=access,
             is_readable=is_readable,
         )
     )
@@ -111,12 +113,12 @@ def test_any_number_is_a_place_to_go_on(store: Storage, before: int) -> None:
 
 
 def test_filters_combine(store: Storage) -> None:
-    failed = say(store, "开放时间", state="failed")
+    failed = say(store, "开放时间", state="failed", access="code:museum")
     say(store, "开放时间", "八点")
     say(store, "门票", state="failed")
     say(store, "开放时间", state="failed", agent="yuanqi")
     store.ratings.rate("alice", failed.answer_id, "down")
-    many = dict(agent="coze", state="failed", rating="down", text="开放")
+    many = dict(agent="coze", state="failed", rating="down", text="开放", access="code:museum")
     recently = now() - timedelta(hours=1)
     (line,) = store.owner_reading.find(Filters(**many, since=recently), 5).lines  # type: ignore[arg-type]
     assert line.id == failed.answer_id
@@ -125,6 +127,7 @@ def test_filters_combine(store: Storage) -> None:
         {"state": "done"},
         {"rating": "up"},
         {"text": "门票"},
+        {"access": "key:museum"},
         {"until": recently},
     ):
         assert store.owner_reading.find(Filters(**{**many, **wrong}), 5).lines == []  # type: ignore[arg-type]
