@@ -28,6 +28,8 @@ from chat.files.pictures import AT_ONCE, Pictures
 from chat.files.uploads import Uploads
 from chat.logs import logging as logs
 from chat.logs.redaction import Redaction
+from chat.notices.notifying import Notifier
+from chat.notices.watch import Watch
 from chat.owner.desk.values import Desk
 from chat.owner.identity import Owner
 from chat.owner.sessions import OwnerSessions
@@ -69,6 +71,7 @@ class Process:
     pid: int
     turns: Turns
     housekeeper: Housekeeper
+    notifier: Notifier
 
 
 @dataclass
@@ -190,6 +193,7 @@ class Services:
                     self.shared.connect()
                 self._process = self._new_process()
                 self._process.housekeeper.start()
+                self._process.notifier.start()
                 self.introductions.refresh()
             return self._process
 
@@ -199,6 +203,7 @@ class Services:
         if process is None or process.pid != os.getpid():
             return
         try:
+            process.notifier.end()
             process.housekeeper.end()
         except Exception:
             log.exception("could not save at the end")
@@ -266,7 +271,10 @@ class Services:
         housekeeper = Housekeeper(
             self.storage, saver, turns, self.agents, worker, lambda: self.settings.keep_days
         )
-        return Process(os.getpid(), turns, housekeeper)
+        watch = Watch(lambda: self.settings, lambda: self.agents, self.storage)
+        http = door(self.settings, "notices")
+        notifier = Notifier(lambda: self.settings, watch, self.storage.notices, http)
+        return Process(os.getpid(), turns, housekeeper, notifier)
 
     def _language(self) -> str:
         return self.settings.default_language

@@ -134,6 +134,12 @@ class Provider(ABC):
         """The calls a second that one whole answer takes while it is made; 0: it is not polled."""
         return 0.0
 
+    @property
+    def short_lived_token(self) -> tuple[str, int]:
+        """A token that ends so many days after it was made, at a time that nobody tells; an empty
+        one when there is none."""
+        return "", 0
+
     @abstractmethod
     def check(self, deadline: float) -> Iterator[Observation]:
         """Yields what the platform lets one see of the set-up without asking the agent anything.

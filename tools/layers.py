@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("shared",),
     ("storage", "page"),
     ("agents", "visitors"),
-    ("files",),
+    ("files", "notices"),
     ("answers",),
     ("parts",),
     ("owner",),

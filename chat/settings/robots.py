@@ -24,7 +24,8 @@ def secret_parts(setting: SecretStr | None) -> list[str]:
     parts = []
     for address in addresses(setting):
         url = urlsplit(address)
-        keys = [*url.path.split("/"), *(value for _, value in parse_qsl(url.query))]
+        # Behind the # is the secret that messages are signed with (chat/notices/robots.py).
+        keys = [*url.path.split("/"), *(value for _, value in parse_qsl(url.query)), url.fragment]
         parts += [address, *(key for key in keys if len(key) >= _SHORTEST_KEY)]
     return parts
 

@@ -17,11 +17,13 @@ from chat.storage.conversations import Conversations
 from chat.storage.days import Days
 from chat.storage.deletion import Deletion
 from chat.storage.drawings import Drawings
+from chat.storage.endings import Endings
 from chat.storage.engine import kinds
 from chat.storage.engine.disk import DatabaseDisk
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
+from chat.storage.notices import Notices
 from chat.storage.outcomes import Outcomes
 from chat.storage.owner_files import OwnerFiles
 from chat.storage.owner_log import OwnerLog
@@ -59,6 +61,8 @@ class Storage:
     search: Search
     deletion: Deletion
     blocks: StoredBlocks
+    endings: Endings
+    notices: Notices
     owner_log: OwnerLog
     owner_values: OwnerValues
     owner_files: OwnerFiles
@@ -91,6 +95,8 @@ class Storage:
             search=Search(engine),
             deletion=Deletion(engine, clock),
             blocks=StoredBlocks(engine),
+            endings=Endings(engine),
+            notices=Notices(engine),
             owner_log=OwnerLog(engine),
             owner_values=OwnerValues(engine),
             owner_files=OwnerFiles(engine),

@@ -294,6 +294,16 @@ class Block(Base):
     at: Mapped[datetime] = mapped_column()
 
 
+class Notice(Base):
+    """What a robot has told the owner of a subject last (chat/storage/notices.py)."""
+
+    __tablename__ = "notices"
+
+    subject: Mapped[str] = mapped_column(String(80), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime] = mapped_column()
+
+
 class OwnerEntry(Base):
     """A command of the owner that changed something, with its facts."""
 

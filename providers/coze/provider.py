@@ -19,6 +19,8 @@ from providers.tokens import Vault
 __all__ = ["PROVIDER", "Coze", "Options"]
 
 CLEAR_S = 15.0
+# The longest life of a personal access token (platforms/coze.md §6).
+PERSONAL_DAYS = 30
 
 
 class Coze(Provider):
@@ -52,6 +54,12 @@ class Coze(Provider):
     @property
     def polls_per_second(self) -> float:
         return 1 / self._options.poll_interval_s if self._options.ask == "poll" else 0.0
+
+    @property
+    def short_lived_token(self) -> tuple[str, int]:
+        token = self._options.api_token
+        text = token.get_secret_value() if token else ""
+        return (text, PERSONAL_DAYS) if text.startswith(coze_check.SHORT_LIVED) else ("", 0)
 
     def check(self, deadline: float) -> Iterator[Observation]:
         return coze_check.check(self._options, self._credentials, self._http, deadline)
