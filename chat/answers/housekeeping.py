@@ -70,7 +70,7 @@ class Housekeeper:
     def end(self) -> None:
         """Saves everything and signs off, so that the next process takes over at once."""
         self._ended.set()
-        self._saver.save()
+        self._saver.save_all()
         self._storage.workers.bury([self._worker])
 
     def _work(self) -> None:

@@ -20,7 +20,10 @@ class Saver:
         self._storage = storage
         self._lock = threading.Lock()
         self._partials: dict[str, PartialAnswer] = {}
+        # Those that are not stored yet, and of those the ones that are being stored just now: each
+        # by its own thread, since a server's reply may take longer than the next end.
         self._ends: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._under_way: set[str] = set()
 
     def add(self, answer_id: str, partial: PartialAnswer) -> None:
         with self._lock:
@@ -34,8 +37,9 @@ class Saver:
         with self._lock:
             self._partials.pop(answer_id, None)
             self._ends[answer_id] = (state, columns)
+            self._under_way.add(answer_id)
         try:
-            self._store_ends()
+            self._store_end(answer_id)
         except Exception as error:
             reason = getattr(error, "orig", None) or error
             log.error(
@@ -44,6 +48,9 @@ class Saver:
                 reason,
                 exc_info=not is_trouble(error),
             )
+        finally:
+            with self._lock:
+                self._under_way.discard(answer_id)
 
     def close_doubtful(self, answer_id: str) -> None:
         """Ends an answer that nobody makes, if its question was stored after all.
@@ -53,9 +60,18 @@ class Saver:
         with self._lock:
             self._ends[answer_id] = ("interrupted", {"code": "unavailable"})
 
+    def save_all(self) -> None:
+        """Stores everything, also what another thread is about to store: the process ends."""
+        with self._lock:
+            self._under_way.clear()
+        self.save()
+
     def save(self, older_s: float = 0.0) -> None:
         """Stores changed answers, except those stored in the last `older_s` seconds."""
-        self._store_ends()
+        with self._lock:
+            ends = self._ends.keys() - self._under_way
+        for answer_id in ends:
+            self._store_end(answer_id)
         now = time.monotonic()
         with self._lock:
             changed = {
@@ -76,11 +92,11 @@ class Saver:
                 partial.is_dirty = True
             raise
 
-    def _store_ends(self) -> None:
+    def _store_end(self, answer_id: str) -> None:
+        """Stores an end, unless another thread has; when it fails, the next `save` tries again."""
         with self._lock:
-            ends = list(self._ends.items())
-        for answer_id, (state, columns) in ends:
-            self._storage.answers.end(answer_id, state, columns)
-            # Only now: when storing fails, the next `save` tries again.
+            end = self._ends.get(answer_id)
+        if end is not None:
+            self._storage.answers.end(answer_id, *end)
             with self._lock:
                 self._ends.pop(answer_id, None)
