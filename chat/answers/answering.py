@@ -191,7 +191,7 @@ class Answering:
         columns = {**self.partial.columns(), **end}
         if self.timeline is not None:
             columns["timeline"] = self.timeline.entries
-        self.records.saver.end_answer(self.stored.answer_id, state, columns)
+        self.records.saver.end_answer(self.stored.answer_id, state, columns, self.turn.question)
         if self.place is not None and not self.is_asked:
             self.records.give_back(self.stored, self.unasked)
         if self.mask is not None and self.mask.has_masked:

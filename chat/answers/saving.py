@@ -10,6 +10,9 @@ from chat.answers.partial import PartialAnswer
 from chat.storage import Storage
 from chat.storage.engine.kinds import is_trouble
 
+# State, columns and question, as `Answers.end` takes them.
+_End = tuple[str, Mapping[str, Any], str | None]
+
 log = logging.getLogger("chat.saver")
 
 
@@ -22,21 +25,23 @@ class Saver:
         self._partials: dict[str, PartialAnswer] = {}
         # Those that are not stored yet, and of those the ones that are being stored just now: each
         # by its own thread, since a server's reply may take longer than the next end.
-        self._ends: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._ends: dict[str, _End] = {}
         self._under_way: set[str] = set()
 
     def add(self, answer_id: str, partial: PartialAnswer) -> None:
         with self._lock:
             self._partials[answer_id] = partial
 
-    def end_answer(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
+    def end_answer(
+        self, answer_id: str, state: str, columns: Mapping[str, Any], question: str | None = None
+    ) -> None:
         """Stores how an answer ended. When that fails, every `save` tries again.
 
         Until its end is stored, the conversation takes no other question.
         """
         with self._lock:
             self._partials.pop(answer_id, None)
-            self._ends[answer_id] = (state, columns)
+            self._ends[answer_id] = (state, columns, question)
             self._under_way.add(answer_id)
         try:
             self._store_end(answer_id)
@@ -58,7 +63,7 @@ class Saver:
         Else its conversation would take no other question while this process lives.
         """
         with self._lock:
-            self._ends[answer_id] = ("interrupted", {"code": "unavailable"})
+            self._ends[answer_id] = ("interrupted", {"code": "unavailable"}, None)
 
     def save_all(self) -> None:
         """Stores everything, also what another thread is about to store: the process ends."""

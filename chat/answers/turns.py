@@ -54,7 +54,9 @@ class Turns:
         self._at_once = at_once
         self._records = records
         self._word_list = word_list
-        self._lock = threading.Lock()
+        # Where questions are stored one at a time, each yields to running streams before the next:
+        # many that come together would starve them. A server's replies leave room for that.
+        self._writers = threading.BoundedSemaphore(records.storage.writers)
         self._is_stopping = False
 
     def close_the_door(self) -> None:
@@ -74,12 +76,10 @@ class Turns:
         """
         with ExitStack() as undo:
             self._admit(question, undo)
-            with self._lock:
+            with self._writers:
                 place = question.agent.account.enter(question.origin)
                 undo.callback(place.leave)
                 stored, give_back = self._records.store_question(question)
-                # Yield to other greenlets after each question: many simultaneous questions would
-                # otherwise starve running streams.
                 time.sleep(0)
             undo.pop_all()
         try:

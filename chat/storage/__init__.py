@@ -44,6 +44,8 @@ class Storage:
     """The tables of one database, each under its subject."""
 
     engine: Engine
+    # How many write at once without one waiting for another.
+    writers: int
     disk: DatabaseDisk
     answers: Answers
     ratings: Ratings
@@ -75,10 +77,12 @@ class Storage:
         """All subjects on one engine. `clock` says what time it is, and never what comes later;
         `zone` says which day that is.
         """
+        kind = kinds.kind_of(engine)
         conversations = Conversations(engine, clock)
         return cls(
             engine=engine,
-            disk=kinds.kind_of(engine).disk(engine),
+            writers=kind.WRITERS,
+            disk=kind.disk(engine),
             answers=Answers(engine, clock, zone),
             ratings=Ratings(engine, clock),
             owner_reading=OwnerReading(engine),

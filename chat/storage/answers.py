@@ -23,6 +23,7 @@ from sqlalchemy.orm import joinedload, sessionmaker
 
 from chat.china import CHINA
 from chat.refusals import Refusal
+from chat.storage.engine.kinds import by_single_statements
 from chat.storage.engine.numbers import NextSequence
 from chat.storage.models import RUNNING, Answer, Base, new_id, now
 from chat.storage.outcomes import insert_outcome, update_outcome
@@ -134,13 +135,15 @@ class Answers:
         self, engine: Engine, clock: Callable[[], datetime] = now, zone: tzinfo = CHINA
     ) -> None:
         self._engine = engine
+        self._single = by_single_statements(engine)
         self._clock = clock
         self._zone = zone
         self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._reading = sessionmaker(by_single_statements(engine), expire_on_commit=False)
 
     def get(self, visitor: str, answer_id: str) -> Answer:
         """An answer with its conversation. Raises Refusal not_found as `Conversations.get`."""
-        with self._sessions() as db:
+        with self._reading() as db:
             answer = db.get(Answer, answer_id, options=[joinedload(Answer.conversation)])
             if (
                 answer is None
@@ -152,7 +155,7 @@ class Answers:
 
     def is_running(self, answer_id: str) -> bool:
         """Whether an answer is being made. True as well while the database cannot be read."""
-        with suppress(SQLAlchemyError), self._sessions() as db:
+        with suppress(SQLAlchemyError), self._reading() as db:
             return db.scalar(select(Answer.state).where(Answer.id == answer_id)) == RUNNING
         return True
 
@@ -194,7 +197,7 @@ class Answers:
         self, question: StoredQuestion, thread: str | None, chat: str | None, trace: str | None
     ) -> None:
         """Stores the platform's ids of a conversation and of a run, as soon as they are known."""
-        with self._engine.begin() as db:
+        with self._single.begin() as db:
             ids = {"thread": thread, "chat": chat, "trace": trace}
             db.execute(_UPDATE, {"answer": question.answer_id, **ids})
 
@@ -204,18 +207,23 @@ class Answers:
         with self._engine.begin() as db:
             db.execute(_UPDATE_RUNNING, rows)
 
-    def end(self, answer_id: str, state: str, columns: Mapping[str, Any]) -> None:
-        """Stores the end of an answer, with all its columns."""
-        # Read in a transaction of its own: one that has read may not wait for another's write.
-        with self._engine.connect() as db:
-            row = db.execute(_TEXTS, {"answer": answer_id}).one_or_none()
-        if row is None:
-            return
-        plain = searchable(row.question, columns.get("replies", row.replies))
+    def end(
+        self, answer_id: str, state: str, columns: Mapping[str, Any], question: str | None = None
+    ) -> None:
+        """Stores the end of an answer, with all its columns; `question` where that is known."""
+        known = {"question": question, **columns}
+        if question is None or not {"replies", "usage"} <= columns.keys():
+            # In a transaction of its own: one that has read may not wait for another's write.
+            with self._single.connect() as db:
+                row = db.execute(_TEXTS, {"answer": answer_id}).one_or_none()
+            if row is None:
+                return
+            known = {**row._mapping, **columns}
+        plain = searchable(known["question"], known["replies"])
         end = {"state": state, "ended_at": self._clock(), "plain": plain}
         with self._engine.begin() as db:
-            db.execute(_UPDATE, {"answer": answer_id, **end, **columns})
-            update_outcome(db, answer_id, {"usage": row.usage, **columns, "state": state})
+            if db.execute(_UPDATE, {"answer": answer_id, **end, **columns}).rowcount:
+                update_outcome(db, answer_id, {**known, "state": state})
 
     def orphans(self, living: Iterable[str]) -> Sequence[Answer]:
         """Running answers, with their conversations, whose worker is none of the living."""
@@ -224,7 +232,7 @@ class Answers:
             .options(joinedload(Answer.conversation))
             .where(Answer.state == RUNNING, Answer.worker.not_in(list(living)))
         )
-        with self._sessions() as db:
+        with self._reading() as db:
             return db.scalars(query).all()
 
     def claim_orphan(self, answer: Answer, worker: str) -> StoredQuestion | None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, delete, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from chat.refusals import Refusal
+from chat.storage.engine.kinds import by_single_statements
 from chat.storage.models import RUNNING, Answer, Conversation, Share, now
 from chat.storage.titles import as_title
 
@@ -63,10 +64,11 @@ class Conversations:
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
         self._clock = clock
         self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._reading = sessionmaker(by_single_statements(engine), expire_on_commit=False)
 
     def get(self, visitor: str, conversation_id: str) -> Conversation:
         """Raises Refusal not_found when there is none, or it is another visitor's."""
-        with self._sessions() as db:
+        with self._reading() as db:
             return owned_conversation(db, visitor, conversation_id)
 
     def is_answering(self, conversation_id: str) -> bool:
@@ -74,7 +76,7 @@ class Conversations:
         running = select(Answer.id).where(
             Answer.conversation_id == conversation_id, Answer.state == RUNNING
         )
-        with self._sessions() as db:
+        with self._reading() as db:
             return db.scalar(running) is not None
 
     def of(
@@ -99,7 +101,7 @@ class Conversations:
         if before is not None:
             # What somebody typed may be larger than any number a database has.
             query = query.where(Conversation.sequence < min(before, LARGEST))
-        with self._sessions() as db:
+        with self._reading() as db:
             return db.scalars(query).all()
 
     def agent_of(self, visitor: str, id: str) -> str | None:
@@ -109,7 +111,7 @@ class Conversations:
         """
         of_answer = select(Answer.conversation_id).where(Answer.id == id).scalar_subquery()
         is_it = (Conversation.id == id) | (Conversation.id == of_answer)
-        with self._sessions() as db:
+        with self._reading() as db:
             return db.scalar(
                 select(Conversation.agent).where(is_it, Conversation.visitor == visitor)
             )
@@ -119,7 +121,7 @@ class Conversations:
         query = select(Conversation.id).where(
             Conversation.id.in_(ids), Conversation.agent.in_(agents)
         )
-        with self._sessions() as db:
+        with self._reading() as db:
             return set(db.scalars(query))
 
     def tree(self, conversation_id: str) -> Tree:
@@ -129,13 +131,13 @@ class Conversations:
             .where(Answer.conversation_id == conversation_id)
             .order_by(Answer.sequence)
         )
-        with self._sessions() as db:
+        with self._reading() as db:
             return Tree({row.id: row.parent for row in db.execute(query)})
 
     def answers(self, conversation_id: str, ids: Sequence[str]) -> Sequence[Answer]:
         """These answers of a conversation, in the order of the ids."""
         query = select(Answer).where(Answer.conversation_id == conversation_id, Answer.id.in_(ids))
-        with self._sessions() as db:
+        with self._reading() as db:
             answers = {answer.id: answer for answer in db.scalars(query)}
         return [answers[id] for id in ids if id in answers]
 
@@ -165,7 +167,7 @@ class Conversations:
         query = select(Answer.thread).join(Answer.conversation)
         query = query.where(Answer.conversation_id == conversation_id, Answer.thread.is_not(None))
         query = query.where(Answer.sequence > func.coalesce(Conversation.cleared_after, -1))
-        with self._sessions() as db:
+        with self._reading() as db:
             return db.scalar(query.order_by(Answer.sequence.desc()).limit(1))
 
     def live_answers(self, conversation_id: str) -> list[str]:
@@ -173,7 +175,7 @@ class Conversations:
         running = select(Answer.id).where(
             Answer.conversation_id == conversation_id, Answer.state == RUNNING
         )
-        with self._sessions() as db:
+        with self._reading() as db:
             return list(db.scalars(running))
 
     def delete(self, visitor: str, conversation_id: str) -> None:
@@ -200,7 +202,7 @@ class Conversations:
 
     def deleted(self, visitor: str, conversation_id: str) -> Conversation | None:
         """The conversation if it was deleted and can still be taken back."""
-        with self._sessions() as db:
+        with self._reading() as db:
             row = db.get(Conversation, conversation_id)
         return row if row and row.visitor == visitor and row.deleted_at else None
 

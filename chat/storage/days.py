@@ -2,6 +2,8 @@
 
 from sqlalchemy import Engine, text
 
+from chat.storage.engine.kinds import by_single_statements
+
 # One statement: were the row read first and written second, two processes would let one more in.
 _SPEND = text(
     "INSERT INTO days (account, day, asked) VALUES (:account, :day, 1) "
@@ -23,7 +25,8 @@ class Days:
     """Counts questions by account and day. A day is a date as text, 2026-01-31."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        # Each is one statement, and so they are for the database.
+        self._engine = by_single_statements(engine)
 
     def spend(self, account: str, day: str, limit: int) -> bool:
         """Counts one more question; False, and uncounted, when the day has its `limit` already."""

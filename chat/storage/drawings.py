@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from chat.storage.engine.kinds import lock
+from chat.storage.engine.kinds import by_single_statements, lock
 from chat.storage.models import Answer, Drawing
 
 # All HTML together; beyond it that of the first questions goes.
@@ -30,6 +30,7 @@ class Drawings:
 
     def __init__(self, engine: Engine, max_bytes: int = MAX_BYTES) -> None:
         self._engine = engine
+        self._single = by_single_statements(engine)
         self._max_bytes = max_bytes
         # At the first drawing it is not known how much there is.
         self._added = max_bytes
@@ -37,7 +38,7 @@ class Drawings:
     def find(self, answer_ids: Sequence[str]) -> dict[str, StoredDrawing]:
         """What there is of these answers, in any version."""
         query = select(Drawing.answer_id, Drawing.version, Drawing.blocks)
-        with self._engine.connect() as db:
+        with self._single.connect() as db:
             rows = db.execute(query.where(Drawing.answer_id.in_(answer_ids))).all()
         return {answer_id: StoredDrawing(version, blocks) for answer_id, version, blocks in rows}
 

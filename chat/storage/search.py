@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, String, bindparam, select, type_coerce
 
+from chat.storage.engine.kinds import by_single_statements
 from chat.storage.models import RUNNING, Base
 from chat.storage.plain import SEPARATOR, folded, readable
 from chat.storage.words import Pieces, SearchWords
@@ -83,7 +84,7 @@ class Search:
     """Finds answers that have ended, by what a person reads of them (`answers.plain`)."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine = by_single_statements(engine)
 
     def find(self, visitor: str, typed: str, limit: int = 50) -> list[SearchHit]:
         """The visitor's conversations with all words, newest first. Any text may be typed."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Engine, delete, insert, select, update
 from sqlalchemy.orm import sessionmaker
 
+from chat.storage.engine.kinds import by_single_statements
 from chat.storage.models import SignIn
 
 
@@ -12,8 +13,9 @@ class StoredSessions:
     """The rows of the sessions."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._sessions = sessionmaker(engine, expire_on_commit=False)
+        # No query of this table is more than one statement.
+        self._engine = by_single_statements(engine)
+        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
 
     def add(
         self, id: str, code: str, mark: str, visitor: str, at: datetime, expires_at: datetime

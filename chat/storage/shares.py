@@ -7,6 +7,7 @@ from sqlalchemy.orm import sessionmaker
 
 from chat.refusals import Refusal
 from chat.storage.conversations import Conversations, owned_conversation
+from chat.storage.engine.kinds import by_single_statements
 from chat.storage.models import Conversation, Share
 
 
@@ -15,6 +16,7 @@ class Shares:
 
     def __init__(self, engine: Engine, conversations: Conversations) -> None:
         self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._reading = sessionmaker(by_single_statements(engine), expire_on_commit=False)
         self._conversations = conversations
 
     def create(self, visitor: str, conversation_id: str, at: str | None = None) -> Share:
@@ -38,12 +40,12 @@ class Shares:
 
     def of(self, conversation_id: str) -> Share | None:
         """The link to a conversation, if there is one."""
-        with self._sessions() as db:
+        with self._reading() as db:
             return db.scalar(select(Share).where(Share.conversation_id == conversation_id))
 
     def resolve(self, token: str) -> tuple[Conversation, list[str]]:
         """The conversation of a link and the ids of its branch. Raises Refusal not_found."""
-        with self._sessions() as db:
+        with self._reading() as db:
             share = db.get(Share, token)
             conversation = db.get(Conversation, share.conversation_id) if share else None
         if share is None or conversation is None or conversation.deleted_at:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, delete, func, insert, select
 
-from chat.storage.engine.kinds import lock
+from chat.storage.engine.kinds import by_single_statements, lock
 from chat.storage.models import Upload, new_id, now
 
 FILES_KEPT = timedelta(days=1)
@@ -26,6 +26,7 @@ class StoredUploads:
 
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = now) -> None:
         self._engine = engine
+        self._single = by_single_statements(engine)
         self._clock = clock
 
     def add(self, visitor: str, file: StoredFile, check: Callable[[int], None]) -> str:
@@ -63,14 +64,14 @@ class StoredUploads:
         )
         if visitor is not None:
             query = query.where(Upload.visitor == visitor)
-        with self._engine.connect() as db:
+        with self._single.connect() as db:
             row = db.execute(query).first()
         return StoredFile(*row) if row else None
 
     def count(self) -> tuple[int, int]:
         """How many files there are, and their size in bytes."""
         columns = select(func.count(), func.coalesce(func.sum(Upload.size), 0))
-        with self._engine.connect() as db:
+        with self._single.connect() as db:
             count, size = db.execute(
                 columns.where(Upload.created_at >= self._clock() - FILES_KEPT)
             ).one()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import sessionmaker
 
-from chat.storage.engine.kinds import kind_of
+from chat.storage.engine.kinds import by_single_statements, kind_of
 from chat.storage.models import Worker, now
 
 DEAD_AFTER = timedelta(seconds=8)
@@ -19,6 +19,7 @@ class Workers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._reading = sessionmaker(by_single_statements(engine), expire_on_commit=False)
 
     def now(self, clock: Callable[[], datetime] = now) -> datetime:
         """The time by which signs of life are written and compared.
@@ -34,7 +35,7 @@ class Workers:
 
     def all(self) -> Sequence[Worker]:
         """All workers that have signed on and not off, whether they live or not."""
-        with self._sessions() as db:
+        with self._reading() as db:
             return db.scalars(select(Worker)).all()
 
     def heard(self) -> list[Worker]:

@@ -38,7 +38,12 @@ class StorageRefusal(Refusal):
 
 
 class Kind(Protocol):
-    """What a kind of database does in its own way; a module each."""
+    """What a kind of database does in its own way; a module each.
+
+    WRITERS is how many of a process it serves at once without one waiting for another.
+    """
+
+    WRITERS: int
 
     def prepare(self, url: URL) -> None:
         """Makes what has to be there before a connection. Raises SettingsError."""
@@ -48,6 +53,9 @@ class Kind(Protocol):
 
     def open_existing(self, url: URL) -> Engine:
         """The engine of a database that nobody makes: its queries raise StorageError."""
+
+    def by_single_statements(self, engine: Engine) -> Engine:
+        """The same, where each statement is a transaction of its own."""
 
     def alone(self, engine: Engine) -> AbstractContextManager[None]:
         """Around a change of the tables: of all processes that start, one is in it at a time."""
@@ -93,6 +101,11 @@ def kind_of(place: URL | Engine | Connection) -> Kind:
     """
     name = place.get_backend_name() if isinstance(place, URL) else place.dialect.name
     return _postgresql() if name == POSTGRESQL else sqlite
+
+
+def by_single_statements(engine: Engine) -> Engine:
+    """The same, where each statement is a transaction of its own: to read, or for one write."""
+    return kind_of(engine).by_single_statements(engine)
 
 
 def parse(address: str) -> URL:

@@ -34,6 +34,7 @@ log = logging.getLogger("chat.storage")
 
 # Connections of a process. A server lets in 100 by default, for all processes and for the owner.
 CONNECTIONS, MORE_CONNECTIONS = 5, 10
+WRITERS = CONNECTIONS
 # For a free connection of these, and for what another one holds locked.
 WAIT_S = 10.0
 LOCK_S = 5
@@ -113,6 +114,14 @@ def open_existing(url: URL) -> Engine:
     )
     _listen(engine)
     return engine
+
+
+def by_single_statements(engine: Engine) -> Engine:
+    """Without BEGIN before and COMMIT or ROLLBACK behind, each of them a way there and back.
+
+    The driver also forgets at a ROLLBACK what it has prepared.
+    """
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

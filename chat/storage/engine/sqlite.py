@@ -34,6 +34,7 @@ PRAGMAS = (
 )
 WAIT_S = 5.0
 LOOK_S = 0.02
+WRITERS = 1
 # SQLite's own codes for a file that cannot be used at the moment. A missing table is not among
 # them: that does not pass.
 TROUBLES = {
@@ -100,6 +101,11 @@ def open_existing(url: URL) -> Engine:
     """The engine of a database that nobody makes: its queries raise StorageError."""
     place = Path(url.database or "").absolute().as_uri()
     return create_engine(f"sqlite:///{place}?mode=rw&uri=true")
+
+
+def by_single_statements(engine: Engine) -> Engine:
+    """The same: to begin and to end a transaction is no way to a server here."""
+    return engine
 
 
 @contextmanager

@@ -56,6 +56,18 @@ def test_a_password_that_is_not_escaped_is_not_repeated(password: str) -> None:
         assert password not in kinds.place_of(url)
 
 
+def test_what_each_question_asks_of_the_server_is_prepared_once(store: Storage) -> None:
+    for number in range(12):
+        asked = ask(store, f"question {number}")
+        store.answers.note_accepted(asked, "thread", "chat", None)
+        end(store, asked, "answer")
+        store.answers.get("alice", asked.answer_id)
+    with store.engine.connect() as db:
+        prepared = db.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
+    for words in ("INSERT INTO conv", "INSERT INTO answers", "UPDATE answers SET thread", "SELECT"):
+        assert any(statement.startswith(words) for statement in prepared), words
+
+
 @pytest.mark.parametrize("words", NEVER_TEXT, ids=ascii)
 def test_what_is_no_text_here_can_be_stored_and_looked_for_anywhere(
     store: Storage, words: str
