@@ -64,6 +64,10 @@ class StreamRefusal(Refusal):
     """This site, or an address, has as many event streams as allowed."""
 
 
+class FormerAgentRefusal(Refusal):
+    """An agent is not offered, or no more: earlier conversations with it can still be read."""
+
+
 class BlockRefusal(Refusal):
     """The owner has shut out this visitor or address: there is no use in waiting."""
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from chat.agents import demo
 from chat.agents.ceilings import Ceilings
+from chat.agents.current import CurrentAgents
 from chat.agents.health import Health
 from chat.agents.introductions import Introductions
-from chat.agents.line import Lines
-from chat.agents.offered import Agents, door, load_agents
+from chat.agents.offered import Agents, Maker, door
 from chat.agents.vault import Vault
 from chat.answers.banned_words import WordList
 from chat.answers.housekeeping import Housekeeper
@@ -82,7 +82,7 @@ class Services:
     secret_key: str = field(repr=False)
     storage: Storage
     live_answers: LiveAnswers
-    agents: Agents
+    current_agents: CurrentAgents
     introductions: Introductions
     visitors: Visitors
     access: Access
@@ -122,7 +122,6 @@ class Services:
         desk = Desk(settings, storage, key, parts.tell)
         settings = desk.settings
         redaction = _redaction(settings, key)
-        agents = _load_agents(settings, key, storage, parts.lines, redaction)
         limits = VisitorLimits(
             settings.visitor_rate,
             settings.upload_max_mb,
@@ -133,14 +132,24 @@ class Services:
         guessing = Guessing(parts.make_guesses)
         uploads = Uploads(storage, key, settings.upload_max_mb, settings.public_url)
         owner = Owner(settings.admin_password, key, storage.owner_values, guessing)
+        metrics = Metrics()
+        maker = Maker(
+            settings,
+            storage.days.spend,
+            Vault(storage.secrets, key),
+            redaction.learn,
+            parts.lines,
+        )
+        current = CurrentAgents(maker, storage.owner_agents)
+        introductions = Introductions(lambda: current.now, pictures.address, parts.abouts)
         theme = look.load(settings, desk.logo)
         site = cls(
             desk=desk,
             secret_key=key,
             storage=storage,
             live_answers=LiveAnswers(bridge=parts.bridge),
-            agents=agents,
-            introductions=Introductions(agents, pictures.address, parts.abouts),
+            current_agents=current,
+            introductions=introductions,
             visitors=Visitors(key),
             access=Access(settings, key, storage, guessing, Puzzles(key, parts.used_puzzles)),
             blocks=Blocks(storage.blocks),
@@ -156,11 +165,12 @@ class Services:
             pictures=pictures,
             look=theme,
             assets=Assets(theme),
-            metrics=_metrics(agents),
+            metrics=metrics,
             health=parts.health,
             parts=parts,
             redaction=redaction,
         )
+        current.on_change(site.follow_the_agents)
         desk.on_change(site.follow_the_owner)
         desk.undo |= {"block": site.unblock_again, "unblock": site.block_again}
         return site
@@ -174,6 +184,12 @@ class Services:
     def shared(self) -> "Connection | None":
         """The connection to Redis, where several processes may serve the site."""
         return self.parts.connection
+
+    @property
+    def agents(self) -> Agents:
+        """The agents that are offered just now; the owner may change them at any time."""
+        self.desk.look()
+        return self.current_agents.now
 
     @property
     def turns(self) -> Turns:
@@ -227,6 +243,7 @@ class Services:
         settings = self.settings
         self.redaction.know(secret_settings(settings))
         self.access.read(settings.access_codes)
+        self.current_agents.read()
         try:
             theme = look.load(settings, self.desk.logo)
         except SettingsError as error:
@@ -244,6 +261,17 @@ class Services:
         """Takes the end of a block back. Raises StaleError when there is one again."""
         if not self.storage.blocks.add(entry.facts["subject"]):
             raise StaleError("unblock")
+
+    def follow_the_agents(self, before: Agents, after: Agents) -> None:
+        """Other agents are offered from now on."""
+        self.redaction.know(after.secrets)
+        self.introductions.look_again()
+        earlier = {agent.id: agent.provider for agent in before.all}
+        for agent in after.all:
+            self.metrics.expect_agent(agent.id, agent.platform)
+            if earlier.get(agent.id, agent.provider) is not agent.provider:
+                # What was out of reach is reached in another way now.
+                self.health.note(agent.id, None)
 
     def _new_process(self) -> Process:
         worker = secrets.token_hex(8)
@@ -269,7 +297,7 @@ class Services:
             self.word_list,
         )
         housekeeper = Housekeeper(
-            self.storage, saver, turns, self.agents, worker, lambda: self.settings.keep_days
+            self.storage, saver, turns, lambda: self.agents, worker, lambda: self.settings.keep_days
         )
         watch = Watch(lambda: self.settings, lambda: self.agents, self.storage)
         http = door(self.settings, "notices")
@@ -296,16 +324,6 @@ def _redaction(settings: Settings, key: str) -> Redaction:
     """From here on the log blanks out the site's secrets."""
     known = [key, *secret_settings(settings)]
     return logs.install(settings.log_format, settings.log_level, known)
-
-
-def _load_agents(
-    settings: Settings, key: str, storage: Storage, lines: Lines, redaction: Redaction
-) -> Agents:
-    """The agents of the site. From here on the log blanks out their secrets too."""
-    vault = Vault(storage.secrets, key)
-    agents = load_agents(settings, storage.days.spend, vault, redaction.learn, lines)
-    redaction.know(agents.secrets)
-    return agents
 
 
 def _streams(settings: Settings) -> Streams:
@@ -335,10 +353,3 @@ def _pictures(
 def _bodies(settings: Settings, storage: Storage, uploads: Uploads) -> Bodies:
     share = settings.address_share if _counts_addresses(settings) else 0
     return bodies_for(storage, uploads.largest_form, share)
-
-
-def _metrics(agents: Agents) -> Metrics:
-    metrics = Metrics()
-    for agent in agents.all:
-        metrics.expect_agent(agent.id, agent.platform)
-    return metrics

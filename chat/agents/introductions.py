@@ -24,8 +24,9 @@ log = logging.getLogger("chat.introductions")
 class Abouts(Protocol):
     """What platforms say about agents: asked by this process, or once for all processes."""
 
-    def get(self, agent_id: str, ask: Callable[[], About]) -> About | None:
-        """An agent's introduction, by `ask` if need be; None when it is not known yet.
+    def get(self, mark: str, ask: Callable[[], About]) -> About | None:
+        """The introduction of the agent of this mark, by `ask` if need be; None when it is not
+        known yet.
 
         Raises ProviderError.
         """
@@ -34,7 +35,7 @@ class Abouts(Protocol):
 class LocalAbouts:
     """Abouts of one process."""
 
-    def get(self, agent_id: str, ask: Callable[[], About]) -> About | None:
+    def get(self, mark: str, ask: Callable[[], About]) -> About | None:
         return ask()
 
 
@@ -46,7 +47,7 @@ class Introductions:
 
     def __init__(
         self,
-        agents: Agents,
+        agents: Callable[[], Agents],
         picture: Callable[[Agent, str], str | None],
         abouts: Abouts,
         clock: Callable[[], float] = time.monotonic,
@@ -62,7 +63,7 @@ class Introductions:
     def of(self, agent: Agent) -> Agent:
         """The agent with its name, icon, welcome and so on; what the owner has set comes first."""
         self.refresh()
-        about = self._abouts.get(agent.id)
+        about = self._abouts.get(agent.mark)
         if about is None:
             return agent
         is_named = agent.name != agent.row.title
@@ -75,6 +76,10 @@ class Introductions:
             suggestions=agent.suggestions or about.suggestions,
         )
 
+    def look_again(self) -> None:
+        """There may be other agents: the next page asks for the introductions again."""
+        self._stale_at = float("-inf")
+
     def refresh(self) -> None:
         """Begins to ask the platforms again when their introductions are old. Returns at once."""
         with self._lock:
@@ -84,10 +89,10 @@ class Introductions:
         threading.Thread(target=self._fetch, name="introductions", daemon=True).start()
 
     def _fetch(self) -> None:
-        for agent in self._agents.all:
+        for agent in self._agents().all:
             if agent.row.introduces:
                 try:
-                    about = self._source.get(agent.id, partial(_ask, agent))
+                    about = self._source.get(agent.mark, partial(_ask, agent))
                 except ProviderError as error:
                     log.info("agent %s does not introduce itself: %s", agent.id, error)
                     self._stale_at = self._clock() + AGAIN_S
@@ -95,7 +100,7 @@ class Introductions:
                 if about is None:
                     self._stale_at = self._clock() + SOON_S
                 else:
-                    self._abouts[agent.id] = about
+                    self._abouts[agent.mark] = about
 
 
 def _ask(agent: Agent) -> About:

@@ -16,7 +16,7 @@ from chat.agents import demo
 from chat.agents.line import Lines, LocalLines
 from chat.agents.pacing import Account, Spend
 from chat.agents.vault import Vault
-from chat.refusals import Refusal
+from chat.refusals import FormerAgentRefusal
 from chat.settings import agents_file, errors
 from chat.settings.environment import named_secret
 from chat.settings.errors import SettingsError, problem
@@ -90,10 +90,13 @@ class Agents:
         return next((agent for agent in self.all if agent.id == agent_id), None)
 
     def named(self, agent_id: str | None) -> Agent:
-        """The agent of this id, the default one without an id. Raises Refusal not_found."""
+        """The agent of this id, the default one without an id.
+
+        Raises FormerAgentRefusal not_found.
+        """
         agent = self.get(agent_id) if agent_id is not None else self.default
         if agent is None:
-            raise Refusal("not_found", "an unknown agent")
+            raise FormerAgentRefusal("not_found", "no agent of this site")
         return agent
 
     def by_handle(self, handle: str) -> Agent | None:
@@ -159,7 +162,7 @@ class Maker:
     ) -> None:
         self._settings = settings
         self._lines = lines or LocalLines(settings.address_share)
-        self._vault = vault
+        self.vault = vault
         self._spend = spend
         self._doors = _doors(settings, PLATFORMS, learn=learn)
         self._accounts: dict[str, Account] = {}
@@ -186,7 +189,9 @@ class Maker:
         return agents
 
     def demo(self) -> tuple[Agent, ...]:
-        """One agent on each platform of the emulator."""
+        """One agent on each platform of the emulator; none where no emulator runs."""
+        if self._settings.demo_url is None:
+            return ()
         return tuple(
             self._agent(Card(id=platform, platform=platform), account, "demo")
             for platform, account in demo.accounts(self._settings).items()
@@ -298,7 +303,7 @@ class Maker:
         row = PLATFORMS[card.platform]
         # One process has its tokens in its memory.
         is_shared = row.shares_tokens and self._settings.redis_url is not None
-        vault = (self._vault,) if row.grants or is_shared else ()
+        vault = (self.vault,) if row.grants or is_shared else ()
         provider: Provider = load(card.platform).PROVIDER(own, self._doors[card.platform], *vault)
         return provider
 

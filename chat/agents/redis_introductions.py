@@ -20,13 +20,13 @@ class RedisAbouts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, agent_id: str, ask: Callable[[], About]) -> About | None:
+    def get(self, mark: str, ask: Callable[[], About]) -> About | None:
         """An agent's introduction; None while another process asks, or was refused a moment ago.
 
         Raises ProviderError.
         """
         try:
-            key = self._connection.key("about", agent_id)
+            key = self._connection.key("about", mark)
             with self._connection.calling() as calls:
                 text = calls.get(key)
                 if text is not None:

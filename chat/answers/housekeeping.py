@@ -43,7 +43,7 @@ class Housekeeper:
         storage: Storage,
         saver: Saver,
         turns: Turns,
-        agents: Agents,
+        agents: Callable[[], Agents],
         worker: str,
         keep_days: Callable[[], int | None] = lambda: None,
         clock: Callable[[], datetime] = now,
@@ -140,7 +140,7 @@ class Housekeeper:
 
     def _take_over(self, answer: Answer) -> None:
         """Finishes an orphan from the platform's record; without one, ends it as it is."""
-        agent = self._agents.get(answer.conversation.agent)
+        agent = self._agents().get(answer.conversation.agent)
         if agent is not None and agent.row.records and answer.chat and answer.thread:
             if self._turns.resume_answer(agent, answer):
                 log.warning("answer %s: its process died; reading the platform's record", answer.id)

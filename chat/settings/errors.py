@@ -157,6 +157,14 @@ UNSET_SECRET = Words(
 )
 UNREADABLE = Words("无法读取：{reason}", "cannot be read: {reason}")
 NO_PLATFORM = Words("只能是 {names} 之一", "must be one of {names}")
+NO_PLATFORM_HERE = Words(
+    "这个版本没有这个平台，请升级站点或移除这个智能体",
+    "this release does not have its platform: update the site, or remove the agent",
+)
+SEALED_ELSEWHERE = Words(
+    "密钥是用另一个 SECRET_KEY 加密保存的，已无法读取：请重新填写令牌",
+    "its keys were sealed under another SECRET_KEY and cannot be read: give them again",
+)
 NO_CODES = Words("没有访问码，请设 ACCESS_CODES", "there is no code. Set ACCESS_CODES")
 TOML_LINE = Words(
     "第 {line} 行第 {column} 列不是 TOML 的写法", "not valid TOML at line {line}, column {column}"

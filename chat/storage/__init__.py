@@ -25,6 +25,7 @@ from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
 from chat.storage.notices import Notices
 from chat.storage.outcomes import Outcomes
+from chat.storage.owner_agents import OwnerAgents
 from chat.storage.owner_files import OwnerFiles
 from chat.storage.owner_log import OwnerLog
 from chat.storage.owner_reading import OwnerReading
@@ -66,6 +67,7 @@ class Storage:
     endings: Endings
     notices: Notices
     owner_log: OwnerLog
+    owner_agents: OwnerAgents
     owner_values: OwnerValues
     owner_files: OwnerFiles
     owner_sessions: StoredOwnerSessions
@@ -102,6 +104,7 @@ class Storage:
             endings=Endings(engine),
             notices=Notices(engine),
             owner_log=OwnerLog(engine),
+            owner_agents=OwnerAgents(engine),
             owner_values=OwnerValues(engine),
             owner_files=OwnerFiles(engine),
             owner_sessions=StoredOwnerSessions(engine),

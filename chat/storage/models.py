@@ -341,6 +341,24 @@ class OwnerFile(Base):
     at: Mapped[datetime] = mapped_column()
 
 
+class OwnerAgent(Base):
+    """What the owner has decided at the desk about an agent: chat/storage/owner_agents.py.
+
+    `version` grows with each change but that of its `position` among the agents.
+    """
+
+    __tablename__ = "owner_agents"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    position: Mapped[int] = mapped_column()
+    platform: Mapped[str | None] = mapped_column(String(20))
+    card: Mapped[dict[str, Any]] = mapped_column()
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    is_off: Mapped[bool] = mapped_column()
+    version: Mapped[int] = mapped_column()
+    changed_at: Mapped[datetime] = mapped_column()
+
+
 class OwnerSession(Base):
     """A browser in which the owner is signed in by the password of this `mark`.
 

@@ -18,6 +18,7 @@ from chat.refusals import (
     CeilingRefusal,
     CrowdRefusal,
     FileRefusal,
+    FormerAgentRefusal,
     GuessRefusal,
     HostRefusal,
     LiveRefusal,
@@ -131,6 +132,10 @@ BANNED_WORD = _(
     "This site does not talk about something in this question. Ask in other words, or something "
     "else."
 )
+FORMER_AGENT = _(
+    "This agent is not offered here. What you asked it before can still be read; "
+    "choose another agent for a new conversation."
+)
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
 NO_STORAGE = _(
     "This site's database cannot be used at the moment. "
@@ -138,6 +143,7 @@ NO_STORAGE = _(
 )
 OWN_SENTENCES = {
     BlockRefusal: BLOCKED,
+    FormerAgentRefusal: FORMER_AGENT,
     PictureRefusal: NO_PICTURE,
     LiveRefusal: TOO_MANY_LIVE,
     QueueRefusal: TOO_MANY_IN_LINE,

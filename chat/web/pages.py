@@ -7,7 +7,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from chat.files.uploads import PER_QUESTION
 from chat.storage import Conversation
 from chat.storage.models import Share
-from chat.web import exchanges, services
+from chat.web import errors, exchanges, services
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
 from chat.web.sidebar import sidebar
@@ -52,7 +52,10 @@ def page(
     conversation = _visible(conversation_id) if conversation_id else None
     agents = permissions.allowed_agents()
     # The agent of an old conversation may have gone from this site.
-    agent = site.agents.get(conversation.agent if conversation else agent_id or "") or agents[0]
+    known = site.agents.get(conversation.agent if conversation else agent_id or "")
+    agent = known or agents[0]
+    if conversation and known is None and problem is None:
+        problem = str(errors.FORMER_AGENT)
     permissions.require_agent(agent)
     branch = _branch_of(conversation) if conversation else exchanges.BranchPage([])
     edited_id = request.args.get("edit")

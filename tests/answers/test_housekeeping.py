@@ -93,7 +93,7 @@ def begin(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             settings, live_answers, Visitors(KEY), limits, LocalAtOnce(), records, WordList()
         )
         housekeeper = Housekeeper(
-            store, saver, turns, agents, worker, lambda: keep_days, lambda: now() + off[0]
+            store, saver, turns, lambda: agents, worker, lambda: keep_days, lambda: now() + off[0]
         )
         processes.append(Process(store, saver, live_answers, turns, agents, housekeeper, worker))
         return processes[-1]

@@ -5,7 +5,8 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from chat.agents.offered import Agents, load_agents
+from chat.agents.current import CurrentAgents
+from chat.agents.offered import Agents, Maker
 from chat.agents.vault import Vault
 from chat.logs.redaction import Redaction
 from chat.owner.doctor import access as doctor_access
@@ -15,7 +16,7 @@ from chat.owner.doctor.findings import Finding, wrong_setting
 from chat.settings.errors import SettingsError
 from chat.settings.model import INSTANCE, Settings, load, secrets
 from chat.settings.notices import notices
-from chat.storage import file_of, open_existing
+from chat.storage import Storage, file_of, open_existing
 from chat.visitors.limits.rates import MEGABYTE
 
 LOW_MB, FULL_MB = 500, 50
@@ -55,9 +56,9 @@ def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Find
     except SettingsError as error:
         return [*unread, wrong_setting(error)]
     redaction.know(secrets(settings))
-    agents, finding = _load_agents(settings, redaction)
+    agents, findings = _load_agents(settings, redaction)
     site = Site(settings, agents, asks)
-    return [*unread, finding, *(finding for check in CHECKS for finding in check.run(site))]
+    return [*unread, *findings, *(finding for check in CHECKS for finding in check.run(site))]
 
 
 def local(settings: Settings) -> list[Finding]:
@@ -67,30 +68,37 @@ def local(settings: Settings) -> list[Finding]:
     return [finding for finding in findings if finding.level == "fail"]
 
 
-def _load_agents(settings: Settings, redaction: Redaction) -> tuple[Agents | None, Finding]:
-    """The agents, when the settings make sense and some are set, and the finding about that."""
-    if settings.is_demo:
-        return None, Finding("demo", "settings")
+def _load_agents(settings: Settings, redaction: Redaction) -> tuple[Agents | None, list[Finding]]:
+    """The agents, when the settings make sense and there are some, and the findings about that."""
+    storage = open_existing(settings)
     try:
-        agents = load_agents(settings, _unlimited, _vault(settings), redaction.learn)
+        maker = Maker(settings, _unlimited, _vault(settings, storage), redaction.learn)
+        current = CurrentAgents(maker, storage.owner_agents)
     except SettingsError as error:
-        return None, wrong_setting(error)
-    redaction.know(agents.secrets)
-    return agents, Finding("settings_ok", "settings")
+        return None, [wrong_setting(error)]
+    redaction.know(current.now.secrets)
+    unmade = [
+        Finding("agent_unmade", listed.id, {"problem": listed.problem})
+        for listed in current.listed
+        if listed.problem
+    ]
+    if current.now.is_demo:
+        return None, [Finding("demo", "settings"), *unmade]
+    return current.now, [Finding("settings_ok", "settings"), *unmade]
 
 
 def _unlimited(account: str, day: str, limit: int) -> bool:
     return True
 
 
-def _vault(settings: Settings) -> Vault:
+def _vault(settings: Settings, storage: Storage) -> Vault:
     """Where granted tokens are stored, in a database that is not made for it."""
     own_key = settings.secret_key
     try:
         key = own_key.get_secret_value() if own_key else KEY.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         key = ""
-    return Vault(open_existing(settings).secrets, key)
+    return Vault(storage.secrets, key)
 
 
 def _secret_key(site: Site) -> Iterator[Finding]:

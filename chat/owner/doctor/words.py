@@ -442,6 +442,16 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "Synchronise it: timedatectl set-ntp true",
         ),
     ),
+    "agent_unmade": _fail(
+        Words(
+            "在管理台接入的这个智能体无法使用：{problem}",
+            "This agent of the desk cannot be used: {problem}",
+        ),
+        Words(
+            "在 /admin/agents 打开它，改好后保存",
+            "Open it at /admin/agents, mend it and save",
+        ),
+    ),
     "agent_skipped": _fail(
         Words(
             "没有检查：连不上它的平台",

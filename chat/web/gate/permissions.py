@@ -105,7 +105,8 @@ def choose_agent(agent_id: str | None) -> Agent:
 
 def require_agent(agent: Agent) -> Agent:
     """The same agent. Raises SignInNeeded when this visitor may not ask it."""
-    if agent not in allowed_agents():
+    # By its id: the owner may have changed it since it was looked up.
+    if agent.id not in (allowed.id for allowed in allowed_agents()):
         raise SignInNeeded(f"the agent {agent.id} without a code")
     return agent
 
