@@ -37,6 +37,10 @@ class Line(Protocol):
         """How many questions are in line, for a seat or for their first call."""
 
     @property
+    def waiting_everywhere(self) -> int:
+        """The same of all processes that share the account."""
+
+    @property
     def back_off(self) -> BackOff:
         """The pause after refusals by the platform."""
 
@@ -146,6 +150,10 @@ class LocalLine(PausedLine):
 
     @property
     def waiting(self) -> int:
+        return self._room.total
+
+    @property
+    def waiting_everywhere(self) -> int:
         return self._room.total
 
     @property

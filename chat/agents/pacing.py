@@ -41,7 +41,8 @@ class Account:
         self.name = name
         self._platform = platform
         self.limits = limits
-        self._daily = limits.daily
+        # Questions a day; 0 when no limit is known.
+        self.daily = limits.daily
         # Calls a second; 0 when no limit is known.
         self.qps = limits.qps
         self._line = lines.line(name, limits)
@@ -110,6 +111,16 @@ class Account:
         """How many questions of this process are in line, for a seat or for their first call."""
         return self._line.waiting
 
+    @property
+    def waiting_everywhere(self) -> int:
+        """The same of all processes of the site."""
+        return self._line.waiting_everywhere
+
+    @property
+    def day(self) -> str:
+        """The platform's day, by which its budget is counted."""
+        return self._today.date().isoformat()
+
     def wait(self, stop: Stop, deadline: float) -> None:
         try:
             self._line.take_further(self._patience(stop, deadline))
@@ -120,11 +131,11 @@ class Account:
             raise TimedOut("no call was free by the deadline", provider=self._platform) from error
 
     def spend(self) -> None:
-        if not self._daily:
+        if not self.daily:
             return
         self._refuse_when_full()
-        day = self._day
-        if not self._spend(self.name, day, self._daily):
+        day = self.day
+        if not self._spend(self.name, day, self.daily):
             self._full_day = day
             self._refuse_when_full()
 
@@ -143,9 +154,9 @@ class Account:
 
     def _refuse_when_full(self) -> None:
         """Raises QuotaExhausted when the day's budget is used up: nobody queues for nothing."""
-        if self._full_day == self._day:
+        if self._full_day == self.day:
             raise QuotaExhausted(
-                f"{self._daily} questions were asked today",
+                f"{self.daily} questions were asked today",
                 provider=self._platform,
                 retry_after=until_tomorrow(self._today),
             )
@@ -153,7 +164,3 @@ class Account:
     @property
     def _today(self) -> datetime:
         return self._now().astimezone(CHINA)
-
-    @property
-    def _day(self) -> str:
-        return self._today.date().isoformat()

@@ -84,11 +84,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What a line has of its process: the connection's state, and a way to the next step."""
+    """What a line has of its process: the connection's state, and a way to the next step.
+
+    `waiting` is how many questions of all processes Redis knows, None while it cannot be asked.
+    """
 
     process: Callable[[], str]
     processes: Callable[[], int]
     is_away: Callable[[], bool]
+    waiting: Callable[[], int | None]
     wake: Callable[[], object]
     clock: Clock
     chance: Callable[[], float]
@@ -138,6 +142,11 @@ class RedisLine(PausedLine):
     @property
     def waiting(self) -> int:
         return self._room.total
+
+    @property
+    def waiting_everywhere(self) -> int:
+        count = self._shared.waiting()
+        return self.waiting if count is None else count
 
     @property
     def whole_wait_s(self) -> float:

@@ -65,6 +65,7 @@ class RedisLines:
             process=lambda: self._connection.process,
             processes=lambda: self._connection.processes,
             is_away=lambda: self._connection.is_away,
+            waiting=partial(self._waiting, name),
             wake=self._wake,
             clock=self.clock,
             chance=self._chance,
@@ -72,6 +73,14 @@ class RedisLines:
         line = RedisLine(limits, self._address_share, back_off, shared, tell)
         self._lines[name] = line
         return line
+
+    def _waiting(self, name: str) -> int | None:
+        """How many questions wait in a line, as the last step of any process has left it."""
+        try:
+            with self._connection.calling() as calls:
+                return int(calls.hget(self._connection.key("line", name, "state"), "all") or 0)
+        except Away:
+            return None
 
     def _leave(self) -> None:
         """Gives up all that this process has."""

@@ -25,7 +25,7 @@ from chat.china import CHINA
 from chat.refusals import Refusal
 from chat.storage.engine.kinds import by_single_statements
 from chat.storage.engine.numbers import NextSequence
-from chat.storage.models import RUNNING, Answer, Base, new_id, now
+from chat.storage.models import RUNNING, Answer, Base, Conversation, new_id, now
 from chat.storage.outcomes import insert_outcome, update_outcome
 from chat.storage.plain import searchable
 from chat.storage.titles import title_of
@@ -158,6 +158,17 @@ class Answers:
         with suppress(SQLAlchemyError), self._reading() as db:
             return db.scalar(select(Answer.state).where(Answer.id == answer_id)) == RUNNING
         return True
+
+    def running(self) -> dict[str, int]:
+        """How many answers are being made by all processes, by agent."""
+        query = (
+            select(Conversation.agent, func.count())
+            .join(Answer.conversation)
+            .where(Answer.state == RUNNING)
+            .group_by(Conversation.agent)
+        )
+        with self._sessions() as db:
+            return {agent: count for agent, count in db.execute(query)}
 
     def store_question(self, question: NewQuestion) -> StoredQuestion:
         """Stores a question with an empty answer, in a new conversation unless it names one.

@@ -19,7 +19,7 @@ from providers.base import Turn
 from providers.errors import OutOfTurn, RateLimited, TimedOut
 from providers.events import Done, Event, Status
 from providers.stop import Stop, Stopped
-from tests.kit.accounts import Asker, JumpingClock, OpenAccount
+from tests.kit.accounts import Asker, JumpingClock, OpenAccount, OpenAccounts
 from tests.kit.patience import eventually
 
 SCHOOL, HOME = "192.0.2.1", "192.0.2.2"
@@ -31,6 +31,18 @@ def turn(clock: JumpingClock, stop: Stop | None = None, seconds: float = 30.0) -
 
 def any_has_begun(askers: list[Asker]) -> bool:
     return any(asker.begun.is_set() for asker in askers)
+
+
+def test_every_process_knows_how_many_wait_at_all(
+    accounts: OpenAccounts, clock: JumpingClock
+) -> None:
+    shared = accounts(2, concurrency=1)
+    seated = Asker(Origin(SCHOOL, "seated")).ask(shared[0], clock)
+    askers = [Asker(Origin(HOME, f"v{n}")).ask(shared[n % 2], clock) for n in range(3)]
+    assert eventually(lambda: [one.waiting_everywhere for one in shared] == [3, 3])
+    for asker in [seated, *askers]:
+        asker.end.set()
+    assert eventually(lambda: [one.waiting_everywhere for one in shared] == [0, 0])
 
 
 def test_the_places_are_the_order_in_which_questions_are_served(

@@ -235,6 +235,8 @@ STATES = (
 )
 # The owner's desk. A test walks through them in one browser; a page of it is one line here.
 DESK_STATES = (
+    State("desk today", at_desk("/admin")),
+    State("desk usage", at_desk("/admin/usage?days=30")),
     State("desk log", at_desk("/admin/log")),
     State("desk password", at_desk("/admin/password")),
     State("desk drawer", desk_drawer, is_for_phones=True),

@@ -10,9 +10,12 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from urllib.parse import urlsplit
 
+from chat.agents.cures import CURES
 from chat.agents.offered import Agent
 from chat.owner.doctor.findings import Finding
+from chat.owner.doctor.words import DIAGNOSES
 from chat.settings.model import Settings
+from chat.settings.words import Words
 from chat.storage.engine.kinds import StorageError
 from providers.base import Observation, Turn
 from providers.errors import (
@@ -66,6 +69,12 @@ KINDS: dict[type[ProviderError], str] = {
     Unavailable: "agent_trouble",
     Unexpected: "agent_strange",
 }
+# Of an answer that began; whether its host is silent is seen by asking.
+SLOW = Words(
+    "回答超过了 CHAT_TIMEOUT_S 秒：调大它，或在平台上精简工作流、换更快的模型",
+    "The answer took longer than CHAT_TIMEOUT_S seconds: raise it, or shorten the workflow or "
+    "choose a faster model on the platform",
+)
 
 Job = Callable[[], Iterable[Finding]]
 
@@ -151,6 +160,20 @@ def failure(error: ProviderError, about: str) -> Finding:
     if id == "agent_trouble":
         id = next((finding for sign, finding in SIGNS.items() if sign in str(error)), id)
     return Finding(id, about, error=error)
+
+
+def remedies(platform: str, reason: str) -> list[Words]:
+    """What to do about failures of which only the reason is known, one of the contract's codes."""
+    if reason == TimedOut.reason:
+        return [SLOW]
+    words: list[Words] = []
+    for kind, id in KINDS.items():
+        if kind.reason != reason:
+            continue
+        remedy = CURES.get(platform, {}).get(kind.__name__) or DIAGNOSES[id].to_do
+        if remedy not in words and "{cure}" not in remedy.zh:
+            words.append(remedy)
+    return words
 
 
 def _clock(response: Response, name: str) -> Iterator[Finding]:

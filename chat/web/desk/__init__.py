@@ -6,9 +6,9 @@ a row of chat/web/desk/frame.py's PAGES if the navigation is to lead there.
 
 from flask import Blueprint, Flask
 
-from chat.web.desk import frame, home, log, session, signing_in
+from chat.web.desk import frame, log, session, signing_in, today, usage
 
-MODULES = (home, signing_in, log)
+MODULES = (today, usage, signing_in, log)
 
 
 def init_app(app: Flask) -> None:

@@ -26,6 +26,8 @@ class Page:
 
 # The navigation, in this order.
 PAGES = (
+    Page("desk.today.show", _("Today"), "pulse"),
+    Page("desk.usage.show", _("Usage"), "chart"),
     Page("desk.log.show", _("What was done"), "list"),
     Page("desk.signing_in.password", _("Password"), "lock"),
 )

@@ -1,0 +1,61 @@
+"""Why answers failed, as the desk says it: the reason, how often, and what to do."""
+
+from dataclasses import dataclass
+
+from flask_babel import lazy_gettext as _
+
+from chat.owner.desk.usage import Usage
+from chat.owner.doctor.agents import remedies
+from chat.web import services
+from chat.web.language import language
+
+# What each reason of the contract means for the owner.
+REASONS = {
+    "bad_input": _("The platform did not take the question"),
+    "busy": _("The conversation was still being answered"),
+    "rate_limited": _("Too many questions at once"),
+    "quota_exhausted": _("The allowance is used up"),
+    "unavailable": _("Not reached, or broken off"),
+    "unexpected": _("The answer could not be understood"),
+    "blocked": _("Refused by the platform's moderation"),
+    "needs_action": _("The agent asked for a step that this site cannot take"),
+    "empty": _("Finished without an answer"),
+    "misconfigured": _("Refused: token, id or publication"),
+    "timeout": _("Took too long"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """How often an agent failed for one reason, and what the owner can do."""
+
+    agent: str
+    code: str
+    reason: str
+    times: int
+    remedies: list[str]
+
+
+def rows(usage: Usage) -> list[Row]:
+    """All failures of a period, the most frequent first."""
+    return [
+        Row(
+            agent=name_of(agent),
+            code=code,
+            reason=str(REASONS.get(code, code)),
+            times=times,
+            remedies=[words.say(language()) for words in remedies(_platform(agent), code)],
+        )
+        for agent, code, times in usage.failures
+    ]
+
+
+def name_of(agent_id: str) -> str:
+    """The name of an agent; the id of one that the site does not offer any more."""
+    agent = services().agents.get(agent_id)
+    return agent.name if agent else agent_id
+
+
+def _platform(agent_id: str) -> str:
+    agent = services().agents.get(agent_id)
+    return agent.platform if agent else ""
