@@ -156,7 +156,8 @@ def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
 def demo_site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     """One for the whole run, with all five platforms, whose owner has PASSWORD."""
     # At its end nobody waits for what is still being answered.
-    return keep_site(DEMO_URL=emulator.url, GRACE_S=0, ADMIN_PASSWORD=PASSWORD)
+    switches = {"GRACE_S": 0, "ADMIN_PASSWORD": PASSWORD, "OWNER_READS": "on"}
+    return keep_site(DEMO_URL=emulator.url, **switches)
 
 
 @pytest.fixture(scope="session")

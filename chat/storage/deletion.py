@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
+from chat.refusals import Refusal
 from chat.storage.conversations import UNDO
 from chat.storage.engine.kinds import kind_of
 from chat.storage.models import (
@@ -80,6 +81,29 @@ class Deletion:
         if any(counts.values()):
             self._has_traces = self.is_urgent = True
         return counts
+
+    def delete_conversation(self, conversation_id: str) -> int:
+        """Deletes a conversation at once and for good: how many answers it had.
+
+        Then `step` has work. Raises Refusal: not_found, busy (it is answering).
+        """
+        is_it = Conversation.id == conversation_id
+        running = select(Answer.id).where(
+            Answer.conversation_id == conversation_id, Answer.state == RUNNING
+        )
+        with self._engine.begin() as db:
+            # Nobody asks in it meanwhile: a question waits for this row, and finds it deleted.
+            if db.scalar(select(Conversation.id).where(is_it).with_for_update()) is None:
+                raise Refusal("not_found", "a conversation")
+            if db.scalar(running) is not None:
+                raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
+            at = self._clock() - 2 * UNDO
+            db.execute(update(Conversation).where(is_it).values(deleted_at=at))
+        count = 0
+        while part := self._erase(is_it):
+            count += part["answers"]
+        self._has_traces = self.is_urgent = True
+        return count
 
     def expire(self, keep_days: int) -> None:
         """Deletes conversations not touched for so many days, except those being answered.

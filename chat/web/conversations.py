@@ -49,7 +49,7 @@ def rename(conversation_id: str) -> AnyResponse:
 def delete(conversation_id: str) -> AnyResponse:
     """Deletes it, and ends the answer that is being made; for an hour it can be restored."""
     agent = services().storage.conversations.get(visitor(), conversation_id).agent
-    _stop(_conversations().live_answers(conversation_id))
+    stop_answers(_conversations().live_answers(conversation_id))
     _conversations().delete(visitor(), conversation_id)
     return _done(url_for("pages.home", agent=agent, deleted=conversation_id))
 
@@ -67,7 +67,7 @@ def forget() -> AnyResponse:
     if request.form.get("sure") != "yes":
         raise Refusal("bad_input", "not sure")
     site, forgotten_visitor = services(), visitor()
-    _stop(site.storage.deletion.live_answers(forgotten_visitor))
+    stop_answers(site.storage.deletion.live_answers(forgotten_visitor))
     # Before the deletion, because the session stays with the browser and not with the forgotten
     # visitor.
     become(site.visitors.new())
@@ -75,7 +75,7 @@ def forget() -> AnyResponse:
     return clear_site_data(_done(url_for("history.conversations", forgotten="yes")))
 
 
-def _stop(answers: Sequence[str]) -> None:
+def stop_answers(answers: Sequence[str]) -> None:
     """Ends live answers, and waits for their ends."""
     live_answers = services().live_answers
     until = time.monotonic() + STOP_S

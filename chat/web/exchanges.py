@@ -71,20 +71,29 @@ def branch_page(
     begin = max(0, end - EXCHANGES)
     newest = next(reversed(tree.parents), None)
     answers = services().storage.conversations.answers(conversation.id, ids[begin:end])
-    agent = services().agents.get(conversation.agent)
-    picture = services().pictures.addresses(agent) if agent else _no_picture
-    blocks = blocks_of(answers, agent)
-    cleared_after = conversation.cleared_after
     return BranchPage(
-        [
-            _exchange(answer, blocks[answer.id], tree.versions(answer.id), cleared_after, picture)
-            for answer in answers
-        ],
+        exchanges_of(answers, conversation, tree.versions),
         earlier=ids[begin] if begin else None,
         is_end=end == len(ids),
         after=ids[-1] if ids and ids[-1] != newest else None,
         leaf=ids[-1] if ids else None,
     )
+
+
+def exchanges_of(
+    answers: Sequence[Answer],
+    conversation: Conversation,
+    versions: Callable[[str], list[str]] = lambda answer_id: [],
+) -> list[ShownExchange]:
+    """What a page shows of these answers of a conversation; `versions` knows those of a turn."""
+    agent = services().agents.get(conversation.agent)
+    picture = services().pictures.addresses(agent) if agent else _no_picture
+    blocks = blocks_of(answers, agent)
+    cleared_after = conversation.cleared_after
+    return [
+        _exchange(answer, blocks[answer.id], versions(answer.id), cleared_after, picture)
+        for answer in answers
+    ]
 
 
 def _no_picture(url: str) -> None:

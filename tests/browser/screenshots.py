@@ -111,7 +111,8 @@ def main() -> int:
         serve(platforms) as address,
         sync_playwright() as playwright,
     ):
-        site = Site(Path(folder), {"DEMO_URL": address, "GRACE_S": 0, "ADMIN_PASSWORD": PASSWORD})
+        settings = {"GRACE_S": 0, "ADMIN_PASSWORD": PASSWORD, "OWNER_READS": "on"}
+        site = Site(Path(folder), {"DEMO_URL": address, **settings})
         try:
             site.start()
             browser = playwright.chromium.launch(

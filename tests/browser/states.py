@@ -197,6 +197,22 @@ def pictured(page: Page) -> None:
     expect(page.locator("#lightbox")).to_be_visible()
 
 
+def questions(page: Page) -> None:
+    """What visitors asked, one answer of it found useless."""
+    go(page, "/")
+    rated(page)
+    expect(page.locator("[data-rate=down]")).to_have_attribute("aria-pressed", "true")
+    at_desk("/admin/questions")(page)
+
+
+def read_conversation(page: Page) -> None:
+    """The newest conversation as the owner reads it, with what came when."""
+    at_desk("/admin/questions")(page)
+    page.locator(".answer-line a").first.click()
+    page.locator(".panel .aside summary").last.click()
+    expect(page.locator(".panel .rows").last).to_be_visible()
+
+
 STATES = (
     State("welcome", lambda page: None),
     State(
@@ -237,6 +253,9 @@ STATES = (
 DESK_STATES = (
     State("desk today", at_desk("/admin")),
     State("desk usage", at_desk("/admin/usage?days=30")),
+    State("desk questions", questions),
+    State("desk conversation", read_conversation),
+    State("desk ratings", at_desk("/admin/thumbs")),
     State("desk log", at_desk("/admin/log")),
     State("desk password", at_desk("/admin/password")),
     State("desk drawer", desk_drawer, is_for_phones=True),

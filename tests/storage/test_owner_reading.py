@@ -304,8 +304,8 @@ def test_no_closed_answer_is_ever_read_whatever_the_owner_switches(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15,
-            stateful_step_count=15,
+            max_examples=8,
+            stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -6,9 +6,9 @@ a row of chat/web/desk/frame.py's PAGES if the navigation is to lead there.
 
 from flask import Blueprint, Flask
 
-from chat.web.desk import frame, log, session, signing_in, today, usage
+from chat.web.desk import frame, log, questions, session, signing_in, thumbs, today, usage
 
-MODULES = (today, usage, signing_in, log)
+MODULES = (today, usage, questions, thumbs, signing_in, log)
 
 
 def init_app(app: Flask) -> None:

@@ -28,6 +28,8 @@ class Page:
 PAGES = (
     Page("desk.today.show", _("Today"), "pulse"),
     Page("desk.usage.show", _("Usage"), "chart"),
+    Page("desk.questions.show", _("Questions"), "bubble"),
+    Page("desk.thumbs.show", _("Ratings"), "thumb"),
     Page("desk.log.show", _("What was done"), "list"),
     Page("desk.signing_in.password", _("Password"), "lock"),
 )
@@ -35,6 +37,7 @@ PAGES = (
 DONE = {
     "saved": _("Saved. It holds at once."),
     "password": _("The password has been changed. Other browsers are signed out."),
+    "deleted": _("Deleted. Nothing of it is left."),
     "taken_back": _("Taken back."),
 }
 

@@ -29,6 +29,7 @@ DEEDS = {
     "backup": _("Backup"),
     "restore": _("Backup restored"),
     "forget": _("Visitor forgotten"),
+    "delete": _("Conversation deleted"),
     "block": _("Blocked"),
     "unblock": _("Unblocked"),
     "oauth": _("Authorised at Coze"),
