@@ -1,9 +1,12 @@
 """What an agent of any platform needs: checked at the start, frozen, its secrets hidden."""
 
+import ipaddress
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from pydantic.fields import FieldInfo
@@ -36,21 +39,29 @@ class Signs:
     blocks: Mapping[str, str] = field(default_factory=dict)
 
 
-def bilingual_error(zh: str, en: str) -> PydanticCustomError:
-    """The error of a validator, in Chinese and English.
+def bilingual_error(zh: str, en: str, paste: str = "") -> PydanticCustomError:
+    """The error of a validator, in Chinese and English; `paste` is a value that would do.
 
     The sentences never repeat the value, which may be a secret. An option's name stands in braces:
     the owner reads it as it is written in .env or in agents.toml.
     """
-    return PydanticCustomError(BILINGUAL, "{en}", {"zh": zh, "en": en})
+    return PydanticCustomError(BILINGUAL, "{en}", {"zh": zh, "en": en, "paste": paste})
 
 
-def setting(default: Any = ..., *, en: str, zh: str, **rules: Any) -> Any:
+def setting(default: Any = ..., *, en: str, zh: str, example: str = "", **rules: Any) -> Any:
     """An option that is also a setting, `{PLATFORM}_{OPTION}`: its default and its help, twice.
 
-    A limit without a default has the platform's own (providers/__init__.py).
+    A limit without a default has the platform's own (providers/__init__.py). `example` shows what
+    it looks like, where no default does.
     """
-    return Field(default, description=en, json_schema_extra={"chinese": zh}, **rules)
+    extra: dict[str, Any] = {"chinese": zh, "example": example}
+    return Field(default, description=en, json_schema_extra=extra, **rules)
+
+
+def example_of(field: FieldInfo) -> str:
+    """What a value of an option looks like; empty where nobody says."""
+    extra = field.json_schema_extra
+    return str(extra.get("example", "")) if isinstance(extra, dict) else ""
 
 
 def chinese_help(field: FieldInfo) -> str | None:
@@ -59,10 +70,65 @@ def chinese_help(field: FieldInfo) -> str | None:
     return str(extra["chinese"]) if isinstance(extra, dict) and "chinese" in extra else None
 
 
-def _base_address(value: str) -> str:
-    if not value.startswith(("https://", "http://")):
+def mended_address(text: str, scheme: str = "") -> str:
+    """An address with plain signs and a scheme: the one given, else what its host and port suggest.
+
+    Raises an error in both languages for what is no address, or for a port that may be either.
+    """
+    text = unicodedata.normalize("NFKC", text.strip(QUOTES)).strip(QUOTES).replace("。", ".")
+    begin = re.match(r"(https?)\s*[:;]?\s*[/\\]+", text, re.IGNORECASE)
+    if begin:
+        text = f"{begin[1].lower()}://{text[begin.end() :]}"
+    elif "://" not in text:
+        text = f"{scheme or _likely_scheme(text)}://{text}"
+    if not text.startswith(("https://", "http://")) or not _is_address(text):
         raise bilingual_error("网址要以 https:// 开头", "an address begins with https://")
-    return value.rstrip("/")
+    # Case means something only in a login and in the path.
+    place = re.match(r"https?://(?:[^/?#]*@)?", text)
+    begin_of_host = place.end() if place else 0
+    host, rest = re.split(r"(?=[/?#]|$)", text[begin_of_host:], maxsplit=1)
+    return f"{text[:begin_of_host]}{host.lower()}{rest}"
+
+
+def _likely_scheme(text: str) -> str:
+    """http for this machine and its network, https for a name of the Internet."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "https"
+    if host == "localhost" or port == 80 or _is_private(host):
+        return "http"
+    is_name = re.fullmatch(r"[^.]+(\.[^.]+)*\.[^\W\d][\w-]+", host) is not None
+    if port in (None, 443) and is_name:
+        return "https"
+    is_plain = re.fullmatch(r"[\w.:-]+", text) is not None
+    raise bilingual_error(
+        "网址要以 https:// 或 http:// 开头，这里看不出是哪一种",
+        "an address begins with https:// or http://, and this may be either",
+        paste=f"http://{text}" if is_plain else "",
+    )
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        # Looking at a port checks it.
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_whole and not re.search(r"\s", text)
+
+
+def _base_address(value: str) -> str:
+    return mended_address(value).rstrip("/")
 
 
 def _token(value: SecretStr) -> SecretStr:

@@ -5,22 +5,36 @@ import json
 import re
 import ssl
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
 
 from chat.agents import demo
 from chat.agents.line import Lines, LocalLines
 from chat.agents.pacing import Account, Spend
+from chat.agents.swapped import lines_to_paste, swapped
 from chat.agents.vault import Vault
 from chat.refusals import FormerAgentRefusal
 from chat.settings import agents_file, errors
 from chat.settings.environment import named_secret
-from chat.settings.errors import SettingsError, problem
+from chat.settings.errors import SettingsError, paste_value, problem, together, wrong_value
+from chat.settings.forgiving import NoLimitAt, understand
 from chat.settings.model import Settings
+from chat.settings.names import nearest
 from chat.settings.words import Sentence, Words, sentence
 from providers import PLATFORMS, Row, load, options
 from providers.base import Provider
@@ -128,7 +142,12 @@ class Card(BaseModel):
     suggestions: list[str] = Field([], max_length=8)
     group: str = Field("", max_length=40)
     access: Literal["open", "code"] | None = None
-    daily_limit: int = Field(0, ge=0, le=10_000_000)
+    daily_limit: Annotated[int, NoLimitAt(0)] = Field(0, ge=0, le=10_000_000)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _understand(cls, value: Any, info: ValidationInfo) -> Any:
+        return understand(value, cls.model_fields[str(info.field_name)])
 
 
 def load_agents(
@@ -228,6 +247,7 @@ class Maker:
         # agents.toml builds on the account's token.
         if platform in covered:
             return False
+        self._refuse_swapped(platform, self._defaults(platform))
         empty = sentence(errors.EMPTY, names=_listing(missing))
         raise _half(platform, empty, names, missing)
 
@@ -237,32 +257,64 @@ class Maker:
             card = Card(id=platform, platform=platform)
             return self._agent(card, self._defaults(platform), "settings")
         except ValidationError as error:
-            first = error.errors()[0]
-            reason = problem(first, platform)
-            if not first["loc"]:
+            self._refuse_swapped(platform, self._defaults(platform))
+            raise together(self._wrong(platform, error)) from None
+
+    def _wrong(self, platform: str, error: ValidationError) -> Iterator[SettingsError]:
+        """What is wrong with the settings of a platform."""
+        for part in error.errors():
+            if not part["loc"]:
                 # What is wrong is in no one option.
                 names = self._settings.account_settings(platform)
-                raise _half(platform, reason, names) from None
-            option = str(first["loc"][0])
+                yield _half(platform, problem(part, platform), names)
+                continue
+            option = str(part["loc"][0])
             name = (_setting_of(platform, option) or f"{platform}_{option}").upper()
-            raise SettingsError("needed_value", name=name, problem=reason) from None
+            yield wrong_value(name, part, options(platform).model_fields[option], platform)
+
+    def _refuse_swapped(self, platform: str, values: Mapping[str, Any]) -> None:
+        """Raises SettingsError when a token stands where an id belongs, and the like."""
+        if moved := swapped(platform, values):
+            names = {option: f"{platform}_{option}".upper() for option in moved}
+            raise SettingsError(
+                "swapped",
+                names=_listing(names.values()),
+                lines=lines_to_paste(platform, moved, names, "="),
+                settings=list(names.values()),
+            )
 
     def _of_file(self, path: Path) -> list[Agent]:
-        tables = _read_tables(path)
-        return [self._from_table(path, number, table) for number, table in enumerate(tables, 1)]
+        agents: list[Agent] = []
+        wrong: list[SettingsError] = []
+        for number, table in enumerate(_read_tables(path), 1):
+            try:
+                agents.append(self._from_table(path, number, table))
+            except SettingsError as error:
+                wrong += error.parts
+        if wrong:
+            raise together(wrong)
+        return agents
 
     def _from_table(self, path: Path, number: int, table: dict[str, Any]) -> Agent:
         id = json.dumps(str(table.get("id", "?")), ensure_ascii=False)
         location = sentence(errors.LOCATION, path=path, number=number, id=id)
+        table = {_key(key): value for key, value in table.items()}
         try:
             card = Card.model_validate(table)
-            self._check_card(card, location)
-            own = {key: value for key, value in table.items() if key not in Card.model_fields}
-            own = {key: _resolve(value, location, key) for key, value in own.items()}
+        except ValidationError as error:
+            raise together(_wrong_keys(location, error, Card.model_fields)) from None
+        self._check_card(card, location)
+        own = {key: value for key, value in table.items() if key not in Card.model_fields}
+        own = {key: _resolve(value, location, key) for key, value in own.items()}
+        try:
             return self._agent(card, {**self._defaults(card.platform), **own}, "file")
         except ValidationError as error:
-            first = error.errors()[0]
-            raise _error_at(location, ".".join(map(str, first["loc"])), problem(first)) from None
+            if moved := swapped(card.platform, own):
+                names = {option: option for option in moved}
+                pairs = lines_to_paste(card.platform, moved, names, " = ")
+                raise SettingsError("swapped_keys", location=location, lines=pairs) from None
+            fields = options(card.platform).model_fields
+            raise together(_wrong_keys(location, error, fields)) from None
 
     def _check_card(self, card: Card, location: Sentence) -> None:
         if card.platform not in PLATFORMS:
@@ -274,6 +326,11 @@ class Maker:
     def _agent(
         self, card: Card, values: Mapping[str, Any], source: Source, before: Agent | None = None
     ) -> Agent:
+        fields = options(card.platform).model_fields
+        values = {
+            name: understand(value, fields[name]) if name in fields else value
+            for name, value in values.items()
+        }
         own = options(card.platform)(**values)
         self._secrets |= {
             value.get_secret_value() for _, value in own if isinstance(value, SecretStr)
@@ -399,6 +456,36 @@ def _toml_reason(error: tomllib.TOMLDecodeError) -> Sentence:
     if place is None:
         return sentence(errors.TOML_END)
     return sentence(errors.TOML_LINE, line=place[0], column=place[1])
+
+
+def _key(key: str) -> str:
+    """A key as ours are written: bot_id for Bot-ID."""
+    return unicodedata.normalize("NFKC", key).strip().lower().replace("-", "_")
+
+
+def _wrong_keys(
+    location: Sentence, error: ValidationError, fields: Mapping[str, FieldInfo]
+) -> Iterator[SettingsError]:
+    """What is wrong with the keys of a table, with a line to paste where there is one."""
+    for part in error.errors():
+        key = ".".join(map(str, part["loc"]))
+        field = fields.get(key)
+        reason = problem(part)
+        if part["type"] == "extra_forbidden":
+            known = [name.upper() for name in (*fields, *Card.model_fields)]
+            if near := nearest(key.upper(), known):
+                reason = sentence(errors.NO_OPTION_BUT, nearest=near.lower())
+        value = paste_value(part, field) if field else ""
+        if field and value:
+            text = value if _is_number(field) else json.dumps(value, ensure_ascii=False)
+            facts = {"location": location, "key": key, "problem": reason}
+            yield SettingsError("agent_line", **facts, line=f"{key} = {text}")
+        else:
+            yield _error_at(location, key, reason)
+
+
+def _is_number(field: FieldInfo) -> bool:
+    return re.search(r"\b(int|float)\b", str(field.annotation)) is not None
 
 
 def _error_at(location: Sentence, key: str, reason: Words | Sentence) -> SettingsError:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from chat import storage
-from chat.owner.doctor.findings import wrong_setting
 from chat.owner.words import say
 from chat.settings import model as settings
 from chat.settings.errors import SettingsError
@@ -125,7 +124,7 @@ def failing_in(language: str) -> Iterator[None]:
     except CommandError as error:
         message = say(error.id, language, **error.facts)
     except SettingsError as error:
-        message = wrong_setting(error).seen(language)
+        message = error.say(language)
     except StorageError as error:
         reason = getattr(error, "orig", None) or error
         message = say("locked", language, reason=reason)

@@ -12,13 +12,15 @@ from pydantic_core import PydanticCustomError
 
 from chat.settings import hashes
 from chat.settings.hashes import Recipe
-from providers.options import bilingual_error
+from providers.options import QUOTES, bilingual_error
 
 SHORTEST_CODE = 8
 SHORTEST_KEY = 16
 LONGEST = 200
 _NAME = re.compile(r"[^\s:,#$][^\s:,]{0,39}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{4})(\d{2})(\d{2})", re.ASCII)
+_DASHED = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DAILY = re.compile(r"(\d{1,7})(?:次|条|个)?(?:/(?:天|日|day|d))?", re.ASCII)
 _FORM_ZH = "写法：访问码，或 名称:访问码、名称:访问码:2027-01-01、名称:访问码:2027-01-01:200"
 _FORM_EN = "Write code, name:code, name:code:2027-01-01 or name:code:2027-01-01:200"
 
@@ -72,7 +74,7 @@ def recipes(entries: Iterable[Entry]) -> list[Recipe]:
 def secret_parts(text: str) -> list[str]:
     """Each code in such a setting by itself, for the log to blank out."""
     codes = []
-    for part in [*re.split(r"[\s,，]+", text), *_parts(text)]:
+    for part in [*re.split(r"[\s,，;；、]+", text), *_parts(text)]:
         pieces = re.split("[:：]", part)
         codes.append(pieces[0] if len(pieces) == 1 else pieces[1])
     return [code for code in dict.fromkeys(codes) if code]
@@ -103,8 +105,10 @@ Token = Annotated[SecretStr, AfterValidator(_check_token)]
 
 
 def _parts(text: str) -> list[str]:
-    # Chinese keyboards write full-width commas and colons.
-    return [part for part in re.split(r"[\s,]+", hashes.normalize(text)) if part]
+    # Chinese keyboards write full-width commas and colons; a list in brackets is JSON's.
+    plain = re.sub(r"^\[(.*)\]$", r"\1", hashes.normalize(text), flags=re.DOTALL)
+    parts = re.split(r"[\s,;、]+", plain)
+    return [part for part in (part.strip(QUOTES) for part in parts) if part]
 
 
 def _entry(number: int, part: str, shortest: int) -> Entry:
@@ -116,6 +120,8 @@ def _entry(number: int, part: str, shortest: int) -> Entry:
         )
     if len(pieces) == 1:
         pieces = ["", *pieces]
+    if len(pieces) == 3 and _is_daily(number, pieces[2]):
+        pieces.insert(2, "")
     name, code, until, daily = [*pieces, "", ""][:4]
     if name and not _NAME.fullmatch(name):
         raise _error_in(
@@ -128,7 +134,7 @@ def _entry(number: int, part: str, shortest: int) -> Entry:
 
 
 def _check_code(number: int, code: str, shortest: int) -> None:
-    if not code or _DAY.fullmatch(code):
+    if not code or _DASHED.fullmatch(code):
         raise bilingual_error(
             f"第 {number} 项没有访问码。{_FORM_ZH}", f"entry {number} has no code. {_FORM_EN}"
         )
@@ -152,8 +158,9 @@ def _check_code(number: int, code: str, shortest: int) -> None:
 def _last_day(number: int, text: str) -> date | None:
     if not text:
         return None
+    match = _DAY.fullmatch(text)
     try:
-        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        day = date(*(int(digits) for digits in match.groups() if digits)) if match else None
     except ValueError:
         day = None
     # A year such as 9999 is a typing error, and the day after it does not exist.
@@ -163,9 +170,22 @@ def _last_day(number: int, text: str) -> date | None:
 
 
 def _daily(number: int, text: str) -> int:
-    if text and not re.fullmatch(r"\d{1,7}", text, re.ASCII):
+    match = _DAILY.fullmatch(text or "0")
+    if match is None:
         raise _error_in(number, "每天提问数应是数字", "the questions a day are a number")
-    return int(text or 0)
+    return int(match[1])
+
+
+def _is_daily(number: int, text: str) -> bool:
+    """Whether the third of three parts says how many questions a day, and not until when."""
+    if re.fullmatch(r"(?:19|20|21)\d\d", text, re.ASCII):
+        raise _error_in(
+            number,
+            f"{text} 是年份还是每天提问数？请写 名称:访问码:{text}-12-31，或 名称:访问码::{text}",
+            f"{text} may be a year or a number: write name:code:{text}-12-31, or "
+            f"name:code::{text} for questions a day",
+        )
+    return _DAILY.fullmatch(text) is not None
 
 
 def _refuse_twin(earlier: Entry, entry: Entry) -> None:

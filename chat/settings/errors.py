@@ -1,24 +1,36 @@
 """What can be wrong with settings and agents.toml: each error has its sentence and facts."""
 
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic_core import ErrorDetails
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 from chat.release import DOCTOR
 from chat.settings.words import Sentence, Words
-from providers.options import BILINGUAL
+from providers.options import BILINGUAL, example_of
+
+# In an example: letters and digits of chance, since what stands in a program is no secret.
+RANDOM = "{random}"
+# More at a time nobody puts right.
+MOST = 20
 
 WRONG: dict[str, Words] = {
     "value": Words(
-        "{name}：{problem}。写法见 {settings_help}，也可以不填",
-        "{name}: {problem}. See {settings_help} for what it takes, or unset it.",
+        "{name}：{problem}。请写 {line} ，或删掉这一行",
+        "{name}: {problem}. Write {line} or remove the line.",
     ),
     # Without its codes a site is open to all: nobody should be talked into unsetting them.
     "needed_value": Words(
-        "{name}：{problem}。写法见 {settings_help}",
-        "{name}: {problem}. See {settings_help} for what it takes.",
+        "{name}：{problem}。请写 {line}",
+        "{name}: {problem}. Write {line} in its place.",
+    ),
+    "wrong_value": Words("{name}：{problem}", "{name}: {problem}."),
+    "unneeded_value": Words(
+        "{name}：{problem}。请改正，或删掉这一行",
+        "{name}: {problem}. Correct it, or remove the line.",
     ),
     "secret_file": Words(
         "{name}：无法读取 {path}：{reason}。写出一个可读文件的路径",
@@ -32,10 +44,6 @@ WRONG: dict[str, Words] = {
         ".env：无法读取 {path}：{reason}。让运行本站的用户能读它",
         ".env: cannot read {path}: {reason}. Let the user who runs the site read it.",
     ),
-    "key_short": Words(
-        "SECRET_KEY：太短，至少要 16 个字符，也可以不填",
-        "SECRET_KEY: too short. Use at least 16 characters, or leave it unset.",
-    ),
     "key_unkept": Words(
         "SECRET_KEY：密钥无法保存在 {path}：{reason}。填写 SECRET_KEY，或让这个文件夹可写",
         "SECRET_KEY: cannot keep one in {path}: {reason}. "
@@ -45,23 +53,11 @@ WRONG: dict[str, Words] = {
         "SECRET_KEY：{path} 已损坏。删掉它，启动时会重新生成",
         "SECRET_KEY: {path} is damaged. Remove it and a new one is made.",
     ),
-    "time_zone": Words(
-        "TIME_ZONE：没有时区 {value}，写作 Asia/Shanghai 这样的名字",
-        "TIME_ZONE: there is no time zone {value}. Use a name such as Asia/Shanghai.",
-    ),
-    "rate": Words(
-        "VISITOR_RATE：{value} 不是频率，写作 20/minute;300/day，0 为不限",
-        "VISITOR_RATE: {value} is not a rate. Write it as 20/minute;300/day, or 0 for no limit.",
-    ),
     "workers_alone": Words(
         "WORKERS：{value} 个进程要靠 Redis 共用限额和回答。请加上 REDIS_URL=redis://127.0.0.1:6379/0，"
         "或改为 WORKERS=1",
         "WORKERS: {value} processes share limits and answers through Redis. Add "
         "REDIS_URL=redis://127.0.0.1:6379/0, or set WORKERS=1.",
-    ),
-    "no_ca_bundle": Words(
-        "CA_BUNDLE：没有这个文件：{path}。写出 PEM 文件的路径，也可以不填",
-        "CA_BUNDLE: there is no file {path}. Name a PEM file, or unset it.",
     ),
     "empty_ca_bundle": Words(
         "CA_BUNDLE：{path} 里没有证书。写出 PEM 文件的路径",
@@ -139,6 +135,18 @@ WRONG: dict[str, Words] = {
         "{path}：没有 [[agents]] 表。每个智能体写一个，或去掉 AGENTS_FILE",
         "{path}: no [[agents]] table. Add one for each agent, or unset AGENTS_FILE.",
     ),
+    "swapped": Words(
+        "{names} 像是填反了。请写 {lines}",
+        "{names} seem to be in each other's place. Write {lines} instead.",
+    ),
+    "swapped_keys": Words(
+        "{location}：id 和密钥像是填反了。请写 {lines}",
+        "{location}: id and key seem to be in each other's place. Write {lines} instead.",
+    ),
+    "agent_line": Words(
+        "{location}：{key}：{problem}。请写 {line}",
+        "{location}: {key}: {problem}. Write {line} in its place.",
+    ),
     "agent": Words("{location}：{key}：{problem}", "{location}: {key}: {problem}."),
     "agent_in_whole": Words("{location}：{problem}", "{location}: {problem}."),
     "same_id": Words(
@@ -154,6 +162,9 @@ EMPTY = Words("{names} 为空", "{names} is empty")
 UNSET_SECRET = Words(
     "{name} 为空，在 .env 或环境变量里填写",
     "{name} is empty. Set it in .env or in the environment",
+)
+NO_OPTION_BUT = Words(
+    "这个平台没有这个选项，是不是 {nearest}？", "there is no such option; is {nearest} meant?"
 )
 UNREADABLE = Words("无法读取：{reason}", "cannot be read: {reason}")
 NO_PLATFORM = Words("只能是 {names} 之一", "must be one of {names}")
@@ -227,6 +238,8 @@ class SettingsError(Exception):
         super().__init__(id)
         self.id = id
         self.facts: Mapping[str, Any] = facts
+        # Of several errors each by itself.
+        self.parts: list[SettingsError] = [self]
 
     def __str__(self) -> str:
         return self.say("en")
@@ -249,6 +262,58 @@ class SettingsError(Exception):
         return [name.removesuffix("_FILE") if self.id == "secret_file" else name]
 
 
+class SettingsErrors(SettingsError):
+    """Several of them: a line for each."""
+
+    def __init__(self, errors: Iterable[SettingsError]) -> None:
+        super().__init__("several")
+        self.parts = list(errors)
+
+    def say(self, language: str) -> str:
+        return "\n".join(part.say(language) for part in self.parts)
+
+    def say_in_both(self) -> str:
+        return "\n".join(part.say_in_both() for part in self.parts)
+
+    @property
+    def settings(self) -> list[str]:
+        return [name for part in self.parts for name in part.settings]
+
+
+def together(errors: Iterable[SettingsError]) -> SettingsError:
+    """One error for one or several: the first MOST of them."""
+    parts = [part for error in errors for part in error.parts][:MOST]
+    return parts[0] if len(parts) == 1 else SettingsErrors(parts)
+
+
+def wrong_value(
+    name: str, error: ErrorDetails, field: FieldInfo, platform: str | None = None
+) -> SettingsError:
+    """What is wrong with a setting, and the line to paste."""
+    facts = {"name": name, "problem": problem(error, platform)}
+    value = paste_value(error, field)
+    is_needed = name == "ACCESS_CODES" or (platform is not None and field.is_required())
+    if not value:
+        return SettingsError("wrong_value" if is_needed else "unneeded_value", **facts)
+    return SettingsError("needed_value" if is_needed else "value", **facts, line=f"{name}={value}")
+
+
+def paste_value(error: ErrorDetails, field: FieldInfo) -> str:
+    """A value that would do: what the error itself says, the bound, the default, or an example."""
+    context = error.get("ctx", {})
+    if isinstance(field.default, bool):
+        return "on" if field.default else "off"
+    # The greatest is nearest to what was meant; the least may be the opposite of it.
+    candidates = (context.get("paste"), context.get("le"), field.default)
+    values = (value for value in candidates if value and value is not PydanticUndefined)
+    value = next(values, example_of(field))
+    return f"{value:g}" if isinstance(value, float) else str(value).replace(RANDOM, _random())
+
+
+def _random() -> str:
+    return secrets.token_urlsafe(15)
+
+
 def problem(error: ErrorDetails, platform: str | None = None) -> Words | Sentence:
     """What pydantic says is wrong with a value, in words of ours; the value is not in them.
 
@@ -262,7 +327,11 @@ def problem(error: ErrorDetails, platform: str | None = None) -> Words | Sentenc
     if error["type"] == "literal_error":
         # pydantic joins the choices to a text such as "'debug', 'info' or 'warning'".
         context = {"choices": ", ".join(re.findall(r"'([^']*)'", context["expected"]))}
-    return Sentence(words, context)
+    return Sentence(words, {name: _short(fact) for name, fact in context.items()})
+
+
+def _short(fact: Any) -> Any:
+    return int(fact) if isinstance(fact, float) and fact.is_integer() else fact
 
 
 class _OptionNames(dict[str, str]):

@@ -2,22 +2,45 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from babel.dates import get_timezone
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chat.logs.redaction import passwords
-from chat.settings import code_lists, rate_text, robots
+from chat.settings import code_lists, robots
 from chat.settings.environment import Variables
-from chat.settings.errors import SettingsError, problem
-from chat.settings.hashes import Password
+from chat.settings.errors import RANDOM, SettingsError, together, wrong_value
+from chat.settings.forgiving import NoLimitAt, OffMeans, YesMeans, cores, understand
+from chat.settings.hashes import Password, too_short
 from chat.settings.home import HOME
+from chat.settings.kinds import (
+    DEFAULT_RATE,
+    Colour,
+    Days,
+    ListeningHost,
+    Megabytes,
+    ProxyAddress,
+    Rate,
+    Seconds,
+    SiteAddress,
+    TimeZone,
+    WholeSeconds,
+)
 from chat.settings.platforms import platform_fields
 from providers import PLATFORMS
-from providers.options import Address, UrlPath, bilingual_error
+from providers.options import QUOTES, Address, UrlPath, bilingual_error
 
 INSTANCE = HOME / "instance"
 SHORTEST_SECRET_KEY = 16
@@ -32,26 +55,42 @@ else:
 
 
 def _setting(
-    group: str, default: Any, *, en: str, zh: str, holds_password: bool = False, **rules: Any
+    group: str,
+    default: Any,
+    *,
+    en: str,
+    zh: str,
+    example: str = "",
+    holds_password: bool = False,
+    **rules: Any,
 ) -> Any:
-    extra: dict[str, Any] = {"group": group, "chinese": zh, "holds_password": holds_password}
+    """`example` is a value to paste, where there is no default that would do."""
+    extra: dict[str, Any] = {
+        "group": group,
+        "chinese": zh,
+        "example": example,
+        "holds_password": holds_password,
+    }
     return Field(default, description=en, json_schema_extra=extra, **rules)
 
 
-def _colour(text: str) -> str:
-    if not re.fullmatch("#[0-9a-fA-F]{6}", text):
-        raise bilingual_error(
-            "颜色写作 # 加六位十六进制数，如 #0f6b62",
-            "a colour is # and six hexadecimal digits, such as #0f6b62",
-        )
-    return text
-
-
-Colour = Annotated[str, AfterValidator(_colour)]
-
-
 def _at_home(path: Path) -> Path:
-    return HOME / path
+    return HOME / Path(str(path).strip(QUOTES)).expanduser()
+
+
+def _authorities(path: Path) -> Path:
+    if not path.is_file():
+        raise bilingual_error(
+            f"没有这个文件：{path}。写出 PEM 文件的路径",
+            f"there is no file {path}. It takes the path of a PEM file",
+        )
+    return path
+
+
+def _signing_key(setting: SecretStr) -> SecretStr:
+    if len(setting.get_secret_value()) < SHORTEST_SECRET_KEY:
+        raise too_short(SHORTEST_SECRET_KEY)
+    return setting
 
 
 def _database_at_home(url: str) -> str:
@@ -88,13 +127,14 @@ class Settings(_PlatformSettings):
         zh="页面上的站名",
         max_length=60,
     )
-    secret_key: SecretStr | None = _setting(
+    secret_key: Annotated[SecretStr, AfterValidator(_signing_key)] | None = _setting(
         "site",
         None,
         en="Signs visitors' cookies; at least 16 characters; made and kept in instance/ if unset",
         zh="签名访客 cookie 的密钥，至少 16 个字符；不填则自动生成并保存在 instance/",
+        example=RANDOM,
     )
-    host: str = _setting(
+    host: ListeningHost = _setting(
         "site",
         "127.0.0.1",
         en="Address to listen on",
@@ -111,18 +151,19 @@ class Settings(_PlatformSettings):
     workers: int = _setting(
         "site",
         1,
-        en="Processes that serve the site, one a core; more than one needs REDIS_URL",
-        zh="提供服务的进程数，每个 CPU 核一个；多于 1 时必须填写 REDIS_URL",
+        en="Processes that serve the site, one a core, or auto; more than one needs REDIS_URL",
+        zh="提供服务的进程数，每个 CPU 核一个，也可以填 auto；多于 1 时必须填写 REDIS_URL",
         ge=1,
         le=64,
     )
-    public_url: Address | None = _setting(
+    public_url: SiteAddress | None = _setting(
         "site",
         None,
         en="The address visitors type, such as https://chat.example.com, when a proxy hides it",
         zh="访客看到的网址，如 https://chat.example.com；前面有代理时填写",
+        example="https://chat.example.com",
     )
-    trusted_proxies: int = _setting(
+    trusted_proxies: Annotated[int, YesMeans(1)] = _setting(
         "site",
         0,
         en="How many proxies of yours stand in front",
@@ -136,7 +177,7 @@ class Settings(_PlatformSettings):
         en="Language when the browser does not say: zh or en",
         zh="浏览器未说明时的语言：zh 或 en",
     )
-    time_zone: str = _setting(
+    time_zone: TimeZone = _setting(
         "site",
         "Asia/Shanghai",
         en="Time zone of the times on the page, such as Asia/Shanghai",
@@ -160,12 +201,14 @@ class Settings(_PlatformSettings):
         None,
         en="The page's one colour, as #rrggbb; made lighter or darker where it could not be read",
         zh="页面的主题色，写作 #rrggbb；看不清的地方会自动调深或调浅",
+        example="#0f6b62",
     )
     site_logo: PathAtHome | None = _setting(
         "look",
         None,
         en="Your logo, a square PNG, JPEG, WebP or SVG file of at most 200 kB",
         zh="站点标志：正方形的 PNG、JPEG、WebP 或 SVG 文件，不超过 200 kB",
+        example="logo.png",
     )
     site_notice: str | None = _setting(
         "look",
@@ -173,6 +216,7 @@ class Settings(_PlatformSettings):
         en="A line above the welcome, such as what the agents may be asked",
         zh="欢迎页上方的一行公告，如使用须知",
         max_length=300,
+        example="周一闭馆 Closed on Mondays",
     )
     site_footer: str | None = _setting(
         "look",
@@ -180,6 +224,7 @@ class Settings(_PlatformSettings):
         en="A line at the bottom of the page",
         zh="页面底部的一行文字",
         max_length=200,
+        example="© 智页",
     )
     icp_number: str | None = _setting(
         "look",
@@ -187,26 +232,30 @@ class Settings(_PlatformSettings):
         en="The ICP number, shown at the bottom with its link",
         zh="ICP 备案号，显示在页面底部并链接到备案网站",
         max_length=60,
+        example="京ICP备12345678号-1",
     )
-    ai_label: str | None = _setting(
+    ai_label: Annotated[str, OffMeans("off")] | None = _setting(
         "look",
         None,
         en="The label of generated content; unset: one in the reader's language, off: none",
         zh="生成内容的标识；不填则用读者语言的默认文字，off 为不显示",
         max_length=100,
+        example="off",
     )
 
-    ca_bundle: PathAtHome | None = _setting(
+    ca_bundle: Annotated[PathAtHome, AfterValidator(_authorities)] | None = _setting(
         "upstream",
         None,
         en="Certificate authorities to trust, a PEM file; certifi's when unset",
         zh="信任的 CA 证书文件（PEM）；不填用 certifi 自带的",
+        example="/etc/ssl/certs/ca-certificates.crt",
     )
-    upstream_proxy: Address | None = _setting(
+    upstream_proxy: ProxyAddress | None = _setting(
         "upstream",
         None,
         en="Proxy to reach the platforms through; the environment's proxies are not read",
         zh="访问平台时使用的代理；不读取环境变量里的代理",
+        example="http://127.0.0.1:7890",
     )
 
     zhiye_home: Annotated[Path, AfterValidator(_home)] | None = _setting(
@@ -236,6 +285,7 @@ class Settings(_PlatformSettings):
         zh="Redis 6.2 以上，写作 redis://:密码@主机:6379/0，用 TLS 时写 rediss://："
         "多个进程通过它共同服务一个站，共享进行中的回答和各项限额。"
         "不填则只有一个进程，都在内存里",
+        example="redis://127.0.0.1:6379/0",
     )
 
     access_codes: code_lists.AccessCodes | None = _setting(
@@ -246,6 +296,7 @@ class Settings(_PlatformSettings):
         "open to all",
         zh="访问码，用逗号分隔：访问码、名称:访问码、名称:访问码:最后有效日、"
         "名称:访问码:2027-01-01:每天提问数；每个至少 8 个字符，不填则所有人可用",
+        example=f"visitors:{RANDOM}",
     )
     api_keys: code_lists.ApiKeys | None = _setting(
         "access",
@@ -253,18 +304,21 @@ class Settings(_PlatformSettings):
         en="Keys for programs (Authorization: Bearer), in the same form; at least 16 "
         "characters each",
         zh="给程序用的密钥（Authorization: Bearer），写法相同，每个至少 16 个字符",
+        example=f"program:{RANDOM}",
     )
     admin_password: Password | None = _setting(
         "access",
         None,
         en="The owner's password, at least 12 characters: opens /oauth/coze/start",
         zh="管理员密码，至少 12 个字符：用于打开 /oauth/coze/start",
+        example=RANDOM,
     )
     metrics_token: code_lists.Token | None = _setting(
         "access",
         None,
         en="Lets other machines read /metrics (Authorization: Bearer); at least 16 characters",
         zh="允许其他机器读取 /metrics 的令牌（Authorization: Bearer），至少 16 个字符",
+        example=RANDOM,
     )
     owner_reads: bool = _setting(
         "access",
@@ -281,6 +335,7 @@ class Settings(_PlatformSettings):
         "token is about to end; several are separated by commas",
         zh="企业微信、钉钉或飞书群机器人的 Webhook 地址：智能体出错、令牌快到期时会通知；"
         "多个用逗号分隔",
+        example="https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=",
     )
 
     max_message_chars: int = _setting(
@@ -299,9 +354,9 @@ class Settings(_PlatformSettings):
         ge=100,
         le=8_000_000,
     )
-    visitor_rate: str = _setting(
+    visitor_rate: Rate = _setting(
         "limits",
-        "20/minute;300/day",
+        DEFAULT_RATE,
         en="Questions and, counted apart, files a visitor may send; 0: no limit",
         zh="每个访客的提问（文件另计）频率上限；0 为不限",
     )
@@ -312,15 +367,16 @@ class Settings(_PlatformSettings):
         zh="全站每天最多回答多少次提问；不填则不限",
         ge=1,
         le=10_000_000,
+        example="2000",
     )
-    visitor_live_answers: int = _setting(
+    visitor_live_answers: Annotated[int, NoLimitAt(0)] = _setting(
         "limits",
         3,
         en="Answers a visitor may be getting at once; 0: no limit",
         zh="每个访客同时进行的回答上限；0 为不限",
         ge=0,
     )
-    address_share: int = _setting(
+    address_share: Annotated[int, NoLimitAt(0)] = _setting(
         "limits",
         3,
         en="How many visitors one network address counts for, in all limits of a visitor; raise "
@@ -338,7 +394,7 @@ class Settings(_PlatformSettings):
         ge=1,
         le=7500,
     )
-    upload_max_mb: float = _setting(
+    upload_max_mb: Megabytes = _setting(
         "limits",
         20,
         en="The largest file a visitor may send, in megabytes; 0: no files",
@@ -346,7 +402,7 @@ class Settings(_PlatformSettings):
         ge=0,
         le=500,
     )
-    chat_timeout_s: float = _setting(
+    chat_timeout_s: Seconds = _setting(
         "limits",
         600,
         en="Seconds an answer may take",
@@ -354,7 +410,7 @@ class Settings(_PlatformSettings):
         gt=0,
         le=3600,
     )
-    poll_interval_s: float = _setting(
+    poll_interval_s: Seconds = _setting(
         "limits",
         1.0,
         en="Seconds between two polls of a Coze chat; at least 1",
@@ -362,7 +418,7 @@ class Settings(_PlatformSettings):
         ge=1.0,
         le=60,
     )
-    grace_s: int = _setting(
+    grace_s: WholeSeconds = _setting(
         "limits",
         30,
         en="Seconds that running answers get when the site stops",
@@ -370,13 +426,14 @@ class Settings(_PlatformSettings):
         ge=0,
         le=600,
     )
-    keep_days: int | None = _setting(
+    keep_days: Days | None = _setting(
         "limits",
         None,
         en="Days, 1 or more, until conversations nobody goes on with are deleted; unset: never",
         zh="多少天（至少 1）没有继续的对话会被删除；不填则一直保留",
         ge=1,
         le=3650,
+        example="30",
     )
 
     agents_file: PathAtHome | None = _setting(
@@ -384,6 +441,7 @@ class Settings(_PlatformSettings):
         None,
         en="A TOML file that declares any number of agents",
         zh="声明任意多个智能体的 TOML 文件",
+        example="agents.toml",
     )
     picture_path: UrlPath = _setting(
         "agents",
@@ -392,6 +450,7 @@ class Settings(_PlatformSettings):
         "For deployments of your own; unset: only pictures from the platforms' picture hosts",
         zh="平台接口地址下的路径，如 /files：其下的图片会显示。用于自己部署的平台；"
         "不填则只显示来自平台图片域名的图片",
+        example="/files",
     )
 
     demo_url: Address | None = Field(
@@ -409,6 +468,19 @@ class Settings(_PlatformSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, Variables(settings_cls)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _understand(cls, value: Any, info: ValidationInfo) -> Any:
+        return understand(value, cls.model_fields[str(info.field_name)])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_cores(cls, values: Any) -> Any:
+        """WORKERS=auto: one a core; alone without Redis, through which several share."""
+        if str(values.get("workers", "")).strip().casefold() in ("auto", "自动"):
+            return {**values, "workers": min(cores(), 64) if values.get("redis_url") else 1}
+        return values
+
     @property
     def is_demo(self) -> bool:
         """Whether no platform is set at all, so that the emulator answers."""
@@ -424,18 +496,13 @@ class Settings(_PlatformSettings):
 
 
 def load() -> Settings:
-    """The settings of this process. Raises SettingsError when one of them is wrong."""
+    """The settings of this process. Raises SettingsError with all that are wrong."""
     try:
         settings = Settings()
     except ValidationError as error:
-        raise _first_error(error) from None
-    _check_secret_key(settings.secret_key)
-    _check_time_zone(settings.time_zone)
-    _check_rate(settings.visitor_rate)
+        raise together(_wrong(error)) from None
     if settings.workers > 1 and settings.redis_url is None:
         raise SettingsError("workers_alone", value=settings.workers)
-    if settings.ca_bundle is not None and not settings.ca_bundle.is_file():
-        raise SettingsError("no_ca_bundle", path=settings.ca_bundle)
     return settings
 
 
@@ -460,7 +527,7 @@ def written(name: str, text: str) -> Any:
         given: dict[str, Any] = {name: text}
         return getattr(_Written(**given), name)
     except ValidationError as error:
-        raise _first_error(error) from None
+        raise together(_wrong(error)) from None
 
 
 def secrets(settings: Settings) -> list[str]:
@@ -475,30 +542,8 @@ def secrets(settings: Settings) -> list[str]:
     return list(dict.fromkeys([*values, *parts]))
 
 
-def _check_secret_key(key: SecretStr | None) -> None:
-    if key is not None and len(key.get_secret_value()) < SHORTEST_SECRET_KEY:
-        raise SettingsError("key_short")
-
-
-def _check_time_zone(name: str) -> None:
-    try:
-        get_timezone(name)
-    except LookupError:
-        raise SettingsError("time_zone", value=name) from None
-
-
-def _check_rate(text: str) -> None:
-    # The library that reads rates is needed when the first question comes: not for the default.
-    if text == Settings.model_fields["visitor_rate"].default:
-        return
-    try:
-        rate_text.parse_rates(text)
-    except ValueError:
-        raise SettingsError("rate", value=text) from None
-
-
-def _first_error(error: ValidationError) -> SettingsError:
-    first = error.errors()[0]
-    name = str(first["loc"][0]).upper()
-    id = "needed_value" if name == "ACCESS_CODES" else "value"
-    return SettingsError(id, name=name, problem=problem(first))
+def _wrong(error: ValidationError) -> Iterator[SettingsError]:
+    """What is wrong with each setting, once for each."""
+    problems = {str(part["loc"][0]): part for part in reversed(error.errors())}
+    for name, part in reversed(problems.items()):
+        yield wrong_value(name.upper(), part, Settings.model_fields[name])

@@ -6,8 +6,9 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 
+from chat.settings.forgiving import NoLimitAt
 from providers import PLATFORMS, options
-from providers.options import AgentOptions, chinese_help
+from providers.options import AgentOptions, chinese_help, example_of
 
 
 def platform_fields() -> dict[str, Any]:
@@ -30,11 +31,19 @@ def _as_setting(platform: str, name: str, option: FieldInfo) -> tuple[Any, Any]:
     default = _default(platform, name, option)
     kind: Any
     if default is not None:
-        kind = Annotated[(_without_none(option.annotation), *option.metadata)]
+        # The platform's own limit is the default of one that may be unset.
+        no_limit = (NoLimitAt(0),) if option.default is None else ()
+        rules = (*option.metadata, *no_limit)
+        kind = _without_none(option.annotation)
+        kind = Annotated[(kind, *rules)] if rules else kind
     else:
         # Checked when the agent is made, where an address that was pasted for an id is understood.
         kind = (SecretStr if "SecretStr" in str(option.annotation) else str) | None
-    extra: dict[str, Any] = {"group": platform, "chinese": chinese_help(option)}
+    extra: dict[str, Any] = {
+        "group": platform,
+        "chinese": chinese_help(option),
+        "example": example_of(option),
+    }
     return kind, Field(default, description=option.description, json_schema_extra=extra)
 
 
@@ -48,4 +57,4 @@ def _default(platform: str, name: str, option: FieldInfo) -> Any:
 
 def _without_none(annotation: Any) -> Any:
     kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-    return kinds[0] if kinds else annotation
+    return kinds[0] if kinds and NoneType in get_args(annotation) else annotation

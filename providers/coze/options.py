@@ -56,14 +56,6 @@ def _not_a_project_address(value: str) -> str:
     return value
 
 
-def _ask(value: str) -> str:
-    """One of the two ways of asking, in any case."""
-    way = value.strip().lower()
-    if way not in ("poll", "stream"):
-        raise bilingual_error("请填 poll 或 stream", "say poll or stream")
-    return way
-
-
 def _json_map(value: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(value, allow_nan=False)
@@ -115,10 +107,12 @@ class Options(AgentOptions):
 
     api_token: Annotated[Token, AfterValidator(_not_a_project)] | None = setting(
         None,
+        example="sat_…",
         en="Token, made at www.coze.cn/open/oauth/pats (or a service token)",
         zh="令牌，在 www.coze.cn/open/oauth/pats 创建（或使用服务访问令牌）",
     )
     bot_id: Annotated[str, BeforeValidator(_bot_id)] = setting(
+        example="7428012345678901234",
         en="The agent: the digits after /bot/ in the editor's address, or that address",
         zh="智能体 ID：编辑页网址里 /bot/ 后面的数字，也可以粘贴整个网址",
     )
@@ -161,7 +155,7 @@ class Options(AgentOptions):
         zh="账号每秒最多调用次数（含轮询）；0 为不限",
         ge=0,
     )
-    ask: Annotated[str, AfterValidator(_ask)] = setting(
+    ask: Literal["poll", "stream"] = setting(
         "poll",
         en="How callers that want whole answers are served: poll, as Coze's page says, or stream, "
         "which takes one call an answer where polling takes one a second",

@@ -177,7 +177,7 @@ WRONG_OPTIONS = [
     ('extra_params = { altitude = "1" }', "extra_params"),
     ("shortcut_command = { parameters = {} }", "shortcut_command"),
     ("poll_interval_s = 0.1", "poll_interval_s"),
-    ('api_base = "api.coze.cn"', "api_base"),
+    ('api_base = "ftp://api.coze.cn"', "api_base"),
     ('api_token = "two words"', "api_token"),
     ("api_token = 5", "api_token"),
     ('assistant_id = "x"', "assistant_id"),
@@ -235,7 +235,56 @@ def test_any_value_of_any_option_is_answered_in_both_languages(
         try:
             offer(f"[[agents]]\n{table}\n")
         except SettingsError as error:
-            assert english_of(error).startswith("agents.toml: [[agents]] number 1")
+            for part in error.parts:
+                assert english_of(part).startswith("agents.toml: [[agents]] number 1")
+
+
+PASTED = "pat_demo_only_not_a_secret_op"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"COZE_BOT_ID": PASTED, "COZE_API_TOKEN": FIRST},
+        {"COZE_API_TOKEN": FIRST},
+        {"COZE_BOT_ID": PASTED},
+    ],
+    ids=lambda variables: " ".join(variables),
+)
+def test_a_token_in_the_place_of_an_id_is_moved_in_the_lines_to_paste(
+    offer: Offer, variables: dict[str, str]
+) -> None:
+    line = refusal(offer, None, **variables)
+    assert ("COZE_API_TOKEN=pat_…op" in line) == ("COZE_BOT_ID" in variables)
+    assert (f"COZE_BOT_ID={FIRST}" in line) == ("COZE_API_TOKEN" in variables)
+    assert PASTED not in line
+
+
+def test_id_and_token_of_a_table_may_be_swapped_as_well(offer: Offer) -> None:
+    table = f'api_token = "{FIRST}"\nbot_id = "{PASTED}"'
+    line = refusal(offer, f'[[agents]]\nid = "a"\nplatform = "coze"\n{table}\n')
+    assert f"api_token = pat_…op, bot_id = {FIRST}" in line and PASTED not in line
+
+
+def test_values_of_a_table_are_read_as_people_write_them(offer: Offer) -> None:
+    more = 'Access = "公开"\nQPS = "2次"\ndaily-limit = "2千"'
+    (one,) = offer(agent(more), COZE_API_TOKEN=TOKEN).all
+    assert (one.is_open, one.account.limits.qps, one.daily_limit) == (True, 2, 2000)
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("bot", "bot_id"), ("nmae", "name"), ("token", "api_token")]
+)
+def test_a_key_that_is_none_comes_with_the_nearest(offer: Offer, key: str, meant: str) -> None:
+    assert f"is {meant} meant?" in refusal(offer, agent(f'{key} = "x"'), COZE_API_TOKEN=TOKEN)
+
+
+def test_all_wrong_tables_are_said_at_once(offer: Offer) -> None:
+    document = agent("qps = -3") + agent("name = 5\nwelcome = 6", "b") + agent("qps = true", "c")
+    with pytest.raises(SettingsError) as raised:
+        offer(document, COZE_API_TOKEN=TOKEN)
+    lines = [english_of(part) for part in raised.value.parts]
+    assert [line.split(": ")[2] for line in lines] == ["qps", "name", "welcome", "qps"]
 
 
 def test_a_half_filled_agent_is_named(offer: Offer) -> None:

@@ -421,7 +421,7 @@ def test_used_up_quotas(start_emulator: Callable[..., Emulator], tmp_path: Path)
     [
         ({"COZE_API_TOKEN": "sat_demo"}, "COZE_BOT_ID 为空", "COZE_BOT_ID is empty"),
         (
-            {"COZE_API_BASE": "api.coze.cn"},
+            {"COZE_API_BASE": "ftp://api.coze.cn"},
             "网址要以 https:// 开头",
             "an address begins with https://",
         ),

@@ -54,7 +54,7 @@ def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Find
     try:
         settings = load()
     except SettingsError as error:
-        return [*unread, wrong_setting(error)]
+        return [*unread, *map(wrong_setting, error.parts)]
     redaction.know(secrets(settings))
     agents, findings = _load_agents(settings, redaction)
     site = Site(settings, agents, asks)

@@ -83,7 +83,7 @@ def test_the_environment_wins_and_locks(open_desk: Open) -> None:
     [
         ("site_title", "馆" * 61),
         ("accent_color", "reddish"),
-        ("keep_days", "0"),
+        ("keep_days", "-5"),
         ("daily_limit", "many"),
         ("default_language", "klingon"),
         ("access_codes", "short"),
