@@ -30,7 +30,11 @@ from chat.logs import logging as logs
 from chat.logs.redaction import Redaction
 from chat.notices.notifying import Notifier
 from chat.notices.watch import Watch
+from chat.owner.desk.checkup import Checkup
 from chat.owner.desk.values import Desk
+from chat.owner.doctor import examination as doctor
+from chat.owner.doctor.examination import Site as DoctorSite
+from chat.owner.doctor.findings import Finding
 from chat.owner.identity import Owner
 from chat.owner.sessions import OwnerSessions
 from chat.owner.welcome import Welcome
@@ -102,6 +106,7 @@ class Services:
     metrics: Metrics
     health: Health
     parts: Parts
+    checkup: Checkup
     redaction: Redaction
     word_list: WordList = field(default_factory=WordList)
     live_drawings: LiveDrawings = field(default_factory=LiveDrawings)
@@ -168,6 +173,7 @@ class Services:
             metrics=metrics,
             health=parts.health,
             parts=parts,
+            checkup=Checkup(storage.owner_values, lambda asks: site.examine(asks), redaction),
             redaction=redaction,
         )
         current.on_change(site.follow_the_agents)
@@ -251,6 +257,12 @@ class Services:
             return
         if theme != self.look:
             self.look, self.assets = theme, Assets(theme)
+
+    def examine(self, asks: bool) -> list[Finding]:
+        """What the doctor has to say of this site as it runs."""
+        agents, findings = doctor.those_of(self.current_agents)
+        site = DoctorSite(self.settings, agents, asks)
+        return [*doctor.unread(), *findings, *doctor.look(site)]
 
     def unblock_again(self, entry: OwnerEntry) -> None:
         """Takes a block back. Raises StaleError when it is gone already."""

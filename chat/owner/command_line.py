@@ -58,8 +58,13 @@ def database_path(instead: str, file: Path) -> Path:
     url = parse(settings.load().database_url)
     if url.drivername == SQLITE:
         return Path(url.database or "")
-    address = shlex.quote(f"postgresql://{place_of(url)}")
+    address = server_address(settings.load().database_url)
     raise CommandError(instead, file=shlex.quote(str(file)), address=address)
+
+
+def server_address(database_url: str) -> str:
+    """The address of a server's database for a command line, without its password."""
+    return shlex.quote(f"postgresql://{place_of(parse(database_url))}")
 
 
 def open_storage() -> storage.Storage:

@@ -22,6 +22,7 @@ from chat.owner.command_line import (
     note,
     open_storage,
 )
+from chat.owner.desk.values import in_force
 from chat.owner.doctor import examination as doctor
 from chat.owner.doctor.findings import Finding
 from chat.owner.moving import move_data
@@ -75,7 +76,7 @@ def examine(ask: bool, is_json: bool, lang: str) -> None:
     Exits with 0 (all well), 1 (warnings), 2 (failures).
     """
     redaction = Redaction()
-    findings = doctor.examine(ask, redaction)
+    findings = doctor.examine(ask, redaction, in_force)
     lines = [_line(finding, lang) for finding in findings]
     report = _as_json(findings, lang) if is_json else "\n".join(lines)
     click.echo(redaction.blank_known(report))

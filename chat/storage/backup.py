@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
@@ -65,6 +65,18 @@ def backup(database: Path, target: Path, force: bool = False) -> Copied:
         except FileExistsError:
             raise BackupError("exists", path=target) from None
     return Copied(target, size, conversations)
+
+
+def open_copy(database: Path) -> tuple[BinaryIO, int]:
+    """A copy of one moment as an open file without a name, and how many conversations it has.
+
+    Raises BackupError: no_database, damaged, unwritable.
+    """
+    if not database.is_file():
+        raise BackupError("no_database", path=database)
+    with _beside(database.with_name("download")) as part:
+        conversations = _copy(database, part)
+        return open(part, "rb"), conversations
 
 
 def restore(source: Path, database: Path, force: bool = False) -> Copied:
@@ -167,6 +179,9 @@ def _copy_rows(source: Path, part: Path, version: str, database: Path) -> int:
             with db:
                 # Other processes may have the pids of its workers now.
                 db.execute("DELETE FROM workers")
+                # A session or a link that has ended since the copy must not begin again.
+                db.execute("DELETE FROM owner_sessions")
+                db.execute("DELETE FROM owner_values WHERE name = 'welcome'")
                 _keep_the_longer_log(db, database)
             db.execute("PRAGMA journal_mode = DELETE")
             conversations = _count_conversations(db)
@@ -206,12 +221,15 @@ def _fill_tables(db: sqlite3.Connection, source: Path) -> None:
 
 def _keep_the_longer_log(db: sqlite3.Connection, database: Path) -> None:
     """What the owner did since the backup stays on record, as far as it can be read."""
-    entries = "SELECT id, at, command, facts FROM owner_log ORDER BY id"
     with suppress(sqlite3.Error), closing(open_read_only(database)) as present:
+        # That of an earlier version has fewer columns.
+        columns = sorted(_columns(present, "main", "owner_log"))
+        names, places = ", ".join(columns), ", ".join("?" for _ in columns)
+        entries = f"SELECT {names} FROM owner_log ORDER BY id"
         rows = present.execute(entries).fetchall()
         if len(rows) > len(db.execute(entries).fetchall()):
             db.execute("DELETE FROM owner_log")
-            db.executemany("INSERT INTO owner_log VALUES (?, ?, ?, ?)", rows)
+            db.executemany(f"INSERT INTO owner_log ({names}) VALUES ({places})", rows)
 
 
 def _tables(db: sqlite3.Connection, schema: str) -> list[tuple[str, str]]:

@@ -50,6 +50,14 @@ def signing_in_wrongly(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def doctor(page: Page) -> None:
+    """The report of the doctor, which is there once one was made."""
+    at_desk("/admin/doctor")(page)
+    if not page.locator(".finding").count():
+        page.locator("main form button").first.click()
+    expect(page.locator(".finding").first).to_be_visible()
+
+
 def desk_drawer(page: Page) -> None:
     at_desk("/admin/password")(page)
     page.locator("label.menu").click()
@@ -256,6 +264,8 @@ DESK_STATES = (
     State("desk questions", questions),
     State("desk conversation", read_conversation),
     State("desk ratings", at_desk("/admin/thumbs")),
+    State("desk doctor", doctor),
+    State("desk backup", at_desk("/admin/backup")),
     State("desk log", at_desk("/admin/log")),
     State("desk password", at_desk("/admin/password")),
     State("desk drawer", desk_drawer, is_for_phones=True),

@@ -14,6 +14,8 @@ from chat import storage
 from chat.settings.model import Settings
 from chat.storage import Storage, backup
 from chat.storage.migrations import NEWEST, versions
+from chat.storage.models import now
+from chat.storage.owner_values import Entry
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment
@@ -248,3 +250,23 @@ def test_rows_that_a_change_of_the_tables_cannot_read_are_damage(tmp_path: Path)
     code, output = command(tmp_path, "restore", "old")
     assert code == 2 and "damaged" in output, output
     assert list((tmp_path / "instance").glob("chat.db*")) == []
+
+
+def test_a_restore_keeps_what_the_owner_did_since_and_begins_no_session_again(
+    database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "chat.db"
+    store = storage.connect(Settings(database_url=database.address()))
+    store.owner_sessions.add("a hash", "a mark", now())
+    store.owner_values.put("site_title", "青铜馆", Entry("set", {}, {"before": None}))
+    backup.backup(path, tmp_path / "copy.db")
+    store.owner_values.put("site_title", "瓷器馆", Entry("set", {}, {"before": "青铜馆"}))
+    store.owner_sessions.delete_all()
+    store.close()
+    backup.restore(tmp_path / "copy.db", path, force=True)
+    store = storage.connect(Settings(database_url=database.address()))
+    changes = [entry.change for entry in store.owner_log.all()]
+    assert changes == [{"before": None}, {"before": "青铜馆"}]
+    assert store.owner_values.get("site_title").value == "青铜馆"
+    assert store.owner_sessions.get("a hash") is None
+    store.close()

@@ -12,7 +12,8 @@ from chat.page import look
 from chat.settings import model as settings_model
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.storage import Storage, open_existing
+from chat.storage.engine.kinds import StorageError
 from chat.storage.models import OwnerEntry
 from chat.storage.owner_log import Watch
 from chat.storage.owner_values import Entry, StaleError
@@ -260,7 +261,8 @@ class Desk:
 
     def _open(self, name: str, value: Any) -> str | None:
         """A stored text; None without one, or when it was sealed under another SECRET_KEY."""
-        if not isinstance(value, dict):
+        # Without a key nobody asks for what is sealed.
+        if not isinstance(value, dict) or not self._key:
             return value if isinstance(value, str) else None
         from cryptography.fernet import InvalidToken
 
@@ -269,3 +271,14 @@ class Desk:
         except InvalidToken:
             log.warning("%s was sealed under another SECRET_KEY; set it again", name.upper())
             return None
+
+
+def in_force(base: Settings) -> Settings:
+    """These settings with what the owner set at the desk, where there is a database that says."""
+    storage = open_existing(base)
+    try:
+        return Desk(base, storage, "").settings
+    except (StorageError, SettingsError):
+        return base
+    finally:
+        storage.close()

@@ -41,24 +41,37 @@ class Check:
     run: Callable[[Site], Iterable[Finding]]
 
 
-def examine(asks: bool = False, redaction: Redaction | None = None) -> list[Finding]:
+def examine(
+    asks: bool = False,
+    redaction: Redaction | None = None,
+    in_force: Callable[[Settings], Settings] = lambda settings: settings,
+) -> list[Finding]:
     """Everything there is to say about the set-up of this site. Makes and changes nothing.
 
-    `redaction` learns the secrets of the set-up.
+    `redaction` learns the secrets of the set-up. `in_force` adds what was set at the desk.
     """
     redaction = redaction or Redaction()
-    unread = [
-        Finding("settings_unread", "settings", {"seen": notice.seen, "to_do": notice.to_do})
-        for notice in notices()
-    ]
     try:
         settings = load()
     except SettingsError as error:
-        return [*unread, *map(wrong_setting, error.parts)]
+        return [*unread(), *map(wrong_setting, error.parts)]
     redaction.know(secrets(settings))
+    settings = in_force(settings)
     agents, findings = _load_agents(settings, redaction)
-    site = Site(settings, agents, asks)
-    return [*unread, *findings, *(finding for check in CHECKS for finding in check.run(site))]
+    return [*unread(), *findings, *look(Site(settings, agents, asks))]
+
+
+def unread() -> list[Finding]:
+    """What the owner wrote and nobody reads."""
+    return [
+        Finding("settings_unread", "settings", {"seen": notice.seen, "to_do": notice.to_do})
+        for notice in notices()
+    ]
+
+
+def look(site: Site) -> list[Finding]:
+    """What every check has to say of a site."""
+    return [finding for check in CHECKS for finding in check.run(site)]
 
 
 def local(settings: Settings) -> list[Finding]:
@@ -77,6 +90,11 @@ def _load_agents(settings: Settings, redaction: Redaction) -> tuple[Agents | Non
     except SettingsError as error:
         return None, [wrong_setting(error)]
     redaction.know(current.now.secrets)
+    return those_of(current)
+
+
+def those_of(current: CurrentAgents) -> tuple[Agents | None, list[Finding]]:
+    """The agents of a site, None in the demo, and what is to be said of them at first."""
     unmade = [
         Finding("agent_unmade", listed.id, {"problem": listed.problem})
         for listed in current.listed

@@ -6,9 +6,29 @@ a row of chat/web/desk/frame.py's PAGES if the navigation is to lead there.
 
 from flask import Blueprint, Flask
 
-from chat.web.desk import frame, log, questions, session, signing_in, thumbs, today, usage
+from chat.web.desk import (
+    backup,
+    doctor,
+    frame,
+    log,
+    questions,
+    session,
+    signing_in,
+    thumbs,
+    today,
+    usage,
+)
 
-MODULES = (today, usage, questions, thumbs, signing_in, log)
+MODULES = (
+    today,
+    usage,
+    questions,
+    thumbs,
+    doctor,
+    log,
+    backup,
+    signing_in,
+)
 
 
 def init_app(app: Flask) -> None:

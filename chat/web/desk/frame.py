@@ -24,13 +24,17 @@ class Page:
         return endpoint.rpartition(".")[0] == self.endpoint.rpartition(".")[0]
 
 
+# How bad a finding is, and what a screen reader says of its colour.
+LEVELS = {"ok": _("Well"), "warn": _("Note"), "fail": _("Broken")}
 # The navigation, in this order.
 PAGES = (
-    Page("desk.today.show", _("Today"), "pulse"),
+    Page("desk.today.show", _("Today"), "home"),
     Page("desk.usage.show", _("Usage"), "chart"),
     Page("desk.questions.show", _("Questions"), "bubble"),
     Page("desk.thumbs.show", _("Ratings"), "thumb"),
+    Page("desk.doctor.show", _("Doctor"), "pulse"),
     Page("desk.log.show", _("What was done"), "list"),
+    Page("desk.backup.show", _("Backup"), "download"),
     Page("desk.signing_in.password", _("Password"), "lock"),
 )
 # The line after a change, by the id that stands in the address: a page shows no text of a link.
@@ -38,6 +42,8 @@ DONE = {
     "saved": _("Saved. It holds at once."),
     "password": _("The password has been changed. Other browsers are signed out."),
     "deleted": _("Deleted. Nothing of it is left."),
+    "looked": _("The doctor was here. This is what was found."),
+    "looked_lately": _("The doctor was here a moment ago. Wait a little before the next look."),
     "taken_back": _("Taken back."),
 }
 
@@ -47,7 +53,7 @@ def init_app(app: Flask) -> None:
 
     @app.context_processor
     def desk() -> dict[str, Any]:
-        return {"desk_pages": PAGES, "owner_session": session.current}
+        return {"desk_pages": PAGES, "owner_session": session.current, "levels": LEVELS}
 
 
 def page(template: str, status: int = 200, **content: Any) -> Response:
