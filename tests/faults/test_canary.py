@@ -46,6 +46,7 @@ from tests.kit.canary import (
     sign_in,
     spellings,
 )
+from tests.kit.desk import OwnerBrowser
 from tests.kit.emulator import NO_DAILY_LIMIT, quick
 from tests.kit.fork_server import GUNICORN
 from tests.kit.patience import ALLOWANCE
@@ -94,6 +95,7 @@ def world(keep_site: Callable[..., Site]) -> Iterator[World]:
             for platform in platforms_of(name):
                 world.visitors[name, platform] = sign_in(site.url)
         authorise(world.sites["oauth"], ("olivia", OURS["ADMIN_PASSWORD"]))
+        owner = OwnerBrowser(world.sites["token"]).sign_in(OURS["ADMIN_PASSWORD"])
         jobs = [partial(ask_questions, world, *key) for key in world.visitors]
         for name, site in world.sites.items():
             jobs.append(partial(visit, site, world.visitors[name, "coze"], world.output))
@@ -101,6 +103,7 @@ def world(keep_site: Callable[..., Site]) -> Iterator[World]:
             for result in [pool.submit(job) for job in jobs]:
                 result.result()
         token, visitor = world.sites["token"], world.visitors["token", "coze"]
+        read_as_owner(owner, world.output)
         examine(world.sites, world.output)
         be_refused(token, visitor, world.output)
         break_down(token, visitor, world.output)
@@ -133,6 +136,7 @@ def settings_of_sites(url: str) -> dict[str, dict[str, object]]:
         "LOG_LEVEL": "debug",
         "CHAT_TIMEOUT_S": 3 * ALLOWANCE,
         "VISITOR_LIVE_ANSWERS": 0,
+        "OWNER_READS": "on",
         **{name: secrets[name] for name in secrets.keys() - TOKENS.keys() - coze},
     }
     jwt = {name: DEMO[name] for name in ("COZE_JWT_APP_ID", "COZE_JWT_KEY_ID")}
@@ -190,6 +194,26 @@ def look_everywhere(site: Site, visitor: Visitor, output: Output) -> None:
     for password in (OURS["ADMIN_PASSWORD"], COOKIE):
         options = {"auth": ("olivia", password), "allow_redirects": False}
         keep(requests.get(f"{site.url}/oauth/coze/start", timeout=10, **options))
+
+
+def read_as_owner(owner: OwnerBrowser, output: Output) -> None:
+    """All pages of the desk, answers of all platforms there, and the files of all of them."""
+    start = output.add_response(owner.get("/admin/questions")).text
+    pages = set(re.findall(r'href="(/admin[^"#?]*)', start))
+    assert {"/admin", "/admin/log", "/admin/thumbs"} <= pages
+    path: str | None = "/admin/questions"
+    while path is not None:
+        page = output.add_response(owner.get(path)).text
+        # What a question is answered, each platform is asked in several ways.
+        pages |= set(re.findall(r'href="(/admin/questions/\w+)', page)[::4])
+        older = re.search(r'href="(/admin/questions\?before=\d+)"', page)
+        path = older[1] if older else None
+    assert len(pages) > len(QUESTIONS) + len(PLATFORMS)
+    for path in sorted(pages):
+        assert output.add_response(owner.get(path)).ok, path
+    for format in ("csv", "json"):
+        file = output.add_response(owner.get(f"/admin/questions?format={format}"))
+        assert CONTROL in file.text
 
 
 def be_refused(site: Site, visitor: Visitor, output: Output) -> None:
