@@ -16,15 +16,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
 from chat.agents import demo
 from chat.settings.model import Settings
+from tests.kit.desk import PASSWORD, OwnerBrowser
 from tests.kit.emulator import NO_DAILY_LIMIT
 from tests.kit.patience import ALLOWANCE
 from tests.kit.site import Site
-from tests.soak.counting import Process, broken, faults_in_the_log, integrity, rows, running
+from tests.soak.counting import (
+    Process,
+    broken,
+    faults_in_the_log,
+    integrity,
+    rows,
+    running,
+    wrong_numbers,
+)
 from tests.soak.visitors import Ledger, Person
 
 CHAT_TIMEOUT_S = 6
@@ -77,6 +87,7 @@ def soak(seconds: float, visitors: int, seed: int, log: Path | None = None) -> l
         database = site.folder / "instance" / "chat.db"
         wrong = [*ledger.surprises, *([f"{hanging} visitors are still waiting"] if hanging else [])]
         wrong += _does_not_rest(site, database, at_rest)
+        wrong += wrong_numbers(_usage(site), database)
         site.end()
         stored = rows(database)
         if log is not None:
@@ -108,6 +119,7 @@ def _site(folder: Path) -> Iterator[Site]:
             "GRACE_S": 2,
             "VISITOR_RATE": 0,
             "ADDRESS_SHARE": 0,
+            "ADMIN_PASSWORD": PASSWORD,
         }
         site = Site(folder, settings)
         try:
@@ -145,6 +157,14 @@ def _disturb(site: Site, seconds: float, chance: random.Random) -> int:
         sockets = _worker(site).sockets
     time.sleep(max(0.0, until - time.monotonic()))
     return sockets
+
+
+def _usage(site: Site) -> dict[str, Any]:
+    """What the owner's desk says of the last days."""
+    owner = OwnerBrowser(site).sign_in(PASSWORD)
+    response = owner.get("/admin/usage?days=7", headers={"Accept": "application/json"})
+    payload: dict[str, Any] = response.json()
+    return payload
 
 
 def _worker(site: Site) -> Process:

@@ -14,6 +14,12 @@ from chat.web.errors import STATUS
 from tests.soak.visitors import Promise
 
 ENDS = {"done", "stopped", "failed", "interrupted"}
+# Each answer with its day, which is one in China.
+_RECOUNT = """
+SELECT date(answers.created_at, '+8 hours'), visitor, agent, state, code,
+    json_extract(usage, '$.total')
+FROM answers JOIN conversations ON conversations.id = conversation_id
+"""
 # Tracebacks that are no fault of ours. Gunicorn, when it ends, ends connections that have asked
 # nothing, and may look at its closed door for one that came last.
 KNOWN = (
@@ -35,6 +41,39 @@ def rows(database: Path) -> list[dict[str, Any]]:
 
 def running(database: Path) -> int:
     return sum(row["state"] == "running" for row in rows(database))
+
+
+def wrong_numbers(usage: dict[str, Any], database: Path) -> Iterator[str]:
+    """Where the numbers of the owner's desk differ from a recount of the answers themselves.
+
+    None was deleted, and all were asked within the days that the desk shows.
+    """
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
+        answers = db.execute(_RECOUNT).fetchall()
+    days: dict[str, Counter[str]] = {}
+    visitors: dict[str, set[str]] = {}
+    agents: dict[str, Counter[str]] = {}
+    for day, visitor, agent, state, code, tokens in answers:
+        kind = {"done": "answers", "stopped": "answers", "running": "running"}.get(state, "failed")
+        days.setdefault(day, Counter()).update({"questions": 1, kind: 1, "tokens": tokens or 0})
+        visitors.setdefault(day, set()).add(visitor)
+        agents.setdefault(agent, Counter())["questions"] += 1
+        if kind == "failed":
+            agents[agent].update({"failed": 1, f"code {code}": 1})
+    for row in usage["days"]:
+        count = days.pop(row["day"], Counter())
+        count["visitors"] = len(visitors.get(row["day"], ()))
+        if different := {
+            name: row[name] for name in row if name != "day" and row[name] != count[name]
+        }:
+            yield f"the desk says of {row['day']} {different}, stored is {dict(count)}"
+    for row in usage["agents"]:
+        codes = {f"code {code}": times for code, times in row["codes"].items()}
+        numbers = Counter({"questions": row["questions"], "failed": row["failed"], **codes})
+        if numbers != (count := agents.pop(row["id"], Counter())):
+            yield f"the desk says of {row['id']} {dict(numbers)}, stored is {dict(count)}"
+    if days or agents:
+        yield f"the desk says nothing of {days} {agents}"
 
 
 def integrity(database: Path) -> Iterator[str]:

@@ -3,11 +3,17 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
+from chat import storage
+from chat.china import CHINA
+from chat.settings.model import Settings
 from tests.kit.site import ROOT, ServerEvent, Visitor, environment
-from tests.soak.counting import broken, faults_in_the_log
+from tests.soak.counting import broken, faults_in_the_log, wrong_numbers
 from tests.soak.visitors import Promise
+from tests.storage.acting import ask, end
 
 
 def test_fifteen_seconds_of_a_crowd_and_kills_lose_nothing(tmp_path: Path) -> None:
@@ -72,6 +78,36 @@ def test_each_broken_promise_is_found() -> None:
         assert any(problem in text for text in broken([promise(end="done")], stored)), problem
     assert list(broken([promise()], [row(replies=["else"])]))
     assert list(broken([promise()], [row(**failed, replies=["al"])])), "only kill -9 may cost text"
+
+
+def stored_answers(folder: Path) -> Path:
+    """A database with an answer and a failure of today."""
+    path = folder / "chat.db"
+    with closing(storage.connect(Settings(database_url=f"sqlite:///{path}"))) as store:
+        end(store, ask(store, visitor="alice"), "so", usage={"input": 1, "output": 2, "total": 3})
+        end(store, ask(store, visitor="bob"), state="failed", code="timeout")
+    return path
+
+
+def desk_says(**more: object) -> dict[str, object]:
+    today = datetime.now(CHINA).date().isoformat()
+    day = {"day": today, "questions": 2, "answers": 1, "failed": 1, "visitors": 2, "tokens": 3}
+    agent = {"id": "coze", "questions": 2, "failed": 1, "codes": {"timeout": 1}}
+    return {"days": [{**day, **more}], "agents": [agent]}
+
+
+def test_numbers_of_the_desk_that_are_right_are_no_fault(tmp_path: Path) -> None:
+    assert list(wrong_numbers(desk_says(), stored_answers(tmp_path))) == []
+
+
+def test_each_wrong_number_of_the_desk_is_found(tmp_path: Path) -> None:
+    database = stored_answers(tmp_path)
+    for name in ("questions", "answers", "failed", "visitors", "tokens"):
+        (fault,) = wrong_numbers(desk_says(**{name: 7}), database)
+        assert f"'{name}': 7" in fault
+    said = desk_says()
+    assert list(wrong_numbers({**said, "days": []}, database))
+    assert list(wrong_numbers({**said, "agents": []}, database))
 
 
 def test_a_traceback_is_found_as_the_site_s_log_writes_it() -> None:
