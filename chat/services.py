@@ -30,6 +30,7 @@ from chat.logs import logging as logs
 from chat.logs.redaction import Redaction
 from chat.notices.notifying import Notifier
 from chat.notices.watch import Watch
+from chat.owner.desk.agents import AgentsDesk
 from chat.owner.desk.checkup import Checkup
 from chat.owner.desk.values import Desk
 from chat.owner.doctor import examination as doctor
@@ -87,6 +88,7 @@ class Services:
     storage: Storage
     live_answers: LiveAnswers
     current_agents: CurrentAgents
+    agents_desk: AgentsDesk
     introductions: Introductions
     visitors: Visitors
     access: Access
@@ -154,6 +156,7 @@ class Services:
             storage=storage,
             live_answers=LiveAnswers(bridge=parts.bridge),
             current_agents=current,
+            agents_desk=AgentsDesk(current, maker, storage.owner_agents, desk, redaction.know),
             introductions=introductions,
             visitors=Visitors(key),
             access=Access(settings, key, storage, guessing, Puzzles(key, parts.used_puzzles)),

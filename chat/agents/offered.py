@@ -139,7 +139,7 @@ class Card(BaseModel):
     description: str = Field("", max_length=300)
     icon: str = Field("", max_length=300)
     welcome: str = Field("", max_length=2000)
-    suggestions: list[str] = Field([], max_length=8)
+    suggestions: list[Annotated[str, Field(max_length=500)]] = Field([], max_length=8)
     group: str = Field("", max_length=40)
     access: Literal["open", "code"] | None = None
     daily_limit: Annotated[int, NoLimitAt(0)] = Field(0, ge=0, le=10_000_000)

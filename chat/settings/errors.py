@@ -176,6 +176,10 @@ SEALED_ELSEWHERE = Words(
     "密钥是用另一个 SECRET_KEY 加密保存的，已无法读取：请重新填写令牌",
     "its keys were sealed under another SECRET_KEY and cannot be read: give them again",
 )
+TAKEN_ID = Words(
+    "这个 id 已经有智能体用过，请换一个",
+    "an agent has or had this id: choose another",
+)
 NO_CODES = Words("没有访问码，请设 ACCESS_CODES", "there is no code. Set ACCESS_CODES")
 TOML_LINE = Words(
     "第 {line} 行第 {column} 列不是 TOML 的写法", "not valid TOML at line {line}, column {column}"

@@ -58,6 +58,14 @@ def doctor(page: Page) -> None:
     expect(page.locator(".finding").first).to_be_visible()
 
 
+def connecting(page: Page) -> None:
+    """The form that asks for what a paste did not hold."""
+    at_desk("/admin/agents")(page)
+    page.locator("#paste").fill("https://www.coze.cn/space/1/bot/7480000000000000101")
+    page.locator("form[action='/admin/agents'] button").click()
+    expect(page.locator("#option-api_token")).to_be_visible()
+
+
 def desk_drawer(page: Page) -> None:
     at_desk("/admin/password")(page)
     page.locator("label.menu").click()
@@ -266,6 +274,8 @@ DESK_STATES = (
     State("desk ratings", at_desk("/admin/thumbs")),
     State("desk doctor", doctor),
     State("desk backup", at_desk("/admin/backup")),
+    State("desk agents", at_desk("/admin/agents")),
+    State("desk connect an agent", connecting),
     State("desk log", at_desk("/admin/log")),
     State("desk password", at_desk("/admin/password")),
     State("desk drawer", desk_drawer, is_for_phones=True),

@@ -7,6 +7,7 @@ a row of chat/web/desk/frame.py's PAGES if the navigation is to lead there.
 from flask import Blueprint, Flask
 
 from chat.web.desk import (
+    agents,
     backup,
     doctor,
     frame,
@@ -24,6 +25,7 @@ MODULES = (
     usage,
     questions,
     thumbs,
+    agents,
     doctor,
     log,
     backup,

@@ -33,6 +33,7 @@ PAGES = (
     Page("desk.questions.show", _("Questions"), "bubble"),
     Page("desk.thumbs.show", _("Ratings"), "thumb"),
     Page("desk.doctor.show", _("Doctor"), "pulse"),
+    Page("desk.agents.show", _("Agents"), "grid"),
     Page("desk.log.show", _("What was done"), "list"),
     Page("desk.backup.show", _("Backup"), "download"),
     Page("desk.signing_in.password", _("Password"), "lock"),
@@ -45,6 +46,8 @@ DONE = {
     "looked": _("The doctor was here. This is what was found."),
     "looked_lately": _("The doctor was here a moment ago. Wait a little before the next look."),
     "taken_back": _("Taken back."),
+    "connected": _("Connected. Visitors can ask it from now on."),
+    "removed": _("Removed. What visitors asked it can still be read."),
 }
 
 

@@ -2,6 +2,8 @@
 
 from flask_babel import lazy_gettext as _
 
+from providers import options
+
 SETTINGS = {
     "site_title": _("Name of the site"),
     "site_logo": _("Logo"),
@@ -28,3 +30,39 @@ FACTS = {
     "name": _("Name"),
     "takes_back": _("takes back no."),
 }
+
+# Options of platforms, as their own pages call them.
+OPTIONS = {
+    "bot_id": _("Agent id"),
+    "assistant_id": _("Agent id"),
+    "app_id": _("Agent id (appId)"),
+    "agent_url": _("Published address"),
+    "api_token": _("Token"),
+    "api_key": _("API key"),
+    "api_secret": _("API secret"),
+    "secret_key": _("Secret Key"),
+    "api_base": _("Address of the API"),
+    "token_base": _("Address that checks the keys"),
+    "web_base": _("Address for authorising"),
+    "jwt_app_id": _("Service app: id"),
+    "jwt_key_id": _("Service app: fingerprint of the key"),
+    "jwt_private_key": _("Service app: private key"),
+    "oauth_client_id": _("Web app: client id"),
+    "oauth_client_secret": _("Web app: client secret"),
+    "qps": _("Calls a second"),
+    "concurrency": _("Answers at once"),
+    "daily": _("Questions a day on the platform"),
+    "ask": _("How whole answers are fetched"),
+}
+LOCKED_AGENT = _(
+    "This agent is declared on the server, in .env or agents.toml. Remove it there, or switch it "
+    "off here."
+)
+
+
+def at_desk(platform: str, text: str) -> str:
+    """A sentence of the platforms' cures and helps, with the names of fields for those of .env."""
+    # The longest first: one name may be the beginning of another.
+    for name in sorted(options(platform).model_fields, key=len, reverse=True):
+        text = text.replace(f"{platform}_{name}".upper(), str(OPTIONS.get(name, name)))
+    return text

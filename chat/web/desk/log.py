@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
+from chat.owner.desk.agents import CHANGED, CONNECTED, MOVED, OFF, ON, REMOVED
 from chat.owner.desk.values import COMMAND, LOGO, Locked
 from chat.refusals import Refusal
 from chat.settings.errors import SettingsError
@@ -37,6 +38,12 @@ DEEDS = {
     "admin-link": _("Link to choose a password"),
     "password": _("Password changed"),
     "sign-out": _("All sessions ended"),
+    CONNECTED: _("Agent connected"),
+    CHANGED: _("Agent changed"),
+    REMOVED: _("Agent removed"),
+    ON: _("Agent switched on"),
+    OFF: _("Agent switched off"),
+    MOVED: _("Order of the agents changed"),
 }
 STALE = _("This has been changed again since. Look at what holds now, and change that.")
 LOCKED = _("This is set on the server, in .env or in the environment, and wins. Change it there.")
