@@ -19,7 +19,7 @@ from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.patience import eventually, soon
 from tests.kit.site import Site, Visitor
-from tests.storage.acting import command, everything, only_sqlite, say
+from tests.storage.acting import ask, command, end, everything, only_sqlite, refused, say
 
 DATABASE = "instance/chat.db"
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "en"}
@@ -56,6 +56,25 @@ def test_old_conversations_are_deleted_in_small_steps_and_running_ones_never(
         assert set(db.scalars(select(Conversation.id))) == {old[0], old[2], *old[54:]}
     assert store.conversations.is_answering(old[0])
     store.answers.end(running.answer_id, "done", {})
+
+
+def test_one_conversation_is_deleted_for_good_with_its_answers_and_link(store: Storage) -> None:
+    first = say(store, "alice", "gone", "gone")
+    others = [say(store, "alice", "stays", "stays"), say(store, "bob", "stays", "stays")]
+    token = store.shares.create("alice", first).token
+    assert store.deletion.delete_conversation(first) == 1
+    assert refused(lambda: store.shares.resolve(token)) == "not_found"
+    assert refused(lambda: store.conversations.restore("alice", first)) == "not_found"
+    assert refused(lambda: store.deletion.delete_conversation(first)) == "not_found"
+    left = [*store.conversations.of("alice", 5), *store.conversations.of("bob", 5)]
+    assert [conversation.id for conversation in left] == others
+
+
+def test_a_conversation_that_is_answering_is_not_deleted(store: Storage) -> None:
+    asked = ask(store)
+    assert refused(lambda: store.deletion.delete_conversation(asked.conversation_id)) == "busy"
+    end(store, asked, "hello")
+    assert store.answers.get("alice", asked.answer_id).replies == ["hello"]
 
 
 def test_nobody_waits_while_much_is_deleted(store: Storage) -> None:

