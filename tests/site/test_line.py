@@ -62,57 +62,43 @@ def questions(emulator: Emulator, since: int = 0) -> list[str]:
     return [str(entry["body"]) for entry in entries if entry["path"].endswith("/stream")]
 
 
-# one process, and two that share the line
+# one process
 
 
 @dataclass
 class Line:
     """Two seats of a platform, and a crowd of one address, each with a cookie of its own, that
-    waits for them at all processes of the site.
+    waits for them.
     """
 
-    sites: list[Site]
+    site: Site
     emulator: Emulator
     crowd: list[requests.Response]
 
     @property
     def waiting(self) -> int:
-        return sum(map(waiting_at, self.sites))
-
-    @property
-    def log(self) -> str:
-        return "".join(site.log for site in self.sites)
+        return waiting_at(self.site)
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two processes"])
-def line(
-    request: pytest.FixtureRequest, keep_site: Start, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Line]:
+@pytest.fixture(scope="module")
+def line(keep_site: Start) -> Iterator[Line]:
     with platform() as (emulator, accounts):
-        common = {**accounts, "TRUSTED_PROXIES": 1, "ADDRESS_SHARE": 100, "GRACE_S": 0}
-        if request.param > 1:
-            redis: RedisServer = request.getfixturevalue("redis")
-            common |= {
-                "SECRET_KEY": KEY,
-                "DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('line') / 'chat.db'}",
-                "REDIS_URL": redis.url,
-            }
-        sites = [keep_site(**common) for _ in range(request.param)]
+        site = keep_site(**accounts, TRUSTED_PROXIES=1, ADDRESS_SHARE=100, GRACE_S=0)
         body = {"agent": "qingyan", "stream": True}
         crowd = [
-            visitor_from(sites[number % len(sites)], SCHOOL).post(
+            visitor_from(site, SCHOOL).post(
                 json={"message": f"!slow 3 school {number}", **body}, stream=True
             )
             for number in range(CROWD)
         ]
         assert {response.status_code for response in crowd} == {200}
-        yield Line(sites, emulator, crowd)
+        yield Line(site, emulator, crowd)
 
 
 def test_a_visitor_of_another_address_has_the_next_free_seat(line: Line) -> None:
     assert line.waiting > CROWD / 2
     mark = line.emulator.mark()
-    events = list(visitor_from(line.sites[-1], HOME).hear("home", agent="qingyan"))
+    events = list(visitor_from(line.site, HOME).hear("home", agent="qingyan"))
     assert text(events)
     places = [event.data["position"] for event in events if event.data.get("state") == "queued"]
     assert places == [0] * len(places)
@@ -127,27 +113,26 @@ def test_a_json_call_that_hangs_up_gives_up_its_place(line: Line) -> None:
     body = {"message": "!slow 3 gone", "agent": "qingyan"}
     for _ in range(6):
         with pytest.raises(requests.Timeout):
-            visitor_from(line.sites[0], HOME).session.post(
-                f"{line.sites[0].url}/chat", json=body, timeout=0.3
+            visitor_from(line.site, HOME).session.post(
+                f"{line.site.url}/chat", json=body, timeout=0.3
             )
-    assert eventually(lambda: "nobody was reading" in line.log, 4)
+    assert eventually(lambda: "nobody was reading" in line.site.log, 4)
 
 
 def test_the_unread_give_up_their_places_and_who_reads_again_keeps_it(line: Line) -> None:
     """It takes its time by the clock: until the site notices, and then as long as a reload may."""
-    early = visitor_from(line.sites[0], OFFICE)
+    early = visitor_from(line.site, OFFICE)
     for event in early.hear("!slow 1 office", agent="qingyan"):
         if event.name == "turn":
             break
     for response in line.crowd:
         response.close()
     time.sleep(UNREAD_S / 4)
-    early.url = line.sites[-1].url
     assert text(list(early.follow()))
     # All of them would take a minute and a half.
     assert eventually(lambda: line.waiting == 0, UNREAD_S + 2 * QUIET_S + 5)
     assert len(questions(line.emulator)) < CROWD * 3 / 4
-    assert line.log.count("nobody was reading") > CROWD / 4
+    assert line.site.log.count("nobody was reading") > CROWD / 4
 
 
 def test_an_address_has_its_share_of_live_answers(emulator: Emulator, start_site: Start) -> None:

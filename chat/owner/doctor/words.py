@@ -310,8 +310,10 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "at your expense",
         ),
         Words(
-            "设 ACCESS_CODES（写法见 {settings_help}），或把 HOST 改回 127.0.0.1",
-            "Set ACCESS_CODES ({settings_help} says how), or set HOST back to 127.0.0.1",
+            "设 ACCESS_CODES（写法见 {settings_help}），或只让本机连得到：HOST 改回 127.0.0.1，"
+            "在容器里则只把端口发布到 127.0.0.1",
+            "Set ACCESS_CODES ({settings_help} says how), or let only this machine in: set HOST "
+            "back to 127.0.0.1, or publish the port of a container on 127.0.0.1 only",
         ),
     ),
     "access_expired": _warn(

@@ -22,7 +22,7 @@ from providers.errors import (
     Unexpected,
 )
 from providers.events import Accepted
-from tests.kit.coze_agent import TOKEN, agent, ask
+from tests.kit.coze_agent import TOKEN, Hurry, agent, ask
 from tests.kit.patience import soon
 from tests.kit.raw import Server
 
@@ -164,7 +164,7 @@ LATE: list[tuple[str, type[Exception], int | None]] = [
 
 @pytest.mark.parametrize(("word", "kind", "code"), LATE)
 def test_failures_after_acceptance(emulator, word, kind, code):
-    told = ask(agent(emulator.url), word)
+    told = ask(agent(emulator.url), word, stop=Hurry())
     assert (type(told.error), told.error.code) == (kind, code)
     assert told.error.trace == told.accepted.trace
     assert told.accepted.chat

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from providers.coze.answer import CozeReader
+from providers.coze.record import LIST_PAUSES_S
 from providers.errors import BadQuestion, EmptyAnswer, NotConfigured, Unavailable
 from providers.events import Delta, Done, Event, Rewrite
-from tests.kit.coze_agent import CozeAnswer, agent, ask
+from tests.kit.coze_agent import CozeAnswer, Hurry, agent, ask
 from tests.kit.raw import Server
 
 CHAT = {"id": "1", "conversation_id": "2", "bot_id": "3"}
@@ -78,7 +79,7 @@ def platform() -> Iterator[Callable[..., Platform]]:
 @pytest.mark.parametrize("early", [[], [VERBOSE], [answer("")], [answer("今")]])
 def test_a_list_that_is_early_is_asked_for_again(platform, early):
     server = platform(chat=[CREATED + delta("今天")], list=[early, [VERBOSE, answer("今天有雨")]])
-    heard = ask(agent(server.url), "hi")
+    heard = ask(agent(server.url), "hi", stop=Hurry())
     assert (heard.error, heard.replies) == (None, ["今天有雨"])
     assert server.paths.count("list?") == 2
 
@@ -86,11 +87,12 @@ def test_a_list_that_is_early_is_asked_for_again(platform, early):
 @pytest.mark.parametrize("listed", [[], [VERBOSE], [answer("")], [answer("今")]])
 def test_half_an_answer_is_never_done_and_never_shortened(platform, listed):
     server = platform(chat=[CREATED + delta("今天")], list=[listed])
-    heard = ask(agent(server.url), "hi")
+    hurry = Hurry()
+    heard = ask(agent(server.url), "hi", stop=hurry)
     assert isinstance(heard.error, Unavailable)
     assert heard.replies == ["今天"] and not heard.of(Done)
     assert server.paths.count("list?") == 4
-    assert 6.5 < heard.seconds < 20
+    assert hurry.pauses[-4:] == [0, *LIST_PAUSES_S]
 
 
 def test_an_end_before_a_begun_reply_is_completed_asks_the_record(platform):
@@ -103,10 +105,13 @@ def test_an_end_before_a_begun_reply_is_completed_asks_the_record(platform):
 def test_whole_answers_are_asked_for_again_before_they_are_empty(platform, early):
     running = {**CHAT, "status": "in_progress"}
     server = platform(chat=[running, running], list=[early, [VERBOSE, answer("好")]])
-    heard = ask(agent(server.url), "hi", streaming=False)
+    heard = ask(agent(server.url), "hi", streaming=False, stop=Hurry())
     assert (heard.error, heard.replies) == (None, ["好"])
     server = platform(chat=[running], list=[[VERBOSE]])
-    assert isinstance(ask(agent(server.url), "hi", streaming=False).error, EmptyAnswer)
+    hurry = Hurry()
+    heard = ask(agent(server.url), "hi", streaming=False, stop=hurry)
+    assert isinstance(heard.error, EmptyAnswer)
+    assert hurry.pauses[-4:] == [0, *LIST_PAUSES_S]
 
 
 def test_a_completed_message_that_is_shorter_shortens_nothing(platform):
@@ -274,5 +279,5 @@ def test_the_emulator_plays_a_question_with_options(emulator, streaming):
 
 
 def test_the_emulator_plays_a_list_that_never_has_the_answer(emulator):
-    heard = ask(agent(emulator.url), "!half-list !cut 今天好")
+    heard = ask(agent(emulator.url), "!half-list !cut 今天好", stop=Hurry())
     assert isinstance(heard.error, Unavailable) and heard.text

@@ -24,7 +24,7 @@ from providers.events import (
     Usage,
 )
 from providers.stop import Stop, Stopped
-from tests.kit.coze_agent import agent, ask, listen, requests_of, turn
+from tests.kit.coze_agent import Hurry, agent, ask, listen, requests_of, turn
 from tests.kit.patience import soon
 from tests.kit.raw import Server, read_request
 
@@ -117,7 +117,7 @@ def test_no_suggestions_is_no_error(emulator):
 
 
 def test_nothing_said_is_an_empty_answer(emulator):
-    told = ask(agent(emulator.url), "!empty")
+    told = ask(agent(emulator.url), "!empty", stop=Hurry())
     assert isinstance(told.error, EmptyAnswer)
     assert told.replies == []
 

@@ -11,7 +11,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -214,27 +215,32 @@ def test_a_page_reads_no_body(open_site: Site) -> None:
 # how much at once
 
 
-def test_unfinished_bodies_do_not_fill_the_disk(emulator: Emulator, start_site: Start) -> None:
-    site = start_site(**coze(emulator), VISITOR_RATE="20/minute", ADDRESS_SHARE=3)
-    codes: list[int] = []
+@contextmanager
+def unfinished_bodies(site: Site) -> Iterator[list[int]]:
+    """Thirty bodies of 20 MB at once, none of which ends: the statuses so far, 0 where none came.
 
-    def send_all_but_the_end(line: socket.socket) -> None:
-        sent = 0
+    Their connections are closed behind.
+    """
+
+    def send(line: socket.socket) -> int:
         try:
             line.sendall(head("/files", "files", 20 * MEGABYTE) + FILE_HEAD)
-            while sent < 19 * MEGABYTE:
-                sent += line.send(b"x" * 65536)
+            for _ in range(19 * 16):
+                line.sendall(b"x" * 65536)
         except OSError:
             pass
-        codes.append(status(line, patience_s=0.5))
+        return status(line, patience_s=0.5)
 
     with ExitStack() as stack:
         lines = [stack.enter_context(open_line(site)) for _ in range(30)]
-        threads = [threading.Thread(target=send_all_but_the_end, args=(line,)) for line in lines]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(len(lines)) as senders:
+            codes = list(senders.map(send, lines))
+        yield codes
+
+
+def test_unfinished_bodies_do_not_fill_the_disk(emulator: Emulator, start_site: Start) -> None:
+    site = start_site(**coze(emulator), VISITOR_RATE="20/minute", ADDRESS_SHARE=3)
+    with unfinished_bodies(site) as codes:
         assert codes.count(0) == 5, "three times the largest body are on their way"
         assert codes.count(429) == 25
         assert Visitor(site.url).ask("and a question?").ok
@@ -285,24 +291,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield place
 
 
-def send_much(site: Site, headers: tuple[str, ...] = ()) -> None:
-    """Thirty bodies of 20 MB at once, each cut off before its end."""
-
-    def send(line: socket.socket) -> None:
-        try:
-            line.sendall(head("/files", "files", 20 * MEGABYTE, headers) + FILE_HEAD)
-            for _ in range(19 * 16):
-                line.sendall(b"x" * 65536)
-        except OSError:
-            pass
-
-    with ExitStack() as stack:
-        lines = [stack.enter_context(open_line(site)) for _ in range(30)]
-        threads = [threading.Thread(target=send, args=(line,)) for line in lines]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+def send_much(site: Site) -> None:
+    """What strangers send who fill the disk if they can."""
+    with unfinished_bodies(site):
+        pass
 
 
 @pytest.mark.parametrize("has_codes", [True, False])
