@@ -9,13 +9,13 @@ import secrets
 import sys
 from typing import Any
 
-from gunicorn import glogging
+from gunicorn import glogging, systemd
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker as EmptyWorker
 
 from chat.agents import demo
 from chat.logs import logging as logs
-from chat.server import launch
+from chat.server import launch, port
 
 settings = launch.read()
 # The site, in the workers, knows which secrets to blank out; the master sees none.
@@ -67,11 +67,24 @@ class Logger(glogging.Logger):  # type: ignore[misc]
             handler.setFormatter(logs.formatter(settings.log_format))
 
 
-def post_worker_init(worker: Any) -> None:
-    """Says how the owner comes to the desk, while there is no password yet."""
-    from chat.server.announcement import announce_desk
+def on_starting(server: Any) -> None:
+    """Ends the start when the port is taken: gunicorn would try it again and again."""
+    if server.master_pid or systemd.listen_fds(unset_environment=False):
+        # The sockets are there already, by the master before this one or by systemd.
+        return
+    for address in server.cfg.address:
+        if isinstance(address, tuple) and (problem := port.problem(*address[:2])):
+            print(problem, file=sys.stderr)
+            sys.exit(1)
 
-    announce_desk(worker.app.wsgi().extensions["chat"], welcome_key)
+
+def post_worker_init(worker: Any) -> None:
+    """Says where the site is, and how the owner comes to the desk."""
+    # The first worker of the start, and none that takes its place.
+    if worker.age == 1:
+        from chat.server.announcement import announce
+
+        announce(worker.app.wsgi().extensions["chat"], welcome_key)
 
 
 def worker_exit(server: Any, worker: Any) -> None:
@@ -83,13 +96,14 @@ def worker_exit(server: Any, worker: Any) -> None:
 def on_exit(server: Any) -> None:
     """Says what is wrong with the settings, if a worker could not load the site for it."""
     try:
-        reason = os.read(_reading, 4096)
+        # As much as a pipe holds.
+        reason = os.read(_reading, 2**16)
     except BlockingIOError:
         return
-    print(reason.decode(), file=sys.stderr)
+    print(reason.decode(errors="replace"), file=sys.stderr)
 
 
-bind = f"{settings.host}:{settings.port}"
+bind = f"{settings.bracketed_host}:{settings.port}"
 workers = settings.workers
 worker_class = Worker
 logger_class = Logger

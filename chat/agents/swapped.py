@@ -54,7 +54,7 @@ def _is_id(text: str) -> bool:
 
 
 def _ends(text: str) -> str:
-    return f"{text[:4]}…{text[-2:]}" if len(text) >= 16 else "…"
+    return f"{text[:4]}...{text[-2:]}" if len(text) >= 16 else "..."
 
 
 def _text(value: Any) -> str:

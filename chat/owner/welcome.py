@@ -97,13 +97,14 @@ class Welcome:
 
 def link(settings: Settings, key: str) -> str:
     """The whole address at which the owner chooses a password."""
-    return f"{_address(settings)}/admin/welcome?key={quote(key)}"
+    address = settings.public_url or local_address(settings)
+    return f"{address}/admin/welcome?key={quote(key)}"
 
 
-def _address(settings: Settings) -> str:
-    if settings.public_url:
-        return settings.public_url
+def local_address(settings: Settings) -> str:
+    """The address of the site on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host.strip("[]") and "[" not in host else host
     return f"http://{host}:{settings.port}"
 
 

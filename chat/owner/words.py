@@ -6,6 +6,13 @@ from typing import Any
 from chat.settings.words import Words
 
 WORDS: dict[str, Words] = {
+    "open_site": Words("智页已启动，请打开 {addresses}", "The site runs, open {addresses}"),
+    "runs_demo": Words(
+        "这是演示：没有设置任何平台，由内置模拟器作答",
+        "This is the demo: no platform is set, and an emulator answers",
+    ),
+    "runs_agents": Words("智能体：{names}", "Agents: {names}"),
+    "desk_address": Words("管理后台：{address}", "The owner's desk: {address}"),
     "desk_link": Words(
         "管理后台：打开下面的链接设置密码（只能用一次）",
         "The owner's desk: choose a password by this link (it works once)",

@@ -19,6 +19,11 @@ class Launch:
     log_level: str
     needs_emulator: bool
 
+    @property
+    def bracketed_host(self) -> str:
+        """The host as it stands before a port: an address of IPv6 is full of colons."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
 
 def read() -> Launch:
     """Reads the settings in a process of its own: what that takes would stay in memory here.

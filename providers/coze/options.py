@@ -107,7 +107,7 @@ class Options(AgentOptions):
 
     api_token: Annotated[Token, AfterValidator(_not_a_project)] | None = setting(
         None,
-        example="sat_…",
+        example="sat_...",
         en="Token, made at www.coze.cn/open/oauth/pats (or a service token)",
         zh="令牌，在 www.coze.cn/open/oauth/pats 创建（或使用服务访问令牌）",
     )

@@ -255,7 +255,7 @@ def test_a_token_in_the_place_of_an_id_is_moved_in_the_lines_to_paste(
     offer: Offer, variables: dict[str, str]
 ) -> None:
     line = refusal(offer, None, **variables)
-    assert ("COZE_API_TOKEN=pat_…op" in line) == ("COZE_BOT_ID" in variables)
+    assert ("COZE_API_TOKEN=pat_...op" in line) == ("COZE_BOT_ID" in variables)
     assert (f"COZE_BOT_ID={FIRST}" in line) == ("COZE_API_TOKEN" in variables)
     assert PASTED not in line
 
@@ -263,7 +263,7 @@ def test_a_token_in_the_place_of_an_id_is_moved_in_the_lines_to_paste(
 def test_id_and_token_of_a_table_may_be_swapped_as_well(offer: Offer) -> None:
     table = f'api_token = "{FIRST}"\nbot_id = "{PASTED}"'
     line = refusal(offer, f'[[agents]]\nid = "a"\nplatform = "coze"\n{table}\n')
-    assert f"api_token = pat_…op, bot_id = {FIRST}" in line and PASTED not in line
+    assert f"api_token = pat_...op, bot_id = {FIRST}" in line and PASTED not in line
 
 
 def test_values_of_a_table_are_read_as_people_write_them(offer: Offer) -> None:

@@ -1,7 +1,9 @@
 """The start: the demo, one line for a wrong setting, a lasting key, and an end that saves."""
 
 import json
+import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -25,7 +27,7 @@ def refusal(folder: Path, **settings: object) -> str:
     process = subprocess.run(
         GUNICORN,
         cwd=folder,
-        env=environment(PORT=1, **settings),
+        env=environment(**{"PORT": 1, **settings}),
         capture_output=True,
         timeout=PATIENCE_S,
     )
@@ -40,6 +42,8 @@ def test_with_nothing_set_it_is_the_demo(start_site: Callable[..., Site]) -> Non
     assert answer.ok and "你好" in answer.json()["replies"][0]
     children = _descendants(site)
     assert any("emulator" in command for command in children.values())
+    assert f"智页已启动，请打开 {site.url} / The site runs, open {site.url}\n" in site.log
+    assert "这是演示" in site.log and "The owner's desk" in site.log
     site.kill()
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 5)
 
@@ -115,6 +119,14 @@ def test_what_only_loading_the_site_shows_is_said_last(tmp_path: Path, refusals:
     printed = refusal(tmp_path, **wrong)
     assert printed.endswith("\n" + _line_for(wrong, refusals))
     assert "Traceback" not in printed
+
+
+def test_a_port_that_is_taken_is_said_once_with_a_free_one(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        printed = refusal(tmp_path, PORT=port, DEMO_URL="http://127.0.0.1:9")
+    assert printed.count(f"PORT: {port} is taken") == 1 and f"process {os.getpid()}" in printed
+    assert "Retrying" not in printed and "failed" not in printed
 
 
 def _line_for(wrong: dict[str, str], refusals: list[str]) -> str:
