@@ -17,6 +17,9 @@ from chat.settings.model import Settings
 from chat.storage import Storage, relocation
 from chat.storage.drawings import StoredDrawing
 from chat.storage.models import Answer, Base, now
+from chat.storage.notices import Notice
+from chat.storage.owner_agents import AgentContent
+from chat.storage.owner_values import Entry
 from chat.storage.uploads import StoredFile
 from tests.kit.filling import fill
 from tests.kit.patience import soon
@@ -44,6 +47,12 @@ def old(tmp_path: Path) -> Iterator[Storage]:
         store.moves.add(f"hash of {visitor}", visitor, now())
         store.sessions.add(f"id of {visitor}", "code", "mark", visitor, now(), now())
         store.blocks.add(f"{visitor} is out")
+        store.owner_values.put(f"{visitor}'s title", {"zh": "馆"}, Entry("set", {}, {"a": 1}))
+        store.owner_files.put(visitor.encode())
+        content = AgentContent({"name": visitor}, "coze", b"\x00\xff")
+        store.owner_agents.put(visitor, content, Entry("agent", {}), 0)
+        store.notices.swap(visitor, None, Notice("failing", now()))
+        store.owner_sessions.add(f"hash of {visitor}", "mark", now())
         store.workers.beat(f"worker of {visitor}", "another host", 1, now() - timedelta(days=1))
     yield store
     store.close()

@@ -1,13 +1,11 @@
 """The generated documents: written anew, and named when they are stale."""
 
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from babel.messages.pofile import read_po
 
 from tools import documents
 from tools.prose import READMES
@@ -41,16 +39,3 @@ def test_the_check_names_what_is_stale(tmp_path: Path) -> None:
 def test_a_document_without_its_marker_is_named() -> None:
     with pytest.raises(documents.MissingMarker, match="settings: written by"):
         documents.filled("# Nothing here\n", "settings", "| a |\n")
-
-
-def test_the_demo_points_to_a_heading_that_exists() -> None:
-    """The banner of the demo names the section that says how to connect agents."""
-    english = next(message for message in _catalogue("zh") if "README" in message)
-    for readme, message in zip(READMES, (english, _catalogue("zh")[english]), strict=True):
-        found = re.search("“(.*?)”", message)
-        assert found and f"## {found[1]}" in read(readme).splitlines()
-
-
-def _catalogue(language: str) -> dict[str, str]:
-    with open(ROOT / f"chat/translations/{language}/LC_MESSAGES/messages.po", "rb") as file:
-        return {str(one.id): str(one.string) for one in read_po(file) if one.id and not one.fuzzy}
