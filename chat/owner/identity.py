@@ -6,6 +6,7 @@ import hmac
 from pydantic import SecretStr
 
 from chat.offload import beside_others
+from chat.owner.one_time import OneTimeCodes
 from chat.owner.passwords import PASSWORD
 from chat.settings import hashes
 from chat.settings.hashes import Hash
@@ -29,7 +30,8 @@ class Owner:
         self._set_hash = _hash_in_memory(self._set) if self._set else None
         self._key = secret_key.encode()
         self._values = values
-        self._brake = guessing.brake("owner")
+        self.brake = guessing.brake("owner")
+        self.codes = OneTimeCodes(values, secret_key)
         self._matcher: tuple[str, Matcher] | None = None
 
     @property
@@ -44,22 +46,27 @@ class Owner:
 
     @property
     def mark(self) -> str | None:
-        """What changes with the password, and says nothing of it; None without a password."""
+        """What changes with the password and the codes, and says nothing of them; None without."""
         text = self._set or self._chosen()
         if text is None:
             return None
-        return hmac.new(self._key, f"owner:{text}".encode(), hashlib.sha256).hexdigest()
+        proofs = f"owner:{text}\n{self.codes.mark}"
+        return hmac.new(self._key, proofs.encode(), hashlib.sha256).hexdigest()
 
-    def knows(self, password: str | None, address: str) -> bool:
-        """Whether this is the owner's password. Raises GuessRefusal after too many wrong ones."""
+    def knows(self, password: str | None, address: str, code: str | None = None) -> bool:
+        """Whether this is the owner's password, and the `code` one that is good now.
+
+        None asks for no code. Raises GuessRefusal after too many wrong ones.
+        """
         matcher = self._current()
         if matcher is None or not password:
             return False
 
         def is_right(current: Try) -> bool:
-            return all(matcher.match(password, current))
+            is_known = all(matcher.match(password, current))
+            return is_known and (code is None or self.codes.verify(code))
 
-        return self._brake.attempt(Origin(address), is_right)
+        return self.brake.attempt(Origin(address), is_right)
 
     def choose(self, password: str) -> None:
         """Makes this the owner's password; sessions that began with another one have ended."""

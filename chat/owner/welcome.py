@@ -77,6 +77,8 @@ class Welcome:
         if not self._owner.is_locked:
             self._values.alter(KEYS, use_up)
         if is_good:
+            # Who has the shell and lost the phone comes back in by it.
+            self._owner.codes.end()
             self._owner.choose(password)
         return is_good
 

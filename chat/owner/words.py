@@ -22,6 +22,10 @@ WORDS: dict[str, Words] = {
         "Open this link in a browser to choose a password for the desk. It works once, within a "
         "day:\n{address}",
     ),
+    "codes_ended": Words(
+        "登录管理后台不再需要动态验证码",
+        "The desk asks for no one-time codes any more",
+    ),
     "password_is_set": Words(
         "已经设置了 ADMIN_PASSWORD，管理后台用它登录。要在浏览器里设置密码，先去掉它再重新启动",
         "ADMIN_PASSWORD is set, and opens the desk. To choose a password in the browser, remove it "

@@ -309,8 +309,10 @@ class Settings(_PlatformSettings):
     admin_password: Password | None = _setting(
         "access",
         None,
-        en="The owner's password, at least 12 characters: opens /oauth/coze/start",
-        zh="管理员密码，至少 12 个字符：用于打开 /oauth/coze/start",
+        en="The owner's password, at least 12 characters: opens the desk at /admin. Unset: one is "
+        "chosen in the browser, by the link that the start shows",
+        zh="管理员密码，至少 12 个字符：用于登录管理后台 /admin。"
+        "不填则用启动时显示的链接在浏览器里设置",
         example=RANDOM,
     )
     metrics_token: code_lists.Token | None = _setting(

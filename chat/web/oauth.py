@@ -24,7 +24,7 @@ PASSWORD = 'Basic realm="owner", charset="UTF-8"'
 @bp.get("/start")
 def start() -> AnyResponse:
     """Sends the owner to Coze. `?agent=` chooses among several agents with web apps."""
-    if not _is_owner():
+    if not _is_owner(needs_code=True):
         return errors.unauthorized(PASSWORD)
     agent, app = _web_app(request.args.get("agent"))
     nonce = secrets.token_urlsafe(16)
@@ -83,11 +83,16 @@ def _state() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(services().secret_key, salt="oauth-state")
 
 
-def _is_owner() -> bool:
+def _is_owner(needs_code: bool = False) -> bool:
+    """Whether the request has the owner's password, and as its name a one-time code if need be.
+
+    The callback asks for none: a code is good once, and only who began has the state's cookie.
+    """
     owner = services().owner
     if not owner.may_exist:
         raise Refusal("not_found", "no ADMIN_PASSWORD")
     authorization = request.authorization
     if authorization is None or authorization.type != "basic":
         return False
-    return owner.knows(authorization.password, address())
+    code = authorization.username or "" if needs_code else None
+    return owner.knows(authorization.password, address(), code)

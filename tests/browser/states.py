@@ -277,6 +277,7 @@ DESK_STATES = (
     State("desk agents", at_desk("/admin/agents")),
     State("desk connect an agent", connecting),
     State("desk log", at_desk("/admin/log")),
+    State("desk one-time codes", at_desk("/admin/one-time")),
     State("desk password", at_desk("/admin/password")),
     State("desk drawer", desk_drawer, is_for_phones=True),
     State("desk sign-in", signing_in_wrongly),

@@ -12,6 +12,7 @@ from chat.web.desk import (
     doctor,
     frame,
     log,
+    one_time,
     questions,
     session,
     signing_in,
@@ -30,6 +31,7 @@ MODULES = (
     log,
     backup,
     signing_in,
+    one_time,
 )
 
 

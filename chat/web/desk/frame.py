@@ -45,6 +45,8 @@ DONE = {
     "deleted": _("Deleted. Nothing of it is left."),
     "looked": _("The doctor was here. This is what was found."),
     "looked_lately": _("The doctor was here a moment ago. Wait a little before the next look."),
+    "one_time_on": _("From now on signing in takes a code too. Other browsers are signed out."),
+    "one_time_off": _("Signing in takes the password alone again. Other browsers are signed out."),
     "taken_back": _("Taken back."),
     "connected": _("Connected. Visitors can ask it from now on."),
     "removed": _("Removed. What visitors asked it can still be read."),

@@ -37,6 +37,8 @@ DEEDS = {
     "move-data": _("Moved to PostgreSQL"),
     "admin-link": _("Link to choose a password"),
     "password": _("Password changed"),
+    "one-time-on": _("One-time codes set up"),
+    "one-time-off": _("One-time codes ended"),
     "sign-out": _("All sessions ended"),
     CONNECTED: _("Agent connected"),
     CHANGED: _("Agent changed"),

@@ -1,6 +1,7 @@
 """How the owner comes in: by the password, or by the link of the first start; and goes."""
 
 from flask import Blueprint, Response, request
+from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,6 +17,7 @@ from chat.web.local import local
 bp = Blueprint("signing_in", __name__)
 
 WRONG = _("This password is wrong. Check it and try again.")
+WRONG_OR_CODE = _("The password or the code is wrong. Check both; each code is good once.")
 WEAK = {
     "short": _("The password is too short: it takes at least 12 characters."),
     "long": _("The password is too long: at most 200 characters."),
@@ -45,7 +47,8 @@ def enter() -> AnyResponse:
     """Takes the `password`: a new session, and on to `next`."""
     next_path = _next(request.form.get("next"))
     try:
-        is_owner = services().owner.knows(request.form.get("password", ""), address())
+        password, code = request.form.get("password", ""), request.form.get("code", "")
+        is_owner = services().owner.knows(password, address(), code)
     except GuessRefusal as refusal:
         if not errors.wants_html():
             raise
@@ -55,8 +58,8 @@ def enter() -> AnyResponse:
     if not is_owner:
         errors.count_refusal("sign_in")
         if not errors.wants_html():
-            return errors.error_response("sign_in", text=str(WRONG))
-        return _form(next_path, str(WRONG), 401)
+            return errors.error_response("sign_in", text=str(_wrong()))
+        return _form(next_path, str(_wrong()), 401)
     session.begin()
     return redirect(next_path, 303)
 
@@ -99,7 +102,7 @@ def choose() -> AnyResponse:
 @bp.get("/password")
 def password() -> AnyResponse:
     """The form to change the password, and to end all sessions."""
-    return frame.page("password.html", is_locked=services().owner.is_locked)
+    return _password_page()
 
 
 @bp.post("/password")
@@ -111,12 +114,16 @@ def change_password() -> AnyResponse:
     problem = _problem_with_change()
     if problem:
         field, sentence, status = problem
-        return frame.page(
-            "password.html", status, is_locked=False, problem=sentence, problem_field=field
-        )
+        return _password_page(status, problem=sentence, problem_field=field)
     owner.choose(request.form["password"])
     session.begin()
     return frame.changed("desk.signing_in.password", "password")
+
+
+def _password_page(status: int = 200, **content: object) -> Response:
+    owner = services().owner
+    facts = {"is_locked": owner.is_locked, "has_codes_on": owner.codes.is_on, **content}
+    return frame.page("password.html", status, **facts)
 
 
 def _problem_with_change() -> tuple[str, str, int] | None:
@@ -129,6 +136,10 @@ def _problem_with_change() -> tuple[str, str, int] | None:
         return "current", str(WRONG), 400
     weakness = passwords.weakness(request.form.get("password", ""), request.form.get("again", ""))
     return ("password", str(WEAK[weakness]), 400) if weakness else None
+
+
+def _wrong() -> LazyString:
+    return WRONG_OR_CODE if services().owner.codes.is_on else WRONG
 
 
 def _next(target: str | None) -> str:
@@ -144,6 +155,7 @@ def _form(next_path: str, problem: str | None = None, status: int = 200) -> Resp
         next=next_path,
         problem=problem,
         has_password=services().owner.may_exist,
+        needs_code=services().owner.codes.is_on,
         command=f"{PROGRAM} admin-link",
     )
 

@@ -1,8 +1,10 @@
 """Only the owner comes to the desk: by the password, or once by the link of the start."""
 
 import re
+import time
 from collections.abc import Callable
 
+import pyotp
 import pytest
 import requests
 from flask import Flask
@@ -12,6 +14,7 @@ from chat.web.desk import session
 from tests.kit.desk import HTML, PASSWORD, OwnerBrowser, links, owner_of
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site
+from tests.storage.acting import command
 
 Start = Callable[..., Site]
 SET = "correct horse battery"
@@ -136,6 +139,9 @@ def new_site(start_site: Start) -> Site:
 def test_the_link_of_the_start_lets_the_owner_choose_a_password_once(new_site: Site) -> None:
     key = links(new_site)[-1]
     owner = OwnerBrowser(new_site)
+    guess = {"key": "a" * 32, "password": PASSWORD, "again": PASSWORD}
+    assert owner.post("/admin/welcome", data=guess).status_code == 401
+    assert owner.get("/admin/welcome").status_code == 401 and not owner.session.cookies
     assert 'name="again"' in owner.get(f"/admin/welcome?key={key}").text
     weak = {"key": key, "password": "password1234", "again": "password1234"}
     assert owner.post("/admin/welcome", data=weak).status_code == 400
@@ -145,26 +151,6 @@ def test_the_link_of_the_start_lets_the_owner_choose_a_password_once(new_site: S
     assert owner.post("/admin/welcome", data=late).status_code == 401
     assert owner.get(f"/admin/welcome?key={key}").status_code == 401
     assert OwnerBrowser(new_site).sign_in()
-
-
-def test_a_guessed_link_opens_nothing(new_site: Site) -> None:
-    form = {"key": "a" * 32, "password": PASSWORD, "again": PASSWORD}
-    stranger = OwnerBrowser(new_site)
-    assert stranger.post("/admin/welcome", data=form).status_code == 401
-    assert stranger.get("/admin/welcome").status_code == 401
-    assert not stranger.session.cookies
-
-
-def test_each_start_renews_the_link_until_there_is_a_password(new_site: Site) -> None:
-    first = links(new_site)[-1]
-    new_site.end()
-    new_site.start()
-    assert first != links(new_site)[-1]
-    owner_of(new_site)
-    count = len(links(new_site))
-    new_site.end()
-    new_site.start()
-    assert len(links(new_site)) == count
 
 
 def test_who_changes_the_password_ends_all_other_sessions(new_site: Site) -> None:
@@ -177,4 +163,39 @@ def test_who_changes_the_password_ends_all_other_sessions(new_site: Site) -> Non
     assert owner.post("/admin/password", data=form).status_code == 303
     assert owner.get("/admin/log").status_code == 200
     assert there.get("/admin/log").status_code == 303
+    assert OwnerBrowser(new_site).sign_in(new)
+
+
+def test_with_one_time_codes_the_password_alone_opens_nothing(new_site: Site) -> None:
+    owner = owner_of(new_site)
+    there = OwnerBrowser(new_site).sign_in()
+    page = owner.get("/admin/one-time").text
+    secret = re.findall(r">([A-Z2-7]{32})<", page)[0]
+    sealed = re.findall(r'name="sealed" value="([^"]+)"', page)[0]
+    app, at = pyotp.TOTP(secret), int(time.time())
+    wrong = {"sealed": sealed, "code": "000000"}
+    assert owner.post("/admin/one-time", data=wrong).status_code == 400
+    right = {"sealed": sealed, "code": app.at(at)}
+    assert owner.post("/admin/one-time", data=right).status_code == 303
+    assert owner.get("/admin/log").status_code == 200
+    assert there.get("/admin/log").status_code == 303
+    form = {"password": PASSWORD}
+    assert there.post("/admin/sign-in", data=form).status_code == 401
+    assert there.post("/admin/sign-in", data={**form, "code": app.at(at)}).status_code == 401
+    assert there.post("/admin/sign-in", data={**form, "code": app.at(at + 30)}).status_code == 303
+    code, said = command(new_site.folder, "admin-link", "--forget-codes")
+    assert code == 0 and "no one-time codes" in said
+    assert there.get("/admin/log").status_code == 303
+    assert OwnerBrowser(new_site).sign_in()
+
+
+def test_who_forgot_the_password_chooses_another_by_a_link_of_the_shell(new_site: Site) -> None:
+    owner = owner_of(new_site)
+    code, said = command(new_site.folder, "admin-link")
+    assert code == 0
+    key = re.findall(r"/admin/welcome\?key=([\w-]+)", said)[0]
+    new = "paper kite behind the mill"
+    form = {"key": key, "password": new, "again": new}
+    assert OwnerBrowser(new_site).post("/admin/welcome", data=form).status_code == 303
+    assert owner.get("/admin/log").status_code == 303
     assert OwnerBrowser(new_site).sign_in(new)
