@@ -49,6 +49,7 @@ from chat.settings.model import Settings
 from chat.settings.model import secrets as secret_settings
 from chat.settings.rate_text import counts_addresses
 from chat.settings.secret_key import secret_key
+from chat.settings.word_lists import words
 from chat.storage import Storage, connect
 from chat.storage.models import OwnerEntry
 from chat.storage.owner_values import StaleError
@@ -178,6 +179,7 @@ class Services:
             parts=parts,
             checkup=Checkup(storage.owner_values, lambda asks: site.examine(asks), redaction),
             redaction=redaction,
+            word_list=WordList(words(settings.banned_words)),
         )
         current.on_change(site.follow_the_agents)
         desk.on_change(site.follow_the_owner)
@@ -253,6 +255,7 @@ class Services:
         self.redaction.know(secret_settings(settings))
         self.access.read(settings.access_codes)
         self.current_agents.read()
+        self.word_list.read(words(settings.banned_words))
         try:
             theme = look.load(settings, self.desk.logo)
         except SettingsError as error:

@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "china",
         "file_types",
         "legible",
+        "folding",
     ),
     ("logs",),
     ("settings",),

@@ -1,27 +1,21 @@
 """Words that may not be asked or answered: found in any dress, and masked while a text grows.
 
 A text is compared by its letters alone: of compatible forms, cases and diacritics there is one
-(`_letters`), and between two letters may stand some signs, spaces or invisible characters. A word
-of letters that have cases, and a number, count only as a whole: "ass" is not in "class".
+(chat/folding.py), and between two letters may stand some signs, spaces or invisible characters. A
+word of letters that have cases, and a number, count only as a whole: "ass" is not in "class".
 """
 
-import unicodedata
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
-from providers.options import bilingual_error
+from chat.folding import fold, kind_of, letters_of
 
-MOST_WORDS = 5000
-LONGEST_WORD = 60
 # So many characters may stand between two letters of a word: what a stream holds back is bounded.
 GAP = 16
 MASK = "＊"
 # It stands in no word.
 _BARRIER = "\0"
-# Letters and marks that nobody sees.
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d")
 
 
 class BannedWords:
@@ -32,7 +26,7 @@ class BannedWords:
         import ahocorasick
 
         self._automaton: Any = ahocorasick.Automaton()
-        folded = [_fold(word) for word in words]
+        folded = [fold(word) for word in words]
         for letters in folded:
             self._automaton.add_word(letters, len(letters))
         self._automaton.make_automaton()
@@ -57,7 +51,7 @@ class BannedWords:
         depths = [0] * (len(letters) + 1)
         for end, size in self._automaton.iter(letters):
             if self._is_apart(letters, places, end - size + 1, end, before) and (
-                is_whole or places[end] < len(text) - 1 or not _kind(letters[end])
+                is_whole or places[end] < len(text) - 1 or not kind_of(letters[end])
             ):
                 depths[end - size + 1] += 1
                 depths[end + 1] -= 1
@@ -92,12 +86,15 @@ class WordList:
 
     def __init__(self, words: Iterable[str] = ()) -> None:
         self.words: BannedWords | None = None
+        self._listed: list[str] = []
         self.read(words)
 
     def read(self, words: Iterable[str]) -> None:
         """Takes these words in place of those before."""
         listed = list(words)
-        self.words = BannedWords(listed) if listed else None
+        if listed != self._listed:
+            self._listed = listed
+            self.words = BannedWords(listed) if listed else None
 
 
 class GrowingMask:
@@ -126,39 +123,10 @@ class GrowingMask:
         for place, mark in enumerate(self._marks):
             marks[place] = marks[place] or mark
         if end:
-            self._before = _letters(text[end - 1])[-1:]
+            self._before = letters_of(text[end - 1])[-1:]
         self._held, self._marks = text[end:], marks[end:]
         self.has_masked = self.has_masked or any(marks[:end])
         return masked(text[:end], marks)
-
-
-def parse(text: str) -> list[str]:
-    """The words of a list, one a line. Raises a ValueError that names the line."""
-    words = [word.strip() for word in text.splitlines()]
-    if sum(map(bool, words)) > MOST_WORDS:
-        raise bilingual_error(
-            f"最多 {MOST_WORDS} 个词，每行一个", f"it takes at most {MOST_WORDS} words, one a line"
-        )
-    for number, word in enumerate(words, 1):
-        if word:
-            _check(number, word)
-    return list(dict.fromkeys(filter(None, words)))
-
-
-def _check(number: int, word: str) -> None:
-    if len(word) > LONGEST_WORD:
-        raise bilingual_error(
-            f"第 {number} 行超过 {LONGEST_WORD} 个字",
-            f"line {number} has more than {LONGEST_WORD} characters",
-        )
-    letters = _fold(word)
-    # What is left of "C++" would mask every c.
-    if not letters or (len(letters) == 1 and _kind(letters)):
-        raise bilingual_error(
-            f"第 {number} 行太短：去掉符号后至少要有一个汉字，或两个字母、数字",
-            f"line {number} is too short: without signs it needs two letters or digits, or one "
-            "Chinese character",
-        )
 
 
 def masked(text: str, marks: bytearray) -> str:
@@ -177,7 +145,7 @@ def _letters_of(text: str) -> tuple[str, list[int]]:
     places: list[int] = []
     last = 0
     for place, character in enumerate(text):
-        for letter in _letters(character):
+        for letter in letters_of(character):
             if place - last > GAP + 1:
                 letters.append(_BARRIER)
                 places.append(last)
@@ -187,38 +155,6 @@ def _letters_of(text: str) -> tuple[str, list[int]]:
     return "".join(letters), places
 
 
-def _fold(word: str) -> str:
-    return "".join(map(_letters, word))
-
-
-@lru_cache(maxsize=20_000)
-def _letters(character: str) -> str:
-    """The letters and digits of one character in their simplest form: "A" is a, "①" is 1, "é" is e.
-
-    None of a sign, a space, or what nobody sees.
-    """
-    simple = unicodedata.normalize("NFKD", character).casefold()
-    return "".join(filter(_is_letter, unicodedata.normalize("NFKD", simple)))
-
-
-def _is_letter(character: str) -> bool:
-    if character in _INVISIBLE or "\ufe00" <= character <= "\ufe0f" or character >= "\U000e0000":
-        return False
-    kind = unicodedata.category(character)
-    if kind in ("Mn", "Mc"):
-        # The vowels of Indian scripts and the dots of Japanese are letters. An accent is none, and
-        # neither is a stroke through a letter.
-        return unicodedata.combining(character) != 1 and unicodedata.combining(character) < 200
-    return kind[0] in "LN"
-
-
-def _kind(letter: str) -> str:
-    """What belongs together without a space: letters with cases, digits; else nothing does."""
-    if letter.isdecimal():
-        return "digit"
-    return "letter" if letter.lower() != letter.upper() else ""
-
-
 def _is_one(letter: str, following: str) -> bool:
     """Whether two letters side by side belong to one word or number."""
-    return bool(letter and following) and _kind(letter) == _kind(following) != ""
+    return bool(letter and following) and kind_of(letter) == kind_of(following) != ""

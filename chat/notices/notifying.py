@@ -97,10 +97,9 @@ class Notifier:
     def _work(self) -> None:
         pause = LOOK_S
         while not self._ended.wait(pause):
-            if not self.robots:
-                continue
             try:
-                pause = LOOK_S if self.look() else REST_S
+                has_told = not self.robots or self.look()
+                pause = LOOK_S if has_told else REST_S
             except StorageError as error:
                 log.warning("could not look: %s", getattr(error, "orig", None) or error)
             except Exception:

@@ -2,11 +2,12 @@
 
 import re
 import warnings
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from chat.settings import rate_text
 from chat.settings.forgiving import DAYS, MEGABYTES, SECONDS, plain
@@ -26,6 +27,26 @@ _OF_CHINA = set(
     " 重庆 深圳 广州 asia/beijing beijingtime chinastandardtime".split()
 )
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])\s*(\d{1,2})(?::?00)?")
+
+
+def _day(value: Any) -> Any:
+    """A date as people write it: 2027-01-31, 2027/1/31, 2027.1.31, 2027年1月31日."""
+    if not isinstance(value, str):
+        return value
+    numbers = re.fullmatch(r"(\d{4})\D{1,2}(\d{1,2})\D{1,2}(\d{1,2})\D?", plain(value).strip())
+    try:
+        day = date(*map(int, numbers.groups())) if numbers else None
+    except ValueError:
+        day = None
+    # A year such as 9999 is a typing error.
+    if day is None or not 2000 <= day.year <= 9000:
+        raise bilingual_error(
+            "日期写作 2027-01-31", "a day is written 2027-01-31", paste="2027-01-31"
+        )
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 def _colour(text: str) -> str:

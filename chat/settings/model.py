@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chat.logs.redaction import passwords
-from chat.settings import code_lists, robots
+from chat.settings import code_lists, robots, word_lists
 from chat.settings.environment import Variables
 from chat.settings.errors import RANDOM, SettingsError, together, wrong_value
 from chat.settings.forgiving import NoLimitAt, OffMeans, YesMeans, cores, understand
@@ -28,6 +29,7 @@ from chat.settings.home import HOME
 from chat.settings.kinds import (
     DEFAULT_RATE,
     Colour,
+    Day,
     Days,
     ListeningHost,
     Megabytes,
@@ -218,6 +220,12 @@ class Settings(_PlatformSettings):
         max_length=300,
         example="周一闭馆 Closed on Mondays",
     )
+    notice_until: Day | None = _setting(
+        "look",
+        None,
+        en="The last day of that line, such as 2027-01-31; unset: it stays",
+        zh="公告显示到哪一天，如 2027-01-31；不填则一直显示",
+    )
     site_footer: str | None = _setting(
         "look",
         None,
@@ -338,6 +346,15 @@ class Settings(_PlatformSettings):
         zh="企业微信、钉钉或飞书群机器人的 Webhook 地址：智能体出错、令牌快到期时会通知；"
         "多个用逗号分隔",
         example="https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=",
+    )
+
+    banned_words: word_lists.WordList | None = _setting(
+        "access",
+        None,
+        en="Words that may be neither asked nor answered, separated by commas: such a question is "
+        "refused, and such words are masked in answers, in whatever dress",
+        zh="不许问也不许答的词，用逗号分隔：含有的提问会被拒绝，回答里的会显示为星号；"
+        "大小写、全角、夹杂空格或符号都算",
     )
 
     max_message_chars: int = _setting(
@@ -482,6 +499,11 @@ class Settings(_PlatformSettings):
         if str(values.get("workers", "")).strip().casefold() in ("auto", "自动"):
             return {**values, "workers": min(cores(), 64) if values.get("redis_url") else 1}
         return values
+
+    def notice_on(self, day: date) -> str | None:
+        """The notice, if it is to be shown on a day."""
+        is_over = self.notice_until is not None and day > self.notice_until
+        return None if is_over else self.site_notice
 
     @property
     def is_demo(self) -> bool:

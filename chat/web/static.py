@@ -3,9 +3,11 @@
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, request, url_for
+from flask_babel import to_user_timezone
 
 from chat.page.assets import LOGO
 from chat.refusals import Refusal
+from chat.storage.models import now
 from chat.web import services
 from chat.web.language import language
 
@@ -30,6 +32,7 @@ def init_app(app: Flask, version: str) -> None:
         return {
             "site_title": site.settings.site_title,
             "owner": site.settings,
+            "site_notice": site.settings.notice_on(to_user_timezone(now()).date()),
             "logo": address(LOGO) if site.look.logo else None,
             "language": language(),
             "demo": site.agents.is_demo,

@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 
 from chat.answers.banned_words import (
     GAP,
-    LONGEST_WORD,
     MASK,
-    MOST_WORDS,
     BannedWords,
     GrowingMask,
-    parse,
 )
+from chat.settings.word_lists import LONGEST_WORD
 
 WORDS = ["赌博", "赌博网站", "博彩", "secret", "secretary", "Straße", "8964", "이용", "ab", "bc c"]
 LIST = BannedWords(WORDS)
@@ -113,25 +111,6 @@ def test_a_part_of_another_word_or_number_is_no_hit(text: str) -> None:
 )
 def test_the_letters_of_a_word_are_masked_and_nothing_else(text: str, shown: str) -> None:
     assert LIST.mask(text) == shown
-
-
-@pytest.mark.parametrize(
-    "text", ["好\n" + "长" * (LONGEST_WORD + 1), "好\nC++", "好\n😀", "好\n。", "好\n7"]
-)
-def test_a_line_that_is_no_word_is_refused_by_its_number(text: str) -> None:
-    with pytest.raises(ValueError, match="2"):
-        parse(text)
-
-
-def test_a_list_is_one_word_a_line_without_empty_ones() -> None:
-    assert parse(" 赌博 \r\n\n赌博\nbad word\n") == ["赌博", "bad word"]
-
-
-def test_too_many_words_are_refused() -> None:
-    lines = [f"词{number}" for number in range(MOST_WORDS)]
-    assert len(parse("\n".join(lines))) == MOST_WORDS
-    with pytest.raises(ValueError, match=str(MOST_WORDS)):
-        parse("\n".join([*lines, "一"]))
 
 
 def test_the_longest_list_and_a_hostile_text_take_linear_time() -> None:

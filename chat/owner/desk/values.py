@@ -23,6 +23,7 @@ CHANGEABLE = (
     "site_title",
     "accent_color",
     "site_notice",
+    "notice_until",
     "site_footer",
     "icp_number",
     "ai_label",
@@ -32,6 +33,7 @@ CHANGEABLE = (
     "owner_reads",
     "daily_limit",
     "notify_url",
+    "banned_words",
 )
 LOGO = "site_logo"
 # These are sealed in the database. Of codes it has hashes, which no lost key may turn into none.

@@ -9,6 +9,7 @@ SETTINGS = {
     "site_logo": _("Logo"),
     "accent_color": _("Colour"),
     "site_notice": _("Notice"),
+    "notice_until": _("Last day of the notice"),
     "site_footer": _("Line at the bottom"),
     "icp_number": _("ICP number"),
     "ai_label": _("Label of generated content"),
@@ -18,6 +19,7 @@ SETTINGS = {
     "owner_reads": _("Reading questions and answers"),
     "daily_limit": _("Questions a day"),
     "notify_url": _("Robots that are told"),
+    "banned_words": _("Words that may not be asked or answered"),
 }
 FACTS = {
     "subject": _("Who"),

@@ -46,6 +46,8 @@ DEEDS = {
 # These are counted when they are asked and stored; here it is only looked whether they may be.
 QUESTIONS = "chat.ask"
 FILES = "files.upload"
+# It may bring a logo, and a list of thousands of words.
+OWNER_S_FORM = "desk.site.save"
 # A browser must not use up its visitor's rate by reports: their route counts them apart.
 COUNTED_ELSEWHERE = {QUESTIONS, FILES, "csp_reports.take"}
 
@@ -121,6 +123,8 @@ def _largest_body() -> int:
     uploads = services().uploads
     if request.endpoint == FILES:
         return uploads.most_bytes + SMALL
+    if request.endpoint == OWNER_S_FORM:
+        return LARGEST_JSON
     if request.endpoint != QUESTIONS:
         return SMALL
     if request.mimetype == MULTIPART and uploads.most_bytes:
