@@ -78,7 +78,10 @@ def _shared(settings: Settings, secret_key: str) -> Parts:
     from chat.visitors.redis_puzzles import RedisUsedPuzzles
 
     assert settings.redis_url is not None
-    connection = Connection(settings.redis_url.get_secret_value(), site_name(secret_key))
+    # One that starts while Redis is away takes no more than its share of this machine's.
+    connection = Connection(
+        settings.redis_url.get_secret_value(), site_name(secret_key), processes=settings.workers
+    )
     return Parts(
         connection=connection,
         bridge=RedisBridge(connection, settings.chat_timeout_s),

@@ -5,18 +5,18 @@ processes and decides whose turn it is (chat/agents/line_script.py); a process k
 can name all of them again when Redis has forgotten them. Operations are collected and sent in one
 step, in one thread (chat/agents/redis_lines.py), so that those who wait only wait.
 
-While Redis is away a process is alone: it gives its share of the calls a second, which is safe
-whatever the others do. Seats cannot be divided like that, since the others may hold any number of
-them: where there are seats nobody new enters, and who waits goes on waiting.
+While Redis is away a process gives its share of the calls by itself (chat/agents/alone.py). Seats
+cannot be divided like that, since the others may hold any number of them: where there are seats
+nobody new enters, and who waits goes on waiting.
 """
 
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Literal
+from typing import Any
 
+from chat.agents.alone import Alone, Shared
 from chat.agents.back_off import BackOff
 from chat.agents.fair_queue import FairQueue, Origin
 from chat.agents.line import PausedLine, Place, Tell
@@ -26,76 +26,18 @@ from chat.agents.queues import (
     HEADROOM,
     LOOK_S,
     SHORTEST_REPORTED_S,
-    Clock,
     Patience,
     Rate,
 )
-from chat.agents.waiting_room import WAITING, WAITING_OF_VISITOR, RoomPlace, WaitingRoom
-from chat.refusals import AwayRefusal, QueueRefusal, Refusal
+from chat.agents.tickets import Stage, Ticket
+from chat.agents.waiting_room import WAITING, WAITING_OF_VISITOR, WaitingRoom
+from chat.refusals import AwayRefusal, QueueRefusal
 from providers import Limits
 
 # A step takes two calls of a second at the most.
 ENTER_S = 3.0
 RETRY_S = 5.0
-# A process is alone so long after its trouble began: a moment's trouble may be its own.
-ALONE_AFTER_S = 1.0
 MICROSECONDS = 1_000_000
-
-Stage = Literal["entering", "entered", "waiting", "seated", "calling", "served"]
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """A question, or a further call of a running turn. `called` wakes who holds it.
-
-    `names` are those of a question's address and visitor in an operation, `most_of_address` says
-    how many of its address may wait. `ahead` is what Redis has said of its place.
-    """
-
-    id: str
-    stage: Stage
-    names: str = ""
-    most_of_address: int = 0
-    room: RoomPlace | None = None
-    ahead: int | None = None
-    refusal: Refusal | None = None
-    seated_at: float | None = None
-    called: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def is_served(self) -> bool:
-        """Whether it has its seat, or its call."""
-        return self.stage in ("seated", "served")
-
-    def operations(self) -> Iterator[str]:
-        """What makes Redis know it, whatever it knows already."""
-        match self.stage:
-            case "entering":
-                yield f"enter {self.id} {self.names} {self.most_of_address}"
-            case "entered" | "waiting":
-                yield f"keep {self.id} {self.names}"
-                if self.stage == "waiting":
-                    yield f"ask {self.id}"
-            case "seated":
-                yield f"seat {self.id} {self.names}"
-            case "calling":
-                yield f"further {self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What a line has of its process: the connection's state, and a way to the next step.
-
-    `waiting` is how many questions of all processes Redis knows, None while it cannot be asked.
-    """
-
-    process: Callable[[], str]
-    processes: Callable[[], int]
-    is_away: Callable[[], bool]
-    waiting: Callable[[], int | None]
-    wake: Callable[[], object]
-    clock: Clock
-    chance: Callable[[], float]
 
 
 class RedisLine(PausedLine):
@@ -127,15 +69,10 @@ class RedisLine(PausedLine):
         self._all, self._running, self._taken = 0, 0, 0
         self._next_at = 0.0
         self._mean_s = FIRST_GUESS_S
-        self._calm_until = 0.0
-        # For when this process is alone: who waits, when its next call is, who had the last.
+        # For when this process is alone: who waits, and its calls.
         self._room = WaitingRoom(address_share, self._wait_alone)
         self._queue: FairQueue[Ticket] = FairQueue()
-        self._was_alone = False
-        # How many processes share the calls. Those that come back are counted one after another.
-        self._companions = 1
-        self._alone_at = 0.0
-        self._was_new = True
+        self._alone = Alone(self._gap, shared)
 
     # What Account uses
 
@@ -253,8 +190,7 @@ class RedisLine(PausedLine):
         with self._lock:
             self._mean_s = mean / MICROSECONDS
             self._next_at = now + following / MICROSECONDS
-            self._calm_until = now + calm / MICROSECONDS
-            self._was_alone = self._was_alone and calm > 0
+            self._alone.note_step(calm / MICROSECONDS)
             for id in _texts(granted):
                 self._serve(self._questions.get(id) or self._calls.get(id), now)
             for id, bound, waiting, served in refused:
@@ -278,12 +214,7 @@ class RedisLine(PausedLine):
                 ticket.stage = "entered"
                 ticket.refusal = _away() if self._seats else None
                 ticket.called.set()
-            if not self._was_alone:
-                self._was_alone = True
-                self._companions = self._shared.processes()
-                self._alone_at = self._shared.clock() + ALONE_AFTER_S
-                # The first calls of the processes must not be made together.
-                self._alone_at += self._alone_gap * self._shared.chance()
+            self._alone.begin()
             self._call_head()
 
     def forget(self) -> None:
@@ -384,13 +315,13 @@ class RedisLine(PausedLine):
             ticket.called.clear()
             if ticket.is_served:
                 return 0.0
-            return self._pause_alone(ticket) if self._is_alone else LOOK_S
+            return self._pause_alone(ticket) if self._alone.is_now else LOOK_S
 
     def _ahead_of(self, ticket: Ticket) -> int | None:
         """How many questions are ahead; None when that is unknown, or too short a wait."""
         with self._lock:
-            if self._is_alone and ticket in self._queue and not self._seats:
-                ahead, call_at = self._queue.ahead_of(ticket), self._alone_at
+            if self._alone.is_now and ticket in self._queue and not self._seats:
+                ahead, call_at = self._queue.ahead_of(ticket), self._alone.call_at
             elif ticket.ahead is not None:
                 ahead, call_at = ticket.ahead, self._next_at
             else:
@@ -403,7 +334,7 @@ class RedisLine(PausedLine):
     @property
     def _call_each(self) -> float:
         """From one new question's call to the next, as things are."""
-        gap = self._alone_gap if self._is_alone else self._gap
+        gap = self._alone.gap if self._alone.is_now else self._gap
         return gap * (2 if self._running or self._calls else 1)
 
     @property
@@ -412,42 +343,27 @@ class RedisLine(PausedLine):
         seat_each = self._mean_s / self._seats if self._seats else 0.0
         return max(seat_each, self._call_each)
 
-    # Alone: while Redis is away, and then until all processes have told it what they have
-
-    @property
-    def _is_alone(self) -> bool:
-        is_calm = self._shared.clock() < self._calm_until
-        return self._was_alone and (is_calm or self._shared.is_away())
-
-    @property
-    def _alone_gap(self) -> float:
-        return self._gap * max(self._companions, self._shared.processes())
+    # While this process is alone
 
     @property
     def _head(self) -> Ticket | None:
-        """Who has the next call of this process: alternately a running turn and a new question."""
-        new = None if self._seats else self._queue.head
-        heads = [next(iter(self._calls.values()), None), new]
-        if not self._was_new:
-            heads.reverse()
-        return heads[0] or heads[1]
+        """Who has the next call of this process."""
+        question = None if self._seats else self._queue.head
+        return self._alone.head(next(iter(self._calls.values()), None), question)
 
     def _call_head(self) -> None:
-        if self._is_alone and (head := self._head) is not None:
+        if self._alone.is_now and (head := self._head) is not None:
             head.called.set()
 
     def _pause_alone(self, ticket: Ticket) -> float:
         """Seconds to wait before looking again; 0 when the ticket has just taken its turn."""
         if self._head is not ticket:
             return LOOK_S
-        now = self._shared.clock()
-        pause = max(self._alone_at - now, self.back_off.left_s)
-        if pause > 0:
+        if pause := self._alone.take(ticket, self.back_off.left_s):
             return min(pause, LOOK_S)
-        self._alone_at = now + self._alone_gap
-        self._was_new = ticket.stage == "waiting"
-        self._serve(ticket, now)
-        self._send(*(ticket.operations() if self._was_new else (f"drop {ticket.id}",)))
+        is_call = ticket.stage == "calling"
+        self._serve(ticket, self._shared.clock())
+        self._send(*((f"drop {ticket.id}",) if is_call else ticket.operations()))
         self._call_head()
         return 0.0
 

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from chat.agents.alone import Shared
 from chat.agents.back_off import BackOff
 from chat.agents.line import Line, LocalLine
 from chat.agents.line_script import KEYS, SIGN, STEP
 from chat.agents.queues import LOOK_S, Clock
-from chat.agents.redis_line import RedisLine, Shared
+from chat.agents.redis_line import RedisLine
 from chat.shared.connection import Away, Connection
 from providers import Limits
 

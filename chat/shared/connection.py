@@ -62,15 +62,22 @@ class Away(Exception):
 class Connection:
     """What a process has of Redis. `site` keeps apart the sites that use one Redis.
 
-    `processes` is how many processes of the site lived at the last beat, this one among them.
+    `processes` is how many processes of the site lived at the last beat, this one among them;
+    before the first it is what whoever makes the connection expects.
     `ahead` is how many seconds scripts add to the clock of Redis, which a test cannot set.
     Raises SettingsError for a wrong address. Connects to nothing before the first call.
     """
 
-    def __init__(self, url: str, site: str = "", ahead: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        site: str = "",
+        ahead: Callable[[], float] = lambda: 0.0,
+        processes: int = 1,
+    ) -> None:
         self.is_away = False
         self.process = ""
-        self.processes = 1
+        self.processes = processes
         self._url = url
         self._ahead = ahead
         self._prefix = f"{PREFIX}:{site}" if site else PREFIX

@@ -345,7 +345,7 @@ def test_a_process_that_has_never_reached_redis_gives_calls_and_no_seats(
 ) -> None:
     server = redis_server(tmp_path)
     sharing = SharingProcesses(server.url, clock)
-    lines = sharing.join()
+    lines = sharing.join(processes=2)
     seats = open_account(lines, "qingyan:a", concurrency=2)
     calls = open_account(lines, "coze:a", qps=20)
     sharing.connections[0].connect()
@@ -353,6 +353,7 @@ def test_a_process_that_has_never_reached_redis_gives_calls_and_no_seats(
         seats.enter(Origin(HOME, "guest"))
     asker = Asker(Origin(HOME, "guest")).ask(calls, clock)
     assert asker.begun.wait(soon(3))
+    assert calls_in([calls], 1.0, clock) <= 10 + 2, "the share of one of two"
     server.start()
     sharing.begin()
     assert eventually(lambda: can_enter(seats, Origin(HOME, "guest")))

@@ -72,9 +72,9 @@ class SharingProcesses:
         self._site = secrets.token_hex(4)
         clock.before_jump.append(self._hear_nothing_of)
 
-    def join(self, share: int = 3, chance: float = 0.5) -> RedisLines:
-        """The lines of one more process."""
-        connection = Connection(self._url, self._site, lambda: self.clock.ahead)
+    def join(self, share: int = 3, chance: float = 0.5, processes: int = 1) -> RedisLines:
+        """The lines of one more process, which believes at first that there are so many."""
+        connection = Connection(self._url, self._site, lambda: self.clock.ahead, processes)
         lines = RedisLines(connection, share, self.clock, lambda: chance)
         self.connections.append(connection)
         return lines
