@@ -39,7 +39,7 @@ from chat.settings.words import Sentence, Words, sentence
 from providers import PLATFORMS, Row, load, options
 from providers.base import Provider
 from providers.http import Http, Network, no_secret
-from providers.options import AgentOptions, bilingual_error
+from providers.options import AgentOptions, bilingual_error, example_of
 
 # Who says that there is an agent: .env, agents.toml, the owner at the desk; or nobody, in the demo.
 Source = Literal["settings", "file", "desk", "demo"]
@@ -497,12 +497,16 @@ def _error_at(location: Sentence, key: str, reason: Words | Sentence) -> Setting
 def _half(
     platform: str, reason: Words | Sentence, names: list[str], missing: Iterable[str] = ()
 ) -> SettingsError:
+    """The settings of a platform make half of an agent: some are missing, or do not go together."""
     row = PLATFORMS[platform]
+    fields = Settings.model_fields
+    lines = [f"{name.upper()}={example_of(fields[name])}" for name in missing]
     return SettingsError(
-        "platform_half",
+        "platform_half" if lines else "platform_wrong",
         platform=Words(row.title, row.english),
         problem=reason,
         names=_listing(names),
+        lines=Words("、".join(lines), " and ".join(lines)),
         settings=[name.upper() for name in (*missing, *names)],
     )
 

@@ -122,9 +122,15 @@ WRONG: dict[str, Words] = {
         "SITE_LOGO: {path} is not a PNG, JPEG, WebP or SVG. Use one of these.",
     ),
     "platform_half": Words(
-        "{platform} 没有配置完整：{problem}。在 .env 里补全（见 {settings_help}），"
+        "{platform} 没有配置完整：{problem}。请在 .env 里补上 {lines} ，"
         "或把 {names} 也去掉：一个平台都没有设置时，站点以演示方式启动，不需要账号",
-        "{platform} is not set up: {problem}. Set it in .env (see {settings_help}), or "
+        "{platform} is not set up: {problem}. Add {lines} to .env, or "
+        "unset {names} as well: a site with no platform starts in demo mode and needs no account.",
+    ),
+    "platform_wrong": Words(
+        "{platform} 没有配置好：{problem}。在 .env 里改正，"
+        "或把 {names} 也去掉：一个平台都没有设置时，站点以演示方式启动，不需要账号",
+        "{platform} is not set up: {problem}. Correct it in .env, or "
         "unset {names} as well: a site with no platform starts in demo mode and needs no account.",
     ),
     "agents_file": Words(

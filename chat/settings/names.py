@@ -9,6 +9,8 @@ from providers import PLATFORMS
 # How alike two names have to be: one or two letters of a word, or other words for the same.
 _ALIKE = 0.7
 _VERY_ALIKE = 0.88
+# Longer ones are no names, and would take their time.
+_LONGEST = 60
 # Words that people write for the same thing.
 _SAME = {
     "TOKEN": {"TOKEN", "KEY", "APIKEY", "APPKEY", "APITOKEN", "PAT", "SAT", "SECRETKEY"},
@@ -37,6 +39,8 @@ _OTHERS = re.compile(
 
 def nearest(name: str, known: Iterable[str], least: float = _ALIKE) -> str | None:
     """The name that is most like this one; None when none is."""
+    if len(name) > _LONGEST:
+        return None
     best = max(known, key=lambda other: sum(_likeness(name, other)), default=None)
     return best if best is not None and max(_likeness(name, best)) >= least else None
 

@@ -29,10 +29,12 @@ class Options(AgentOptions):
     """What an agent of the engine needs."""
 
     api_key: Token = setting(
+        example="sk-...",
         en="Platform API key, from 凭证管理 › 我的凭证; it begins with sk-",
         zh="平台 API Key，在“凭证管理 › 我的凭证”里，以 sk- 开头",
     )
     agent_url: Annotated[str, AfterValidator(_published_address)] = setting(
+        example="https://...",
         en="The whole published address of the agent, from 我的Agent › 发布地址",
         zh="智能体的完整发布地址，在“我的Agent › 发布地址”一列",
     )

@@ -25,13 +25,17 @@ class Options(AgentOptions):
     """What a Qingyan agent needs. Newer accounts may be allowed more than the older terms."""
 
     api_key: Token = setting(
+        example="0a1b2c...",
         en="API key, made at chatglm.cn/developersPanel/apiSet",
         zh="API Key，在 chatglm.cn/developersPanel/apiSet 创建",
     )
     api_secret: Token = setting(
-        en="The secret that was shown with the key", zh="与 API Key 一起显示的 Secret"
+        example="00112233...",
+        en="The secret that was shown with the key",
+        zh="与 API Key 一起显示的 Secret",
     )
     assistant_id: Annotated[Text, AfterValidator(_agent_id)] = setting(
+        example="65d2f0...",
         en="The agent: the id at the end of its page's address, or that address",
         zh="智能体 ID：智能体页面网址末尾的编号，也可以粘贴整个网址",
     )

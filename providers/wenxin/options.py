@@ -25,11 +25,14 @@ class Options(AgentOptions):
     """What a Wenxin agent needs."""
 
     app_id: Annotated[Text, AfterValidator(_app_id)] = setting(
+        example="AbCd12...",
         en="The agent's id (appId), from 部署 › API 调用",
         zh="智能体 ID（appId），在“部署 › API 调用”里",
     )
     secret_key: Token = setting(
-        en="The agent's Secret Key, from the same place", zh="同一处的 Secret Key"
+        example="EfGh34...",
+        en="The agent's Secret Key, from the same place",
+        zh="同一处的 Secret Key",
     )
     api_base: Address = setting(
         "https://agentapi.baidu.com", en="Address of the API", zh="接口地址"

@@ -30,9 +30,12 @@ class Options(AgentOptions):
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     api_token: Token = setting(
-        en="Token (appkey), from 应用发布 › API管理", zh="Token（appkey），在“应用发布 › API管理”里"
+        example="Qk7P...",
+        en="Token (appkey), from 应用发布 › API管理",
+        zh="Token（appkey），在“应用发布 › API管理”里",
     )
     assistant_id: Annotated[Text, AfterValidator(_agent_id)] = setting(
+        example="1839...",
         en="The agent's id (appid), from the address of 应用发布 › 服务状态 › 体验链接",
         zh="智能体 ID（appid），见“应用发布 › 服务状态 › 体验链接”的网址",
     )

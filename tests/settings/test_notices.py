@@ -75,6 +75,11 @@ def test_lines_that_set_nothing_are_named_without_what_they_hold(look: Look) -> 
     assert SECRET not in "".join(lines)
 
 
+def test_a_line_of_any_length_is_looked_at_in_no_time(look: Look) -> None:
+    (line,) = look({".env": "COZE" * 100_000 + "=x\n"})
+    assert len(line) < 200
+
+
 def test_names_of_other_programs_are_nobody_s_business(look: Look) -> None:
     ours = "COMPOSE_PROJECT_NAME=a\nPOSTGRES_PASSWORD=b\nHTTPS_PROXY=c\nDOMAIN=x\n"
     agents = '[[agents]]\nid="a"\nplatform="coze"\napi_token={env = "SHOP"}\n'

@@ -88,7 +88,7 @@ def _load_agents(settings: Settings, redaction: Redaction) -> tuple[Agents | Non
         maker = Maker(settings, _unlimited, _vault(settings, storage), redaction.learn)
         current = CurrentAgents(maker, storage.owner_agents)
     except SettingsError as error:
-        return None, [wrong_setting(error)]
+        return None, list(map(wrong_setting, error.parts))
     redaction.know(current.now.secrets)
     return those_of(current)
 
