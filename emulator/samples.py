@@ -9,9 +9,9 @@ FRIENDLY_ZH = """这是**内置模拟器**的回答：没有连接任何平台�
 
 你可以这样试用本站：
 
-- 写 `!markdown`，看看表格、公式和代码的排版
-- 写 `!recall`，看看我还记得前面哪些问题
-- 写 `!slow 3` 或 `!late-error`，看看等待和出错时的样子
+- “用表格比较一下三种会员套餐”，看看排版
+- “满 200 减 30 相当于打几折？写出公式”
+- “如果平台出错，顾客会看到什么？”
 
 ```python
 print("填好 .env 之后，这里就是真正的智能体")
@@ -26,9 +26,9 @@ You asked (question {number}):
 
 Try these:
 
-- `!markdown` for tables, formulas, code
-- `!recall` for what I remember
-- `!late-error` for a failure
+- “Compare three membership plans in a table”
+- “What discount is 30 off 200? Show me the formula”
+- “What do customers see if the platform fails?”
 
 ```python
 print("a real agent, once .env is set — 你好")
@@ -44,6 +44,58 @@ THOUGHT_EN = (
 
 SUGGESTIONS_ZH = ("能举个例子吗？", "请说得更简单些", "接下来该怎么做？")
 SUGGESTIONS_EN = ("Can you give an example?", "Please put it more simply", "What should I do next?")
+
+TABLE_ZH = """三种会员套餐可以这样比较：
+
+| 套餐 | 月费 | 折扣 | 适合谁 |
+|:-----|-----:|:----:|:-------|
+| 基础 | 0 元 | 无 | 偶尔来的顾客 |
+| 银卡 | 29 元 | 9 折 | 每月来两三次 |
+| 金卡 | 59 元 | **8 折** | 每周都来的老顾客 |
+
+按每单 80 元算，金卡每月来 **4 次**就比基础套餐划算。"""
+TABLE_EN = """Three plans, side by side:
+
+| Plan | Monthly | Discount | For whom |
+|:-----|--------:|:--------:|:---------|
+| Basic | 0 | none | who drops in now and then |
+| Silver | 29 | 10 % | two or three visits a month |
+| Gold | 59 | **20 %** | regulars |
+
+At 80 an order, Gold pays off from **4 visits** a month on."""
+FORMULA_ZH = r"""满 200 减 30，实付 170 元：
+
+$$
+\text{折扣} = \frac{200 - 30}{200} = 0.85
+$$
+
+也就是 **8.5 折**。刚好凑满 200 元时最划算；买得越多，折扣力度反而越小。"""
+FORMULA_EN = r"""With 30 off 200, one pays 170:
+
+$$
+d = \frac{200 - 30}{200} = 0.85
+$$
+
+That is **15 % off**, and best at exactly 200: the more one buys, the smaller the discount."""
+POSTER_ZH = "这是店铺门口海报的草图，文案建议：**“今天天气好，进来坐坐。”**"
+POSTER_EN = "A sketch of the poster, with a line for it: **“Lovely day. Come in.”**"
+PLAN_ZH = """可以分三步估算备货：
+
+1. **看去年**：取去年同期销量，乘以今年的增长率。
+2. **留余量**：畅销款多备 30%，新品先少量试卖。
+3. **定补货点**：剩下 20% 时下单补货，别等卖空。"""
+PLAN_EN = """In three steps:
+
+1. **Look back**: last year's sales of the season, times this year's growth.
+2. **Leave room**: 30 % more of what sells well, a little of what is new.
+3. **Order again** at 20 % left, not at nothing."""
+# By magic word: in Chinese, in English.
+FOR_A_SHOP = {
+    "table": (TABLE_ZH, TABLE_EN),
+    "formula": (FORMULA_ZH, FORMULA_EN),
+    "poster": (POSTER_ZH, POSTER_EN),
+    "plan": (PLAN_ZH, PLAN_EN),
+}
 
 FILLING = "模拟器在说一段很长的话，好让页面有事可做 — a long answer keeps the page busy. 🌊\n\n"
 

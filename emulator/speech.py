@@ -60,6 +60,9 @@ def _compose_text(question: str, words: MagicWords, earlier: Sequence[str], chin
         return samples.MARKDOWN
     if words.has("huge"):
         return _fill(int(words.number("huge", 2_000_000)))
+    for word, sample in samples.FOR_A_SHOP.items():
+        if words.has(word):
+            return sample[0] if chinese else sample[1]
     number = len(earlier) + 1
     if words.numbers:
         return (samples.PLAIN_ZH if chinese else samples.PLAIN_EN).format(

@@ -2,7 +2,7 @@
 
 A word takes its values from what follows it: `!slow 3`, `!http 502`, `!code 4028`. What is named
 here means the same everywhere; a platform may add words of its own, named in the docstring of its
-file.
+file. Some natural questions order the same: "用表格…" and "in a table" are !table.
 
     nothing         echoes the question, in some pieces, with its number in the conversation
     !recall         answers with the earlier questions of this conversation, joined by " | "
@@ -10,6 +10,10 @@ file.
     !pause N        N seconds of silence in the middle of the answer
     !pieces N [MS]  the answer comes in N pieces, MS milliseconds apart (default 20)
     !markdown       headings, a list, a table, code, a formula, a link, hostile HTML
+    !table          what a shop asks for: a comparison in a table
+    !formula        a discount as a formula
+    !poster         a line about the picture that !image brings
+    !plan           a short list of steps
     !huge [BYTES]   a long answer, default 2,000,000 bytes
     !think          reasoning before the answer
     !tool           a tool step before the answer
@@ -66,6 +70,16 @@ _WORD = re.compile(
 )
 
 
+# What the demo offers to ask, as people would say it.
+_WISHES: tuple[tuple[str, dict[str, tuple[float, ...]]], ...] = (
+    (r"用表格|\bin a table\b", {"table": ()}),
+    (r"写出公式|\bthe formula\b", {"formula": ()}),
+    (r"画一[张幅]|\bdraw a\b", {"poster": (), "image": ()}),
+    (r"慢慢想|\btake your time\b", {"plan": (), "think": (), "slow": (3.0,)}),
+    (r"平台出错|\bplatform fails\b", {"late-error": ()}),
+)
+
+
 @dataclass(frozen=True)
 class MagicWords:
     """The magic words of one question: `words.has("cut")`, `words.number("slow", 1.0)`."""
@@ -86,4 +100,12 @@ def read(question: str) -> MagicWords:
     numbers = {}
     for match in _WORD.finditer(question):
         numbers[match[1].lower()] = tuple(float(value) for value in match[2].split())
-    return MagicWords(numbers)
+    return MagicWords(numbers or _wishes(question))
+
+
+def _wishes(question: str) -> dict[str, tuple[float, ...]]:
+    """The words that a natural question stands for; none for most."""
+    for pattern, numbers in _WISHES:
+        if re.search(pattern, question, re.IGNORECASE):
+            return numbers
+    return {}

@@ -8,8 +8,11 @@ import { build } from "esbuild"
 
 const SOURCE = new URL("../static/js/", import.meta.url)
 const TARGET = new URL("../static/compiled/", import.meta.url)
-// Loaded by a click, by code in an answer, or by the second page of a list.
-const ON_DEMAND = ["colouring.js", "copy.js", "files.js", "more.js", "rate.js"]
+// Loaded by a click or a key, by code in an answer, or by the second page of a list.
+const ON_DEMAND = [
+  "colouring.js", "copy.js", "files.js", "keys.js", "listen.js", "more.js", "rate.js", "rows.js",
+  "share.js", "sheets.js", "speak.js",
+]
 // Of these none imports what the page has loaded.
 const ALONE = ["site.js", "colouring-worker.js", "puzzle.js", "puzzle-worker.js"]
 
@@ -23,6 +26,7 @@ const OPTIONS = {
   charset: "utf8",
   legalComments: "none",
   minify: true,
+  mangleProps: /^private_/,
   external: ["../vendor/*"],
 }
 // A second copy of a module would have a state of its own.
@@ -30,6 +34,17 @@ const fromSite = {
   name: "from site.js",
   setup({ onResolve }) {
     onResolve({ filter: /^\.\// }, () => ({ path: "./site.js", external: true }))
+  },
+}
+
+// Private members are of 2021; to browsers of 2020 they are members with a short name.
+const PRIVATE = /(\.|^ {2}(?:(?:async|get|set|static) )*)#(?=[a-z])/gm
+const withoutPrivate = {
+  name: "without private members",
+  setup({ onLoad }) {
+    onLoad({ filter: /static\/js\/[\w-]+\.js$/ }, ({ path: source }) => ({
+      contents: readFileSync(source, "utf8").replace(PRIVATE, "$1private_"),
+    }))
   },
 }
 
@@ -45,6 +60,6 @@ function digests() {
 const addresses = names => names.map(name => path(new URL(name, SOURCE)))
 
 rmSync(TARGET, { recursive: true, force: true })
-await build({ ...OPTIONS, entryPoints: addresses(ALONE) })
-await build({ ...OPTIONS, entryPoints: addresses(ON_DEMAND), plugins: [fromSite] })
+await build({ ...OPTIONS, entryPoints: addresses(ALONE), plugins: [withoutPrivate] })
+await build({ ...OPTIONS, entryPoints: addresses(ON_DEMAND), plugins: [fromSite, withoutPrivate] })
 writeFileSync(new URL("sources.sha256", TARGET), digests())

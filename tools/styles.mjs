@@ -19,6 +19,8 @@ const SIDES = {
   "margin-block": ["margin-top", "margin-bottom"],
   inset: ["top", "right", "bottom", "left"],
 }
+// Of Tailwind's reset: elements that no page has, and the colour of placeholders, which is ours.
+const UNUSED = /^(abbr|::-webkit-(date|calendar|inner-spin)|::file-|::-moz-ui|:where\(select|@supp)/
 const CHOICES = new Set(["is", "where"])
 const SHEETS = { "app.css": "page.css", "desk/desk.css": "desk.css" }
 
@@ -57,13 +59,20 @@ function flatten(css) {
   const rest = []
   for (const [prelude, body] of topRules(css)) {
     const layer = /^@layer (\S+)$/.exec(prelude)?.[1]
-    if (layer && body !== null) layers.get(layer).push(body)
+    if (layer === "base") layers.get(layer).push(withoutUnused(body))
+    else if (layer && body !== null) layers.get(layer).push(body)
     else if (!/^@(layer|property)/.test(prelude)) rest.push(`${prelude}{${body}}`)
   }
   // What @property would say, told to every browser instead of to those that do not know it.
   const initial = layers.get("properties").flatMap(body => [...topRules(body)])
   layers.set("properties", initial.map(([, body]) => body))
   return [...layers.values(), rest].flat().join("\n")
+}
+
+/** The rules of a layer but those for elements that no page has. */
+function withoutUnused(body) {
+  const rules = [...topRules(body)].filter(([prelude]) => !UNUSED.test(prelude))
+  return rules.map(([prelude, content]) => `${prelude}{${content}}`).join("\n")
 }
 
 /** The two values of a shorthand, which spaces separate outside brackets. */

@@ -13,6 +13,8 @@ from chat.storage.models import RUNNING, Answer, Conversation, Share, now
 from chat.storage.titles import as_title
 
 UNDO = timedelta(hours=1)
+# So many stand above the others, or the others would be out of sight.
+MAX_PINNED = 20
 # What a column of integers holds: a visitor may ask for more.
 LARGEST = 2**31 - 1
 
@@ -85,10 +87,12 @@ class Conversations:
         limit: int,
         before: int | None = None,
         agents: Sequence[str] | None = None,
+        is_pinned: bool | None = None,
     ) -> Sequence[Conversation]:
         """A visitor's conversations, latest first.
 
-        With `before` those whose sequence is smaller, with `agents` those with one of them.
+        With `before` those whose sequence is smaller, with `agents` those with one of them, with
+        `is_pinned` those that are pinned or those that are not.
         """
         query = (
             select(Conversation)
@@ -98,6 +102,8 @@ class Conversations:
         )
         if agents is not None:
             query = query.where(Conversation.agent.in_(agents))
+        if is_pinned is not None:
+            query = query.where(Conversation.pinned_at.is_not(None) == is_pinned)
         if before is not None:
             # What somebody typed may be larger than any number a database has.
             query = query.where(Conversation.sequence < min(before, LARGEST))
@@ -150,6 +156,18 @@ class Conversations:
             owned_conversation(db, visitor, conversation_id, is_changed=True).title = stored_title
         return stored_title
 
+    def pin(self, visitor: str, conversation_id: str, is_pinned: bool) -> None:
+        """Puts it above the others, or back among them. Beyond MAX_PINNED the first goes back."""
+        is_theirs = (Conversation.visitor == visitor, Conversation.pinned_at.is_not(None))
+        with self._sessions.begin() as db:
+            conversation = owned_conversation(db, visitor, conversation_id, is_changed=True)
+            conversation.pinned_at = self._clock() if is_pinned else None
+            db.flush()
+            pinned = select(Conversation.id).where(*is_theirs, Conversation.deleted_at.is_(None))
+            latest = pinned.order_by(Conversation.pinned_at.desc(), Conversation.sequence.desc())
+            for surplus in db.scalars(latest.offset(MAX_PINNED)).all():
+                owned_conversation(db, visitor, surplus, is_changed=True).pinned_at = None
+
     def clear(self, visitor: str, conversation_id: str, keep_thread: str | None = None) -> None:
         """The agent forgets the conversation so far; the visitor does not.
 
@@ -178,27 +196,37 @@ class Conversations:
         with self._reading() as db:
             return list(db.scalars(running))
 
-    def delete(self, visitor: str, conversation_id: str) -> None:
-        """Takes it off every list until `restore`, or for good. Links to it end at once.
+    def delete(self, visitor: str, *conversation_ids: str) -> None:
+        """Takes them off every list until `restore`, or for good. Links to them end at once.
 
-        Raises Refusal busy while it is answering.
+        All of them or, where a Refusal is raised, none: busy while one is answering.
         """
-        running = select(Answer.id).where(
-            Answer.conversation_id == conversation_id, Answer.state == RUNNING
-        )
+        at = self._clock()
         with self._sessions.begin() as db:
-            conversation = owned_conversation(db, visitor, conversation_id, is_changed=True)
-            if db.scalar(running) is not None:
-                raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
-            conversation.deleted_at = self._clock()
-            db.execute(delete(Share).where(Share.conversation_id == conversation_id))
+            # In one order, so that two who delete the same do not wait for each other.
+            for conversation_id in sorted(set(conversation_ids)):
+                conversation = owned_conversation(db, visitor, conversation_id, is_changed=True)
+                running = select(Answer.id).where(
+                    Answer.conversation_id == conversation_id, Answer.state == RUNNING
+                )
+                if db.scalar(running) is not None:
+                    raise Refusal("busy", f"conversation {conversation_id}", retry_after=3)
+                conversation.deleted_at = at
+                db.execute(delete(Share).where(Share.conversation_id == conversation_id))
 
     def restore(self, visitor: str, conversation_id: str) -> None:
+        """Takes back a deletion, with all that it deleted."""
         with self._sessions.begin() as db:
             conversation = db.get(Conversation, conversation_id, with_for_update=True)
             if conversation is None or conversation.visitor != visitor:
                 raise Refusal("not_found", "a conversation")
-            conversation.deleted_at = None
+            if conversation.deleted_at is None:
+                return
+            together = (
+                Conversation.visitor == visitor,
+                Conversation.deleted_at == conversation.deleted_at,
+            )
+            db.execute(update(Conversation).where(*together).values(deleted_at=None))
 
     def deleted(self, visitor: str, conversation_id: str) -> Conversation | None:
         """The conversation if it was deleted and can still be taken back."""

@@ -59,7 +59,8 @@ class Conversation(Base):
 
     `sequence` is that of its newest question, and what lists are ordered by; the agent has
     forgotten all up to the sequence `cleared_after`. One with `deleted_at` is on no list; for a
-    while it can be restored.
+    while it can be restored, with all that were deleted at the same moment. Those with `pinned_at`
+    stand above the others.
     """
 
     __tablename__ = "conversations"
@@ -77,6 +78,7 @@ class Conversation(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
     deleted_at: Mapped[datetime | None] = mapped_column()
+    pinned_at: Mapped[datetime | None] = mapped_column()
 
     answers: Mapped[list["Answer"]] = relationship(
         back_populates="conversation", cascade="all, delete-orphan", passive_deletes=True

@@ -18,6 +18,8 @@ from providers.base import Clears
 
 bp = Blueprint("conversations", __name__)
 STOP_S = 5.0
+# Of conversations: what a page of the list has, and those that are pinned.
+AT_ONCE = 200
 
 
 @bp.post("/c/<conversation_id>/clear")
@@ -45,6 +47,16 @@ def rename(conversation_id: str) -> AnyResponse:
     return _done(_page_of(conversation_id))
 
 
+@bp.post("/c/<conversation_id>/pin")
+def pin(conversation_id: str) -> AnyResponse:
+    """Puts it above the others with `pinned` yes, back among them with no."""
+    pinned = (json_object(request) if request.is_json else request.form).get("pinned")
+    if pinned not in (True, False, "yes", "no"):
+        raise Refusal("bad_input", "neither pinned nor not")
+    _conversations().pin(visitor(), conversation_id, pinned in (True, "yes"))
+    return _done(_page_of(conversation_id))
+
+
 @bp.post("/c/<conversation_id>/delete")
 def delete(conversation_id: str) -> AnyResponse:
     """Deletes it, and ends the answer that is being made; for an hour it can be restored."""
@@ -54,11 +66,25 @@ def delete(conversation_id: str) -> AnyResponse:
     return _done(url_for("pages.home", agent=agent, deleted=conversation_id))
 
 
+@bp.post("/conversations/delete")
+def delete_several() -> AnyResponse:
+    """Deletes all whose `id` is given, as `delete` does with one; all of them or none."""
+    ids = list(dict.fromkeys(request.form.getlist("id")))
+    if not 0 < len(ids) <= AT_ONCE:
+        raise Refusal("bad_input", f"{len(ids)} conversations")
+    for id in ids:
+        _conversations().get(visitor(), id)
+    stop_answers([answer for id in ids for answer in _conversations().live_answers(id)])
+    _conversations().delete(visitor(), *ids)
+    return _done(url_for("history.conversations", deleted=ids[0], count=len(ids)))
+
+
 @bp.post("/c/<conversation_id>/restore")
 def restore(conversation_id: str) -> AnyResponse:
-    """Restores a deleted one."""
+    """Restores a deleted one, with all that were deleted with it."""
     _conversations().restore(visitor(), conversation_id)
-    return _done(_page_of(conversation_id))
+    is_list = request.form.get("to") == "list"
+    return _done(url_for("history.conversations") if is_list else _page_of(conversation_id))
 
 
 @bp.post("/forget")

@@ -9,6 +9,7 @@ from flask_babel import (
     format_date,
     format_datetime,
     format_decimal,
+    format_time,
     get_locale,
     gettext,
     to_user_timezone,
@@ -20,7 +21,11 @@ from chat.storage.models import now
 def init_app(app: Flask) -> None:
     """Gives templates these ways to say a day, a time and a number."""
     app.jinja_env.globals.update(
-        moment=moment, calendar_day=calendar_day, number=number, short_number=short_number
+        moment=moment,
+        clock=clock,
+        calendar_day=calendar_day,
+        number=number,
+        short_number=short_number,
     )
 
 
@@ -51,6 +56,11 @@ def moment(at: datetime) -> str:
 def short_number(value: float) -> str:
     """A large number as it is said, such as 226.8万."""
     return str(format_compact_decimal(value, fraction_digits=1, locale=get_locale()))
+
+
+def clock(at: datetime) -> str:
+    """A time of day."""
+    return str(format_time(at, "short"))
 
 
 def number(value: float) -> str:

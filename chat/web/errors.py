@@ -2,6 +2,7 @@
 
 import errno
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -37,6 +38,7 @@ from chat.visitors.blocks import name_of
 from chat.web import services
 from chat.web.dates import moment
 from chat.web.events import error_payload
+from chat.web.sidebar import sidebar
 from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")
@@ -236,13 +238,21 @@ def error_response(
     text = text or sentence(code, retry_after)
     number = request_id.current()
     if wants_html():
-        page = render_template("error.html", status=status, sentence=text, number=number)
-        response = Response(page)
+        response = Response(_page(status, text, number))
     else:
         response = jsonify(error_payload(text, code, retry_after, number))
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return with_retry_after(response, retry_after)
+
+
+def _page(status: int, text: str, number: str | None) -> str:
+    """In the frame of the visitor's pages where something is missing there, else by itself."""
+    facts = {"status": status, "sentence": text, "number": number}
+    if status == 404 and "asker" in g and request.blueprint != "desk":
+        with suppress(StorageError):
+            return render_template("not_found.html", agent=None, **facts, **sidebar())
+    return render_template("error.html", **facts)
 
 
 def with_retry_after(response: Response, retry_after: float | None) -> Response:

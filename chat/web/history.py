@@ -9,7 +9,7 @@ from chat.storage import Answer, Conversation
 from chat.web import export, services
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
-from chat.web.pages import rendered
+from chat.web.pages import deleted_conversation, rendered
 from chat.web.sidebar import by_day
 
 bp = Blueprint("history", __name__)
@@ -39,7 +39,7 @@ def conversations() -> Response:
     last = site.storage.conversations.get(visitor(), before) if before else None
     since = last.sequence if last else None
     agent_ids = permissions.visible_agent_ids()
-    rows = site.storage.conversations.of(visitor(), PAGE + 1, since, agent_ids)
+    rows = site.storage.conversations.of(visitor(), PAGE + 1, since, agent_ids, is_pinned=False)
     return rendered(
         "conversations.html",
         agent=None,
@@ -47,6 +47,8 @@ def conversations() -> Response:
         older=rows[PAGE - 1].id if len(rows) > PAGE else None,
         is_first=last is None,
         has_forgotten="forgotten" in request.args,
+        deleted=deleted_conversation(),
+        deleted_count=request.args.get("count", 1, int),
     )
 
 

@@ -5,27 +5,72 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from chat.files.uploads import PER_QUESTION
+from chat.page import qr
 from chat.storage import Conversation
 from chat.storage.models import Share
-from chat.web import errors, exchanges, services
+from chat.web import errors, exchanges, gallery, services
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
 from chat.web.sidebar import sidebar
 
 bp = Blueprint("pages", __name__)
+LONGEST_SEARCH = 100
+# Soon enough for a release or a language to show.
+SHEETS_S = 600
 
 
 @bp.get("/")
 def home() -> Response:
-    """A new conversation with the agent `?agent=`; `?deleted=` is one to offer for restoring."""
-    deleted_id = request.args.get("deleted")
-    deleted = None
-    if deleted_id:
-        deleted = services().storage.conversations.deleted(visitor(), deleted_id)
-    if deleted and not permissions.may_see(deleted.agent):
-        deleted = None
+    """A new conversation with the agent `?agent=`; `?deleted=` is one to offer for restoring.
+
+    Without an agent, where there are many: the gallery.
+    """
+    if not request.args.get("agent") and gallery.is_home():
+        return _gallery(is_home=True)
     agent = permissions.choose_agent(request.args.get("agent") or None)
-    return page(None, agent.id, deleted=deleted)
+    return page(None, agent.id, deleted=deleted_conversation())
+
+
+def deleted_conversation() -> Conversation | None:
+    """What `?deleted=` names, if it is the visitor's and can still be taken back."""
+    id = request.args.get("deleted")
+    conversation = services().storage.conversations.deleted(visitor(), id) if id else None
+    return conversation if conversation and permissions.may_see(conversation.agent) else None
+
+
+@bp.get("/sheets")
+def sheets() -> Response:
+    """Menus and dialogues that the page's script asks for when it needs one, as <template>s."""
+    response = make_response(render_template("sheets.html"))
+    response.headers["Cache-Control"] = f"private, max-age={SHEETS_S}"
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
+
+
+@bp.get("/agents", endpoint="agents")
+def show_agents() -> Response:
+    """All agents, or those that hold the words `?q=`."""
+    return _gallery(is_home=False)
+
+
+@bp.get("/agents/<agent_id>", endpoint="agent")
+def show_agent(agent_id: str) -> Response:
+    """An agent's address to pass on, also as a QR code."""
+    chosen = services().introductions.of(permissions.choose_agent(agent_id))
+    address = public_address("pages.home", agent=chosen.id)
+    return rendered("agent.html", agent=chosen, address=address, drawing=qr.code(address))
+
+
+def _gallery(is_home: bool) -> Response:
+    words = request.args.get("q", "").strip()[:LONGEST_SEARCH]
+    return rendered(
+        "agents.html",
+        agent=None,
+        words_of_gallery=words,
+        shelves=gallery.shelves(words),
+        unreachable=services().health.unreachable(),
+        is_home=is_home,
+    )
 
 
 @bp.get("/c/<conversation_id>", endpoint="conversation")

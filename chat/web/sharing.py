@@ -1,5 +1,7 @@
 """Links by which others may read a conversation: made, withdrawn, followed."""
 
+from urllib.parse import urljoin
+
 from flask import (
     Blueprint,
     Response,
@@ -12,11 +14,14 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from chat.page import qr
 from chat.storage import Conversation
 from chat.storage.conversations import Tree
 from chat.storage.titles import title_of
 from chat.web import errors, exchanges, services
 from chat.web.gate.visitors import visitor
+from chat.web.pages import public_address
+from chat.web.static import address as look_address
 
 bp = Blueprint("sharing", __name__)
 
@@ -32,7 +37,10 @@ def share(conversation_id: str) -> AnyResponse:
     link = site.storage.shares.create(visitor(), conversation_id, request.form.get("at") or None)
     if errors.wants_html():
         return _back(conversation_id)
-    response = jsonify({"url": url_for("sharing.shared", token=link.token)})
+    address = public_address("sharing.shared", token=link.token)
+    drawing = qr.code(address)
+    body = {"url": url_for("sharing.shared", token=link.token), "address": address}
+    response = jsonify({**body, "qr": {"size": drawing.size, "path": drawing.path}})
     response.status_code = 201
     return response
 
@@ -59,6 +67,7 @@ def shared(token: str) -> Response:
             title=_title(conversation, tree, ids),
             branch=exchanges.branch_page(conversation, tree, ids, request.args.get("before")),
             token=token,
+            picture=urljoin(public_address("pages.home"), look_address("icon-512.png")),
         )
     )
     response.headers["Cache-Control"] = "no-store"

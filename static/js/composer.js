@@ -10,6 +10,8 @@ import { Turn } from "./turn.js"
 
 // Safari ends a composition before it reports the Enter that ended it.
 const AFTER_COMPOSING_MS = 50
+// A browser reads the field's rules when it opens what chooses.
+const PICKING_MS = 500
 
 class ChatComposer extends HTMLElement {
   #leaving = new AbortController()
@@ -144,6 +146,24 @@ class ChatComposer extends HTMLElement {
   #click(target) {
     if (target.closest(".stop")) this.turn?.stop()
     if (target.closest("[data-cancel-edit]")) this.edit(null)
+    const pictures = target.closest("[data-pick]")
+    if (pictures) this.#pick(pictures.dataset.pick)
+    const ear = target.closest("[data-listen]")
+    if (ear) load("./listen.js").then(({ listen }) => listen(ear, this), () => {})
+  }
+
+  /** Opens the camera or the album, by the one field for files. */
+  #pick(source) {
+    const picker = this.#picker
+    const { accept } = picker
+    // So named, an iPhone's own format becomes one of these.
+    picker.accept = "image/jpeg,image/png"
+    picker.toggleAttribute("capture", source === "camera")
+    picker.click()
+    setTimeout(() => {
+      picker.accept = accept
+      picker.removeAttribute("capture")
+    }, PICKING_MS)
   }
 
   #input() {

@@ -37,7 +37,10 @@ export function enterConversation(id, title) {
   document.getElementById("title").value = title
   const item = copyOf("conversation")
   item.querySelector("a").href = `/c/${id}`
-  item.querySelector("span").textContent = title
+  item.querySelector("a .truncate").textContent = title
+  const more = item.querySelector(".row-more")
+  more.href = `/c/${id}?menu=1`
+  more.ariaLabel = more.getAttribute("aria-label").replace("“”", `“${title}”`)
   document.title = `${title} · ${document.title}`
   const list = document.getElementById("conversations")
   list.prepend(item)

@@ -24,12 +24,23 @@ export async function copy(button) {
 function contentFor(button) {
   switch (button.dataset.copy) {
     case "code": return plain(button.closest(".code").querySelector("pre").textContent)
+    case "conversation": return whole()
+    case "link": return plain(button.closest("dialog").querySelector("input").value)
     case "answer": return answer(button.closest(".exchange"))
     default: return plain(document.getElementById("share-link").value)
   }
 }
 
 const plain = text => ({ "text/plain": text })
+
+/** The conversation as the server exports it, which has what is not on the page as well. */
+function whole() {
+  const { href } = document.querySelector(".menu-box [download]")
+  return plain(fetch(href).then(response => {
+    if (!response.ok) throw new Error(`status ${response.status}`)
+    return response.text()
+  }))
+}
 
 function answer(exchange) {
   const prose = exchange.querySelector(".prose")
@@ -45,11 +56,15 @@ function answer(exchange) {
 /** Whether it worked. Plain http has no navigator.clipboard; the old way works everywhere. */
 async function writeToClipboard(content) {
   try {
-    const blobs = Object.entries(content).map(([type, text]) => [type, new Blob([text], { type })])
+    // Safari wants the promise of a text at once, in the click itself.
+    const blob = async (type, text) => new Blob([await text], { type })
+    const blobs = Object.entries(content).map(([type, text]) => [type, blob(type, text)])
     await navigator.clipboard.write([new ClipboardItem(Object.fromEntries(blobs))])
     return true
   } catch {
-    return copyBySelection(content)
+    return copyBySelection(Object.fromEntries(await Promise.all(
+      Object.entries(content).map(async ([type, text]) => [type, await text]),
+    )))
   }
 }
 

@@ -1,15 +1,21 @@
 // The frame of every page: its menus, its drawer, the theme, links that open in place.
 
+import { OPEN_MENU } from "./layers.js"
 import { showPicture } from "./lightbox.js"
 import { isEscapeTaken, load, refine } from "./page.js"
 import { changeTheme } from "./theme.js"
 
 document.addEventListener("click", event => {
   const { target } = event
-  for (const menu of document.querySelectorAll(".menu-box[open]")) {
+  for (const menu of document.querySelectorAll(OPEN_MENU)) {
     if (!menu.contains(target)) menu.open = false
   }
   if (target.closest("[data-theme-switch]")) changeTheme()
+  const more = target.closest("a.row-more")
+  if (more && !isForTab(event)) {
+    event.preventDefault()
+    load("./rows.js").then(({ openMenu }) => openMenu(more), () => location.assign(more.href))
+  }
   const link = linkInPlace(event)
   if (!link) return
   event.preventDefault()
@@ -23,15 +29,40 @@ document.addEventListener("click", event => {
 document.addEventListener("keydown", event => {
   const isEscape = event.key === "Escape" && !event.isComposing && !isEscapeTaken(event.target)
   if (isEscape && closeByKeyboard()) event.preventDefault()
+  const shortcut = shortcutOf(event)
+  if (!shortcut) return
+  event.preventDefault()
+  if (shortcut === "/") document.getElementById("question")?.focus()
+  else load("./keys.js").then(({ press }) => press(shortcut), () => {})
 })
 
+// A finger on a conversation: long, or drawn aside, it opens the menu.
+document.addEventListener("touchstart", event => {
+  if (event.target.closest(".row")) load("./rows.js").then(({ touch }) => touch(event), () => {})
+}, { passive: true })
 document.addEventListener("submit", forgetDrafts)
 watchDrawer()
+findVoices()
 refine(document)
 
+/** The shortcut of a key press: Ctrl or ⌘ with K or Shift+O anywhere, / and ? outside of fields. */
+function shortcutOf({ key, code, ctrlKey, metaKey, shiftKey, altKey, isComposing, target }) {
+  if (isComposing || altKey || !document.querySelector(".begin")) return ""
+  if (ctrlKey || metaKey) {
+    if (code === "KeyK" && !shiftKey) return "k"
+    return code === "KeyO" && shiftKey ? "o" : ""
+  }
+  const isWriting = target.closest?.("input, textarea, select, dialog, [contenteditable]")
+  return !isWriting && (key === "/" || key === "?") ? key : ""
+}
+
+/** Whether a click is for the browser: another tab, a download. */
+const isForTab = ({ ctrlKey, metaKey, shiftKey, altKey }) => ctrlKey || metaKey || shiftKey || altKey
+
 /** A link to more of a list or to a picture; null if the click wants a tab of its own. */
-function linkInPlace({ target, ctrlKey, metaKey, shiftKey, altKey }) {
-  if (ctrlKey || metaKey || shiftKey || altKey) return null
+function linkInPlace(event) {
+  if (isForTab(event)) return null
+  const { target } = event
   const link = target.closest("[data-more], .picture, .image")
   // Older Safari has no dialogues: there a picture has a tab of its own.
   const canShow = document.getElementById("lightbox")?.showModal
@@ -41,7 +72,7 @@ function linkInPlace({ target, ctrlKey, metaKey, shiftKey, altKey }) {
 
 /** Closes a menu or else the drawer. The focus returns to what opened it. Whether one was open. */
 function closeByKeyboard() {
-  const menu = document.querySelector(".menu-box[open]")
+  const menu = document.querySelector(OPEN_MENU)
   const drawer = document.querySelector("#drawer:checked")
   if (menu) {
     menu.open = false
@@ -67,6 +98,10 @@ function forgetDrafts({ target }) {
 function watchDrawer() {
   const drawer = document.getElementById("drawer")
   if (!drawer) return
+  document.getElementById("fold")?.addEventListener("change", ({ target: { checked } }) => {
+    const choice = checked ? "folded" : "open"
+    document.cookie = `sidebar=${choice}; path=/; max-age=31536000; samesite=lax`
+  })
   const narrow = globalThis.matchMedia?.("(max-width: 47.99rem)")
   const cover = () => {
     document.getElementById("main").inert = drawer.checked && narrow?.matches === true
@@ -76,4 +111,14 @@ function watchDrawer() {
     if (!drawer.checked) drawer.focus({ preventScroll: true })
   })
   narrow?.addEventListener?.("change", cover)
+}
+
+/** Offers what only some browsers have: a voice that reads, an ear that takes dictation. */
+function findVoices() {
+  const { dataset } = document.documentElement
+  if (globalThis.SpeechRecognition ?? globalThis.webkitSpeechRecognition) dataset.ear = ""
+  const voices = globalThis.speechSynthesis
+  const look = () => voices.getVoices().length && (dataset.voice = "")
+  if (voices) look()
+  voices?.addEventListener?.("voiceschanged", look)
 }

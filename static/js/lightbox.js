@@ -1,5 +1,7 @@
 // A picture opened large. Esc and any click close it, and the reader is where they were.
 
+import { followLayers } from "./layers.js"
+
 export function showPicture(link) {
   const dialog = document.getElementById("lightbox")
   const large = dialog.querySelector("img")
@@ -12,4 +14,5 @@ export function showPicture(link) {
     link.focus({ preventScroll: true })
   }, { once: true })
   dialog.showModal()
+  followLayers()
 }

@@ -51,15 +51,15 @@ export const isEscapeTaken = ({ type }) =>
   type === "search" || document.querySelector("dialog[open]") !== null
 
 /** A point in time, ISO 8601, as the reader's own zone and the page's language have it. */
-export function formatMoment(moment) {
-  const format = { dateStyle: "short", timeStyle: "short" }
+export function formatMoment(moment, isClock = false) {
+  const format = isClock ? { timeStyle: "short" } : { dateStyle: "short", timeStyle: "short" }
   return new Date(moment).toLocaleString(document.documentElement.lang, format)
 }
 
 /** Does what the server cannot: the reader's own time zone, the colours of code. */
 export function refine(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
-    time.textContent = formatMoment(time.dateTime)
+    time.textContent = formatMoment(time.dateTime, "clock" in time.dataset)
   }
   colour(root)
 }

@@ -28,6 +28,7 @@ class ChatTranscript extends HTMLElement {
     this.#addCopyButtons(this)
     if (this.running) this.#countSeconds(this.running)
     document.addEventListener("click", event => this.#click(event), { signal })
+    document.addEventListener("submit", event => this.#submit(event), { signal })
     const editLast = () => this.#edit(this.#list.lastElementChild)
     document.addEventListener("edit-last", editLast, { signal })
   }
@@ -93,10 +94,26 @@ class ChatTranscript extends HTMLElement {
       event.preventDefault()
       load("./rate.js").then(({ rate }) => rate(rateButton), () => {})
     }
+    const speakButton = event.target.closest("[data-speak]")
+    if (speakButton) load("./speak.js").then(({ speak }) => speak(speakButton), () => {})
     const editLink = event.target.closest("[data-edit]")
     if (!editLink) return
     event.preventDefault()
     this.#edit(editLink.closest(".exchange"))
+  }
+
+  /** A link is shown where it was asked for; without the module the page with the menu comes. */
+  #submit(event) {
+    const form = event.target
+    if (!form.matches("[data-share]")) return
+    event.preventDefault()
+    const button = form.querySelector("button")
+    load("./share.js").then(({ share }) => share(form, button), () => {
+      form.append(Object.assign(document.createElement("input"), {
+        type: "hidden", name: button.name, value: button.value,
+      }))
+      form.submit()
+    })
   }
 
   /** Offers the question of an exchange to be asked in other words. */
@@ -126,6 +143,7 @@ class ChatTranscript extends HTMLElement {
     exchange.dataset.messageId = id
     exchange.id = `m-${id}`
     exchange.querySelector("form [name=instead]").value = id
+    exchange.querySelector("[data-share] button").value = id
     exchange.querySelector("[data-edit]").href = `?edit=${id}`
     if (isAnew) clearBeside(exchange)
     const hasText = exchange.querySelector(".prose").firstChild !== null

@@ -174,8 +174,33 @@ def menu(page: Page) -> None:
 
 def sharing(page: Page) -> None:
     menu(page)
-    page.locator("form[action$='/share'] button").click()
+    page.locator(".menu-sheet form[action$='/share'] button").click()
     expect(page.locator("#share-link")).to_be_visible()
+
+
+def passing_on(page: Page) -> None:
+    answered(page)
+    page.locator("[data-share] button").click()
+    expect(page.locator("dialog .qr")).to_be_visible()
+
+
+def row_menu(page: Page) -> None:
+    has_ended(say(page, "这里有什么？"))
+    if page.locator("label.menu").is_visible():
+        page.locator("label.menu").click()
+    page.locator(".sidebar .row").hover()
+    page.locator(".sidebar .row-more").click()
+    expect(page.locator(".row-menu .menu-sheet")).to_be_visible()
+
+
+def switching(page: Page) -> None:
+    page.locator(".switch summary").click()
+    expect(page.locator(".switch .menu-sheet")).to_be_visible()
+
+
+def going_to(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.locator("dialog li").first).to_be_visible()
 
 
 def shared(page: Page) -> None:
@@ -250,6 +275,12 @@ STATES = (
     State("versions", versions),
     State("menu", menu),
     State("sharing", sharing),
+    State("passing on", passing_on),
+    State("row menu", row_menu),
+    State("switching the agent", switching),
+    State("going to", going_to),
+    State("all agents", lambda page: go(page, "/agents")),
+    State("an agent's link", lambda page: go(page, "/agents/coze")),
     State("shared", shared),
     State("deleted", deleted),
     State("search", searched),

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_accessibility import axe, violations
-from tests.kit.browsing import DESK, PHONE, Person, has_ended
+from tests.kit.browsing import DESK, PHONE, Person, has_ended, open_settings
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import ANN, CODES, age_all, sign_in
 from tests.kit.site import Site, Visitor
@@ -117,6 +117,7 @@ def test_the_language_is_changed_and_the_way_back_kept(
     person: Callable[..., Person], site: Site
 ) -> None:
     page = person(site).open("/conversations?x=1")
+    open_settings(page)
     page.get_by_role("link", name="中文").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("登录")
     enter(page, ANN, WORDS["zh-CN"])
@@ -154,6 +155,7 @@ def test_signing_out_takes_along_what_was_typed_and_no_choice(
     enter(page, ANN, WORDS["en-US"])
     # By the script.
     expect(page.locator("#question")).to_be_focused()
+    open_settings(page)
     page.get_by_role("button", name="Light or dark").click()
     page.locator("#question").fill("nobody else's business")
     page.wait_for_function("() => localStorage.getItem('drafts')")

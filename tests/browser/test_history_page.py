@@ -12,7 +12,16 @@ from playwright.sync_api import Page, expect
 from chat import storage
 from chat.settings.model import Settings
 from chat.visitors.access import COOKIE, Visitors
-from tests.kit.browsing import DEVICES, PHONE, Person, ask, has_ended, prose, refuse_questions
+from tests.kit.browsing import (
+    DEVICES,
+    PHONE,
+    Person,
+    ask,
+    has_ended,
+    open_settings,
+    prose,
+    refuse_questions,
+)
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.patience import eventually
@@ -124,7 +133,7 @@ def test_a_long_list_goes_on_as_it_is_scrolled(
     page = alice.open()
     assert page.locator(".sidebar .conversation").count() <= 51
     page.get_by_role("link", name="All conversations").click()
-    links = page.locator("#all a")
+    links = page.locator("#all .conversation")
     expect(links).to_have_count(100)
     for hundreds in (2, 3, 4):
         links.last.scroll_into_view_if_needed()
@@ -133,6 +142,7 @@ def test_a_long_list_goes_on_as_it_is_scrolled(
         "sections => sections.map(section => section.dataset.day)"
     )
     assert len(days) == len(set(days)), "a day goes on where it has begun"
+    open_settings(page)
     page.locator("a[href='/conversations#forget']").click()
     expect(page.locator("#forget summary")).to_be_in_viewport()
     expect(links).to_have_count(400)
@@ -152,7 +162,7 @@ def test_what_begins_today_stands_under_today(page: Page, site: Site) -> None:
     expect(days).to_have_text(["Yesterday"])
     has_ended(ask(page, "from today"))
     expect(days).to_have_text(["Today", "Yesterday"])
-    expect(page.locator("#conversations")).to_have_text("from today")
+    expect(page.locator("#conversations .conversation .truncate")).to_have_text("from today")
 
 
 # with a script and without
@@ -177,10 +187,10 @@ def test_all_of_the_history_works(
     page.locator(".found a").click()
     expect(prose(page.locator(".exchange"))).to_contain_text("春天的青铜器")
     page.locator(".menu-box summary").click()
-    page.locator("form[action$='/share'] button").click()
+    page.locator(".menu-sheet form[action$='/share'] button").click()
     link = page.locator("#share-link").input_value()
     page.locator("form[action$='/delete'] button").click()
-    expect(page.locator("#conversations a, .conversations a")).to_have_count(0)
+    expect(page.locator("#conversations .conversation")).to_have_count(0)
     assert page.request.get(link).status == 404
     page.locator("form[action$='/restore'] button").click()
     expect(page).to_have_title(re.compile("^展厅"))
@@ -249,9 +259,9 @@ def test_what_was_here_comes_along_only_when_asked_to(person: Callable[..., Pers
     )
     there.get_by_role("button", name="Continue, and bring them along").click()
     there.locator("label.menu").click()
-    expect(there.locator("#conversations a")).to_have_count(2)
+    expect(there.locator("#conversations .conversation")).to_have_count(2)
     here.goto(here.url.split("/device")[0])
-    expect(here.locator("#conversations a")).to_have_count(2)
+    expect(here.locator("#conversations .conversation")).to_have_count(2)
 
 
 def test_the_link_is_copied_and_the_menu_closes(page: Page) -> None:
@@ -269,6 +279,7 @@ def test_the_link_is_copied_and_the_menu_closes(page: Page) -> None:
 
 def test_the_language_changes_in_place(page: Page) -> None:
     page.goto(page.url + "search?q=bronze")
+    open_settings(page)
     page.get_by_role("link", name="中文").click()
     assert "q=bronze" in page.url
     expect(page.locator("h1")).to_have_text("搜索对话")
@@ -283,3 +294,72 @@ def test_what_deletes_everything_is_large_enough_to_touch(person: Callable[..., 
     for part in ("summary", "label", "button"):
         box = page.locator(f"#forget {part}").bounding_box()
         assert box and box["height"] >= 43.9, part
+
+
+# at hand
+
+
+def test_a_conversation_is_renamed_and_pinned_from_its_row_without_leaving_the_page(
+    page: Page,
+) -> None:
+    say(page, "first words")
+    page.locator("#question").fill("a draft that stays")
+    row = page.locator(".sidebar .row")
+    row.hover()
+    row.locator(".row-more").click()
+    row.locator("[name=title]").fill("another name")
+    row.get_by_role("button", name="Rename").click()
+    expect(page.locator(".sidebar .row .truncate")).to_have_text("another name")
+    row.hover()
+    row.locator(".row-more").click()
+    row.get_by_role("button", name="Pin", exact=True).click()
+    expect(page.locator("[data-pinned] .truncate")).to_have_text("another name")
+    expect(page.locator("#question")).to_have_value("a draft that stays")
+    expect(page).to_have_title(re.compile("^another name"))
+
+
+def test_an_answer_is_shared_by_link_picture_and_copy(page: Page) -> None:
+    say(page, "to be shared")
+    page.get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Share")
+    address = dialog.get_by_label("Link to this conversation").input_value()
+    assert page.request.get(address).ok
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="As a picture").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_shortcuts_go_to_agents_and_conversations_but_not_while_one_writes(page: Page) -> None:
+    say(page, "青铜器在哪个展厅")
+    page.locator("#question").press("/")
+    page.locator("#question").press("?")
+    expect(page.locator("#question")).to_have_value("/?")
+    page.keyboard.press("Control+Shift+KeyO")
+    expect(page.locator(".welcome")).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(page.locator("dialog input")).to_be_focused()
+    page.keyboard.type("青铜")
+    expect(page.locator("dialog li")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator(".question-text")).to_have_text("青铜器在哪个展厅")
+
+
+def test_the_sidebar_stays_folded_away(page: Page) -> None:
+    page.locator(".sidebar label[for=fold]").click()
+    expect(page.locator(".sidebar")).to_be_hidden()
+    page.reload()
+    expect(page.locator(".sidebar")).to_be_hidden()
+    page.locator(".unfold").click()
+    expect(page.locator(".sidebar")).to_be_visible()
+
+
+def test_back_closes_what_lies_over_a_phone_s_page(person: Callable[..., Person]) -> None:
+    page = person(**PHONE).open()
+    address = page.url
+    page.locator("label.menu").click()
+    expect(page.locator(".sidebar")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".sidebar")).to_be_hidden()
+    assert page.url == address

@@ -14,6 +14,7 @@ from tests.kit.browsing import (
     Person,
     ask,
     has_ended,
+    open_settings,
     prose,
     refuse_questions,
 )
@@ -31,7 +32,7 @@ def test_an_answer_streams_into_the_page(page: Page) -> None:
     has_ended(exchange)
     expect(exchange.locator(".answer")).not_to_have_attribute("aria-busy", "true")
     assert re.search(r"/c/\w+$", page.url)
-    expect(page.locator("#conversations a")).to_have_attribute(
+    expect(page.locator("#conversations .conversation")).to_have_attribute(
         "href", re.search(r"/c/\w+$", page.url)[0]
     )  # type: ignore[index]
 
@@ -438,6 +439,7 @@ CONTRAST = """element => {
 def test_the_theme_is_remembered_without_a_flash(person: Callable[..., Person]) -> None:
     alice = person(color_scheme="light")
     page = alice.open()
+    open_settings(page)
     page.get_by_role("button", name="Light or dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert 'data-theme="dark"' in page.request.get(page.url).text()
@@ -463,7 +465,7 @@ def test_the_first_visit_is_small(person: Callable[..., Person]) -> None:
 def test_a_page_that_is_not_there_says_so(page: Page) -> None:
     page.goto(page.url + "c/nothing")
     expect(page.get_by_role("heading")).to_contain_text("does not exist")
-    page.get_by_role("link").click()
+    page.get_by_role("link", name="Back to the start page").click()
     expect(page.locator("#question")).to_be_visible()
 
 

@@ -349,7 +349,7 @@ def test_controls_follow_each_other_and_have_names(page: Page) -> None:
     edit(page, "earlier", "answer1")
     page.get_by_role("button", name="Cancel editing").focus()
     names = []
-    for _ in range(4):
+    for _ in range(5):
         names.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.id"))
         page.keyboard.press("Tab")
-    assert names == ["Cancel editing", "Add files", "question", "Send"]
+    assert names == ["Cancel editing", "Add files", "question", "Speak", "Send"]

@@ -19,7 +19,7 @@ const compiled = name => readFileSync(new URL(name, COMPILED), "utf8")
 
 /** The modules that this pattern finds in a module. */
 const find = (name, pattern) => [...sources.get(name).matchAll(pattern)].map(match => match[1])
-const importedBy = name => find(name, /^(?:import|export)\b[^"]*"\.\/([\w-]+\.js)"/gm)
+const importedBy = name => find(name, /^(?:import|export)\b[^"()]*"\.\/([\w-]+\.js)"/gm)
 const loadedBy = name => find(name, /\bload\("\.\/([\w-]+\.js)"\)/g)
 const workersOf = name => find(name, /new URL\("\.\/([\w-]+\.js)", import\.meta\.url\)/g)
 // load() itself, and what has to load in a worker.

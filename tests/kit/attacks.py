@@ -10,7 +10,7 @@ SECRET_CODE, API_KEY = "brass-lantern-42", "0123456789abcdef0123"
 PUBLIC = "https://chat.example.com"
 PAGE = {"Accept": "text/html"}
 CORPUS = json.loads((Path(__file__).parent / "hostile.json").read_text(encoding="utf-8"))
-WRITES = ["clear", "title", "delete", "restore", "share", "unshare"]
+WRITES = ["clear", "title", "pin", "delete", "restore", "share", "unshare"]
 CODE = r"\b[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}\b"
 ENDS = b"Host: localhost\r\nConnection: close\r\n"
 

@@ -59,6 +59,11 @@ def ask(page: Page, question: str) -> Locator:
     return page.locator("#transcript > .exchange").nth(count)
 
 
+def open_settings(page: Page) -> None:
+    """Unfolds what the sidebar has at its foot."""
+    page.locator(".settings > summary").click()
+
+
 def refuse_questions(
     page: Page, status: int, sentence: str = "Not now.", code: str = "busy"
 ) -> None:

@@ -67,11 +67,41 @@ def test_deleting_ends_the_answer_that_is_being_made(alice: Visitor) -> None:
 
 def test_others_can_do_nothing_with_it(alice: Visitor, bob: Visitor) -> None:
     assert alice.ask("mine").ok
-    for what in ("title", "delete", "restore", "share", "unshare", "clear"):
-        refused = bob.post(f"/c/{alice.conversation}/{what}", json={"title": "his"})
+    for what in ("title", "pin", "delete", "restore", "share", "unshare", "clear"):
+        body = {"title": "his", "pinned": True}
+        refused = bob.post(f"/c/{alice.conversation}/{what}", json=body)
         assert (what, refused.status_code) == (what, 404)
     assert bob.get(f"/?deleted={alice.conversation}").status_code == 200
     assert titles(alice) == ["mine"]
+
+
+def test_a_pinned_one_stands_above_newer_ones_until_it_is_unpinned(alice: Visitor) -> None:
+    assert alice.ask("older").ok
+    older, alice.conversation = alice.conversation, None
+    assert alice.ask("newer").ok
+    assert alice.post(f"/c/{older}/pin", json={"pinned": True}).status_code == 204
+    assert titles(alice) == ["older", "newer"]
+    assert alice.post(f"/c/{older}/pin", data={"pinned": "no"}, headers=HTML).ok
+    assert titles(alice) == ["newer", "older"]
+    assert alice.post(f"/c/{older}/pin", json={"pinned": "perhaps"}).status_code == 400
+
+
+def test_several_are_deleted_at_once_and_taken_back_together(alice: Visitor, bob: Visitor) -> None:
+    ids = []
+    for question in ("one", "two"):
+        alice.conversation = None
+        assert alice.ask(question).ok
+        ids.append(alice.conversation)
+    assert bob.post("/conversations/delete", data={"id": ids}).status_code == 404
+    assert alice.post("/conversations/delete", data={"id": [ids[0], "nowhere"]}).status_code == 404
+    assert alice.post("/conversations/delete").status_code == 400
+    assert titles(alice) == ["two", "one"], "all or none"
+    page = alice.post("/conversations/delete", data={"id": ids}, headers=HTML)
+    assert titles(alice) == []
+    undo = re.search(r'action="(/c/\w+/restore)"', page.text)
+    assert undo
+    assert alice.post(undo[1], data={"to": "list"}, headers=HTML).url.endswith("/conversations")
+    assert titles(alice) == ["two", "one"]
 
 
 def test_deleted_ones_are_purged_after_an_hour(tmp_path) -> None:  # type: ignore[no-untyped-def]

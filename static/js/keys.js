@@ -1,0 +1,76 @@
+// Shortcuts of a desk: what to go to is looked for by typing, and the list of all keys.
+
+import { setServerHTML } from "./drawing.js"
+import { load } from "./page.js"
+
+const MOST = 12
+
+/** Does what a shortcut is for. */
+export async function press(shortcut) {
+  if (shortcut === "o") return location.assign(document.querySelector(".begin").href)
+  if (document.querySelector("dialog[open]")) return
+  const { sheet, openDialog } = await load("./sheets.js")
+  if (shortcut === "?") openDialog(await sheet("keys"))
+  else openDialog(palette(await sheet("palette")))
+}
+
+/** Agents and conversations whose names hold what is typed; Enter goes to the first. */
+function palette(dialog) {
+  const field = dialog.querySelector("input")
+  const list = dialog.querySelector("ul")
+  const everywhere = dialog.querySelector("[data-everywhere]")
+  let choices = linksIn(document, ".sidebar a.conversation")
+  const show = () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
+    const holds = ({ text }) => words.every(word => text.toLowerCase().includes(word))
+    list.textContent = ""
+    for (const { link } of choices.filter(holds).slice(0, MOST)) list.append(item(link))
+    everywhere.hidden = !words.length
+    everywhere.href = `/search?q=${encodeURIComponent(field.value.trim())}`
+  }
+  field.addEventListener("input", show)
+  dialog.addEventListener("keydown", event => move(event, dialog))
+  show()
+  agents().then(all => {
+    const addressOf = ({ link }) => link.getAttribute("href")
+    const addresses = new Set(choices.map(addressOf))
+    choices = [...choices, ...all.filter(choice => !addresses.has(addressOf(choice)))]
+    show()
+  }, () => {})
+  return dialog
+}
+
+function move(event, dialog) {
+  if (event.isComposing) return
+  const links = [...dialog.querySelectorAll("a:not([hidden])")]
+  const at = links.indexOf(document.activeElement)
+  if (event.key === "Enter" && at < 0) links[0]?.click()
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+  if (!step) return
+  event.preventDefault()
+  const next = links[at + step]
+  if (next) next.focus()
+  else if (step < 0) dialog.querySelector("input").focus()
+}
+
+function item(link) {
+  const element = document.createElement("li")
+  const copy = link.cloneNode(true)
+  copy.className = "menu-item"
+  for (const time of copy.querySelectorAll("time")) time.remove()
+  element.append(copy)
+  return element
+}
+
+const linksIn = (root, selector) => Array.from(
+  root.querySelectorAll(selector),
+  link => ({ link, text: link.textContent }),
+)
+
+/** All agents of the site, from their page. */
+async function agents() {
+  const response = await fetch("/agents", { headers: { Accept: "text/html" } })
+  const page = document.createElement("template")
+  setServerHTML(page, await response.text())
+  return linksIn(page.content, ".agents a")
+}

@@ -1,0 +1,136 @@
+// Sharing: a link with its QR code, the phone's own share sheet, a picture drawn from an answer.
+
+import { load, sentenceOf, showProblem } from "./page.js"
+
+const WIDTH = 720
+const MARGIN = 56
+const QR_PX = 168
+const LINE_PX = 46
+// Of an answer as much as one reads on a picture.
+const MAX_LINES = 14
+const FONT = "system-ui, 'PingFang SC', 'Microsoft YaHei', sans-serif"
+
+/** Makes a link to the conversation as far as this answer, and offers ways to pass it on. */
+export async function share(form, button) {
+  const body = new URLSearchParams({ at: button.value })
+  const options = { method: "POST", headers: { Accept: "application/json" }, body }
+  try {
+    const response = await fetch(form.action, options)
+    const link = await response.json()
+    if (!response.ok) throw Object.assign(new Error(link.error), { status: response.status })
+    const { sheet, openDialog } = await load("./sheets.js")
+    openDialog(filled(await sheet("share"), link, form.closest(".exchange")))
+  } catch (error) {
+    showProblem(sentenceOf(error))
+  }
+}
+
+function filled(dialog, link, exchange) {
+  const address = new URL(link.address, location.href).href
+  const title = document.title
+  dialog.querySelector("input").value = address
+  dialog.querySelector(".qr").setAttribute("viewBox", `0 0 ${link.qr.size} ${link.qr.size}`)
+  dialog.querySelector(".qr path").setAttribute("d", link.qr.path)
+  const native = dialog.querySelector("[data-native]")
+  native.hidden = !navigator.share
+  native.addEventListener("click", () => {
+    navigator.share({ title, url: address }).catch(() => {})
+  })
+  dialog.querySelector("[data-picture]").addEventListener("click", () => {
+    draw(exchange, link.qr).toBlob(blob => save(blob, title))
+  })
+  return dialog
+}
+
+/** Into the phone's share sheet where it takes files, else into a file. */
+function save(blob, title) {
+  const file = new File([blob], "share.png", { type: "image/png" })
+  if (navigator.canShare?.({ files: [file] })) {
+    navigator.share({ title, files: [file] }).catch(() => {})
+    return
+  }
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(blob)
+  link.download = file.name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+/** The question, the answer's beginning, who answered, and the code that leads to the rest. */
+function draw(exchange, qr) {
+  const colour = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`)
+  const canvas = document.createElement("canvas")
+  const pen = canvas.getContext("2d")
+  const wrap = (text, font, most) => {
+    pen.font = font
+    return linesOf(pen, text.trim(), WIDTH - 2 * MARGIN, most)
+  }
+  const [bold, plain, small] = [`600 34px ${FONT}`, `28px ${FONT}`, `24px ${FONT}`]
+  const question = wrap(exchange.querySelector(".question-text").textContent, bold, 4)
+  const answer = wrap(textOf(exchange.querySelector(".prose")), plain, MAX_LINES)
+  canvas.width = WIDTH
+  canvas.height = 3 * MARGIN + (question.length + answer.length + 1) * LINE_PX + QR_PX
+  pen.fillStyle = colour("paper")
+  pen.fillRect(0, 0, canvas.width, canvas.height)
+  let y = MARGIN + 34
+  const write = (lines, font, fill) => {
+    Object.assign(pen, { font, fillStyle: fill })
+    for (const line of lines) {
+      pen.fillText(line, MARGIN, y)
+      y += LINE_PX
+    }
+  }
+  write(question, bold, colour("ink"))
+  y += LINE_PX / 2
+  write(answer, plain, colour("ink"))
+  y = canvas.height - MARGIN - QR_PX / 2
+  const site = document.querySelector("meta[name=description]").content
+  write([exchange.querySelector(".by h2").textContent], bold, colour("accent"))
+  write(wrap(site, small, 1), small, colour("soft"))
+  drawCode(pen, qr, WIDTH - MARGIN - QR_PX, canvas.height - MARGIN - QR_PX)
+  return canvas
+}
+
+/** An answer's text, a line for each block; of a formula what can be said in a line. */
+function textOf(prose) {
+  const copy = prose.cloneNode(true)
+  for (const fraction of [...copy.querySelectorAll("mfrac")].reverse()) {
+    const [above, below] = [...fraction.children].map(({ textContent: text }) => (
+      text.length > 1 && /\D/.test(text) ? `(${text})` : text
+    ))
+    fraction.textContent = `${above}/${below}`
+  }
+  for (const power of copy.querySelectorAll("msup > :last-child")) power.prepend("^")
+  for (const button of copy.querySelectorAll("button")) button.remove()
+  const blocks = [...copy.querySelectorAll("p, li, tr, pre, h3, h4, h5, h6, .formula")]
+  for (const cell of copy.querySelectorAll("td + td, th + th")) cell.prepend("  ")
+  const outer = blocks.filter(block => !blocks.some(other => other !== block && other.contains(block)))
+  return outer.map(({ textContent: text }) => text.trim()).filter(Boolean).join("\n")
+}
+
+function drawCode(pen, { size, path }, x, y) {
+  pen.translate(x, y)
+  pen.scale(QR_PX / size, QR_PX / size)
+  pen.fillStyle = "#fff"
+  pen.fillRect(0, 0, size, size)
+  pen.fillStyle = "#000"
+  pen.fill(new Path2D(path))
+}
+
+/** Text in lines of this width, as many as fit; the last says that there is more. */
+export function linesOf(pen, text, width, most) {
+  const lines = []
+  for (const paragraph of text.split(/\n+/)) {
+    let line = ""
+    for (const character of paragraph) {
+      if (line && pen.measureText(line + character).width > width) {
+        lines.push(line)
+        line = ""
+      }
+      if (lines.length === most) return [...lines.slice(0, -1), `${lines[most - 1].slice(0, -1)}…`]
+      line += character
+    }
+    if (lines.length < most) lines.push(line)
+  }
+  return lines
+}

@@ -1,0 +1,41 @@
+// What lies over a page for a moment: menus and dialogues, which come when the first is wanted.
+
+import { setServerHTML } from "./drawing.js"
+
+let sheets
+
+/** A copy of the sheet of this name. */
+export async function sheet(name) {
+  sheets ??= fetchSheets()
+  try {
+    const content = await sheets
+    return content.getElementById(name).content.firstElementChild.cloneNode(true)
+  } catch (error) {
+    sheets = undefined
+    throw error
+  }
+}
+
+async function fetchSheets() {
+  const language = new URLSearchParams(location.search).get("lang")
+  const address = language ? `/sheets?lang=${language}` : "/sheets"
+  const response = await fetch(address, { headers: { Accept: "text/html" } })
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  const page = document.createElement("template")
+  setServerHTML(page, await response.text())
+  return page.content
+}
+
+/** Opens a dialogue over the page; a click beside it closes it, and the focus goes back. */
+export function openDialog(dialog) {
+  const focused = document.activeElement
+  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close())
+  dialog.addEventListener("close", () => {
+    dialog.remove()
+    focused?.focus({ preventScroll: true })
+  })
+  document.body.append(dialog)
+  // Older Safari has no dialogues.
+  if (dialog.showModal) dialog.showModal()
+  else dialog.setAttribute("open", "")
+}
