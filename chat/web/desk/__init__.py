@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from chat.web.desk import (
     agents,
     backup,
+    codes,
     doctor,
     frame,
     log,
@@ -30,6 +31,7 @@ MODULES = (
     agents,
     doctor,
     site,
+    codes,
     log,
     backup,
     signing_in,

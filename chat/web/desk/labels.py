@@ -23,6 +23,7 @@ SETTINGS = {
 }
 FACTS = {
     "subject": _("Who"),
+    "code": _("Code"),
     "path": _("File"),
     "conversations": _("Conversations"),
     "answers": _("Answers"),
