@@ -183,6 +183,7 @@ class Services:
         )
         current.on_change(site.follow_the_agents)
         desk.on_change(site.follow_the_owner)
+        desk.needs_codes = lambda: maker.needs_codes
         desk.undo |= {"block": site.unblock_again, "unblock": site.block_again}
         return site
 

@@ -179,6 +179,8 @@ class Maker:
         learn: Callable[[str], object] = no_secret,
         lines: Lines | None = None,
     ) -> None:
+        # Whether an agent is only for those with a code: then there has to be one.
+        self.needs_codes = False
         self._settings = settings
         self._lines = lines or LocalLines(settings.address_share)
         self.vault = vault
@@ -320,6 +322,7 @@ class Maker:
         if card.platform not in PLATFORMS:
             choices = sentence(errors.NO_PLATFORM, names=", ".join(PLATFORMS))
             raise _error_at(location, "platform", choices)
+        self.needs_codes = self.needs_codes or card.access == "code"
         if card.access == "code" and not self._settings.access_codes:
             raise _error_at(location, "access", sentence(errors.NO_CODES))
 

@@ -153,6 +153,10 @@ WRONG: dict[str, Words] = {
         "{location}：{key}：{problem}。请写 {line}",
         "{location}: {key}: {problem}. Write {line} in its place.",
     ),
+    "codes_needed": Words(
+        'ACCESS_CODES：agents.toml 里有 access = "code" 的智能体，至少要留一个访问码',
+        'ACCESS_CODES: agents.toml has agents with access = "code". Leave at least one code.',
+    ),
     "agent": Words("{location}：{key}：{problem}", "{location}: {key}: {problem}."),
     "agent_in_whole": Words("{location}：{problem}", "{location}: {problem}."),
     "same_id": Words(

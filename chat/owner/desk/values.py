@@ -74,6 +74,8 @@ class Desk:
         self._settings = base
         self._logo_id: str | None = None
         self._read()
+        # Whether there have to be access codes, since some agents are for those with one alone.
+        self.needs_codes: Callable[[], bool] = lambda: False
         # How another entry of the log is taken back: by the command that it names.
         self.undo: dict[str, Callable[[OwnerEntry], object]] = {COMMAND: self._take_back}
 
@@ -140,8 +142,8 @@ class Desk:
             raise Locked(name)
         text = text.strip()
         value = settings_model.written(name, text) if text else None
-        if name == "access_codes" and isinstance(value, SecretStr):
-            self._joined_codes(value.get_secret_value())
+        if name == "access_codes":
+            self._check_codes(value)
         self._put(name, text or None, expected, facts)
 
     def change_logo(self, data: bytes | None, expected: int | None = None) -> None:
@@ -246,6 +248,13 @@ class Desk:
                 raise
             log.warning("the desk's value is left out: %s", error)
             return {}
+
+    def _check_codes(self, codes: SecretStr | None) -> None:
+        """Raises SettingsError for codes that are twins, and for none where agents need one."""
+        if codes is not None:
+            self._joined_codes(codes.get_secret_value())
+        elif self._base.access_codes is None and self.needs_codes():
+            raise SettingsError("codes_needed")
 
     def _joined_codes(self, text: str) -> str:
         """The codes of the environment and those of the desk. Raises SettingsError."""

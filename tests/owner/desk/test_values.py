@@ -173,6 +173,18 @@ def test_codes_of_the_desk_come_beside_those_of_the_environment(open_desk: Open)
         desk.change("access_codes", "ann:another-code")
 
 
+def test_the_last_code_stays_where_agents_need_one(open_desk: Open) -> None:
+    desk = open_desk()
+    desk.change("access_codes", "ben:a-code-of-ben")
+    desk.needs_codes = lambda: True
+    with pytest.raises(SettingsError, match="at least one code"):
+        desk.change("access_codes", "")
+    assert desk.settings.access_codes is not None
+    desk.needs_codes = lambda: False
+    desk.change("access_codes", "")
+    assert desk.settings.access_codes is None
+
+
 def test_a_site_never_opens_because_its_codes_cannot_be_read(
     open_desk: Open, store: Storage
 ) -> None:
