@@ -32,7 +32,7 @@ from chat.refusals import FormerAgentRefusal
 from chat.settings import agents_file, errors
 from chat.settings.environment import named_secret
 from chat.settings.errors import SettingsError, paste_value, problem, together, wrong_value
-from chat.settings.forgiving import NoLimitAt, understand
+from chat.settings.forgiving import NoLimitAt, plain, understand
 from chat.settings.model import Settings
 from chat.settings.names import nearest
 from chat.settings.words import Sentence, Words, sentence
@@ -124,8 +124,16 @@ def _check_id(id: str) -> str:
             "最多 40 个小写字母、数字、- 和 _，以字母或数字开头",
             "it should be at most 40 small letters, digits, - and _, and begin with a letter "
             "or a digit",
+            paste=re.sub("[^a-z0-9_]+", "-", id.lower()).strip("-_")[:40],
         )
     return id
+
+
+def _platform_id(name: str) -> str:
+    """The platform of a name, whichever of its names that is; the name itself when it is none."""
+    word = plain(name).casefold()
+    names = {key: (key, row.title, row.english.casefold()) for key, row in PLATFORMS.items()}
+    return next((key for key, known in names.items() if word in known), name)
 
 
 class Card(BaseModel):
@@ -134,7 +142,7 @@ class Card(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
 
     id: Annotated[str, AfterValidator(_check_id)]
-    platform: str
+    platform: Annotated[str, AfterValidator(_platform_id)]
     name: str = Field("", max_length=60)
     description: str = Field("", max_length=300)
     icon: str = Field("", max_length=300)

@@ -174,7 +174,8 @@ UNSET_SECRET = Words(
     "{name} is empty. Set it in .env or in the environment",
 )
 NO_OPTION_BUT = Words(
-    "这个平台没有这个选项，是不是 {nearest}？", "there is no such option; is {nearest} meant?"
+    "这个平台没有这个选项，是不是 {nearest}？",
+    "there is no such option, perhaps {nearest} is meant",
 )
 UNREADABLE = Words("无法读取：{reason}", "cannot be read: {reason}")
 NO_PLATFORM = Words("只能是 {names} 之一", "must be one of {names}")

@@ -276,7 +276,19 @@ def test_values_of_a_table_are_read_as_people_write_them(offer: Offer) -> None:
     ("key", "meant"), [("bot", "bot_id"), ("nmae", "name"), ("token", "api_token")]
 )
 def test_a_key_that_is_none_comes_with_the_nearest(offer: Offer, key: str, meant: str) -> None:
-    assert f"is {meant} meant?" in refusal(offer, agent(f'{key} = "x"'), COZE_API_TOKEN=TOKEN)
+    assert f"perhaps {meant} is meant" in refusal(
+        offer, agent(f'{key} = "x"'), COZE_API_TOKEN=TOKEN
+    )
+
+
+@pytest.mark.parametrize("platform", ["Coze", "COZE", "扣子", "ｃｏｚｅ"])
+def test_a_platform_has_several_names(offer: Offer, platform: str) -> None:
+    document = agent().replace('"coze"', f'"{platform}"')
+    assert offer(document, COZE_API_TOKEN=TOKEN).default.platform == "coze"
+
+
+def test_an_id_that_is_none_comes_with_one_that_is(offer: Offer) -> None:
+    assert 'Write id = "my-shop"' in refusal(offer, agent(id="My Shop"), COZE_API_TOKEN=TOKEN)
 
 
 def test_all_wrong_tables_are_said_at_once(offer: Offer) -> None:
