@@ -14,8 +14,10 @@ from chat.storage.models import Answer, Conversation
 from chat.storage.plain import SEPARATOR
 from chat.storage.words import SearchWords
 
+# Not by the index of deleted conversations: nearly all are not, and SQLite would read them all.
+_IS_THERE = func.coalesce(Conversation.deleted_at, null()).is_(None)
 # Every query for a text has this condition: the one place that decides it.
-_MAY_BE_READ = Answer.is_readable & Conversation.deleted_at.is_(None)
+_MAY_BE_READ = Answer.is_readable & _IS_THERE
 # Between two steps others get their turn. A step looks at fewer answers when it takes long.
 SMALLEST_STEP, STEP = 25, 2000
 STEP_S = 0.02
@@ -179,7 +181,7 @@ class OwnerReading:
                 question.label("question"),
             )
             .join(Answer.conversation)
-            .where(Answer.rating == rating, Conversation.deleted_at.is_(None))
+            .where(Answer.rating == rating, _IS_THERE)
             .where(Answer.sequence < _bounded(before))
             .order_by(Answer.sequence.desc())
             .limit(limit)
@@ -192,7 +194,7 @@ class OwnerReading:
         query = (
             select(Conversation.agent, Answer.rating, func.count())
             .join(Answer.conversation)
-            .where(Answer.rating.is_not(None), Conversation.deleted_at.is_(None))
+            .where(Answer.rating.is_not(None), _IS_THERE)
             .group_by(Conversation.agent, Answer.rating)
         )
         counts: dict[str, dict[str, int]] = {}
