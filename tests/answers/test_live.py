@@ -89,7 +89,7 @@ def test_positions_count_from_one(processes: Processes) -> None:
 def test_from_any_position_a_reader_gets_exactly_the_rest(processes: Processes) -> None:
     names = map(str, count())
 
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     @given(st.integers(0, 12), st.integers(0, 13))
     def gets_the_rest(length: int, position: int) -> None:
         name = next(names)
