@@ -76,6 +76,14 @@ class Introductions:
             suggestions=agent.suggestions or about.suggestions,
         )
 
+    def learn(self, agent: Agent) -> None:
+        """Asks the platform now, for an owner who waits to see the agent's name and picture."""
+        if agent.row.introduces:
+            try:
+                self._abouts[agent.mark] = _ask(agent)
+            except ProviderError as error:
+                log.info("agent %s does not introduce itself: %s", agent.id, error)
+
     def look_again(self) -> None:
         """There may be other agents: the next page asks for the introductions again."""
         self._stale_at = float("-inf")

@@ -12,6 +12,7 @@ import requests
 
 from emulator import create_emulator
 from emulator.serving import serve
+from tests.kit.desk import links, owner_of
 from tests.kit.emulator import Emulator, coze, quick
 from tests.kit.patience import eventually, soon
 from tests.kit.servers.redis import PASSWORD, RedisServer, redis_server
@@ -105,6 +106,23 @@ def test_a_block_from_the_shell_reaches_both(processes: Processes) -> None:
 
 def has_status(visitor: Visitor, status: int) -> bool:
     return visitor.get("/").status_code == status
+
+
+def test_an_agent_of_the_desk_is_there_and_gone_in_both_at_once(
+    processes: Processes, emulator: Emulator
+) -> None:
+    first, second = processes.sites
+    owner = owner_of(second if links(second) else first)
+    paste = f"{emulator.url}/v3/chat pat_demo_only_not_a_secret 7480000000000000103"
+    answer = owner.post("/admin/agents", data={"paste": paste, "id": "both", "name": "两处都在"})
+    assert answer.status_code == 303, answer.text
+    visitors = processes.visitors("192.0.2.6")
+    for visitor in visitors:
+        assert eventually(lambda one=visitor: "两处都在" in one.get("/").text, 0.9)
+        assert visitor.ask("hi", agent="both").ok
+    owner.post("/admin/agents/both/remove", data={"version": "1", "sure": "yes"})
+    for visitor in visitors:
+        assert eventually(lambda one=visitor: "两处都在" not in one.get("/").text, 0.9)
 
 
 def test_processes_share_a_token_where_a_new_one_ends_the_old(

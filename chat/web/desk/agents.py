@@ -1,8 +1,7 @@
 """Agents at the desk: connected by a paste, tested, changed, moved, switched off and removed."""
 
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -31,14 +30,11 @@ from chat.web import services
 from chat.web.desk import frame, labels
 from chat.web.language import language
 from providers import PLATFORMS, options, signs
-from providers.base import Introduces
-from providers.errors import AuthRejected, NotConfigured, ProviderError
+from providers.errors import AuthRejected, NotConfigured
 from providers.options import chinese_help
 
 bp = Blueprint("agents", __name__, url_prefix="/agents")
 
-# An agent is asked about itself for the page of its test.
-ABOUT_S = 5.0
 # Fields of options are called so in forms, apart from those of the card.
 PREFIX = "option-"
 WHICH = _("We could not tell which platform this is from. Choose it below.")
@@ -101,6 +97,7 @@ def connect() -> AnyResponse:
     findings = _test(agent, asks=False)
     if any(finding.level == "fail" for finding in findings) and "anyway" not in request.form:
         return _connecting(paste, values, _field_problems(agent, findings), findings, 422)
+    services().introductions.learn(agent)
     try:
         id = desk.connect(paste.platform, values, _card_of_form())
     except WrongFields as wrong:
@@ -142,7 +139,8 @@ def test(id: str) -> Response:
     if listed.agent is None:
         return _agent(listed, status=409)
     findings = _test(listed.agent, asks="ask" in request.form)
-    return _agent(listed, findings=findings, about=_about(listed.agent, findings))
+    services().introductions.learn(listed.agent)
+    return _agent(listed, findings=findings)
 
 
 @bp.post("/<id>/switch")
@@ -210,15 +208,14 @@ def _connecting(
     status: int,
 ) -> Response:
     platform = cast(str, paste.platform)
-    fields = [*_fields(platform, values, problems)]
-    needed = {group[0] for group in signs(platform).needs}
+    asked, further = _fields(platform, values, problems)
     return frame.page(
         "connect.html",
         status,
         platform=platform,
         title=_title(platform),
-        asked=[field for field in fields if field.name in needed],
-        further=[field for field in fields if field.name not in needed],
+        asked=asked,
+        further=further,
         problem=problems.get("", ""),
         problems=problems,
         is_swapped=paste.is_swapped,
@@ -233,14 +230,14 @@ def _agent(
     problems: Mapping[str, str] | None = None,
     problem: str | None = None,
     findings: Sequence[Finding] = (),
-    about: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
     problems = problems or {}
-    fields: list[Field] = []
-    if listed.declared is None:
+    asked: list[Field] = []
+    further: list[Field] = []
+    if listed.declared is None and listed.platform in PLATFORMS:
         values = services().agents_desk.options_of(listed)
-        fields = [*_fields(listed.platform, values, problems)]
+        asked, further = _fields(listed.platform, values, problems)
     is_own_input = bool(problems or problem)
     card = listed.card.model_dump()
     card["suggestions"] = "\n".join(card.get("suggestions", ()))
@@ -252,28 +249,30 @@ def _agent(
         # What was typed is not lost with what was wrong about it.
         card={**card, **request.form.to_dict()} if is_own_input else card,
         title=_title(listed.platform),
-        fields_of_platform=fields,
+        asked=asked,
+        further=further,
         problem=problem or problems.get(""),
         problems=problems,
         unmade=listed.problem.say(language()) if listed.problem else "",
         lines=_lines(findings, listed.platform),
-        about=about,
+        introduced=services().introductions.of(listed.agent) if listed.agent else None,
         is_unreachable=listed.id in services().health.unreachable(),
     )
 
 
 def _fields(
-    platform: str, values: Mapping[str, Any], problems: Mapping[str, str] | None = None
-) -> Iterator[Field]:
-    """The options of a platform that are also settings, those that are needed first."""
-    needed = [name for group in signs(platform).needs for name in group]
+    platform: str, values: Mapping[str, Any], problems: Mapping[str, str]
+) -> tuple[list[Field], list[Field]]:
+    """The options of a platform that are also settings: those that it needs, and the others."""
+    needed = [group[0] for group in signs(platform).needs]
     model = options(platform).model_fields
-    names = [name for name in model if chinese_help(model[name])]
+    others = [name for name in model if chinese_help(model[name]) and name not in needed]
     hidden = secret_options(platform)
-    for name in sorted(names, key=lambda name: needed.index(name) if name in needed else 99):
+
+    def field(name: str) -> Field:
         is_secret = name in hidden
         help = model[name].description if language() == "en" else chinese_help(model[name])
-        yield Field(
+        return Field(
             name=name,
             label=str(labels.OPTIONS.get(name, name)),
             help=labels.at_desk(platform, help or ""),
@@ -281,8 +280,10 @@ def _fields(
             is_secret=is_secret,
             ending=last_four(values, name) if is_secret else "",
             is_kept=is_secret and bool(values.get(name)),
-            problem=(problems or {}).get(name, ""),
+            problem=problems.get(name, ""),
         )
+
+    return [field(name) for name in needed], [field(name) for name in others]
 
 
 def _options_of_form(platform: str) -> dict[str, str]:
@@ -333,18 +334,6 @@ def _test(agent: Agent, asks: bool) -> list[Finding]:
         return doctor.examine(services().settings, [agent], asks)
     finally:
         _testing.release()
-
-
-def _about(agent: Agent, findings: Sequence[Finding]) -> dict[str, str] | None:
-    """What the platform says of an agent that is well, where it says anything."""
-    if not agent.row.introduces or any(finding.level == "fail" for finding in findings):
-        return None
-    try:
-        about = cast(Introduces, agent.provider).about(time.monotonic() + ABOUT_S)
-    except ProviderError:
-        return None
-    picture = services().pictures.address(agent, about.icon) if about.icon else None
-    return {"name": about.name, "picture": picture or "", "welcome": about.prologue}
 
 
 def _field_problems(agent: Agent, findings: Sequence[Finding]) -> dict[str, str]:

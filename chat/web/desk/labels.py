@@ -1,5 +1,7 @@
 """What the desk calls the settings that can be changed there, and the facts of the log."""
 
+import re
+
 from flask_babel import lazy_gettext as _
 
 from providers import options
@@ -65,7 +67,10 @@ LOCKED_AGENT = _(
 
 def at_desk(platform: str, text: str) -> str:
     """A sentence of the platforms' cures and helps, with the names of fields for those of .env."""
-    # The longest first: one name may be the beginning of another.
-    for name in sorted(options(platform).model_fields, key=len, reverse=True):
-        text = text.replace(f"{platform}_{name}".upper(), str(OPTIONS.get(name, name)))
+    for name in options(platform).model_fields:
+        label = f"“{OPTIONS.get(name, name)}”"
+        # In Chinese a name of .env has a space before it, and a field has none.
+        setting = f"{platform}_{name}".upper()
+        pattern = rf"(?:(?<=[\u3000-\uffff]) )?\b{setting}(?![A-Z_])"
+        text = re.sub(pattern, label.replace("\\", r"\\"), text)
     return text

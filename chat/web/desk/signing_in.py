@@ -1,6 +1,6 @@
 """How the owner comes in: by the password, or by the link of the first start; and goes."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 from werkzeug.utils import redirect
@@ -96,7 +96,8 @@ def choose() -> AnyResponse:
     if not services().welcome.use(key, password):
         return _no_link()
     session.begin()
-    return redirect("/admin", 303)
+    # Who has just come has an agent to connect.
+    return redirect(url_for("desk.agents.show") if services().agents.is_demo else "/admin", 303)
 
 
 @bp.get("/password")
