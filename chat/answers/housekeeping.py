@@ -133,6 +133,7 @@ class Housekeeper:
         self._storage.sessions.expire(self._clock())
         self._storage.owner_sessions.expire(self._clock())
         self._storage.deletion.expire_files()
+        self._storage.outcomes.close(self._clock().date())
         self._storage.outcomes.expire(self._clock().date())
         keep_days = self._keep_days()
         if keep_days is not None:

@@ -166,7 +166,7 @@ class Answer(Base):
 
 
 class Outcome(Base):
-    """What the owner's numbers have of one answer, long after it was deleted (outcomes.py).
+    """What the owner's numbers have of one answer of the last days (outcomes.py).
 
     `day` is that of the question, in the site's time zone; `visitor_mark` tells the visitors of a
     day apart, and says nothing of who they are; `tokens` are all that the platform counted. Once
@@ -176,18 +176,7 @@ class Outcome(Base):
     __tablename__ = "outcomes"
     __table_args__ = (
         Index("outcomes_of_an_answer", "answer_id", unique=True),
-        # All that the numbers read: they never look at the rows themselves.
-        Index(
-            "outcomes_by_day",
-            "day",
-            "agent",
-            "access",
-            "state",
-            "code",
-            "tokens",
-            "first_s",
-            "visitor_mark",
-        ),
+        Index("outcomes_by_day", "day"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -200,6 +189,21 @@ class Outcome(Base):
     code: Mapped[str | None] = mapped_column(String(20))
     first_s: Mapped[float | None] = mapped_column()
     tokens: Mapped[int | None] = mapped_column()
+
+
+class ClosedDay(Base):
+    """What the outcomes of a day came to, in place of them.
+
+    An item of `counts` is agent, access, state, code, questions and tokens; one of `first_words`
+    are seconds and how many answers began within them.
+    """
+
+    __tablename__ = "closed_days"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    counts: Mapped[list[Any]] = mapped_column()
+    visitors: Mapped[int] = mapped_column()
+    first_words: Mapped[list[Any]] = mapped_column()
 
 
 class Drawing(Base):

@@ -1,7 +1,6 @@
 """A site's rows copied into another database: in batches, each compared, as often as one likes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -54,7 +53,7 @@ def copy_site(
     Raises RelocationError: other_rows, not_equal. StorageError.
     """
     counts: dict[str, int] = {}
-    with kind_of(target).alone(target), _one_moment(source) as rows:
+    with kind_of(target).alone(target), kind_of(source).one_moment(source) as rows:
         for table in tables():
             _refuse_other_rows(rows, target, table)
         for table in tables():
@@ -70,16 +69,6 @@ def copy_site(
 def tables() -> list[Table]:
     """The tables that are copied, each after those that its rows belong to."""
     return [table for table in Base.metadata.sorted_tables if table.name not in LEFT_BEHIND]
-
-
-@contextmanager
-def _one_moment(source: Engine) -> Iterator[Connection]:
-    """A connection that reads everything as it was when it began."""
-    with source.connect() as db:
-        if db.dialect.name == "sqlite":
-            # Its driver begins nothing for what only reads.
-            db.exec_driver_sql("BEGIN")
-        yield db
 
 
 def _refuse_other_rows(rows: Connection, target: Engine, table: Table) -> None:

@@ -10,13 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 
 from chat import storage
 from chat.settings.model import Settings
 from chat.storage import Storage, relocation
 from chat.storage.drawings import StoredDrawing
-from chat.storage.models import Answer, Base, now
+from chat.storage.models import Answer, Base, ClosedDay, now
 from chat.storage.notices import Notice
 from chat.storage.owner_agents import AgentContent
 from chat.storage.owner_values import Entry
@@ -54,6 +54,10 @@ def old(tmp_path: Path) -> Iterator[Storage]:
         store.notices.swap(visitor, None, Notice("failing", now()))
         store.owner_sessions.add(f"hash of {visitor}", "mark", now())
         store.workers.beat(f"worker of {visitor}", "another host", 1, now() - timedelta(days=1))
+    counts = [["coze", None, "done", None, 3, 7]]
+    days = [{"day": f"2026-01-0{n}", "counts": counts, "first_words": [[0.1, 3]]} for n in (1, 2)]
+    with store.engine.begin() as db:
+        db.execute(insert(ClosedDay).values(visitors=2), days)
     yield store
     store.close()
 

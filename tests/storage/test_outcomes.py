@@ -19,8 +19,8 @@ from chat import storage
 from chat.china import CHINA
 from chat.settings.model import Settings
 from chat.storage import NewQuestion, Storage, migrations
-from chat.storage.models import RUNNING, Conversation, Outcome
-from chat.storage.outcomes import DAYS_KEPT, MOST_TOKENS, Count
+from chat.storage.models import RUNNING, ClosedDay, Conversation, Outcome
+from chat.storage.outcomes import DAYS_KEPT, MOST_TOKENS, OPEN_DAYS, Count
 from tests.kit.servers.postgresql import Databases
 from tests.storage.acting import (
     Connect,
@@ -30,6 +30,7 @@ from tests.storage.acting import (
     insert_old_rows,
     migrate,
     only_sqlite,
+    together,
 )
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -173,8 +174,50 @@ def test_the_name_of_a_code_is_stored_with_answer_and_numbers(store: Storage) ->
 def test_numbers_older_than_a_year_and_a_month_are_deleted(store: Storage) -> None:
     for days in (0, DAYS_KEPT, DAYS_KEPT + 1):
         ask(at(store, NOON - days * DAY))
+        end(store, ask(at(store, NOON - days * DAY)), "so")
+    store.outcomes.close(NOON.date())
     store.outcomes.expire(NOON.date())
-    assert total(store) == {RUNNING: 2}
+    assert total(store) == {RUNNING: 2, "done": 2}
+
+
+def test_of_a_closed_day_nothing_is_left_but_its_sums(store: Storage) -> None:
+    for visitor in ("alice", "bob", "alice"):
+        asked = ask(at(store, NOON), visitor=visitor)
+        end(store, asked, "so", usage=usage(7), first_s=0.349)
+    before = store.outcomes.counts(FIRST, LAST), store.outcomes.visitors(FIRST, LAST)
+    store.outcomes.close((NOON + OPEN_DAYS * DAY).date())
+    assert (store.outcomes.counts(FIRST, LAST), store.outcomes.visitors(FIRST, LAST)) == before
+    assert store.outcomes.first_words(FIRST, LAST) == [(0.3, 3)]
+    with store.engine.connect() as db:
+        assert db.scalar(text("SELECT count(*) FROM outcomes")) == 0
+
+
+def test_the_last_days_stay_open(store: Storage) -> None:
+    end(store, ask(at(store, NOON)), "so")
+    store.outcomes.close((NOON + (OPEN_DAYS - 1) * DAY).date())
+    with store.engine.connect() as db:
+        assert db.scalar(text("SELECT count(*) FROM outcomes")) == 1
+
+
+def test_what_is_still_being_answered_is_added_to_its_closed_day_when_it_ends(
+    store: Storage,
+) -> None:
+    first, late = ask(at(store, NOON)), ask(at(store, NOON))
+    end(store, first, "so")
+    for _ in range(2):
+        store.outcomes.close((NOON + 9 * DAY).date())
+        assert total(store)["done"] == 1 + (total(store)[RUNNING] == 0)
+        end(store, late, "so")
+    store.outcomes.close((NOON + 9 * DAY).date())
+    assert total(store) == {"done": 2}
+
+
+def test_two_processes_that_close_a_day_at_once_count_it_once(connect: Connect) -> None:
+    stores = [connect(), connect()]
+    for _ in range(20):
+        end(stores[0], ask(at(stores[0], NOON)), "so")
+    together(lambda n: stores[n % 2].outcomes.close((NOON + 9 * DAY).date()), 4)
+    assert total(stores[1]) == {"done": 20}
 
 
 @only_sqlite
@@ -221,7 +264,9 @@ def test_days_before_there_were_numbers_are_those_of_the_site_s_zone(
 
 @dataclass
 class Asked:
-    """What a recount knows of a question. `is_there`: its visitor has not deleted it."""
+    """What a recount knows of a question. `is_there`: its visitor has not deleted it. `closing` is
+    when its day was closed, 0 for not yet.
+    """
 
     id: str
     conversation: str
@@ -234,6 +279,7 @@ class Asked:
     tokens: int = 0
     first_s: float | None = None
     is_there: bool = True
+    closing: int = 0
 
 
 CHOICE = st.integers(0, 1000)
@@ -253,9 +299,11 @@ class Recounting(RuleBasedStateMachine):
         with self.store.engine.begin() as db:
             db.execute(delete(Conversation))
             db.execute(delete(Outcome))
+            db.execute(delete(ClosedDay))
         self.moments = [NOON, NOON]
         self.processes = [self._process(0), self._process(1)]
         self.all: list[Asked] = []
+        self.closings = 0
 
     def _process(self, number: int) -> Storage:
         return Storage.on(self.store.engine, lambda: self.moments[number])
@@ -278,13 +326,13 @@ class Recounting(RuleBasedStateMachine):
             Asked(stored.answer_id, stored.conversation_id, visitor, day, agent, access)
         )
 
-    @precondition(lambda self: self._present())
+    @precondition(lambda self: self._open())
     @rule(
         process=st.integers(0, 1),
         choice=CHOICE,
         ending=ENDS,
         tokens=st.integers(0, 500),
-        first_s=st.sampled_from([None, 0.5, 1.25]),
+        first_s=st.sampled_from([None, 0.5, 1.2]),
     )
     def end(
         self,
@@ -294,8 +342,8 @@ class Recounting(RuleBasedStateMachine):
         tokens: int,
         first_s: float | None,
     ) -> None:
-        """Ends one, perhaps for the second time, as after a crash."""
-        asked = self._pick(self._present(), choice)
+        """Ends one, perhaps for the second time, as after a crash, but not days later."""
+        asked = self._pick(self._open(), choice)
         asked.state, asked.code = ending
         asked.tokens, asked.first_s = tokens, first_s
         columns = {"code": asked.code, "first_s": first_s, "usage": usage(tokens)}
@@ -316,6 +364,16 @@ class Recounting(RuleBasedStateMachine):
         for asked in self.all:
             asked.is_there &= asked.visitor != visitor
 
+    @rule(days=st.integers(-4, 4))
+    def close(self, days: int) -> None:
+        today = (NOON + days * DAY).date()
+        self.processes[days % 2].outcomes.close(today)
+        self.closings += 1
+        for asked in self.all:
+            has_ended = asked.state != RUNNING or not asked.is_there
+            if asked.day <= today - OPEN_DAYS * DAY and has_ended and not asked.closing:
+                asked.closing = self.closings
+
     @invariant()
     def counts_are_those_of_a_recount(self) -> None:
         recount: dict[tuple[Any, ...], list[int]] = {}
@@ -331,8 +389,9 @@ class Recounting(RuleBasedStateMachine):
 
     @invariant()
     def visitors_are_those_of_a_recount(self) -> None:
-        pairs = {(asked.day, asked.visitor) for asked in self.all}
-        assert self.store.outcomes.visitors(FIRST, LAST) == Counter(day for day, _ in pairs)
+        """One who comes back to a day that was closed counts anew."""
+        marks = {(asked.day, asked.visitor, asked.closing) for asked in self.all}
+        assert self.store.outcomes.visitors(FIRST, LAST) == Counter(day for day, *_ in marks)
 
     @invariant()
     def first_words_are_those_of_a_recount(self) -> None:
@@ -341,6 +400,9 @@ class Recounting(RuleBasedStateMachine):
 
     def _present(self) -> list[Asked]:
         return [asked for asked in self.all if asked.is_there]
+
+    def _open(self) -> list[Asked]:
+        return [asked for asked in self._present() if not asked.closing]
 
     def _ended(self) -> list[Asked]:
         return [asked for asked in self._present() if asked.state != RUNNING]

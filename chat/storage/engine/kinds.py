@@ -57,6 +57,9 @@ class Kind(Protocol):
     def by_single_statements(self, engine: Engine) -> Engine:
         """The same, where each statement is a transaction of its own."""
 
+    def one_moment(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A connection that reads everything as it was at its first query."""
+
     def alone(self, engine: Engine) -> AbstractContextManager[None]:
         """Around a change of the tables: of all processes that start, one is in it at a time."""
 

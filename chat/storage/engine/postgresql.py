@@ -125,6 +125,13 @@ def by_single_statements(engine: Engine) -> Engine:
 
 
 @contextmanager
+def one_moment(engine: Engine) -> Iterator[Connection]:
+    """A connection that reads everything as it was at its first query."""
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as db:
+        yield db
+
+
+@contextmanager
 def alone(engine: Engine) -> Iterator[None]:
     """Holds a lock in a transaction of its own: the server gives it back when we die."""
     with engine.begin() as db:

@@ -109,6 +109,15 @@ def by_single_statements(engine: Engine) -> Engine:
 
 
 @contextmanager
+def one_moment(engine: Engine) -> Iterator[Connection]:
+    """A connection that reads everything as it was at its first query."""
+    with engine.connect() as db:
+        # The driver begins nothing for what only reads.
+        db.exec_driver_sql("BEGIN")
+        yield db
+
+
+@contextmanager
 def alone(engine: Engine) -> Iterator[None]:
     """Around a change of the tables: of all processes that start, one is in it. Raises OSError."""
     path = f"{_path(engine)}.migrating"
