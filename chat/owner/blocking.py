@@ -1,6 +1,7 @@
 """Commands by which the owner shuts out visitors and networks, and reads what was done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 import click
@@ -12,13 +13,13 @@ from chat.owner.command_line import (
     open_storage,
     tell_processes,
 )
+from chat.owner.desk import blocking
+from chat.owner.desk.blocking import BlockError
 from chat.owner.words import say
 from chat.settings import model as settings
 from chat.settings.secret_key import secret_key
 from chat.storage import Storage
-from chat.visitors import blocks
 from chat.visitors.access import Visitors
-from chat.visitors.blocks import IpNetwork
 
 
 @click.command("block")
@@ -35,11 +36,9 @@ def block(who: str | None, is_list: bool, force: bool, lang: str) -> None:
         if is_list or who is None:
             _list_blocks(open_storage(), lang)
             return
-        network = blocks.network_of(who)
-        if network is not None:
-            _refuse_mistakes(network, force)
         store = open_storage()
-        subject = str(network) if network is not None else _name(store, who)
+        with _mistakes():
+            subject = blocking.subject_of(store, _visitors(), who, force)
         if not store.blocks.add(subject):
             raise CommandError("already_blocked", subject=subject)
         tell_processes()
@@ -54,7 +53,8 @@ def unblock(who: str, lang: str) -> None:
     with failing_in(lang):
         store = open_storage()
         subjects = [block.subject for block in store.blocks.all()]
-        matches = _matches(store, who, subjects)
+        with _mistakes():
+            matches = blocking.matches(store, _visitors(), who, subjects)
         if not matches:
             raise CommandError("not_blocked", who=who)
         for subject in matches:
@@ -90,34 +90,14 @@ def _list_blocks(store: Storage, language: str) -> None:
         click.echo(say("nobody_blocked", language))
 
 
-def _refuse_mistakes(network: IpNetwork, is_forced: bool) -> None:
-    """Raises CommandError for a network that would shut out everybody, or the owner."""
-    if blocks.is_loopback(network):
-        raise CommandError("blocks_loopback", subject=network)
-    if blocks.is_too_wide(network):
-        raise CommandError("blocks_too_much", subject=network)
-    if blocks.is_private(network) and not is_forced:
-        raise CommandError("blocks_private", subject=network)
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    """What would be a mistake, as a command says it."""
+    try:
+        yield
+    except BlockError as error:
+        raise CommandError(error.kind, **error.facts) from None
 
 
-def _name(store: Storage, who: str) -> str:
-    """The name of a visitor: in the log, or of the owner of a conversation.
-
-    Raises CommandError when nobody is called so.
-    """
-    visitor = store.deletion.visitor_of(who)
-    if visitor is not None:
-        pseudonym = Visitors(secret_key(settings.load())).pseudonym(visitor)
-        return blocks.name_of(pseudonym)
-    if not blocks.NAME.fullmatch(who):
-        raise CommandError("nobody_to_block", who=who)
-    return blocks.name_of(who)
-
-
-def _matches(store: Storage, who: str, subjects: Sequence[str]) -> list[str]:
-    """Which blocks name this visitor or network."""
-    network = blocks.network_of(who)
-    if network is not None:
-        return [subject for subject in subjects if subject == str(network)]
-    name = _name(store, who)
-    return [subject for subject in subjects if subject.startswith(name) or name.startswith(subject)]
+def _visitors() -> Visitors:
+    return Visitors(secret_key(settings.load()))

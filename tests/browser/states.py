@@ -308,6 +308,7 @@ DESK_STATES = (
     State("desk agents", at_desk("/admin/agents")),
     State("desk connect an agent", connecting),
     State("desk site", at_desk("/admin/site")),
+    State("desk blocked", at_desk("/admin/blocked")),
     State("desk codes", at_desk("/admin/codes")),
     State("desk log", at_desk("/admin/log")),
     State("desk one-time codes", at_desk("/admin/one-time")),

@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from chat.web.desk import (
     agents,
     backup,
+    blocked,
     codes,
     doctor,
     frame,
@@ -32,6 +33,7 @@ MODULES = (
     doctor,
     site,
     codes,
+    blocked,
     log,
     backup,
     signing_in,

@@ -35,6 +35,7 @@ PAGES = (
     Page("desk.agents.show", _("Agents"), "grid"),
     Page("desk.site.show", _("Site"), "sliders"),
     Page("desk.codes.show", _("Access codes"), "key"),
+    Page("desk.blocked.show", _("Blocked"), "shield"),
     Page("desk.doctor.show", _("Doctor"), "pulse"),
     Page("desk.log.show", _("What was done"), "list"),
     Page("desk.backup.show", _("Backup"), "download"),
