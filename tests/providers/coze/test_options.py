@@ -69,7 +69,7 @@ WRONG = [
     ({"shortcut_command": {"command_id": ""}}, "at least 1"),
     ({"shortcut_command": {"command_id": "1", "parameters": {"a": 1}}}, "valid string"),
     ({"shortcut_command": {"command_id": "1", "colour": "red"}}, "colour"),
-    ({"api_base": "api.coze.cn"}, "begins with https"),
+    ({"api_base": "ftp://api.coze.cn"}, "begins with https"),
     ({"api_token": "pat demo"}, "copy it again"),
     ({"api_token": ""}, "copy it again"),
     ({"bot": BOT}, "bot"),

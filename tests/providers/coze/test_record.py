@@ -250,7 +250,7 @@ def test_a_plugins_stored_text_is_not_doubled_by_the_record(stored):
 def test_whole_answers_may_be_streamed_upstream(platform):
     completed = event("conversation.message.completed", answer("好"))
     server = platform(chat=[CREATED + delta("好") + completed + END])
-    heard = ask(agent(server.url, ask="Stream"), "hi", streaming=False)
+    heard = ask(agent(server.url, ask="stream"), "hi", streaming=False)
     assert (heard.replies, server.paths) == (["好"], ["chat"])
     assert b'"stream": true' in server.requests[0]
 
