@@ -105,7 +105,7 @@ def test_a_rating_that_is_refused_is_not_shown_as_given(person: Callable[..., Pe
     has_ended(ask(page, "was this useful?"))
     page.context.clear_cookies()
     page.locator("[data-rate=up]").click()
-    expect(page.locator("chat-composer [role=alert]")).to_contain_text("nothing here")
+    expect(page.locator("chat-composer [role=alert]")).not_to_be_empty()
     expect(page.locator("[data-rate=up]")).to_have_attribute("aria-pressed", "false")
 
 
