@@ -26,9 +26,9 @@ You asked (question {number}):
 
 Try these:
 
-- “Compare three membership plans in a table”
-- “What discount is 30 off 200? Show me the formula”
-- “What do customers see if the platform fails?”
+- “Compare plans in a table”
+- “30 off 200: show me the formula”
+- “What if the platform fails?”
 
 ```python
 print("a real agent, once .env is set — 你好")

@@ -169,7 +169,7 @@ def versions(page: Page) -> None:
 def menu(page: Page) -> None:
     answered(page)
     page.locator(".menu-box summary").click()
-    expect(page.locator(".menu-sheet")).to_be_visible()
+    expect(page.locator(".menu-box .menu-sheet")).to_be_visible()
 
 
 def sharing(page: Page) -> None:
@@ -182,15 +182,6 @@ def passing_on(page: Page) -> None:
     answered(page)
     page.locator("[data-share] button").click()
     expect(page.locator("dialog .qr")).to_be_visible()
-
-
-def row_menu(page: Page) -> None:
-    has_ended(say(page, "这里有什么？"))
-    if page.locator("label.menu").is_visible():
-        page.locator("label.menu").click()
-    page.locator(".sidebar .row").hover()
-    page.locator(".sidebar .row-more").click()
-    expect(page.locator(".row-menu .menu-sheet")).to_be_visible()
 
 
 def switching(page: Page) -> None:
@@ -276,7 +267,6 @@ STATES = (
     State("menu", menu),
     State("sharing", sharing),
     State("passing on", passing_on),
-    State("row menu", row_menu),
     State("switching the agent", switching),
     State("going to", going_to),
     State("all agents", lambda page: go(page, "/agents")),

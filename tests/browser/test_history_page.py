@@ -271,10 +271,10 @@ def test_the_link_is_copied_and_the_menu_closes(page: Page) -> None:
     page.get_by_role("button", name="Copy the link").click()
     expect(page.locator("body > [role=status]")).to_have_text("Copied")
     page.keyboard.press("Escape")
-    expect(page.locator(".menu-sheet")).to_be_hidden()
+    expect(page.locator(".menu-box .menu-sheet")).to_be_hidden()
     page.locator(".menu-box summary").click()
     page.locator("#question").click()
-    expect(page.locator(".menu-sheet")).to_be_hidden()
+    expect(page.locator(".menu-box .menu-sheet")).to_be_hidden()
 
 
 def test_the_language_changes_in_place(page: Page) -> None:

@@ -88,7 +88,7 @@ TOO_NEW_STYLES = (
     r"^\s*&",
 )
 # Private members, static blocks, and assignments that depend.
-TOO_NEW_SCRIPTS = r"this\.#|\bstatic\{|(\?\?|\|\||&&)=|\.(at|replaceChildren|findLast)\("
+TOO_NEW_SCRIPTS = r"this\.#|\bstatic\{|(\?\?|\|\||&&)=|\.(at\(-|replaceChildren\(|findLast)"
 
 
 @pytest.mark.parametrize("name", ["page", "desk"])
