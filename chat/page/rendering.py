@@ -9,7 +9,7 @@ from typing import Any
 import nh3
 
 from chat.legible import legible
-from chat.offload import beside_others
+from chat.offload import beside_others, give_way
 from chat.page.budget import MAX_REPLY_CHARS, MIN_HTML_CHARS, Budget, TooMuch
 from chat.page.markdown import draw_block, plain, read_blocks
 
@@ -135,8 +135,8 @@ def render_blocks(
     for number, text in enumerate(replies):
         growing.feed(text, number)
     growing.changes(last=True)
-    # Yield to other greenlets: a page has many answers.
-    time.sleep(0)
+    # A page has many answers.
+    give_way()
     return growing.blocks()
 
 

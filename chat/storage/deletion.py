@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
+from chat.offload import give_way
 from chat.refusals import Refusal
 from chat.storage.conversations import UNDO
 from chat.storage.engine.kinds import kind_of
@@ -181,7 +182,7 @@ class Deletion:
                 delete(Conversation).where(Conversation.id.in_(ids), which, ~filled)
             ).rowcount
         # Others that wait for the database come first.
-        time.sleep(0)
+        give_way()
         return {"answers": len(answers), "shares": shares, "conversations": conversations}
 
     def _squeeze(self) -> bool:

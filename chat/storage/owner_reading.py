@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, Select, Text, case, cast, func, null, select
 from sqlalchemy.orm import Session, contains_eager, sessionmaker, undefer
 
+from chat.offload import give_way
 from chat.refusals import Refusal
 from chat.storage.models import Answer, Conversation
 from chat.storage.plain import SEPARATOR
@@ -21,8 +22,6 @@ _MAY_BE_READ = Answer.is_readable & _IS_THERE
 # Between two steps others get their turn. A step looks at fewer answers when it takes long.
 SMALLEST_STEP, STEP = 25, 2000
 STEP_S = 0.02
-# A sleep of nothing is no turn for them: gevent looks at its sockets after fifty of those.
-TURN_S = 0.001
 # After this a page shows what it has, and says that it has not looked at all answers.
 PAGE_S = 0.2
 # A longer answer has no excerpt on a list.
@@ -131,7 +130,7 @@ class OwnerReading:
         for rows, _ in self._steps(_NUMBERS, filters, None, STEP):
             numbers = [row.sequence for row in rows]
             for start in range(0, len(numbers), BATCH):
-                time.sleep(TURN_S)
+                give_way()
                 with self._sessions() as db:
                     answers = list(db.scalars(_whole(numbers[start : start + BATCH])))
                 yield from answers
@@ -219,7 +218,7 @@ class OwnerReading:
         place: int | None = _bounded(before)
         size = SMALLEST_STEP
         while place is not None:
-            time.sleep(TURN_S)
+            give_way()
             began = time.monotonic()
             with self._sessions() as db:
                 low = db.scalar(_EDGE.where(Answer.sequence < place).offset(size - 1))

@@ -50,6 +50,7 @@ def rename(conversation_id: str) -> AnyResponse:
 @bp.post("/c/<conversation_id>/pin")
 def pin(conversation_id: str) -> AnyResponse:
     """Puts it above the others with `pinned` yes, back among them with no."""
+    _conversations().get(visitor(), conversation_id)
     pinned = (json_object(request) if request.is_json else request.form).get("pinned")
     if pinned not in (True, False, "yes", "no"):
         raise Refusal("bad_input", "neither pinned nor not")

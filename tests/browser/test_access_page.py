@@ -118,7 +118,6 @@ def test_the_language_is_changed_and_the_way_back_kept(
     person: Callable[..., Person], site: Site
 ) -> None:
     page = person(site).open("/conversations?x=1")
-    open_settings(page)
     page.get_by_role("link", name="中文").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("登录")
     enter(page, ANN, WORDS["zh-CN"])

@@ -159,6 +159,6 @@ def test_a_wrong_setting_ends_the_start_with_a_command_that_is_there(
     ended = installation.run("run", folder=tmp_path, PORT="none")
     assert ended.returncode != 0 and "PORT" in ended.stderr
     assert "zhiye doctor" in ended.stderr and "make" not in ended.stderr
-    assert "See zhiye settings" in ended.stderr
+    assert "Write PORT=8000" in ended.stderr
     example = installation.run("settings").stdout
     assert example == (ROOT / "config.example.env").read_text(encoding="utf-8")

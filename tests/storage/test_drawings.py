@@ -1,10 +1,10 @@
 """Drawings: the HTML of ended answers, replaced with its version, bounded, gone with its answer."""
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from chat.storage import Storage
 from chat.storage.drawings import Drawings, StoredDrawing
-from chat.storage.models import Answer, Drawing
+from chat.storage.models import Answer, Drawing, Outcome
 from tests.storage.acting import ask, end
 
 DRAWING = StoredDrawing("1-a", ["<p>hello</p>\n"])
@@ -50,6 +50,8 @@ def test_the_drawings_of_the_first_questions_go_when_there_are_too_many(store: S
     for id in ids:
         asked = ended_answer(store, f"question {id}")
         with store.engine.begin() as db:
+            # Its outcome refers to the id.
+            db.execute(delete(Outcome))
             db.execute(update(Answer).where(Answer.id == asked).values(id=id))
         drawings.put({id: DRAWING})
         left.append(len(drawings.find(ids)))

@@ -217,7 +217,7 @@ def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **know
 
 
 def test_whatever_is_asked_it_answers_as_it_says(demo: Site, tmp_path: Path) -> None:
-    run_schemathesis(demo, tmp_path, "examples,coverage,fuzzing", "--max-time", "15")
+    run_schemathesis(demo, tmp_path, "coverage,fuzzing", "--max-time", "15")
 
 
 def test_one_after_another_it_answers_as_it_says(
@@ -240,4 +240,4 @@ def test_a_closed_site_answers_as_it_says(
 ) -> None:
     """To who has signed in nowhere: the cookie of a visitor alone opens nothing."""
     site = start_site(DEMO_URL=emulator.url, VISITOR_RATE=0, ACCESS_CODES="a-code-of-the-tests")
-    run_schemathesis(site, tmp_path, "examples,coverage", "--max-time", "15")
+    run_schemathesis(site, tmp_path, "coverage", "--max-time", "15")

@@ -74,8 +74,10 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "No platform is set: the site starts as a demo, on the built-in emulator",
         ),
         Words(
-            "要接入自己的智能体，把平台的设置写进 .env（见 README）",
-            "To connect agents of yours, put a platform's settings into .env (see README)",
+            "要接入自己的智能体，打开管理后台 /admin 的“智能体”，"
+            "或把平台的设置写进 .env（见 README）",
+            "To connect agents of yours, open Agents at the desk, /admin, or put a platform's "
+            "settings into .env (see README)",
         ),
     ),
     "key_set": _ok(

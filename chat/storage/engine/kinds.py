@@ -189,8 +189,8 @@ def only_if_stored() -> Iterator[None]:
 def lock(db: Connection, name: str) -> None:
     """In a transaction: whoever takes the same lock waits until this transaction has ended.
 
-    SQLite has one writer at a time anyhow, from the first write of a transaction: there it does
-    nothing.
+    It comes before whatever is read to be changed. SQLite has one writer at a time: there all
+    names are one.
     """
     kind_of(db).lock(db, name)
 

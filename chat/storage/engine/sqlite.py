@@ -186,7 +186,11 @@ def lacks_tables(error: DBAPIError) -> bool:
 
 
 def lock(db: Connection, name: str) -> None:
-    """Nothing: from the first write of a transaction nobody else writes."""
+    """Begins to write, whatever the name: nobody else writes then until the transaction has ended.
+
+    What is read before the first write may change until it.
+    """
+    db.exec_driver_sql("UPDATE workers SET pid = pid WHERE 0")
 
 
 def time_of(engine: Engine) -> datetime | None:
