@@ -52,7 +52,7 @@ from chat.settings.secret_key import secret_key
 from chat.settings.word_lists import words
 from chat.storage import Storage, connect
 from chat.storage.models import OwnerEntry
-from chat.storage.owner_values import StaleError
+from chat.storage.owner.values import StaleError
 from chat.visitors.access import Access, Visitors
 from chat.visitors.blocks import Blocks
 from chat.visitors.devices import Devices

@@ -14,7 +14,7 @@ from chat.settings.errors import problem
 from chat.settings.words import Sentence, Words
 from chat.storage.engine.kinds import StorageError
 from chat.storage.models import OwnerAgent
-from chat.storage.owner_agents import AgentContent, OwnerAgents
+from chat.storage.owner.agents import AgentContent, OwnerAgents
 from providers import PLATFORMS
 
 # Gets the agents before and after a change.

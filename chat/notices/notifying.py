@@ -13,7 +13,7 @@ from chat.settings.model import Settings
 from chat.settings.words import Sentence, sentence
 from chat.storage.engine.kinds import StorageError
 from chat.storage.models import now
-from chat.storage.notices import Notice, Notices
+from chat.storage.owner.notices import Notice, Notices
 from providers.http import Http
 
 LOOK_S = 20.0

@@ -15,7 +15,7 @@ from chat.settings.words import Sentence, sentence
 from chat.storage import Storage
 from chat.storage.endings import Ending
 from chat.storage.models import now
-from chat.storage.notices import Notice
+from chat.storage.owner.notices import Notice
 from chat.visitors.limits.bodies import LEFT_FREE
 
 FAILING = timedelta(minutes=5)

@@ -10,7 +10,7 @@ from chat.owner.one_time import OneTimeCodes
 from chat.owner.passwords import PASSWORD
 from chat.settings import hashes
 from chat.settings.hashes import Hash
-from chat.storage.owner_values import Entry, OwnerValues
+from chat.storage.owner.values import Entry, OwnerValues
 from chat.visitors.codes import hash_of
 from chat.visitors.guessing import Guessing, Origin, Try
 from chat.visitors.matching import Matcher

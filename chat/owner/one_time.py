@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chat.agents.vault import fernet
 from chat.settings.hashes import normalize
-from chat.storage.owner_values import Entry, OwnerValues
+from chat.storage.owner.values import Entry, OwnerValues
 
 if TYPE_CHECKING:
     from pyotp import TOTP

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from chat.owner.identity import Owner
 from chat.storage.models import now
-from chat.storage.owner_sessions import IDLE, LIFE, StoredOwnerSessions
+from chat.storage.owner.sessions import IDLE, LIFE, StoredOwnerSessions
 
 # Often enough to know which sessions are in use, without a write for each request.
 SEEN_EVERY = timedelta(minutes=10)

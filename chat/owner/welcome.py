@@ -11,7 +11,7 @@ from urllib.parse import quote
 from chat.owner.identity import Owner
 from chat.settings.model import Settings
 from chat.storage.models import now
-from chat.storage.owner_values import OwnerValues
+from chat.storage.owner.values import OwnerValues
 
 # The name of the keys among the owner's values.
 KEYS = "welcome"

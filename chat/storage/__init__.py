@@ -23,14 +23,14 @@ from chat.storage.engine.disk import DatabaseDisk
 from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
 from chat.storage.moves import Moves
-from chat.storage.notices import Notices
 from chat.storage.outcomes import Outcomes
-from chat.storage.owner_agents import OwnerAgents
-from chat.storage.owner_files import OwnerFiles
-from chat.storage.owner_log import OwnerLog
-from chat.storage.owner_reading import OwnerReading
-from chat.storage.owner_sessions import StoredOwnerSessions
-from chat.storage.owner_values import OwnerValues
+from chat.storage.owner.agents import OwnerAgents
+from chat.storage.owner.files import OwnerFiles
+from chat.storage.owner.log import OwnerLog
+from chat.storage.owner.notices import Notices
+from chat.storage.owner.reading import OwnerReading
+from chat.storage.owner.sessions import StoredOwnerSessions
+from chat.storage.owner.values import OwnerValues
 from chat.storage.ratings import Ratings
 from chat.storage.search import Search
 from chat.storage.secrets import Secrets

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from chat.storage.engine.kinds import lock
 from chat.storage.models import Block, now
-from chat.storage.owner_log import OwnerLog, note
+from chat.storage.owner.log import OwnerLog, note
 
 
 class StoredBlocks:

@@ -301,7 +301,7 @@ class Block(Base):
 
 
 class Notice(Base):
-    """What a robot has told the owner of a subject last (chat/storage/notices.py)."""
+    """What a robot has told the owner of a subject last (chat/storage/owner/notices.py)."""
 
     __tablename__ = "notices"
 
@@ -348,7 +348,7 @@ class OwnerFile(Base):
 
 
 class OwnerAgent(Base):
-    """What the owner has decided at the desk about an agent: chat/storage/owner_agents.py.
+    """What the owner has decided at the desk about an agent: chat/storage/owner/agents.py.
 
     `version` grows with each change but that of its `position` among the agents.
     """

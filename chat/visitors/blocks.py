@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from chat.refusals import BlockRefusal
 from chat.storage.blocks import StoredBlocks
-from chat.storage.owner_log import Watch
+from chat.storage.owner.log import Watch
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 

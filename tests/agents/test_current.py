@@ -12,8 +12,8 @@ from chat.agents.offered import Agents, Maker
 from chat.agents.vault import Vault
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.owner_agents import AgentContent
-from chat.storage.owner_values import Entry
+from chat.storage.owner.agents import AgentContent
+from chat.storage.owner.values import Entry
 from providers import PLATFORMS
 
 KEY = "a-key-of-the-tests-0123456789"

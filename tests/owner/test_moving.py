@@ -17,9 +17,9 @@ from chat.settings.model import Settings
 from chat.storage import Storage, relocation
 from chat.storage.drawings import StoredDrawing
 from chat.storage.models import Answer, Base, ClosedDay, now
-from chat.storage.notices import Notice
-from chat.storage.owner_agents import AgentContent
-from chat.storage.owner_values import Entry
+from chat.storage.owner.agents import AgentContent
+from chat.storage.owner.notices import Notice
+from chat.storage.owner.values import Entry
 from chat.storage.uploads import StoredFile
 from tests.kit.filling import fill
 from tests.kit.patience import soon

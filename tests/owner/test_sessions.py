@@ -12,7 +12,7 @@ from chat.owner.sessions import SEEN_EVERY, OwnerSessions
 from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import now
-from chat.storage.owner_sessions import IDLE, LIFE
+from chat.storage.owner.sessions import IDLE, LIFE
 from chat.visitors.guessing import Guessing
 from tests.kit.desk import PASSWORD
 

@@ -15,7 +15,7 @@ from chat.settings.model import Settings
 from chat.storage import Storage, backup
 from chat.storage.migrations import NEWEST, versions
 from chat.storage.models import now
-from chat.storage.owner_values import Entry
+from chat.storage.owner.values import Entry
 from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site, Visitor, environment

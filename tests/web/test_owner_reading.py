@@ -6,7 +6,7 @@ from chat import storage
 from chat.owner.desk.values import Desk
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.owner_reading import Filters
+from chat.storage.owner.reading import Filters
 from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor

@@ -14,8 +14,8 @@ from chat.settings import errors
 from chat.settings.errors import problem
 from chat.settings.words import Sentence, Words, sentence
 from chat.storage.models import OwnerEntry
-from chat.storage.owner_agents import AgentContent, OwnerAgents
-from chat.storage.owner_values import Entry, StaleError
+from chat.storage.owner.agents import AgentContent, OwnerAgents
+from chat.storage.owner.values import Entry, StaleError
 from providers import PLATFORMS, options
 
 CONNECTED, CHANGED, REMOVED = "agent-connected", "agent-changed", "agent-removed"

@@ -12,7 +12,7 @@ from chat.logs.redaction import Redaction
 from chat.owner.doctor.findings import Finding
 from chat.settings.words import LANGUAGES
 from chat.storage.models import now
-from chat.storage.owner_values import OwnerValues
+from chat.storage.owner.values import OwnerValues
 
 # The name of the report among the owner's values.
 REPORT = "doctor"

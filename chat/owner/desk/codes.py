@@ -8,7 +8,7 @@ from chat.offload import beside_others
 from chat.owner.desk.values import Desk
 from chat.settings import code_lists, hashes
 from chat.settings.code_lists import Entry
-from chat.storage.owner_values import StaleError
+from chat.storage.owner.values import StaleError
 
 SETTING = "access_codes"
 # Nobody mistakes one of these for another, read aloud or by hand.

@@ -15,8 +15,8 @@ from chat.settings.model import Settings
 from chat.storage import Storage, open_existing
 from chat.storage.engine.kinds import StorageError
 from chat.storage.models import OwnerEntry
-from chat.storage.owner_log import Watch
-from chat.storage.owner_values import Entry, StaleError
+from chat.storage.owner.log import Watch
+from chat.storage.owner.values import Entry, StaleError
 
 # What can be changed at the desk, in all processes at once and without a restart.
 CHANGEABLE = (

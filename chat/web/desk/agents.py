@@ -25,7 +25,7 @@ from chat.owner.doctor import agents as doctor
 from chat.owner.doctor.findings import Finding
 from chat.refusals import Refusal
 from chat.settings.words import Words
-from chat.storage.owner_values import StaleError
+from chat.storage.owner.values import StaleError
 from chat.web import services
 from chat.web.desk import frame, labels
 from chat.web.language import language

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.owner.desk.codes import CodeError, DeskCodes
 from chat.page import qr
 from chat.settings.errors import SettingsError
-from chat.storage.owner_values import StaleError
+from chat.storage.owner.values import StaleError
 from chat.visitors.codes import Code
 from chat.web import services
 from chat.web.desk import frame

@@ -7,7 +7,7 @@ from flask import request
 from flask_babel import lazy_gettext as _
 
 from chat.refusals import Refusal
-from chat.storage.owner_reading import Filters
+from chat.storage.owner.reading import Filters
 from chat.web import services
 
 # The words for the states of an answer, in the order of the field.

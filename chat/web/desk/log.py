@@ -14,7 +14,7 @@ from chat.owner.desk.values import COMMAND, LOGO, Locked
 from chat.refusals import Refusal
 from chat.settings.errors import SettingsError
 from chat.storage.models import OwnerEntry
-from chat.storage.owner_values import StaleError
+from chat.storage.owner.values import StaleError
 from chat.web import services
 from chat.web.desk import frame, labels
 from chat.web.language import language

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.owner.sessions import OwnerSession
-from chat.storage.owner_sessions import LIFE
+from chat.storage.owner.sessions import LIFE
 from chat.web import errors, services
 from chat.web.gate.security import SAFE
 

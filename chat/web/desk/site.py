@@ -19,7 +19,7 @@ from chat.settings.errors import SettingsError
 from chat.settings.robots import addresses
 from chat.settings.words import Sentence, Words
 from chat.storage.models import now
-from chat.storage.owner_values import StaleError
+from chat.storage.owner.values import StaleError
 from chat.web import services
 from chat.web.desk import frame, labels
 from chat.web.gate.admission import LARGEST_JSON

@@ -15,7 +15,7 @@ from chat.page import look
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.owner_values import StaleError
+from chat.storage.owner.values import StaleError
 from tests.kit.clock import Clock
 from tests.page.test_look import PNG
 

@@ -8,7 +8,7 @@ import pytest
 from chat import storage
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.owner_values import Entry
+from chat.storage.owner.values import Entry
 from tests.kit.desk import PASSWORD, OwnerBrowser
 from tests.kit.emulator import Emulator, coze
 from tests.kit.site import Site

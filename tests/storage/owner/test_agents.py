@@ -3,8 +3,8 @@
 import pytest
 
 from chat.storage import Storage
-from chat.storage.owner_agents import AgentContent
-from chat.storage.owner_values import Entry, StaleError
+from chat.storage.owner.agents import AgentContent
+from chat.storage.owner.values import Entry, StaleError
 
 CONNECTED = AgentContent({"name": "导览"}, "coze", b"sealed options")
 DONE = Entry("agent", {"id": "guide"}, {"agent": "guide"})

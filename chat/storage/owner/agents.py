@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from chat.storage.engine.kinds import lock
 from chat.storage.models import OwnerAgent, now
-from chat.storage.owner_log import note
-from chat.storage.owner_values import Entry, StaleError
+from chat.storage.owner.log import note
+from chat.storage.owner.values import Entry, StaleError
 
 
 @dataclass(frozen=True)

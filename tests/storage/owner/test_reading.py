@@ -18,7 +18,7 @@ from sqlalchemy import update
 
 from chat.storage import NewQuestion, Storage, StoredQuestion
 from chat.storage.models import Answer, now
-from chat.storage.owner_reading import BATCH, SMALLEST_STEP, Filters
+from chat.storage.owner.reading import BATCH, SMALLEST_STEP, Filters
 from tests.kit.filling import fill
 from tests.storage.acting import refused
 

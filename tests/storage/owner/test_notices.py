@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from chat.storage import Storage
 from chat.storage.models import now
-from chat.storage.notices import Notice
+from chat.storage.owner.notices import Notice
 
 FULL, WELL = Notice("full", now()), Notice("", now() + timedelta(seconds=1))
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, bindparam, select, text, update
 
 from chat.storage.models import Moment, now
 from chat.storage.models import OwnerValue as Row
-from chat.storage.owner_log import note
+from chat.storage.owner.log import note
 
 # As long as nothing was chosen the version is 0.
 _TOUCH = text(
