@@ -1,13 +1,12 @@
 """Each construct repeated and nested to 200 kB, and 2 MB of some: bounded work, bounded HTML."""
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.page.budget import MAX_COLUMNS
 from chat.page.rendering import GrowingMarkdown, render, render_blocks
+from tests.kit.effort import effort
 from tests.kit.patience import eventually
 
 SIZE = 200_000
@@ -35,32 +34,37 @@ def picture(url: str) -> str:
     return f"/pictures/{'0' * 32}?url=x"
 
 
-def assert_cheap(text: str, seconds: float) -> None:
-    started = time.thread_time()
-    html = "".join(render_blocks([text], picture, "0123456789abcdef01234567"))
-    assert time.thread_time() - started < seconds
+def assert_cheap(text: str) -> None:
+    """It takes 0.7 s of a usual processor for 200 kB at most; what grows too fast, minutes."""
+    html = ""
+
+    def draw() -> None:
+        nonlocal html
+        html = "".join(render_blocks([text], picture, "0123456789abcdef01234567"))
+
+    assert effort(draw) < 600 + len(text) / 1_000
     assert len(html) <= 12 * len(text) + 150_000
 
 
 @pytest.mark.parametrize("construct", CONSTRUCTS)
 def test_a_construct_repeated_costs_a_bounded_time_and_size(construct: str) -> None:
-    assert_cheap(construct * (SIZE // len(construct)), 6)
+    assert_cheap(construct * (SIZE // len(construct)))
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from(CONSTRUCTS), min_size=2, max_size=5).map("".join))
 def test_mixtures_repeated_cost_a_bounded_time_and_size(construct: str) -> None:
-    assert_cheap(construct * (20_000 // len(construct)), 6)
+    assert_cheap(construct * (20_000 // len(construct)))
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_cost_a_bounded_time_and_size(name: str) -> None:
-    assert_cheap(BOMBS[name], 6)
+    assert_cheap(BOMBS[name])
 
 
 @pytest.mark.parametrize("construct", ["- a\n", "a\n", "[", "$x$ "])
 def test_two_megabytes_are_drawn(construct: str) -> None:
-    assert_cheap(construct * (2_000_000 // len(construct)), 20)
+    assert_cheap(construct * (2_000_000 // len(construct)))
 
 
 def test_many_replies_share_one_allowance() -> None:

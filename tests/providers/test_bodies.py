@@ -3,7 +3,6 @@ memory.
 """
 
 import json
-import time
 import tracemalloc
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,6 +17,7 @@ from providers.bodies import Body, Frame, read_frames
 from providers.errors import ProviderError, Unavailable, Unexpected
 from providers.http import Http, Network
 from tests.kit.asking import saying
+from tests.kit.effort import effort
 
 ENDS = ("\n", "\r\n", "\r")
 TEXT = st.text(max_size=30)
@@ -277,29 +277,14 @@ def test_a_body_that_broke_off_is_unavailable_and_a_broken_one_unexpected():
 # Sizes
 
 
-def seconds_for_a_line_of(size: int) -> float:
-    body = b'data:{"a":"' + b"x" * size + b'"}\n\n'
-    began = time.process_time()
-    [frame] = read_frames(body[i : i + 100] for i in range(0, len(body), 100))
-    assert frame.payload is not None and len(frame.payload["a"]) == size
-    return time.process_time() - began
-
-
 def test_a_line_of_three_megabytes_in_small_pieces_is_linear_work():
-    small = min(seconds_for_a_line_of(300_000) for _ in range(3))
-    large = min(seconds_for_a_line_of(3_000_000) for _ in range(2))
-    assert large < 1.0
-    assert large < 40 * max(small, 0.002)
+    body = b'data:{"a":"' + b"x" * 3_000_000 + b'"}\n\n'
 
+    def read() -> None:
+        [frame] = read_frames(body[i : i + 100] for i in range(0, len(body), 100))
+        assert frame.payload is not None and len(frame.payload["a"]) == 3_000_000
 
-def test_ten_thousand_events_a_second_leave_most_of_a_core_free():
-    body = (
-        b"event:conversation.message.delta\n"
-        b'data:{"id":"7480000000000000401","content":"\xe5\xbc\x80"}\n\n'
-    )
-    began = time.process_time()
-    assert sum(1 for _ in read_frames([body * 40] * 500)) == 20_000
-    assert time.process_time() - began < 1.0
+    assert effort(read) < 100
 
 
 def endless(piece: bytes) -> Iterator[bytes]:

@@ -871,13 +871,3 @@ def test_fifty_threads_share_one_door_and_mix_nothing_up(serve):
     assert wrong == []
     assert len(server.requests) == 1000
     assert server.connections <= 50
-
-
-def test_a_request_costs_less_than_it_takes_the_platform_to_yawn(serve):
-    server = serve(always(OK))
-    http = door()
-    http.call("GET", server.url)
-    began = time.thread_time()
-    for _ in range(200):
-        http.call("GET", server.url, params={"chat_id": "7480000000000000303"}, stop=Stop())
-    assert (time.thread_time() - began) / 200 < 0.004  # 0.4 ms on a quiet core
