@@ -15,27 +15,14 @@ from chat.services import Services
 from chat.settings import model
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
-from chat.web import (
-    chat,
-    conversations,
-    csp_reports,
-    dates,
-    desk,
-    devices,
-    errors,
-    feedback,
-    files,
-    history,
-    language,
-    oauth,
-    ops,
-    pages,
-    pictures,
-    sharing,
-    signing_in,
-    static,
-)
+from chat.web import desk, errors
+from chat.web.answers import pictures
+from chat.web.conversations import actions, feedback, history, pages, sharing
+from chat.web.frame import dates, language, static
 from chat.web.gate import admission, security, visitors
+from chat.web.ops import csp_reports, health, oauth
+from chat.web.questions import chat, files
+from chat.web.visitors import devices, signing_in
 
 COMPRESSED = [
     "text/html",
@@ -72,14 +59,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         pages.bp,
         chat.bp,
         feedback.bp,
-        conversations.bp,
+        actions.bp,
         history.bp,
         sharing.bp,
         signing_in.bp,
         devices.bp,
         files.bp,
         oauth.bp,
-        ops.bp,
+        health.bp,
         pictures.bp,
         csp_reports.bp,
         static.bp,
@@ -87,7 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     desk.init_app(app)
     static.init_app(app, version())
-    ops.init_app(app, (ROOT / "docs" / "openapi.yaml").read_bytes())
+    health.init_app(app, (ROOT / "docs" / "openapi.yaml").read_bytes())
     dates.init_app(app)
 
     proxied = _behind_proxies(app.wsgi_app, settings.trusted_proxies)

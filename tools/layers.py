@@ -49,6 +49,16 @@ INNER_ROOMS = {
     "chat/storage/engine/": ("chat.storage.engine",),
     "chat/visitors/limits/": ("chat.visitors.limits",),
     "chat/web/gate/": ("chat.web.gate", "chat.web.services"),
+    "chat/web/frame/": ("chat.web.frame", "chat.web.gate", "chat.web.services"),
+    "chat/web/answers/": ("chat.web.answers", "chat.web.gate", "chat.web.services"),
+    "chat/web/conversations/": (
+        "chat.web.conversations",
+        "chat.web.errors",
+        "chat.web.answers",
+        "chat.web.frame",
+        "chat.web.gate",
+        "chat.web.services",
+    ),
 }
 
 # Imports upwards that are still to be cut: (file, room). It only ever shrinks.

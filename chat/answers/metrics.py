@@ -1,4 +1,4 @@
-"""What this process has done, counted by prometheus-client; chat/web/scraping.py writes it out.
+"""What this process has done, counted by prometheus-client; chat/web/ops/scraping.py writes it out.
 
 Labels come from fixed sets: the agents of the site, the reasons of the contract, our routes. So
 nobody from outside can make them many.

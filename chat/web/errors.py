@@ -36,9 +36,9 @@ from chat.storage.engine.kinds import RETRY_S, StorageError, StorageRefusal, is_
 from chat.storage.models import now
 from chat.visitors.blocks import name_of
 from chat.web import services
-from chat.web.dates import moment
-from chat.web.events import error_payload
-from chat.web.sidebar import sidebar
+from chat.web.answers.events import error_payload
+from chat.web.frame.dates import moment
+from chat.web.frame.sidebar import sidebar
 from providers.errors import ProviderError
 
 log = logging.getLogger("chat.web")

@@ -252,7 +252,7 @@ def test_days_have_names(site: Site) -> None:
     from flask import Flask
     from flask_babel import Babel, force_locale
 
-    from chat.web import dates
+    from chat.web.frame import dates
 
     app = Flask(__name__)
     Babel(app, default_timezone="Asia/Shanghai")

@@ -13,7 +13,7 @@ from chat.agents import demo
 from chat.agents.line_script import LEASE_S
 from chat.answers.live import UNREAD_S
 from chat.settings.model import Settings
-from chat.web.events import QUIET_S
+from chat.web.answers.events import QUIET_S
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import KEY
 from tests.kit.patience import eventually, soon

@@ -28,7 +28,7 @@ def complaints_about(folder: Path, name: str, text: str) -> list[str]:
         ),
         ("chat/agents/a.py", "def f():\n    import chat.web.chat", "agents may not import web"),
         ("chat/storage/a.py", "from chat.page import look", "storage may not import page"),
-        ("chat/web/gate/a.py", "import chat.web.pages", "gate/ may not import chat.web.pages"),
+        ("chat/web/gate/a.py", "import chat.web.errors", "gate/ may not import chat.web.errors"),
         ("chat/storage/engine/a.py", "from chat.storage import answers", "engine/ may not import"),
         ("chat/cellar/a.py", "x = 1", "cellar has no floor"),
         ("providers/a.py", "from chat import settings", "providers may not import chat"),

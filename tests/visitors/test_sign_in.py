@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chat.visitors.sessions import LIFE
-from chat.web.signing_in import local
+from chat.web.frame.local import local
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import (
     ANN,

@@ -1,7 +1,5 @@
 """docs/api.md says what the routes, the errors and the events are."""
 
-import importlib
-import pkgutil
 import re
 from pathlib import Path
 
@@ -9,11 +7,11 @@ import pytest
 from flask import Flask
 from flask_babel import Babel, force_locale
 
-from chat import web
 from chat.answers.live import Failed
 from chat.web import errors
-from chat.web.events import NAMES
+from chat.web.answers.events import NAMES
 from providers.errors import ProviderError
+from tests.kit.routes import routes
 from tools.prose import rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,19 +35,14 @@ def test_the_contract_names_every_event() -> None:
 
 
 def test_the_contract_names_every_address() -> None:
-    app = Flask(__name__, static_folder=None)
-    for module in pkgutil.iter_modules(web.__path__, "chat.web."):
-        blueprint = getattr(importlib.import_module(module.name), "bp", None)
-        if blueprint is not None:
-            app.register_blueprint(blueprint)
-    routes = {
+    own = {
         (method, re.sub(r"<(?:\w+:)?(\w+)>", r"<\1>", rule.rule))
-        for rule in app.url_map.iter_rules()
+        for rule in routes().iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     section = read("docs/api.md").partition("## Asking")[0]
     documented = {tuple(row[0].strip("`").split(" ", 1)) for row in rows(section)}
-    assert documented == routes
+    assert documented == own
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -6,8 +6,6 @@ nothing else; what a browser gets is a page that says the same.
 
 import base64
 import html
-import importlib
-import pkgutil
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -20,9 +18,9 @@ import requests
 from flask import Flask
 from flask_babel import Babel, force_locale
 
-from chat import web
 from chat.web.errors import SENTENCES, STATUS, sentence
 from tests.kit.emulator import Emulator, coze
+from tests.kit.routes import routes
 from tests.kit.site import ROOT, Site, Visitor
 
 CONTRACT = {
@@ -199,11 +197,7 @@ def test_the_table_is_the_contract_s() -> None:
 
 
 def test_every_route_is_visited() -> None:
-    app = Flask(__name__, static_folder=None)
-    for module in pkgutil.iter_modules(web.__path__, "chat.web."):
-        if blueprint := getattr(importlib.import_module(module.name), "bp", None):
-            app.register_blueprint(blueprint)
-    places = app.url_map.bind("localhost")
+    places = routes().bind("localhost")
     paths = {failing.path.partition("?")[0] for failing in FAILURES}
     visited = {
         places.match(path, method)[0]
@@ -211,7 +205,7 @@ def test_every_route_is_visited() -> None:
         for method in places.allowed_methods(path)
         if method not in ("HEAD", "OPTIONS")
     }
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == visited
+    assert {rule.endpoint for rule in routes().iter_rules()} == visited
 
 
 @pytest.mark.parametrize("failing", FAILURES, ids=str)

@@ -1,8 +1,6 @@
 """docs/openapi.yaml describes exactly the interface, and a running site keeps to it."""
 
-import importlib
 import json
-import pkgutil
 import re
 import subprocess
 import sys
@@ -13,16 +11,15 @@ from typing import Any
 import jsonschema_rs
 import pytest
 import requests
-from flask import Flask
 
 from app import version
-from chat import web
+from chat.web.answers.events import NAMES
 from chat.web.errors import STATUS
-from chat.web.events import NAMES
 from providers import PLATFORMS
 from tests.kit.emulator import Emulator
 from tests.kit.interface import DOCUMENT, FILE
 from tests.kit.patience import ALLOWANCE
+from tests.kit.routes import routes
 from tests.kit.site import ROOT, Site, Visitor, environment
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -66,13 +63,9 @@ def events() -> dict[str, dict[str, Any]]:
 
 
 def test_it_names_every_route_and_no_other() -> None:
-    app = Flask(__name__, static_folder=None)
-    for module in pkgutil.iter_modules(web.__path__, "chat.web."):
-        if blueprint := getattr(importlib.import_module(module.name), "bp", None):
-            app.register_blueprint(blueprint)
     ours = {
         (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
-        for rule in app.url_map.iter_rules()
+        for rule in routes().iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert {(method, path) for path, method, _ in operations()} == ours

@@ -28,7 +28,7 @@ from chat.settings.words import Words
 from chat.storage.owner.values import StaleError
 from chat.web import services
 from chat.web.desk import frame, labels
-from chat.web.language import language
+from chat.web.frame.language import language
 from providers import PLATFORMS, options, signs
 from providers.errors import AuthRejected, NotConfigured
 from providers.options import chinese_help

@@ -20,7 +20,7 @@ from chat.storage.backup import BackupError
 from chat.visitors.limits.rates import MEGABYTE
 from chat.web import services
 from chat.web.desk import frame
-from chat.web.language import language
+from chat.web.frame.language import language
 
 bp = Blueprint("backup", __name__)
 

@@ -8,7 +8,7 @@ from chat.owner.desk.blocking import BlockError
 from chat.owner.words import say
 from chat.web import services
 from chat.web.desk import frame
-from chat.web.language import language
+from chat.web.frame.language import language
 
 bp = Blueprint("blocked", __name__)
 

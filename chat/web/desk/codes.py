@@ -12,9 +12,9 @@ from chat.settings.errors import SettingsError
 from chat.storage.owner.values import StaleError
 from chat.visitors.codes import Code
 from chat.web import services
+from chat.web.conversations.pages import public_address
 from chat.web.desk import frame
-from chat.web.language import language
-from chat.web.pages import public_address
+from chat.web.frame.language import language
 
 bp = Blueprint("codes", __name__)
 

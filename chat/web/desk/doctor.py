@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.web import errors, services
 from chat.web.desk import frame
-from chat.web.language import language
+from chat.web.frame.language import language
 
 bp = Blueprint("doctor", __name__)
 

@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 from chat.owner.desk.usage import Usage
 from chat.owner.doctor.agents import remedies
 from chat.web import services
-from chat.web.language import language
+from chat.web.frame.language import language
 
 # What each reason of the contract means for the owner.
 REASONS = {

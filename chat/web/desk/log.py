@@ -17,7 +17,7 @@ from chat.storage.models import OwnerEntry
 from chat.storage.owner.values import StaleError
 from chat.web import services
 from chat.web.desk import frame, labels
-from chat.web.language import language
+from chat.web.frame.language import language
 
 bp = Blueprint("log", __name__)
 

@@ -16,10 +16,10 @@ from chat.storage.content import Content
 from chat.storage.models import now
 from chat.visitors.blocks import name_of
 from chat.web import errors, services
-from chat.web.conversations import stop_answers
+from chat.web.conversations.actions import stop_answers
+from chat.web.conversations.exchanges import exchanges_of
 from chat.web.desk import filters, frame
 from chat.web.desk.answer_files import as_csv, as_json
-from chat.web.exchanges import exchanges_of
 
 bp = Blueprint("questions", __name__)
 

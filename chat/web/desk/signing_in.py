@@ -11,8 +11,8 @@ from chat.refusals import GuessRefusal, Refusal
 from chat.release import PROGRAM
 from chat.web import errors, services
 from chat.web.desk import frame, session
+from chat.web.frame.local import local
 from chat.web.gate.visitors import address
-from chat.web.local import local
 
 bp = Blueprint("signing_in", __name__)
 

@@ -22,8 +22,8 @@ from chat.storage.models import now
 from chat.storage.owner.values import StaleError
 from chat.web import services
 from chat.web.desk import frame, labels
+from chat.web.frame.language import language
 from chat.web.gate.admission import LARGEST_JSON
-from chat.web.language import language
 
 bp = Blueprint("site", __name__)
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chat.storage import Answer, Conversation
-from chat.web import language as languages
 from chat.web.desk.answer_files import as_csv, as_json
+from chat.web.frame import language as languages
 
 app = Flask("files", root_path=str(Path(__file__).resolve().parents[3]))
 languages.init_app(app)

@@ -10,7 +10,7 @@ from chat.agents.offered import Agent
 from chat.storage import Conversation
 from chat.storage.models import now
 from chat.web import services
-from chat.web.dates import day
+from chat.web.frame.dates import day
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
 

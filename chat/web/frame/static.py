@@ -9,7 +9,7 @@ from chat.page.assets import LOGO
 from chat.refusals import Refusal
 from chat.storage.models import now
 from chat.web import services
-from chat.web.language import language
+from chat.web.frame.language import language
 
 bp = Blueprint("static", __name__)
 YEAR_S = 365 * 24 * 3600

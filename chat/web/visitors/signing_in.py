@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.refusals import GuessRefusal, Refusal, SignInNeeded
 from chat.visitors.sessions import Session
 from chat.web import errors, services
+from chat.web.frame.local import local
 from chat.web.gate import visitors
-from chat.web.local import local
 
 bp = Blueprint("signing_in", __name__)
 

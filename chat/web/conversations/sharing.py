@@ -18,10 +18,11 @@ from chat.page import qr
 from chat.storage import Conversation
 from chat.storage.conversations import Tree
 from chat.storage.titles import title_of
-from chat.web import errors, exchanges, services
+from chat.web import errors, services
+from chat.web.conversations import exchanges
+from chat.web.conversations.pages import public_address
+from chat.web.frame.static import address as look_address
 from chat.web.gate.visitors import visitor
-from chat.web.pages import public_address
-from chat.web.static import address as look_address
 
 bp = Blueprint("sharing", __name__)
 

@@ -5,9 +5,10 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from chat.owner.doctor import examination as doctor
 from chat.refusals import Refusal
 from chat.storage.engine.kinds import StorageError
-from chat.web import errors, scraping, services
+from chat.web import errors, services
 from chat.web.gate import security
 from chat.web.gate.visitors import address
+from chat.web.ops import scraping
 
 bp = Blueprint("ops", __name__)
 HOUR_S = 3600

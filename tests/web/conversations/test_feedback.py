@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chat.web.exchanges import EXCHANGES
+from chat.web.conversations.exchanges import EXCHANGES
 from tests.kit.site import Site, Visitor
 
 HTML = {"Accept": "text/html"}

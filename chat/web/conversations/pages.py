@@ -8,10 +8,11 @@ from chat.files.uploads import PER_QUESTION
 from chat.page import qr
 from chat.storage import Conversation
 from chat.storage.models import Share
-from chat.web import errors, exchanges, gallery, services
+from chat.web import errors, services
+from chat.web.conversations import exchanges, gallery
+from chat.web.frame.sidebar import sidebar
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
-from chat.web.sidebar import sidebar
 
 bp = Blueprint("pages", __name__)
 LONGEST_SEARCH = 100

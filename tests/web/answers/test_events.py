@@ -15,7 +15,7 @@ from chat.answers.partial import PartialAnswer
 from chat.page.drawings import LiveDrawings
 from chat.page.rendering import render_blocks
 from chat.storage import Answer, Conversation
-from chat.web.events import HEARTBEAT, EventWriter, PageReader
+from chat.web.answers.events import HEARTBEAT, EventWriter, PageReader
 from providers.events import (
     Citation,
     Delta,

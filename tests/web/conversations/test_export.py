@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from chat.storage import Answer, Conversation
-from chat.web import language as languages
-from chat.web.export import as_document, as_markdown, safe_filename
+from chat.web.conversations.export import as_document, as_markdown, safe_filename
+from chat.web.frame import language as languages
 
 AT = datetime(2026, 1, 1, 20, 5, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ def conversation(title: str = "标题") -> Conversation:
     return Conversation(title=title, agent="coze", created_at=AT, updated_at=AT)
 
 
-app = Flask("export", root_path=str(Path(__file__).resolve().parents[2]))
+app = Flask("export", root_path=str(Path(__file__).resolve().parents[3]))
 languages.init_app(app)
 
 

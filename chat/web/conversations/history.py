@@ -6,11 +6,12 @@ from urllib.parse import quote
 from flask import Blueprint, Response, jsonify, request
 
 from chat.storage import Answer, Conversation
-from chat.web import export, services
+from chat.web import services
+from chat.web.conversations import export
+from chat.web.conversations.pages import deleted_conversation, rendered
+from chat.web.frame.sidebar import by_day
 from chat.web.gate import permissions
 from chat.web.gate.visitors import visitor
-from chat.web.pages import deleted_conversation, rendered
-from chat.web.sidebar import by_day
 
 bp = Blueprint("history", __name__)
 PAGE = 100

@@ -14,8 +14,8 @@ from chat.storage.content import Content
 from chat.storage.conversations import Tree
 from chat.storage.models import now
 from chat.web import errors, services
-from chat.web.ended_answers import blocks_of
-from chat.web.events import picture_field
+from chat.web.answers.ended_answers import blocks_of
+from chat.web.answers.events import picture_field
 
 # On one page; the rest is behind a link.
 EXCHANGES = 20

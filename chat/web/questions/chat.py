@@ -17,14 +17,15 @@ from chat.refusals import Refusal, SignInNeeded
 from chat.server.slow_clients import TimedSocket
 from chat.storage import Answer, StoredQuestion
 from chat.storage.engine.kinds import StorageError, is_trouble
-from chat.web import errors, files, services
-from chat.web.chat_request import ChatRequest, read_chat_request
-from chat.web.ended_answers import blocks_of
-from chat.web.events import HEARTBEAT, QUIET_S, EventWriter, PageReader
-from chat.web.exchanges import answer_details
+from chat.web import errors, services
+from chat.web.answers.ended_answers import blocks_of
+from chat.web.answers.events import HEARTBEAT, QUIET_S, EventWriter, PageReader
+from chat.web.conversations.exchanges import answer_details
+from chat.web.conversations.pages import page
 from chat.web.gate import permissions
 from chat.web.gate.visitors import address, asker, visitor
-from chat.web.pages import page
+from chat.web.questions import files
+from chat.web.questions.chat_request import ChatRequest, read_chat_request
 
 bp = Blueprint("chat", __name__)
 # How long a page without JavaScript waits for its answer, and for the end of one that it stops.

@@ -8,7 +8,7 @@ from werkzeug.datastructures import FileStorage
 from chat.agents.offered import Agent
 from chat.refusals import Refusal
 from chat.web import services
-from chat.web.export import safe_filename
+from chat.web.conversations.export import safe_filename
 from chat.web.gate import permissions
 from chat.web.gate.visitors import address, visitor
 

@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.page import qr
 from chat.refusals import Refusal
 from chat.web import errors, services
+from chat.web.conversations.pages import public_address, rendered
 from chat.web.gate.visitors import address, asker, become, visitor
-from chat.web.pages import public_address, rendered
 
 bp = Blueprint("devices", __name__)
 

@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.refusals import ReasonRefusal, Refusal
 from chat.storage.ratings import Rating
 from chat.web import errors, services
-from chat.web.exchanges import EXCHANGES
+from chat.web.conversations.exchanges import EXCHANGES
 from chat.web.gate.json_body import json_object
+from chat.web.gate.typed_text import plain_text
 from chat.web.gate.visitors import visitor
-from chat.web.typed_text import plain_text
 
 bp = Blueprint("feedback", __name__)
 MAX_REASON_CHARS = 500

@@ -1,0 +1,1 @@
+"""A visitor's conversations: as pages and files, and all that can be done with them."""

@@ -1,0 +1,1 @@
+"""What every page has around it: language, dates, the sidebar, files whose addresses change."""

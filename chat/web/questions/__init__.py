@@ -1,0 +1,1 @@
+"""A question on its way in: asked, followed, stopped, with its files."""
