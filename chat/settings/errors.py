@@ -157,6 +157,11 @@ WRONG: dict[str, Words] = {
         'ACCESS_CODES：agents.toml 里有 access = "code" 的智能体，至少要留一个访问码',
         'ACCESS_CODES: agents.toml has agents with access = "code". Leave at least one code.',
     ),
+    "codes_last": Words(
+        "ACCESS_CODES：这样就没有访问码了，网站会对所有人开放。要开放，请到“访问码”页结束最后一个码",
+        "ACCESS_CODES: this would leave no code, and open the site to everybody. If you want "
+        "that, end the last code on the page of the access codes.",
+    ),
     "agent": Words("{location}：{key}：{problem}", "{location}: {key}: {problem}."),
     "agent_in_whole": Words("{location}：{problem}", "{location}: {problem}."),
     "same_id": Words(

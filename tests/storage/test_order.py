@@ -1,24 +1,18 @@
 """Order is a sequence: whatever the clocks of two processes say, what is done later comes later."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import delete, select
 
-from chat import storage
-from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.models import Conversation
 from tests.kit.filling import fill
-from tests.kit.servers.postgresql import Databases
 from tests.storage.acting import answers, ask, end
+from tests.storage.machines import InAFile, OnAServer
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -289,32 +283,9 @@ def _pick(talks: list[Talk], choice: int) -> Talk:
     return talks[choice % len(talks)]
 
 
-class TestOrdering(Ordering.TestCase):  # type: ignore[name-defined, misc]
-    """Runs the two processes; deleting the rows of an example takes less than a new database."""
-
-    settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
-
-    @pytest.fixture(autouse=True, scope="class")
-    @staticmethod
-    def stored_in_a_file() -> Iterator[None]:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "chat.db"
-            Ordering.store = storage.connect(Settings(database_url=f"sqlite:///{path}"))
-            yield
-            Ordering.store.engine.dispose()
+class TestOrdering(InAFile, Ordering.TestCase):  # type: ignore[name-defined, misc]
+    machine = Ordering
 
 
-class TestOrderingOnAServer(Ordering.TestCase):  # type: ignore[name-defined, misc]
-    """The same on PostgreSQL, where each step takes longer."""
-
-    settings = settings(max_examples=5, stateful_step_count=25, deadline=None)
-
-    @pytest.fixture(autouse=True, scope="class")
-    @staticmethod
-    def stored_on_a_server(postgresql: Databases) -> Iterator[None]:
-        name = postgresql.lend()
-        address = postgresql.server.address(name)
-        Ordering.store = storage.connect(Settings(database_url=address))
-        yield
-        Ordering.store.engine.dispose()
-        postgresql.give_back(name)
+class TestOrderingOnAServer(OnAServer, Ordering.TestCase):  # type: ignore[name-defined, misc]
+    machine = Ordering

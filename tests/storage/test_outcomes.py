@@ -1,27 +1,22 @@
 """The owner's numbers are what a recount gives, whatever happens to the answers themselves."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import create_engine, delete, text
 
 from chat import storage
 from chat.china import CHINA
-from chat.settings.model import Settings
 from chat.storage import NewQuestion, Storage, migrations
 from chat.storage.models import RUNNING, ClosedDay, Conversation, Outcome
 from chat.storage.outcomes import DAYS_KEPT, MOST_TOKENS, OPEN_DAYS, Count
-from tests.kit.servers.postgresql import Databases
 from tests.storage.acting import (
     Connect,
     ask,
@@ -32,6 +27,7 @@ from tests.storage.acting import (
     only_sqlite,
     together,
 )
+from tests.storage.machines import InAFile, OnAServer
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -411,32 +407,9 @@ class Recounting(RuleBasedStateMachine):
         return some[choice % len(some)]
 
 
-class TestRecounting(Recounting.TestCase):  # type: ignore[name-defined, misc]
-    """In a file."""
-
-    settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
-
-    @pytest.fixture(autouse=True, scope="class")
-    @staticmethod
-    def stored_in_a_file() -> Iterator[None]:
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "chat.db"
-            Recounting.store = storage.connect(Settings(database_url=f"sqlite:///{path}"))
-            yield
-            Recounting.store.engine.dispose()
+class TestRecounting(InAFile, Recounting.TestCase):  # type: ignore[name-defined, misc]
+    machine = Recounting
 
 
-class TestRecountingOnAServer(Recounting.TestCase):  # type: ignore[name-defined, misc]
-    """The same on PostgreSQL, where each step takes longer."""
-
-    settings = settings(max_examples=5, stateful_step_count=25, deadline=None)
-
-    @pytest.fixture(autouse=True, scope="class")
-    @staticmethod
-    def stored_on_a_server(postgresql: Databases) -> Iterator[None]:
-        name = postgresql.lend()
-        address = postgresql.server.address(name)
-        Recounting.store = storage.connect(Settings(database_url=address))
-        yield
-        Recounting.store.engine.dispose()
-        postgresql.give_back(name)
+class TestRecountingOnAServer(OnAServer, Recounting.TestCase):  # type: ignore[name-defined, misc]
+    machine = Recounting

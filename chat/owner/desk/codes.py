@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 
 from chat.offload import beside_others
-from chat.owner.desk.values import Desk
+from chat.owner.desk.values import CODE_ENDED, CODE_MADE, Desk
 from chat.settings import code_lists, hashes
 from chat.settings.code_lists import Entry
 from chat.storage.owner.values import StaleError
@@ -57,7 +57,7 @@ class DeskCodes:
         recipe = next(iter(code_lists.recipes(entries)), None) or hashes.new_recipe()
         made = beside_others(lambda: str(hashes.make_hash(code, recipe)))
         lines = [*map(_line, entries), f"{name}:{made}:{last_day}:{daily}".rstrip(":")]
-        self._desk.change(SETTING, ",".join(lines), version, code=name)
+        self._desk.change(SETTING, ",".join(lines), version, CODE_MADE, code=name)
         return code
 
     def end(self, name: str, is_last: bool, may_open: bool) -> None:
@@ -72,7 +72,7 @@ class DeskCodes:
             raise StaleError(SETTING)
         if is_last and not may_open:
             raise CodeError("last")
-        self._desk.change(SETTING, ",".join(map(_line, left)), version, code=name)
+        self._desk.change(SETTING, ",".join(map(_line, left)), version, CODE_ENDED, code=name)
 
 
 def _line(entry: Entry) -> str:

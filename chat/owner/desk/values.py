@@ -38,15 +38,21 @@ CHANGEABLE = (
 LOGO = "site_logo"
 # These are sealed in the database. Of codes it has hashes, which no lost key may turn into none.
 SEALED = ("notify_url",)
-# The log says that these were changed, and neither from what nor to what.
-UNSAID = ("notify_url", "access_codes")
-COMMAND = "set"
+# Of these the log shows neither what they were nor what they became.
+UNSAID = ("notify_url", "access_codes", LOGO)
+COMMAND, CODE_MADE, CODE_ENDED = "set", "code-made", "code-ended"
+# As what it stands in the log that a change was taken back.
+_REVERSE = {CODE_MADE: CODE_ENDED, CODE_ENDED: CODE_MADE}
 
 log = logging.getLogger("chat.desk")
 
 
 class Locked(Exception):
     """The environment or .env has the setting, and wins over the desk."""
+
+
+class LostError(Exception):
+    """What was there before cannot be read any more: a file that is gone, another SECRET_KEY."""
 
 
 class Desk:
@@ -77,7 +83,9 @@ class Desk:
         # Whether there have to be access codes, since some agents are for those with one alone.
         self.needs_codes: Callable[[], bool] = lambda: False
         # How another entry of the log is taken back: by the command that it names.
-        self.undo: dict[str, Callable[[OwnerEntry], object]] = {COMMAND: self._take_back}
+        self.undo: dict[str, Callable[[OwnerEntry], object]] = dict.fromkeys(
+            (COMMAND, CODE_MADE, CODE_ENDED), self._take_back
+        )
 
     @property
     def settings(self) -> Settings:
@@ -130,11 +138,18 @@ class Desk:
         """What a form carries along, so that nobody overwrites what they have not seen."""
         return self._values.get(name).version
 
-    def change(self, name: str, text: str, expected: int | None = None, **facts: Any) -> None:
+    def change(
+        self,
+        name: str,
+        text: str,
+        expected: int | None = None,
+        command: str = COMMAND,
+        **facts: Any,
+    ) -> None:
         """Puts a text in the place of a setting's; an empty one takes it away. It holds at once.
 
         Raises SettingsError for what the setting does not take, Locked, and StaleError when the
-        version is not the `expected` one. `facts` come into the log.
+        version is not the `expected` one. `command` and `facts` come into the log.
         """
         if name not in CHANGEABLE:
             raise ValueError(name)
@@ -144,7 +159,7 @@ class Desk:
         value = settings_model.written(name, text) if text else None
         if name == "access_codes":
             self._check_codes(value)
-        self._put(name, text or None, expected, facts)
+        self._put(name, self._seal(name, text or None), expected, command, facts)
 
     def change_logo(self, data: bytes | None, expected: int | None = None) -> None:
         """Makes these bytes the site's logo; None takes it away. Raises as `change` does."""
@@ -152,13 +167,15 @@ class Desk:
             raise Locked(LOGO)
         if data is not None:
             look.logo_of(data)
-        self._put(LOGO, self._files.put(data) if data is not None else None, expected, {})
+        id = self._files.put(data) if data is not None else None
+        self._put(LOGO, id, expected, COMMAND, {})
 
     def take_back(self, entry: OwnerEntry) -> None:
         """Undoes a change of the log; that is a change too.
 
-        Raises StaleError when something has been changed since, ValueError when this entry cannot
-        be taken back, and what the change itself raises.
+        Raises StaleError when something has been changed since, LostError when what was there
+        before cannot be read any more, ValueError when this entry cannot be taken back, and what
+        the change itself raises.
         """
         undo = self.undo.get(entry.command)
         if undo is None or not self.may_take_back(entry):
@@ -175,42 +192,51 @@ class Desk:
         name, before = change["name"], change["before"]
         if self.locked(name):
             raise Locked(name)
+        stored = self._values.get(name)
+        if stored.value != change["after"]:
+            raise StaleError(name)
         if before is not None:
             self._check_again(name, before)
-        found = self._values.get(name)
-        if found.value != change["after"]:
-            raise StaleError(name)
-        self._put(name, before, found.version, {"takes_back": entry.id})
+        elif name == "access_codes":
+            self._check_stays_closed()
+        command = _REVERSE.get(entry.command, COMMAND)
+        facts = {**entry.facts, "takes_back": entry.id}
+        self._put(name, before, stored.version, command, facts)
 
-    def _check_again(self, name: str, before: str) -> None:
-        """Raises StaleError when what a change replaced is no value of this release any more."""
+    def _check_again(self, name: str, before: Any) -> None:
+        """Raises LostError when what a change replaced cannot be put back in its place."""
+        if name == LOGO:
+            if not self._files.has(before):
+                raise LostError(name)
+            return
         try:
-            is_there = self._files.has(before) if name == LOGO else True
-            if name != LOGO:
-                settings_model.written(name, before)
+            value = settings_model.written(name, self._open(name, before) or "")
         except SettingsError:
-            is_there = False
-        if not is_there:
-            raise StaleError(name)
+            raise LostError(name) from None
+        if name == "access_codes":
+            self._check_codes(value)
+
+    def _check_stays_closed(self) -> None:
+        """Raises SettingsError when the site would be open to all without the desk's codes."""
+        self._check_codes(None)
+        if self._base.access_codes is None:
+            raise SettingsError("codes_last")
 
     def _put(
-        self, name: str, text: str | None, expected: int | None, facts: Mapping[str, Any]
+        self,
+        name: str,
+        value: Any,
+        expected: int | None,
+        command: str,
+        facts: Mapping[str, Any],
     ) -> None:
-        value = self._seal(name, text)
-        if name in UNSAID:
-            entry = Entry(COMMAND, {"name": name, **facts})
-            self._values.put(name, value, entry, expected)
-        else:
-            self._values.put(
-                name,
-                value,
-                lambda before: Entry(
-                    COMMAND,
-                    {"name": name, **facts},
-                    {"name": name, "before": before, "after": value},
-                ),
-                expected,
-            )
+        """Stores a value, sealed if it is to be, and with it what it takes to take it back."""
+
+        def entry(before: Any) -> Entry:
+            change = {"name": name, "before": before, "after": value}
+            return Entry(command, {**facts, "name": name}, change)
+
+        self._values.put(name, value, entry, expected)
         self.announce()
 
     def _follow(self) -> None:

@@ -4,17 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, select, text, update
+from sqlalchemy import Connection, Engine, insert, select, update
 
-from chat.storage.models import Moment, now
+from chat.storage.engine.kinds import lock
 from chat.storage.models import OwnerValue as Row
+from chat.storage.models import now
 from chat.storage.owner.log import note
-
-# As long as nothing was chosen the version is 0.
-_TOUCH = text(
-    "INSERT INTO owner_values (name, version, changed_at) VALUES (:name, 0, :at) "
-    "ON CONFLICT (name) DO UPDATE SET version = owner_values.version"
-).bindparams(bindparam("at", type_=Moment()))
 
 
 class StaleError(Exception):
@@ -70,11 +65,12 @@ class OwnerValues:
         not the `expected` one.
         """
         with self._engine.begin() as db:
-            found = _hold(db, name)
-            if expected is not None and found.version != expected:
+            lock(db, "owner_values")
+            stored = _get(db, name)
+            if expected is not None and stored.version != expected:
                 raise StaleError(name)
-            version = _put(db, name, value, found)
-            entry = entry(found.value) if callable(entry) else entry
+            version = _put(db, name, value, stored.version + 1)
+            entry = entry(stored.value) if callable(entry) else entry
             note(db, entry.command, entry.facts, entry.change)
             return version
 
@@ -84,10 +80,11 @@ class OwnerValues:
         The log does not speak of it.
         """
         with self._engine.begin() as db:
-            found = _hold(db, name)
-            value = alteration(found.value)
-            if value != found.value:
-                _put(db, name, value, found)
+            lock(db, "owner_values")
+            stored = _get(db, name)
+            value = alteration(stored.value)
+            if value != stored.value:
+                _put(db, name, value, stored.version + 1)
             return value
 
 
@@ -96,17 +93,8 @@ def _get(db: Connection, name: str) -> OwnerValue:
     return OwnerValue(*row) if row else OwnerValue()
 
 
-def _hold(db: Connection, name: str) -> OwnerValue:
-    """The value, which nobody else changes until the transaction has ended.
-
-    It begins with a write: what is read before the first one, another may change meanwhile.
-    """
-    db.execute(_TOUCH, {"name": name, "at": now()})
-    return _get(db, name)
-
-
-def _put(db: Connection, name: str, value: Any, found: OwnerValue) -> int:
-    version = found.version + 1
+def _put(db: Connection, name: str, value: Any, version: int) -> int:
     columns = {"value": value, "version": version, "changed_at": now()}
-    db.execute(update(Row).where(Row.name == name).values(**columns))
+    if not db.execute(update(Row).where(Row.name == name).values(**columns)).rowcount:
+        db.execute(insert(Row), {"name": name, **columns})
     return version

@@ -10,7 +10,14 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.owner.desk.agents import CHANGED, CONNECTED, MOVED, OFF, ON, REMOVED
-from chat.owner.desk.values import COMMAND, LOGO, Locked
+from chat.owner.desk.values import (
+    CODE_ENDED,
+    CODE_MADE,
+    COMMAND,
+    UNSAID,
+    Locked,
+    LostError,
+)
 from chat.refusals import Refusal
 from chat.settings.errors import SettingsError
 from chat.storage.models import OwnerEntry
@@ -24,9 +31,12 @@ bp = Blueprint("log", __name__)
 ON_A_PAGE = 50
 # Of a text that was changed, so many characters are shown.
 LONGEST_TEXT = 80
+SETTING_CHANGES = (COMMAND, CODE_MADE, CODE_ENDED)
 # What each command of the log is called.
 DEEDS = {
     COMMAND: _("Setting changed"),
+    CODE_MADE: _("Access code made"),
+    CODE_ENDED: _("Access code ended"),
     "backup": _("Backup"),
     "restore": _("Backup restored"),
     "forget": _("Visitor forgotten"),
@@ -48,7 +58,9 @@ DEEDS = {
     MOVED: _("Order of the agents changed"),
 }
 STALE = _("This has been changed again since. Look at what holds now, and change that.")
+LOST = _("What was there before cannot be read any more, so this cannot be taken back.")
 LOCKED = _("This is set on the server, in .env or in the environment, and wins. Change it there.")
+PROBLEMS = {StaleError: STALE, LostError: LOST, Locked: LOCKED}
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,8 @@ class Line:
     at: datetime
     deed: str
     details: str
-    may_take_back: bool
+    # Empty where it can be taken back.
+    state: str
 
 
 @bp.get("/log")
@@ -78,8 +91,8 @@ def take_back(id: int) -> AnyResponse:
         services().desk.take_back(entry)
     except ValueError:
         raise Refusal("bad_input", "what cannot be taken back") from None
-    except (StaleError, Locked) as error:
-        return _page(str(STALE if isinstance(error, StaleError) else LOCKED), 409)
+    except (StaleError, LostError, Locked) as error:
+        return _page(str(PROBLEMS[type(error)]), 409)
     except SettingsError as error:
         return _page(error.say(language()), 409)
     return frame.changed("desk.log.show", "taken_back")
@@ -103,15 +116,21 @@ def _page(problem: str | None = None, status: int = 200) -> Response:
 
 def _line(entry: OwnerEntry, is_taken_back: bool) -> Line:
     deed = str(DEEDS.get(entry.command, entry.command))
-    may_take_back = not is_taken_back and services().desk.may_take_back(entry)
-    return Line(entry.id, entry.at, deed, _details(entry), may_take_back)
+    return Line(entry.id, entry.at, deed, _details(entry), _state(entry, is_taken_back))
+
+
+def _state(entry: OwnerEntry, is_taken_back: bool) -> str:
+    if is_taken_back:
+        return str(_("Taken back"))
+    return "" if services().desk.may_take_back(entry) else str(_("Cannot be taken back"))
 
 
 def _details(entry: OwnerEntry) -> str:
     facts = dict(entry.facts)
     pieces = []
-    if entry.command == COMMAND:
-        pieces.append(_change(str(facts.pop("name", "")), entry.change))
+    name = str(facts.pop("name", "")) if entry.command in SETTING_CHANGES else ""
+    if name and entry.command == COMMAND:
+        pieces.append(_change(name, entry.change))
     pieces += [f"{labels.FACTS.get(name, name)} {fact}" for name, fact in facts.items()]
     return "; ".join(pieces)
 
@@ -119,7 +138,7 @@ def _details(entry: OwnerEntry) -> str:
 def _change(name: str, change: Mapping[str, Any] | None) -> str:
     """A setting with what it was and what it became."""
     label = str(labels.SETTINGS.get(name, name))
-    if change is None or name == LOGO:
+    if change is None or name in UNSAID:
         return label
     return f"{label}: {_quoted(change.get('before'))} → {_quoted(change.get('after'))}"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chat import storage
-from chat.owner.desk.values import CHANGEABLE, Desk, Locked
+from chat.owner.desk.values import CHANGEABLE, Desk, Locked, LostError
 from chat.page import look
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
@@ -160,8 +160,32 @@ def test_no_secret_is_in_the_rows_of_log_and_values(open_desk: Open, store: Stor
     desk.change("notify_url", ROBOT)
     assert desk.text("notify_url") == ROBOT
     entry = store.owner_log.all()[-1]
-    assert entry.facts == {"name": "notify_url"} and not desk.may_take_back(entry)
-    assert "0f6b62aa" not in str(store.owner_values.get("notify_url").value)
+    assert entry.facts == {"name": "notify_url"}
+    assert "0f6b62aa" not in f"{entry.change} {store.owner_values.get('notify_url').value}"
+
+
+def test_robots_are_taken_back_sealed_one_change_after_another(
+    open_desk: Open, store: Storage
+) -> None:
+    desk = open_desk()
+    for address in (ROBOT, f"{ROBOT}-new", ""):
+        desk.change("notify_url", address)
+    robots, new_robots, no_robots = store.owner_log.all()
+    for entry, address in ((no_robots, f"{ROBOT}-new"), (new_robots, ROBOT), (robots, "")):
+        desk.take_back(entry)
+        assert desk.text("notify_url") == address
+    assert "0f6b62aa" not in str([entry.change for entry in store.owner_log.all()])
+
+
+def test_what_another_secret_key_has_sealed_is_not_put_back(
+    open_desk: Open, store: Storage
+) -> None:
+    open_desk().change("notify_url", ROBOT)
+    open_desk().change("notify_url", "")
+    desk = Desk(Settings(), store, "another key")
+    with pytest.raises(LostError):
+        desk.take_back(store.owner_log.all()[-1])
+    assert store.owner_values.get("notify_url").value is None
 
 
 def test_codes_of_the_desk_come_beside_those_of_the_environment(open_desk: Open) -> None:
@@ -183,6 +207,20 @@ def test_the_last_code_stays_where_agents_need_one(open_desk: Open) -> None:
     desk.needs_codes = lambda: False
     desk.change("access_codes", "")
     assert desk.settings.access_codes is None
+
+
+def test_taking_back_neither_opens_the_site_nor_makes_twins(
+    open_desk: Open, store: Storage
+) -> None:
+    desk = open_desk()
+    desk.change("access_codes", "ben:a-code-of-ben")
+    with pytest.raises(SettingsError, match="open the site to everybody"):
+        desk.take_back(store.owner_log.all()[-1])
+    desk.change("access_codes", "")
+    with pytest.raises(SettingsError, match="ACCESS_CODES"):
+        open_desk(access_codes="ben:another-code").take_back(store.owner_log.all()[-1])
+    desk.take_back(store.owner_log.all()[-1])
+    assert desk.text("access_codes") == "ben:a-code-of-ben"
 
 
 def test_a_site_never_opens_because_its_codes_cannot_be_read(

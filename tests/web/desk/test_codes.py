@@ -37,6 +37,15 @@ def end(owner: OwnerBrowser, name: str, **more: str) -> int:
     return owner.post("/admin/codes/end", data={"name": name, **more}).status_code
 
 
+def newest(owner: OwnerBrowser) -> int:
+    """The number of the log's newest entry."""
+    return max(map(int, re.findall(r'<td class="number">(\d+)', owner.get("/admin/log").text)))
+
+
+def take_back(owner: OwnerBrowser, number: int) -> int:
+    return owner.post(f"/admin/log/{number}/take-back").status_code
+
+
 def test_a_code_opens_the_site_until_it_is_ended(site: Site, owner: OwnerBrowser) -> None:
     ann = Visitor(site.url)
     code = make(owner, "ann")
@@ -47,14 +56,29 @@ def test_a_code_opens_the_site_until_it_is_ended(site: Site, owner: OwnerBrowser
     assert sign_in(Visitor(site.url), code).status_code == 401
 
 
+def test_ending_and_making_a_code_are_taken_back(site: Site, owner: OwnerBrowser) -> None:
+    ann = Visitor(site.url)
+    code = make(owner, "back")
+    assert end(owner, "back") == 303
+    made, ended = newest(owner) - 1, newest(owner)
+    assert take_back(owner, made) == 409, "it has ended since"
+    assert sign_in(ann, code).status_code == 401
+    assert take_back(owner, ended) == 303
+    assert sign_in(ann, code).status_code == 303
+    assert take_back(owner, made) == 303
+    assert ann.ask("hello").status_code == 401
+    log = owner.get("/admin/log", headers=ENGLISH).text
+    assert log.count("Access code made") >= 2 and log.count("Access code ended") >= 2
+
+
 def test_a_code_is_shown_once_and_kept_as_a_hash(site: Site, owner: OwnerBrowser) -> None:
     code = make(owner, "once")
     pages = [owner.get(path, headers=ENGLISH).text for path in ("/admin/codes", "/admin/log")]
     kept = str(rows(site, "SELECT value FROM owner_values")) + str(
-        rows(site, "SELECT facts FROM owner_log")
+        rows(site, "SELECT facts, change FROM owner_log")
     )
     assert code not in "".join(pages) + site.log + kept
-    assert "once" in pages[0] and "Code once" in pages[1]
+    assert "once" in pages[0] and "Code once" in pages[1] and "scrypt" not in pages[1]
 
 
 def test_a_code_has_its_questions_a_day_and_its_last_day(site: Site, owner: OwnerBrowser) -> None:
