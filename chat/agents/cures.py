@@ -161,10 +161,9 @@ CURES: dict[str, dict[str, Words]] = {
             "https://api.coze.com",
         ),
         "unauthorised": Words(
-            "网页应用还没有授权本站：启动站点，管理员打开 /oauth/coze/start，用 ADMIN_PASSWORD 登录"
-            "后授权",
+            "网页应用还没有授权本站：启动站点，管理员打开 /oauth/coze/start，登录管理页后授权",
             "The web app has not been authorised for this site: start the site, open "
-            "/oauth/coze/start as its owner (ADMIN_PASSWORD), and authorise it",
+            "/oauth/coze/start, sign in to the desk, and authorise it",
         ),
         "unreadable_key": Words(
             "服务类应用的私钥读不出来：把下载的 .pem 文件原样保存，用 COZE_JWT_PRIVATE_KEY_FILE 指"

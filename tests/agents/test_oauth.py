@@ -11,6 +11,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.kit.desk import OwnerBrowser
 from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor
 from tests.storage.test_backup import command
@@ -36,11 +37,16 @@ def authorise(site: Site, owner: tuple[str, str] = OLIVIA) -> requests.Response:
     browser.auth = owner
     there = browser.get(f"{site.url}/oauth/coze/start", allow_redirects=False, timeout=10)
     assert there.status_code == 302
-    back = requests.get(there.headers["Location"], allow_redirects=False, timeout=10)
+    return browser.get(agree(there.headers["Location"]), timeout=10)
+
+
+def agree(there: str) -> str:
+    """Agrees on Coze's page: the address of our callback."""
+    back = requests.get(there, allow_redirects=False, timeout=10)
     while "/oauth/coze/callback" not in back.headers["Location"]:
-        on = urljoin(there.headers["Location"], back.headers["Location"])
+        on = urljoin(there, back.headers["Location"])
         back = requests.get(on, allow_redirects=False, timeout=10)
-    return browser.get(back.headers["Location"], timeout=10)
+    return back.headers["Location"]
 
 
 @pytest.fixture
@@ -69,6 +75,21 @@ def test_tokens_are_sealed_and_survive_a_restart(site: Site) -> None:
     assert "czu_" not in site.log
     site.end()
     site.start()
+    assert Visitor(site.url).ask("hi").ok
+
+
+def test_the_owner_who_is_signed_in_at_the_desk_types_no_other_password(site: Site) -> None:
+    owner = OwnerBrowser(site)
+    led = owner.get("/oauth/coze/start?agent=coze").headers["Location"]
+    assert led == "/admin/oauth/coze?agent=coze"
+    assert owner.get(led).headers["Location"].startswith("/admin/sign-in?next=")
+    owner.sign_in(PASSWORD)
+    assert led in owner.get("/admin/agents/coze").text
+    there = owner.get(led).headers["Location"]
+    callback = agree(there)
+    stranger = requests.get(callback, cookies={"oauth": "guess"}, timeout=10)
+    assert stranger.status_code == 403, "the state alone proves nothing"
+    assert owner.get(callback.removeprefix(site.url)).status_code == 200
     assert Visitor(site.url).ask("hi").ok
 
 

@@ -599,6 +599,8 @@ def test_the_other_commands_of_flask_still_find_the_site(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     command = [*FLASK, "--app", "app", "routes"]
+    # Flask would read this file itself, and only in UTF-8.
+    (tmp_path / ".env").write_text("SITE_TITLE=馆\n", encoding="gbk")
     ours = environment(**settings("coze", emulator.url))
     done = subprocess.run(command, cwd=tmp_path, env=ours, capture_output=True, timeout=60)
     assert done.returncode == 0 and b"/chat" in done.stdout

@@ -161,7 +161,7 @@ FAILURES = [
     failure("GET /oauth/coze/start", "sign_in", headers={"Authorization": WRONG}),
     failure("GET /oauth/coze/start", "sign_in", headers={"Authorization": "Basic nonsense"}),
     failure("POST /oauth/coze/start", "bad_input", 405),
-    failure("GET /oauth/coze/callback?code=x&state=y", "sign_in"),
+    failure("GET /oauth/coze/callback?code=x&state=y", "bad_input"),
     failure("POST /oauth/coze/callback", "bad_input", 405),
     failure("POST /healthz", "bad_input", 405),
     failure("POST /readyz", "bad_input", 405),

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask
 
 from chat.web.desk import (
     agents,
+    authorising,
     backup,
     blocked,
     codes,
@@ -38,6 +39,7 @@ MODULES = (
     backup,
     signing_in,
     one_time,
+    authorising,
 )
 
 

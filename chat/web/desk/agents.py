@@ -255,6 +255,7 @@ def _agent(
         problems=problems,
         unmade=listed.problem.say(language()) if listed.problem else "",
         lines=_lines(findings, listed.platform),
+        has_web_app=getattr(listed.agent and listed.agent.provider, "web_app", None) is not None,
         introduced=services().introductions.of(listed.agent) if listed.agent else None,
         is_unreachable=listed.id in services().health.unreachable(),
     )
