@@ -12,9 +12,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, St
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-QUOTES = " \t\r\n\"'`“”‘’"
+QUOTES = " \t\r\n\"'`“”‘’«»„‚「」"
+# Web pages and Windows hide these in what is copied from them.
+INVISIBLE = re.compile("[\0\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# What stands around a value in a sentence, in an example or in a list.
+_AROUND = QUOTES + "<>,;。、"
+_BEARER = re.compile(r"(authorization\s*[:=]\s*)?bearer(?:[\s:]|%20)+|authorization\s*:\s*", re.I)
+# A variable that nobody has put in its place, and what examples say.
+_PLACEHOLDER = re.compile(
+    r"\$\{?\w+\}?|%\w+%|env:\w+|.*\.\.\.|.*x{8,}.*|(?:your|replace)[-_].*", re.I
+)
 BILINGUAL = "in_both_languages"
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# The name of a machine in any script, or an address in numbers.
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*(?:%[\w.-]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,9 @@ def mended_address(text: str, scheme: str = "") -> str:
 
     Raises an error in both languages for what is no address, or for a port that may be either.
     """
-    text = unicodedata.normalize("NFKC", text.strip(QUOTES)).strip(QUOTES).replace("。", ".")
-    begin = re.match(r"(https?)\s*[:;]?\s*[/\\]+", text, re.IGNORECASE)
+    text = copied(text).replace("。", ".")
+    # Who pastes an address behind https:// has it twice.
+    begin = re.match(r"(?:https?:[/\\]+(?=https?:))?(https?)\s*[:;]?\s*[/\\]+", text, re.IGNORECASE)
     if begin:
         text = f"{begin[1].lower()}://{text[begin.end() :]}"
     elif "://" not in text:
@@ -88,6 +100,16 @@ def mended_address(text: str, scheme: str = "") -> str:
     begin_of_host = place.end() if place else 0
     host, rest = re.split(r"(?=[/?#]|$)", text[begin_of_host:], maxsplit=1)
     return f"{text[:begin_of_host]}{host.lower()}{rest}"
+
+
+def copied(text: str) -> str:
+    """A word that was copied: in plain letters, without what nobody sees or stands around it."""
+    return unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).strip(_AROUND)
+
+
+def bare_token(text: str) -> str:
+    """A token out of a copied header."""
+    return copied(_BEARER.sub("", copied(text), count=1))
 
 
 def _likely_scheme(text: str) -> str:
@@ -121,7 +143,7 @@ def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         # Looking at a port checks it.
-        is_whole = bool(parts.hostname) and parts.port != 0
+        is_whole = parts.port != 0 and _HOST.fullmatch(parts.hostname or "") is not None
     except ValueError:
         return False
     return is_whole and not re.search(r"\s", text)
@@ -133,16 +155,32 @@ def _base_address(value: str) -> str:
 
 def _token(value: SecretStr) -> SecretStr:
     """The token itself, also out of a copied header or with the quotes of an example around it."""
-    copied = value.get_secret_value().strip(QUOTES)
-    secret = re.sub(r"^(authorization:)?\s*bearer\s+", "", copied, flags=re.IGNORECASE).strip(
-        QUOTES
-    )
+    secret = bare_token(value.get_secret_value())
+    if _PLACEHOLDER.fullmatch(secret):
+        raise bilingual_error(
+            "这是变量名或示例，不是令牌本身，请填平台给的令牌",
+            "this is a variable's name or an example: write the token that the platform gave you",
+        )
     if not secret or not secret.isascii() or any(char.isspace() for char in secret):
         raise bilingual_error(
             "令牌不含空格和汉字，请重新复制",
             "a token is one word of letters, digits and signs: copy it again",
         )
     return SecretStr(secret)
+
+
+def _id(value: str) -> str:
+    """An id without the label that was copied with it. An address is left to the platform."""
+    text = copied(value)
+    if "/" in text:
+        return text
+    text = copied(re.sub(r"[^:=]*[:=]", "", text))
+    if not re.fullmatch(r"[\w.@-]+", text, re.ASCII):
+        raise bilingual_error(
+            "ID 不含空格和汉字，请重新复制",
+            "an id is one word of letters and digits: copy it again",
+        )
+    return text
 
 
 def _path(value: str) -> str:
@@ -155,6 +193,8 @@ def _path(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_base_address)]
+# The id of an agent, or the address that it stands in.
+Id = Annotated[Text, AfterValidator(_id)]
 Token = Annotated[SecretStr, AfterValidator(_token)]
 UrlPath = Annotated[str, AfterValidator(_path)]
 

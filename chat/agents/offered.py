@@ -36,7 +36,7 @@ from chat.settings.forgiving import NoLimitAt, plain, understand
 from chat.settings.model import Settings
 from chat.settings.names import nearest
 from chat.settings.words import Sentence, Words, sentence
-from providers import PLATFORMS, Row, load, options
+from providers import PLATFORMS, Row, load, options, signs
 from providers.base import Provider
 from providers.http import Http, Network, no_secret
 from providers.options import AgentOptions, bilingual_error, example_of
@@ -308,7 +308,7 @@ class Maker:
     def _from_table(self, path: Path, number: int, table: dict[str, Any]) -> Agent:
         id = json.dumps(str(table.get("id", "?")), ensure_ascii=False)
         location = sentence(errors.LOCATION, path=path, number=number, id=id)
-        table = {_key(key): value for key, value in table.items()}
+        table = _by_key(location, table)
         try:
             card = Card.model_validate(table)
         except ValidationError as error:
@@ -339,7 +339,9 @@ class Maker:
     ) -> Agent:
         fields = options(card.platform).model_fields
         values = {
-            name: understand(value, fields[name]) if name in fields else value
+            name: understand(_part(card.platform, name, value), fields[name])
+            if name in fields
+            else value
             for name, value in values.items()
         }
         own = options(card.platform)(**values)
@@ -474,6 +476,14 @@ def _key(key: str) -> str:
     return unicodedata.normalize("NFKC", key).strip().lower().replace("-", "_")
 
 
+def _by_key(location: Sentence, table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table by our keys. Raises SettingsError where two of its keys are one of ours."""
+    keys = [_key(key) for key in table]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise _error_at(location, twice, sentence(errors.TWICE))
+    return dict(zip(keys, table.values(), strict=True))
+
+
 def _wrong_keys(
     location: Sentence, error: ValidationError, fields: Mapping[str, FieldInfo]
 ) -> Iterator[SettingsError]:
@@ -541,6 +551,16 @@ def _resolve(value: Any, location: Sentence, key: str) -> Any:
     if not secret:
         raise _error_at(location, key, sentence(errors.UNSET_SECRET, name=value["env"]))
     return secret
+
+
+def _part(platform: str, option: str, value: Any) -> Any:
+    """What an option is of an address that was copied whole: the part before /v3/chat."""
+    if not isinstance(value, str) or "/" not in value:
+        return value
+    address = value if "://" in value else f"https://{value}"
+    matches = (re.search(pattern, address) for pattern in signs(platform).addresses)
+    parts = (match.groupdict().get(option) for match in matches if match)
+    return next(filter(None, parts), value)
 
 
 def _reveal(value: Any) -> str:

@@ -8,9 +8,7 @@ from pydantic import SecretStr
 
 from chat.settings.words import Words
 from providers import options, signs
-from providers.options import QUOTES
-
-_BEARER = re.compile(r"^(authorization:)?\s*bearer\s+", re.IGNORECASE)
+from providers.options import bare_token
 
 
 def swapped(platform: str, values: Mapping[str, Any]) -> dict[str, str]:
@@ -23,7 +21,7 @@ def swapped(platform: str, values: Mapping[str, Any]) -> dict[str, str]:
     strays = {name for name, text in texts.items() if not re.fullmatch(shapes[name], text)}
     moves = {
         other: name
-        for name in strays
+        for name in sorted(strays)
         for other in shapes
         if other != name and other not in texts.keys() - strays
         if re.fullmatch(shapes[other], texts[name])
@@ -59,4 +57,4 @@ def _ends(text: str) -> str:
 
 def _text(value: Any) -> str:
     text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    return _BEARER.sub("", text.strip(QUOTES)).strip(QUOTES)
+    return bare_token(text)

@@ -8,11 +8,12 @@ from typing import Any
 
 from chat.settings import charset
 from chat.settings.charset import UTF8
+from providers.options import INVISIBLE
 
 # Each is tried once; a file of nothing but slips is no TOML.
 _MOST_SLIPS = 200
 # What a Chinese keyboard has in place of the signs of TOML.
-_SIGNS = str.maketrans("＝“”＂‘’［］｛｝，：＃　", '="""\'\'[]{},:# ')
+_SIGNS = str.maketrans("＝“”＂‘’［］｛｝，：＃　\u00a0", '="""\'\'[]{},:#  ')
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class AgentsFile:
 def read(path: Path) -> AgentsFile:
     """Reads a file. Raises OSError, UnicodeDecodeError, or the TOMLDecodeError of its own text."""
     file = charset.read(path)
+    text = re.sub(r"\r\n?", "\n", INVISIBLE.sub("", file.text))
     try:
-        return AgentsFile(tomllib.loads(file.text), file.charset)
+        return AgentsFile(_parse(text), file.charset)
     except tomllib.TOMLDecodeError as error:
-        mended = _mend(file.text)
+        mended = _mend(text)
         if mended is None:
             raise error from None
         return AgentsFile(mended.document, file.charset, mended.mended)
@@ -45,6 +47,14 @@ def place_of(error: tomllib.TOMLDecodeError) -> tuple[int, int] | None:
     return (int(location[1]), int(location[2])) if location else None
 
 
+def _parse(text: str) -> dict[str, Any]:
+    """TOML, as deep as anybody writes it: Python's parser calls itself for each level."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deeply") from None
+
+
 def _mend(text: str) -> AgentsFile | None:
     """The file with plain signs in the lines that TOML refuses; None where that does not help.
 
@@ -54,7 +64,7 @@ def _mend(text: str) -> AgentsFile | None:
     numbers: list[int] = []
     while len(numbers) < _MOST_SLIPS:
         try:
-            return AgentsFile(tomllib.loads("\n".join(lines)), mended=tuple(numbers))
+            return AgentsFile(_parse("\n".join(lines)), mended=tuple(numbers))
         except tomllib.TOMLDecodeError as error:
             place = place_of(error)
         if place is None or place[0] in numbers:

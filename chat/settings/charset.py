@@ -40,7 +40,7 @@ def decode(data: bytes) -> TextFile:
     for mark, codec, charset in _MARKS:
         if data.startswith(mark):
             return TextFile(data[len(mark) :].decode(codec), charset)
-    if b"\0" in data:
+    if data.count(0) * 4 > len(data):
         # Names and "=" are ASCII: in UTF-16 every other byte of them is zero.
         is_little = data[1::2].count(0) >= data[::2].count(0)
         charset = "UTF-16LE" if is_little else "UTF-16BE"

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
 from chat.settings import hashes
+from chat.settings.forgiving import UNLIMITED
 from chat.settings.hashes import Recipe
 from providers.options import QUOTES, bilingual_error
 
@@ -105,8 +106,9 @@ Token = Annotated[SecretStr, AfterValidator(_check_token)]
 
 
 def _parts(text: str) -> list[str]:
-    # Chinese keyboards write full-width commas and colons; a list in brackets is JSON's.
-    plain = re.sub(r"^\[(.*)\]$", r"\1", hashes.normalize(text), flags=re.DOTALL)
+    # Chinese keyboards write full-width commas and colons; brackets and quotes are JSON's.
+    plain = re.sub(r"^[\[{](.*)[\]}]$", r"\1", hashes.normalize(text), flags=re.DOTALL)
+    plain = re.sub(rf"[{QUOTES}]*:[{QUOTES}]*", ":", plain)
     parts = re.split(r"[\s,;、]+", plain)
     return [part for part in (part.strip(QUOTES) for part in parts) if part]
 
@@ -129,8 +131,17 @@ def _entry(number: int, part: str, shortest: int) -> Entry:
             "名称最多 40 个字，以字母或汉字开头",
             "a name has at most 40 characters and begins with a letter",
         )
+    _refuse_other_sign(number, part)
     _check_code(number, code, shortest)
     return Entry(number, name, code, _last_day(number, until), _daily(number, daily))
+
+
+def _refuse_other_sign(number: int, part: str) -> None:
+    """Of name=code nobody would guess that all of it is the code. What ends in = is Base64."""
+    if ":" not in part and re.search(r"[^=|][=|]+[^=|]", part):
+        raise _error_in(
+            number, "名称和访问码之间写冒号", "a colon stands between the name and the code"
+        )
 
 
 def _check_code(number: int, code: str, shortest: int) -> None:
@@ -156,7 +167,7 @@ def _check_code(number: int, code: str, shortest: int) -> None:
 
 
 def _last_day(number: int, text: str) -> date | None:
-    if not text:
+    if not text or text.casefold() in UNLIMITED:
         return None
     match = _DAY.fullmatch(text)
     try:

@@ -13,16 +13,20 @@ from dotenv.parser import Binding, parse_stream
 
 from chat.settings import charset
 from chat.settings.charset import UTF8
+from providers.options import INVISIBLE
 
-# Web pages hide these in what is copied from them.
-_INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 # A name and a value as other programs write them: shells, Windows, YAML, JSON, a Chinese keyboard.
 _SETTING = re.compile(
-    r"""\s*(?:-\s+|\$env:|(?:export|set|env)\s+)?
+    r"""\s*(?:[-*+>•]\s*|\d+[.、]\s*|(?:-e|--env)\s+|\$env:|(?:export|set|env)\s+)?
     ["'“”‘’＂＇]?(?P<name>[^\s=＝:：#"'“”‘’＂＇]+)["'“”‘’＂＇]?
-    \s*[=＝:：]\s*(?P<value>.*)""",
+    \s*(?:[=＝:：]+>?|->|→)\s*(?P<value>.*)""",
     re.VERBOSE | re.IGNORECASE,
+)
+# Where a second setting begins in the same line: of a shell, of a list, of a text editor's.
+_NEXT = re.compile(
+    r"(?:\s*[;,，；]\s*|\s+&&\s+|\s+|[\u2028\u2029\x85])(?:(?:export|set|-e)\s+)?"
+    r"(?=[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\s?=)"
 )
 _FIRST_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PAIRS = ('""', "''", "“”", "””", "‘’", "’’", "＂＂", "＇＇", "「」")
@@ -34,6 +38,10 @@ class Line(NamedTuple):
     number: int
     name: str
     value: str
+
+
+class Comment(Line):
+    """A setting behind a #."""
 
 
 class UnreadLine(NamedTuple):
@@ -50,6 +58,8 @@ class EnvFile:
     lines: tuple[Line, ...] = ()
     unread: tuple[UnreadLine, ...] = ()
     charset: str = UTF8
+    # Settings behind a #.
+    comments: tuple[Line, ...] = ()
 
     @property
     def values(self) -> dict[str, str]:
@@ -67,21 +77,30 @@ def read(path: Path) -> EnvFile:
         return EnvFile()
     parts = list(_parts(file.text))
     return EnvFile(
-        tuple(part for part in parts if isinstance(part, Line)),
+        tuple(part for part in parts if type(part) is Line),
         tuple(part for part in parts if isinstance(part, UnreadLine)),
         file.charset,
+        tuple(part for part in parts if isinstance(part, Comment)),
     )
 
 
 def _parts(text: str) -> Iterator[Line | UnreadLine]:
     # Of \r\n after a line that is none, python-dotenv makes two lines.
-    plain = re.sub(r"\r\n?", "\n", _INVISIBLE.sub("", text))
+    plain = re.sub(r"\r\n?", "\n", INVISIBLE.sub("", text))
     for binding in parse_stream(io.StringIO(plain)):
         if _is_plain(binding):
-            if binding.key is not None:
-                yield Line(_number(binding), binding.key, _unquoted(binding.value or ""))
+            if binding.key is None:
+                yield from _comment(binding)
+            else:
+                yield Line(_number(binding), binding.key, _plain_value(binding))
         else:
             yield from _mended(_number(binding), binding.original.string.strip())
+
+
+def _plain_value(binding: Binding) -> str:
+    """The value without the quotes that a Chinese keyboard has: plain ones are gone by now."""
+    value = binding.value or ""
+    return value if value[:1] in ('"', "'") else unquoted(value)
 
 
 def _is_plain(binding: Binding) -> bool:
@@ -90,13 +109,24 @@ def _is_plain(binding: Binding) -> bool:
         return False
     if binding.key is not None and not _NAME.fullmatch(binding.key):
         return False
+    value = binding.value or ""
+    # Of == and => the second sign would be the value's; of two settings in a line the second.
+    if value.startswith(("=", ">")) or _NEXT.search(value):
+        return False
     # A quote that was forgotten takes the next settings into its value.
-    lines = (binding.value or "").split("\n")[1:]
+    lines = value.split("\n")[1:]
     return not any(re.match(r"\s*[A-Z][A-Z0-9_]+=", line) for line in lines)
 
 
+def _comment(binding: Binding) -> Iterator[Comment]:
+    match = _SETTING.match(binding.original.string.lstrip("\n #＃"))
+    if match and _NAME.fullmatch(match["name"]):
+        yield Comment(_number(binding), match["name"], _value(match["value"]))
+
+
 def _mended(first: int, text: str) -> Iterator[Line | UnreadLine]:
-    for number, line in enumerate(text.split("\n"), first):
+    lines = enumerate(text.split("\n"), first)
+    for number, line in [(number, part) for number, whole in lines for part in _settings(whole)]:
         match = _SETTING.match(line)
         name = unicodedata.normalize("NFKC", match["name"]) if match else ""
         if match and _NAME.fullmatch(name):
@@ -106,17 +136,27 @@ def _mended(first: int, text: str) -> Iterator[Line | UnreadLine]:
             yield UnreadLine(number, word[0] if word else "")
 
 
+def _settings(line: str) -> Iterator[str]:
+    """Each of the settings that share a line."""
+    while (setting := _SETTING.match(line)) and (end := _NEXT.search(line, setting.start("value"))):
+        yield line[: end.start()]
+        line = line[end.end() :]
+    yield line
+
+
 def _value(text: str) -> str:
     """What follows the sign, without a comment, and without the comma that JSON has after it."""
     quoted = re.match(r"""(["'“‘＂＇])(.*?)(["'”’＂＇])\s*[,;，；]?\s*(?:#.*)?$""", text)
     if quoted and quoted[1] + quoted[3] in _PAIRS:
         return quoted[2]
-    return re.sub(r"\s+#.*", "", text).strip().strip("\"'“”‘’＂＇")
+    return re.sub(r"\s+(?:#.*|\\$)", "", text).strip().strip("\"'“”‘’＂＇")
 
 
-def _unquoted(value: str) -> str:
-    """The value without a pair of the quotes that a Chinese keyboard has."""
-    is_quoted = len(value) > 1 and value[0] + value[-1] in _PAIRS[2:]
+def unquoted(value: str) -> str:
+    """The value without one pair of quotes around it."""
+    is_quoted = len(value) > 1 and value[0] + value[-1] in _PAIRS
+    # Of “a” and “b” the first and the last are no pair.
+    is_quoted = is_quoted and not {value[0], value[-1]} & set(value[1:-1])
     return value[1:-1] if is_quoted else value
 
 

@@ -39,8 +39,9 @@ def environment() -> dict[str, str]:
     Raises SettingsError.
     """
     variables = {name: text for name, text in read_env_file().values.items() if text}
-    variables |= {name: text for name, text in os.environ.items() if text}
-    return variables
+    # docker run --env-file takes quotes for a part of the value.
+    process = {name: env_file.unquoted(text) for name, text in os.environ.items()}
+    return variables | {name: text for name, text in process.items() if text}
 
 
 def named_secret(name: str) -> str | None:

@@ -182,6 +182,7 @@ NO_OPTION_BUT = Words(
     "这个平台没有这个选项，是不是 {nearest}？",
     "there is no such option, perhaps {nearest} is meant",
 )
+TWICE = Words("写了两次，请删掉一个", "it is written twice: remove one")
 UNREADABLE = Words("无法读取：{reason}", "cannot be read: {reason}")
 NO_PLATFORM = Words("只能是 {names} 之一", "must be one of {names}")
 NO_PLATFORM_HERE = Words(
@@ -201,7 +202,8 @@ TOML_LINE = Words(
     "第 {line} 行第 {column} 列不是 TOML 的写法", "not valid TOML at line {line}, column {column}"
 )
 TOML_END = Words(
-    "不是 TOML 的写法：末尾缺了什么", "not valid TOML: something is missing at its end"
+    "不是 TOML 的写法：末尾缺了什么，或括号套得太深",
+    "not valid TOML: something is missing at its end, or its brackets are nested too deeply",
 )
 
 _WHOLE_NUMBER = Words("应是整数", "it should be a whole number")

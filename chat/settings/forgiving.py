@@ -78,6 +78,13 @@ COUNT = Unit(
         **dict.fromkeys(("m", "million"), 1e6),
     }
 )
+_TIMES = ("", *"个 次 条 问 题 time times question questions".split())
+PER_SECOND = Unit(
+    {**COUNT.words, "qps": 1, **{f"{word}/{span}": 1 for word in _TIMES for span in ("s", "秒")}}
+)
+PER_DAY = Unit(
+    {**COUNT.words, **{f"{word}/{span}": 1 for word in _TIMES for span in ("d", "day", "天", "日")}}
+)
 SECONDS = Unit(
     {
         **dict.fromkeys(("", *"s sec second 秒 秒钟".split()), 1),
@@ -202,8 +209,8 @@ def _of_kind(value: str, word: str, field: FieldInfo) -> Any:
     yes = _marker(field, YesMeans)
     if yes is not None and word in ON:
         return yes.number
-    if _marker(field, OffMeans) is not None:
-        return None if word in ON else value
+    if off := _marker(field, OffMeans):
+        return None if word in ON else off.text if word == "0" else value
     if bool in types:
         return True if word in ON else False if word in OFF else value
     if choices := _choices(field):

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BeforeValidator
 
 from chat.settings import rate_text
-from chat.settings.forgiving import DAYS, MEGABYTES, SECONDS, plain
+from chat.settings.forgiving import DAYS, MEGABYTES, PER_DAY, SECONDS, plain
 from providers.options import Address, bilingual_error, mended_address
 
 DEFAULT_RATE = "20/minute;300/day"
@@ -20,6 +20,7 @@ Seconds = Annotated[float, SECONDS]
 WholeSeconds = Annotated[int, SECONDS]
 Megabytes = Annotated[float, MEGABYTES]
 Days = Annotated[int, DAYS]
+PerDay = Annotated[int, PER_DAY]
 
 _EVERY_ADDRESS = ("*", "0", "all", "any", "everyone", "public", "所有", "全部", "任意")
 _OF_CHINA = set(
@@ -120,7 +121,16 @@ def _proxy(text: str) -> str:
             "it takes an HTTP proxy, whose address begins with http://",
             paste="http://127.0.0.1:7890",
         )
-    return mended_address(text, scheme="http").rstrip("/")
+    address = mended_address(text, scheme="http").rstrip("/")
+    if "://" in text or urlsplit(address).port:
+        return address
+    # Of clash or 7890 alone a name would be made that is nowhere.
+    number = plain(text) if plain(text).isdecimal() else "7890"
+    raise bilingual_error(
+        "代理要写主机和端口",
+        "a proxy is written with its host and port",
+        paste=f"http://127.0.0.1:{number}",
+    )
 
 
 def _rate(text: str) -> str:

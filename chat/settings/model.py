@@ -33,6 +33,7 @@ from chat.settings.kinds import (
     Days,
     ListeningHost,
     Megabytes,
+    PerDay,
     ProxyAddress,
     Rate,
     Seconds,
@@ -170,6 +171,7 @@ class Settings(_PlatformSettings):
         0,
         en="How many proxies of yours stand in front",
         zh="前面有几层自己的反向代理",
+        example="1",
         ge=0,
         le=10,
     )
@@ -355,6 +357,7 @@ class Settings(_PlatformSettings):
         "refused, and such words are masked in answers, in whatever dress",
         zh="不许问也不许答的词，用逗号分隔：含有的提问会被拒绝，回答里的会显示为星号；"
         "大小写、全角、夹杂空格或符号都算",
+        example="代考,代写论文",
     )
 
     max_message_chars: int = _setting(
@@ -379,7 +382,7 @@ class Settings(_PlatformSettings):
         en="Questions and, counted apart, files a visitor may send; 0: no limit",
         zh="每个访客的提问（文件另计）频率上限；0 为不限",
     )
-    daily_limit: int | None = _setting(
+    daily_limit: PerDay | None = _setting(
         "limits",
         None,
         en="Questions that the whole site takes in a day; unset: no limit",

@@ -6,6 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic.fields import FieldInfo
+
 from chat.settings import agents_file, env_file, names
 from chat.settings.agents_file import AgentsFile
 from chat.settings.charset import UTF8
@@ -22,6 +24,7 @@ from chat.settings.errors import SettingsError
 from chat.settings.home import HOME
 from chat.settings.model import Settings
 from chat.settings.words import Sentence, Words, sentence
+from providers.options import example_of
 
 # More would hide what matters.
 MOST = 20
@@ -72,6 +75,16 @@ NOTICES: dict[str, tuple[Words, Words]] = {
     "no_sign": (
         Words("{place}：没有等号，没有读取", "{place}: there is no = in it; it is not read"),
         Words("写成 {name}=值", "Write {name}=value"),
+    ),
+    "comment": (
+        Words("{place}：前面有 #，是注释，没有读取", "{place}: a comment, for a # is before it"),
+        Words("去掉行首的 #", "Remove the # at the beginning of the line"),
+    ),
+    "unset_variable": (
+        Words("{place}：{variable} 没有设置，当作空", "{place}: {variable} is not set, and empty"),
+        Words(
+            "写出值本身，或先设好 {variable}", "Write the value itself, or set {variable} before"
+        ),
     ),
     "repeated": (
         Words(
@@ -179,11 +192,44 @@ def _lines(file: EnvFile, known: set[str], others: set[str]) -> Iterator[Notice]
         if setting_name(line.name) in known:
             place = _place(line.number, line.name)
             yield _notice("repeated", place=place, line=line.number, last=last.number)
+    yield from _comments(file)
+    yield from _unset_variables(file.lines)
     mentioned = {name for line in file.lines for name in re.findall(r"\$\{(\w+)", line.value)}
     for line in file.lines:
         name = setting_name(line.name)
         if name not in known and not {line.name, name} & (others | mentioned):
             yield from _unknown(line, known)
+
+
+def _comments(file: EnvFile) -> Iterator[Notice]:
+    """Credentials that somebody filled in and left behind their #: the site has no others."""
+    fields = Settings.model_fields
+    accounts = {name.upper() for name in fields if _is_of_account(name, fields[name])}
+    filled = {setting_name(name) for name, text in environment().items() if text}
+    if filled & ({name for name in accounts if is_secret(fields[name.lower()])} | {"AGENTS_FILE"}):
+        return
+    for line in file.comments:
+        name = setting_name(line.name)
+        if name in accounts - filled and line.value not in ("", example_of(fields[name.lower()])):
+            yield _notice("comment", place=_place(line.number, name))
+
+
+def _is_of_account(name: str, field: FieldInfo) -> bool:
+    return names.is_of_platform(name.upper()) and field.default is None
+
+
+def _unset_variables(lines: Iterable[Line]) -> Iterator[Notice]:
+    """A `${NAME}` without a value: python-dotenv makes nothing of it."""
+    filled = {*process_names()}
+    for line in lines:
+        for name in re.findall(r"\$\{([^}:]+)\}", line.value):
+            if name not in filled:
+                is_harmless = _HARMLESS_NAME.fullmatch(name) is not None
+                variable = f"${{{name if is_harmless else '...'}}}"
+                yield _notice(
+                    "unset_variable", place=_place(line.number, line.name), variable=variable
+                )
+        filled.add(line.name)
 
 
 def _unread(line: UnreadLine, known: set[str]) -> Notice:

@@ -6,9 +6,12 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, SecretStr
 from pydantic.fields import FieldInfo
 
-from chat.settings.forgiving import NoLimitAt
+from chat.settings.forgiving import PER_DAY, PER_SECOND, NoLimitAt
 from providers import PLATFORMS, options
 from providers.options import AgentOptions, chinese_help, example_of
+
+# In what a limit of the account counts.
+_UNITS = {"qps": (PER_SECOND,), "daily": (PER_DAY,)}
 
 
 def platform_fields() -> dict[str, Any]:
@@ -33,7 +36,7 @@ def _as_setting(platform: str, name: str, option: FieldInfo) -> tuple[Any, Any]:
     if default is not None:
         # The platform's own limit is the default of one that may be unset.
         no_limit = (NoLimitAt(0),) if option.default is None else ()
-        rules = (*option.metadata, *no_limit)
+        rules = (*option.metadata, *no_limit, *_UNITS.get(name, ()))
         kind = _without_none(option.annotation)
         kind = Annotated[(kind, *rules)] if rules else kind
     else:

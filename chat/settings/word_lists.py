@@ -10,11 +10,13 @@ from providers.options import bilingual_error
 
 MOST_WORDS = 5000
 LONGEST_WORD = 60
+# A space is within a phrase, except between two Chinese words.
+_BETWEEN = r"[\n\r,，;；、]+|(?<=[\u4e00-\u9fff])[ \u3000]+(?=[\u4e00-\u9fff])"
 
 
 def words(text: str | None) -> list[str]:
     """The words of a list, one a line or between commas."""
-    parts = (part.strip() for part in re.split(r"[\n\r,，;；、]+", text or ""))
+    parts = (part.strip() for part in re.split(_BETWEEN, text or ""))
     return list(dict.fromkeys(filter(None, parts)))
 
 

@@ -16,16 +16,24 @@ from pydantic import (
     model_validator,
 )
 
-from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
+from providers.options import (
+    Address,
+    AgentOptions,
+    Signs,
+    Text,
+    Token,
+    bilingual_error,
+    copied,
+    setting,
+)
 
 
 def _bot_id(value: Any) -> Any:
     """The digits of an agent, also from the address of its page."""
-    text = (
-        str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    )
-    match = re.search(r"/bot/([0-9]+)", text)
-    digits = match[1] if match else text
+    is_text = isinstance(value, str | int) and not isinstance(value, bool)
+    text = copied(str(value)) if is_text else ""
+    match = re.search(r"/bot/([0-9]+)|[:=]\s*([0-9]+)$", text)
+    digits = match[1] or match[2] if match else text
     if not re.fullmatch(r"[0-9]+", digits):
         raise bilingual_error(
             "应是智能体网址里 /bot/ 后面的数字",

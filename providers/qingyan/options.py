@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
+from providers.options import Address, AgentOptions, Id, Signs, Token, bilingual_error, setting
 
 
 def _agent_id(value: str) -> str:
@@ -34,7 +34,7 @@ class Options(AgentOptions):
         en="The secret that was shown with the key",
         zh="与 API Key 一起显示的 Secret",
     )
-    assistant_id: Annotated[Text, AfterValidator(_agent_id)] = setting(
+    assistant_id: Annotated[Id, AfterValidator(_agent_id)] = setting(
         example="65d2f0...",
         en="The agent: the id at the end of its page's address, or that address",
         zh="智能体 ID：智能体页面网址末尾的编号，也可以粘贴整个网址",

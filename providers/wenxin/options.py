@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
+from providers.options import Address, AgentOptions, Id, Signs, Token, bilingual_error, setting
 
 
 def _app_id(value: str) -> str:
@@ -24,7 +24,7 @@ def _app_id(value: str) -> str:
 class Options(AgentOptions):
     """What a Wenxin agent needs."""
 
-    app_id: Annotated[Text, AfterValidator(_app_id)] = setting(
+    app_id: Annotated[Id, AfterValidator(_app_id)] = setting(
         example="AbCd12...",
         en="The agent's id (appId), from 部署 › API 调用",
         zh="智能体 ID（appId），在“部署 › API 调用”里",

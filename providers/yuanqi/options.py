@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from providers.options import Address, AgentOptions, Signs, Text, Token, bilingual_error, setting
+from providers.options import Address, AgentOptions, Id, Signs, Token, bilingual_error, setting
 
 
 def _agent_id(value: str) -> str:
@@ -34,7 +34,7 @@ class Options(AgentOptions):
         en="Token (appkey), from 应用发布 › API管理",
         zh="Token（appkey），在“应用发布 › API管理”里",
     )
-    assistant_id: Annotated[Text, AfterValidator(_agent_id)] = setting(
+    assistant_id: Annotated[Id, AfterValidator(_agent_id)] = setting(
         example="1839...",
         en="The agent's id (appid), from the address of 应用发布 › 服务状态 › 体验链接",
         zh="智能体 ID（appid），见“应用发布 › 服务状态 › 体验链接”的网址",

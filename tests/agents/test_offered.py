@@ -141,6 +141,9 @@ def test_signs_of_a_chinese_keyboard_are_signs(offer: Offer) -> None:
         f"https://www.coze.cn/space/123/bot/{FIRST}",
         f"https://www.coze.cn/space/123/bot/{FIRST}?from=x",
         f" {FIRST} ",
+        f"智能体ID：{FIRST}",
+        f"bot_id={FIRST},",
+        "".join(chr(0xFF10 + int(digit)) for digit in FIRST),
     ],
 )
 def test_a_pasted_address_is_understood(offer: Offer, pasted: str) -> None:
@@ -165,6 +168,54 @@ def test_a_number_for_a_bot_id_is_understood(offer: Offer) -> None:
 )
 def test_what_coze_offers_can_be_set_per_agent(offer: Offer, more: str) -> None:
     assert offer(agent(more), COZE_API_TOKEN=TOKEN).default.id == "helper"
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f"Authorization：Bearer {TOKEN}",
+        f"Bearer:{TOKEN}",
+        f"Bearer%20{TOKEN}",
+        f"<{TOKEN}>",
+        f"{TOKEN}；",
+        f"\u202a{TOKEN[:6]}\u00ad{TOKEN[6:]}\u200f",
+        f"«{TOKEN}»",
+    ],
+)
+def test_a_token_is_the_word_itself_whatever_was_copied_with_it(offer: Offer, pasted: str) -> None:
+    assert TOKEN in offer(agent(), COZE_API_TOKEN=pasted).secrets
+
+
+@pytest.mark.parametrize(
+    "example",
+    ["sat_...", "pat_xxxxxxxxxx", "$TOKEN", "${TOKEN}", "%TOKEN%", "env:TOKEN", "<your-key>"],
+)
+def test_an_example_is_no_token(offer: Offer, example: str) -> None:
+    line = refusal(offer, agent(f'api_token = "{example}"'))
+    assert "api_token: this is a variable's name or an example" in line
+
+
+@pytest.mark.parametrize("pasted", ["api.coze.com/v3/chat", "https://api.coze.com/v1/bots/x?y=1"])
+def test_of_an_address_of_a_call_the_base_is_taken(offer: Offer, pasted: str) -> None:
+    document = agent(f'api_base = "{pasted}"')
+    assert offer(document, COZE_API_TOKEN=TOKEN).default.provider.addresses == (
+        "https://api.coze.com",
+    )
+
+
+def test_an_id_of_two_words_is_refused_on_any_platform(offer: Offer) -> None:
+    line = refusal(offer, None, YUANQI_API_TOKEN=TOKEN, YUANQI_ASSISTANT_ID="我的 智能体")
+    assert "YUANQI_ASSISTANT_ID: an id is one word" in line
+
+
+def test_one_key_in_two_spellings_is_refused(offer: Offer) -> None:
+    line = refusal(offer, agent('BOT-ID = "7"'), COZE_API_TOKEN=TOKEN)
+    assert "bot_id: it is written twice" in line
+
+
+def test_brackets_without_end_are_no_toml(offer: Offer) -> None:
+    line = refusal(offer, "x=" + "[" * 5000 + "]" * 5000, COZE_API_TOKEN=TOKEN)
+    assert "nested too deeply" in line
 
 
 WRONG_OPTIONS = [

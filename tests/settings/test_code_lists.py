@@ -17,8 +17,25 @@ def test_codes_are_separated_as_people_separate(separator: str) -> None:
     assert secret_parts(text) == TWO
 
 
-def test_a_list_of_json_is_a_list() -> None:
-    assert [entry.text for entry in parse('["brass-lantern-42", "paper-kite-77"]')] == TWO
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["brass-lantern-42", "paper-kite-77"]',
+        '{"a": "brass-lantern-42", "b": "paper-kite-77"}',
+        "a: brass-lantern-42\nb: paper-kite-77",
+        "a:brass-lantern-42:永久, b:paper-kite-77:forever:20",
+    ],
+)
+def test_a_list_is_read_as_json_and_yaml_write_it(text: str) -> None:
+    assert [entry.text for entry in parse(text)] == TWO
+    assert set(TWO) <= set(secret_parts(text))
+
+
+@pytest.mark.parametrize("sign", ["=", "|", "=="])
+def test_a_name_before_another_sign_is_no_part_of_the_code(sign: str) -> None:
+    with pytest.raises(PydanticCustomError, match="a colon stands between"):
+        parse(f"a{sign}{TWO[0]}")
+    assert parse("YWJjZGVmZ2hpag==")[0].text.endswith("==")
 
 
 @pytest.mark.parametrize(

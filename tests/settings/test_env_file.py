@@ -33,6 +33,15 @@ def read(folder: Path, text: str) -> env_file.EnvFile:
         "set SITE_TITLE=馆",
         '$env:SITE_TITLE="馆"',
         "- SITE_TITLE=馆",
+        "* SITE_TITLE=馆",
+        "> SITE_TITLE=馆",
+        "1. SITE_TITLE=馆",
+        "-e SITE_TITLE=馆 \\",
+        "SITE_TITLE==馆",
+        "SITE_TITLE => 馆",
+        "SITE_TITLE -> 馆",
+        "\u202aSITE_TITLE=馆\u202c",
+        "SITE\0_TITLE=\u00ad馆",
         '"SITE_TITLE": "馆",',
         "\ufeff\u200bSITE_TITLE=馆",
     ],
@@ -58,6 +67,26 @@ def test_a_forgotten_quote_takes_no_other_setting_along(tmp_path: Path) -> None:
 def test_a_key_of_several_lines_stays_whole(tmp_path: Path) -> None:
     key = "-----BEGIN PRIVATE KEY-----\nMIIE: a=b\nabc==\n-----END PRIVATE KEY-----"
     assert read(tmp_path, f'COZE_JWT_PRIVATE_KEY="{key}"\n').values == {"COZE_JWT_PRIVATE_KEY": key}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export SITE_TITLE=馆; export COZE_BOT_ID=7",
+        "SITE_TITLE=馆 COZE_BOT_ID=7",
+        "SITE_TITLE=馆,COZE_BOT_ID=7",
+        "SITE_TITLE=馆 && COZE_BOT_ID=7",
+        "SITE_TITLE=馆\u2028COZE_BOT_ID=7",
+        "-e SITE_TITLE=馆 -e COZE_BOT_ID=7",
+    ],
+)
+def test_settings_that_share_a_line_are_all_read(tmp_path: Path, line: str) -> None:
+    file = read(tmp_path, f"{line}\n")
+    assert (file.values, file.unread) == ({"SITE_TITLE": "馆", "COZE_BOT_ID": "7"}, ())
+
+
+def test_quotes_around_the_first_and_the_last_word_are_no_pair(tmp_path: Path) -> None:
+    assert read(tmp_path, "SITE_NOTICE=“早”和“晚”").values == {"SITE_NOTICE": "“早”和“晚”"}
 
 
 def test_a_value_may_name_another(tmp_path: Path) -> None:

@@ -95,6 +95,20 @@ def test_a_variable_of_the_process_that_is_surely_ours(look: Look) -> None:
     ]
 
 
+def test_credentials_behind_a_sharp_are_named_where_there_are_no_others(look: Look) -> None:
+    lines = look({".env": f"# COZE_API_TOKEN={SECRET}\n#COZE_BOT_ID=7428012345678901234\n"})
+    assert lines == [".env 第 1 行 COZE_API_TOKEN：前面有 #，是注释，没有读取 → 去掉行首的 #"]
+    assert look({".env": f"# COZE_API_TOKEN={SECRET}\nYUANQI_API_TOKEN=x\n"}) == []
+
+
+def test_a_variable_without_a_value_is_named_unless_its_name_may_be_a_secret(look: Look) -> None:
+    lines = look({".env": "SITE_TITLE=${SHOP_NAME}\nADMIN_PASSWORD=ab${q1w}efghijklm\n"})
+    assert [line.partition(" 没有")[0] for line in lines] == [
+        ".env 第 1 行 SITE_TITLE：${SHOP_NAME}",
+        ".env 第 2 行 ADMIN_PASSWORD：${...}",
+    ]
+
+
 @pytest.mark.parametrize("name", [".env.txt", "env", "env.txt", ".env.example", "_env"])
 def test_a_file_that_is_not_quite_called_so(look: Look, name: str) -> None:
     assert look({name: "PORT=1\n"}) == [f"有 {name}，但站点只读取 .env → mv {name} .env"]

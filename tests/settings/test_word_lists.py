@@ -10,6 +10,11 @@ from chat.settings.word_lists import LONGEST_WORD, MOST_WORDS, words
 def test_a_list_is_one_word_a_line_or_between_commas() -> None:
     text = written("banned_words", " 赌博 \r\n\n赌博\nbad word，worse、最坏\n")
     assert words(text) == ["赌博", "bad word", "worse", "最坏"]
+    assert words(written("banned_words", "赌博 代考　作弊 bad word")) == [
+        "赌博",
+        "代考",
+        "作弊 bad word",
+    ]
 
 
 @pytest.mark.parametrize("word", ["长" * (LONGEST_WORD + 1), "C++", "😀", "。", "7"])
