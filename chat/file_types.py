@@ -85,7 +85,8 @@ def _is_text(data: bytes) -> bool:
     return False
 
 
-_SVG = re.compile(rb"\s*(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*<svg[\s>]", re.DOTALL)
+# Nothing is tried in a second way: of many comments without a drawing there are too many.
+_SVG = re.compile(rb"\s*+(?:(?><\?xml.*?\?>)\s*+)?+(?:(?><!--.*?-->)\s*+)*+<svg[\s>]", re.DOTALL)
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r"))
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 OFFICE = "application/vnd.openxmlformats-officedocument."

@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chat import file_types
+from chat.page.picture_size import size_of
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 
 # WCAG 2.2, 1.4.3
 READABLE = 4.5
 LARGEST_LOGO = 200 * 1024
+# In a small file more pixels fit than a phone has memory for.
+MOST_PIXELS = 4096
+# The address of an agent's picture that the owner has uploaded: this and its id.
+ICONS = "/icons/"
 LOGOS = (file_types.PNG, file_types.JPEG, file_types.WEBP, file_types.SVG)
 
 Colour = tuple[int, int, int]
@@ -130,6 +135,11 @@ def logo_of(data: bytes, path: Path | str = "") -> Logo:
     content_type = file_types.recognize(data, LOGOS)
     if content_type is None:
         raise SettingsError("logo_kind", path=path)
+    size = size_of(data)
+    if size is None and content_type != file_types.SVG.content_type:
+        raise SettingsError("logo_kind", path=path)
+    if size is not None and not 0 < min(size) <= max(size) <= MOST_PIXELS:
+        raise SettingsError("logo_pixels", path=path, most=MOST_PIXELS)
     return Logo(data, content_type)
 
 

@@ -121,6 +121,10 @@ WRONG: dict[str, Words] = {
         "SITE_LOGO：{path} 不是 PNG、JPEG、WebP 或 SVG 图片",
         "SITE_LOGO: {path} is not a PNG, JPEG, WebP or SVG. Use one of these.",
     ),
+    "logo_pixels": Words(
+        "SITE_LOGO：{path} 的长和宽最多 {most} 像素",
+        "SITE_LOGO: {path} has too many pixels. Use one of at most {most} by {most}.",
+    ),
     "platform_half": Words(
         "{platform} 没有配置完整：{problem}。请在 .env 里补上 {lines} ，"
         "或把 {names} 也去掉：一个平台都没有设置时，站点以演示方式启动，不需要账号",

@@ -9,7 +9,8 @@ from pydantic import SecretStr, ValidationError
 
 from chat.agents.current import CurrentAgents, ListedAgent
 from chat.agents.offered import Agent, Card, Maker
-from chat.owner.desk.values import Desk, Locked
+from chat.owner.desk.values import Desk, Locked, LostError
+from chat.page.look import ICONS
 from chat.settings import errors
 from chat.settings.errors import problem
 from chat.settings.words import Sentence, Words, sentence
@@ -168,6 +169,9 @@ class AgentsDesk:
         row = self._stored.get(id)
         if row is None or AgentContent.of(row) != after:
             raise StaleError(id)
+        icon = str(before.card.get("icon", ""))
+        if icon.startswith(ICONS) and not self._desk.has_picture(icon.removeprefix(ICONS)):
+            raise LostError(id)
         command = {CONNECTED: REMOVED, REMOVED: CONNECTED, ON: OFF, OFF: ON}.get(
             entry.command, CHANGED
         )

@@ -165,10 +165,20 @@ class Desk:
         """Makes these bytes the site's logo; None takes it away. Raises as `change` does."""
         if self.locked(LOGO):
             raise Locked(LOGO)
-        if data is not None:
-            look.logo_of(data)
-        id = self._files.put(data) if data is not None else None
+        id = self.add_picture(data) if data is not None else None
         self._put(LOGO, id, expected, COMMAND, {})
+
+    def picture(self, id: str) -> bytes | None:
+        """A picture that the owner has uploaded."""
+        return self._files.get(id)
+
+    def has_picture(self, id: str) -> bool:
+        return self._files.has(id)
+
+    def add_picture(self, data: bytes) -> str:
+        """Stores a picture; its id. Raises SettingsError for what may be none of a site's."""
+        look.logo_of(data)
+        return self._files.put(data)
 
     def take_back(self, entry: OwnerEntry) -> None:
         """Undoes a change of the log; that is a change too.
@@ -206,7 +216,7 @@ class Desk:
     def _check_again(self, name: str, before: Any) -> None:
         """Raises LostError when what a change replaced cannot be put back in its place."""
         if name == LOGO:
-            if not self._files.has(before):
+            if not self.has_picture(before):
                 raise LostError(name)
             return
         try:

@@ -2,12 +2,12 @@
 
 import hashlib
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from chat.storage.engine.kinds import lock
-from chat.storage.models import OwnerFile, now
+from chat.storage.models import OwnerAgent, OwnerFile, OwnerValue, now
 
-# So many stay, so that a change can be taken back; the oldest go first.
+# Besides those in use so many stay, so that a change can be taken back; the oldest go first.
 MOST = 10
 
 
@@ -34,6 +34,13 @@ class OwnerFiles:
             db.execute(delete(OwnerFile).where(OwnerFile.id == id))
             db.execute(insert(OwnerFile), {"id": id, "data": data, "at": now()})
             newest = select(OwnerFile.id).order_by(OwnerFile.at.desc()).limit(MOST)
-            kept = db.scalars(newest).all()
-            db.execute(delete(OwnerFile).where(OwnerFile.id.not_in(kept)))
+            needed = {*db.scalars(newest), *_in_use(db)}
+            db.execute(delete(OwnerFile).where(OwnerFile.id.not_in(needed)))
         return id
+
+
+def _in_use(db: Connection) -> set[str]:
+    """The ids of the logo and of agents' pictures, which are the ends of their addresses."""
+    logo = db.scalar(select(OwnerValue.value).where(OwnerValue.name == "site_logo"))
+    icons = [str(card.get("icon", "")) for card in db.scalars(select(OwnerAgent.card))]
+    return {str(logo), *(icon.rpartition("/")[2] for icon in icons)}

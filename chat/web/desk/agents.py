@@ -23,7 +23,9 @@ from chat.owner.desk.pasting import Paste, PasteTooLong
 from chat.owner.desk.values import Locked
 from chat.owner.doctor import agents as doctor
 from chat.owner.doctor.findings import Finding
+from chat.page.look import ICONS
 from chat.refusals import Refusal
+from chat.settings.errors import SettingsError
 from chat.settings.words import Words
 from chat.storage.owner.values import StaleError
 from chat.web import services
@@ -123,10 +125,12 @@ def change(id: str) -> AnyResponse:
         values = {name: value for name, value in values.items() if name not in emptied}
         values |= _options_of_form(listed.platform)
     try:
-        card = {**listed.card.model_dump(exclude_unset=True), **_card_of_form()}
+        card = {**listed.card.model_dump(exclude_unset=True), **_card_of_form(), **_icon(listed)}
         desk.change(listed, card, values, _version())
     except WrongFields as wrong:
         return _agent(listed, _said(wrong), status=422)
+    except SettingsError as error:
+        return _agent(listed, {"picture": str(labels.PICTURE_PROBLEMS[error.id])}, status=422)
     except StaleError:
         return _agent(listed, problem=str(STALE), status=409)
     return frame.changed("desk.agents.change_form", "saved", id=id)
@@ -240,6 +244,8 @@ def _agent(
         asked, further = _fields(listed.platform, values, problems)
     is_own_input = bool(problems or problem)
     card = listed.card.model_dump()
+    # A picture is shown, and in the field stands no address of ours.
+    card["icon"] = "" if listed.card.icon.startswith(ICONS) else listed.card.icon
     card["suggestions"] = "\n".join(card.get("suggestions", ()))
     card["daily_limit"] = card.get("daily_limit") or ""
     return frame.page(
@@ -253,6 +259,7 @@ def _agent(
         further=further,
         problem=problem or problems.get(""),
         problems=problems,
+        picture=listed.card.icon if listed.card.icon.startswith(ICONS) else "",
         unmade=listed.problem.say(language()) if listed.problem else "",
         lines=_lines(findings, listed.platform),
         has_web_app=getattr(listed.agent and listed.agent.provider, "web_app", None) is not None,
@@ -311,6 +318,18 @@ def _card_of_form() -> dict[str, Any]:
     if limit.isdecimal() and len(limit) < 10:
         card["daily_limit"] = int(limit)
     return card
+
+
+def _icon(listed: ListedAgent) -> dict[str, str]:
+    """The picture that was sent; else the one of now, unless a sign was typed in its place.
+
+    Raises SettingsError for what is none.
+    """
+    file = request.files.get("picture")
+    if file is not None and file.filename and "icon" not in listed.locked:
+        return {"icon": ICONS + services().desk.add_picture(frame.picture_of(file))}
+    is_left = not request.form.get("icon", "").strip() and "remove-picture" not in request.form
+    return {"icon": listed.card.icon} if is_left and listed.card.icon.startswith(ICONS) else {}
 
 
 def _version() -> int:

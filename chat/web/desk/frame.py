@@ -6,8 +6,10 @@ from typing import Any
 from flask import Flask, Response, make_response, redirect, render_template, request, url_for
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
+from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
+from chat.page.look import LARGEST_LOGO
 from chat.web.desk import session
 
 
@@ -73,6 +75,11 @@ def page(template: str, status: int = 200, **content: Any) -> Response:
 def changed(endpoint: str, done: str, **values: Any) -> AnyResponse:
     """Leads to a page after a change; `done` is an id of DONE."""
     return redirect(url_for(endpoint, **values, done=done), 303)
+
+
+def picture_of(file: FileStorage) -> bytes:
+    """What was sent of a picture, no more of it than it takes to see that it is too large."""
+    return file.stream.read(LARGEST_LOGO + 1)
 
 
 def keep_private(response: Response) -> Response:

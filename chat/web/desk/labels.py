@@ -59,6 +59,12 @@ OPTIONS = {
     "daily": _("Questions a day on the platform"),
     "ask": _("How whole answers are fetched"),
 }
+# Why a picture that was sent is not taken, by the id of the settings' error.
+PICTURE_PROBLEMS = {
+    "logo_large": _("This file is too large: a picture has at most 200 kB."),
+    "logo_kind": _("This is no PNG, JPEG, WebP or SVG picture."),
+    "logo_pixels": _("This picture has too many pixels: at most 4096 by 4096."),
+}
 LOCKED_AGENT = _(
     "This agent is declared on the server, in .env or agents.toml. Remove it there, or switch it "
     "off here."

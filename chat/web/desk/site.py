@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chat.agents.ceilings import day_of
 from chat.notices.robots import Robot
 from chat.owner.desk.values import LOGO, SEALED
-from chat.page.look import LARGEST_LOGO, logo_of
+from chat.page.look import logo_of
 from chat.settings import model
 from chat.settings.errors import SettingsError
 from chat.settings.robots import addresses
@@ -32,8 +32,6 @@ STALE = _(
     "Somebody has changed this meanwhile, to what is said below. Nothing was overwritten: "
     "what you typed is still here, and saving again puts it in place."
 )
-TOO_LARGE = _("This file is too large: a logo has at most 200 kB.")
-NO_PICTURE = _("This is no PNG, JPEG, WebP or SVG picture.")
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ def _sent_logo() -> bytes | None:
         return None
     file = request.files.get(LOGO)
     if file is not None and file.filename:
-        return file.stream.read(LARGEST_LOGO + 1) or b"nothing"
+        return frame.picture_of(file) or b"nothing"
     return b"" if f"remove-{LOGO}" in request.form else None
 
 
@@ -180,7 +178,7 @@ def _check_logo(attempt: Attempt, data: bytes) -> None:
     try:
         logo_of(data)
     except SettingsError as error:
-        attempt.problems[LOGO] = str(TOO_LARGE if error.id == "logo_large" else NO_PICTURE)
+        attempt.problems[LOGO] = str(labels.PICTURE_PROBLEMS[error.id])
     if services().desk.version(LOGO) != _made_of(LOGO)[0]:
         attempt.stale.add(LOGO)
 

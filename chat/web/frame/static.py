@@ -5,7 +5,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, jsonify, request, url_for
 from flask_babel import to_user_timezone
 
+from chat import file_types
 from chat.page.assets import LOGO
+from chat.page.look import ICONS, LOGOS
 from chat.refusals import Refusal
 from chat.storage.models import now
 from chat.web import services
@@ -65,6 +67,18 @@ def file(version: str, name: str) -> Response:
         response.headers["Content-Security-Policy"] = LOGO_POLICY
     response.set_etag(f"{asset.etag}-{encoding}")
     response.make_conditional(request)
+    return response
+
+
+@bp.get(f"{ICONS}<id>")
+def icon(id: str) -> Response:
+    """An agent's picture that the owner has uploaded, by the hash of what is in it."""
+    data = services().desk.picture(id)
+    if data is None:
+        raise Refusal("not_found", "a picture")
+    response = Response(data, content_type=file_types.recognize(data, LOGOS))
+    response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
+    response.headers["Content-Security-Policy"] = LOGO_POLICY
     return response
 
 

@@ -41,13 +41,14 @@ DEEDS = {
     "sharing.unshare": "share",
     "chat.follow": "events",
     "pictures.show": "picture",
+    "static.icon": "picture",
     "files.fetch": "fetched file",
 }
 # These are counted when they are asked and stored; here it is only looked whether they may be.
 QUESTIONS = "chat.ask"
 FILES = "files.upload"
-# It may bring a logo, and a list of thousands of words.
-OWNER_S_FORM = "desk.site.save"
+# These may bring a picture, and a list of thousands of words.
+OWNER_S_FORMS = {"desk.site.save", "desk.agents.change"}
 # A browser must not use up its visitor's rate by reports: their route counts them apart.
 COUNTED_ELSEWHERE = {QUESTIONS, FILES, "csp_reports.take"}
 
@@ -123,7 +124,7 @@ def _largest_body() -> int:
     uploads = services().uploads
     if request.endpoint == FILES:
         return uploads.most_bytes + SMALL
-    if request.endpoint == OWNER_S_FORM:
+    if request.endpoint in OWNER_S_FORMS:
         return LARGEST_JSON
     if request.endpoint != QUESTIONS:
         return SMALL

@@ -18,6 +18,7 @@ OPEN = {
     "signing_in.leave",
     "sharing.shared",
     "static.file",
+    "static.icon",
     "static.manifest",
     "pictures.show",
     "files.fetch",

@@ -15,7 +15,8 @@ from chat.page import look
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.owner.values import StaleError
+from chat.storage.owner.agents import AgentContent
+from chat.storage.owner.values import Entry, StaleError
 from tests.kit.clock import Clock
 from tests.page.test_look import PNG
 
@@ -258,3 +259,15 @@ def test_of_many_logos_the_latest_stay(open_desk: Open, store: Storage) -> None:
     assert desk.settings and desk.logo == PNG + bytes([12])
     assert not store.owner_files.has(first.change["after"])  # type: ignore[index]
     assert store.owner_files.has(last.change["before"])  # type: ignore[index]
+
+
+def test_pictures_in_use_stay_however_many_come_after_them(open_desk: Open, store: Storage) -> None:
+    desk = open_desk()
+    desk.change_logo(PNG)
+    icon = desk.add_picture(PNG + b"icon")
+    content = AgentContent({"icon": f"{look.ICONS}{icon}"}, "coze", b"sealed")
+    store.owner_agents.put("guide", content, Entry("agent-connected", {}), 0)
+    for number in range(12):
+        desk.add_picture(PNG + bytes([number]))
+    assert desk.settings and desk.logo == PNG
+    assert desk.picture(icon) == PNG + b"icon"

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+import requests
 
 from chat import storage
 from chat.settings.model import Settings
 from chat.storage import Storage
+from emulator.picture import png
 from tests.kit.desk import PASSWORD, OwnerBrowser
 from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor
@@ -243,6 +245,36 @@ def test_a_test_is_free_and_asks_only_when_it_is_told_to(
     for_nothing = chats() - before
     assert owner.post(f"/admin/agents/{id}/test", data={"ask": "yes"}).status_code == 200
     assert chats() - before == 2 * for_nothing + 1
+
+
+def test_a_picture_is_an_agent_s_icon_until_another_or_a_sign_takes_its_place(
+    site: Site, owner: OwnerBrowser, store: Storage, paste: str
+) -> None:
+    id = connected(owner, paste)
+
+    def save(picture: bytes = b"", **fields: str) -> requests.Response:
+        form = {"version": version(owner, id), "icon": "", **fields}
+        files = {"picture": ("icon.png", picture)} if picture else {"picture": ("", b"")}
+        return owner.post(f"/admin/agents/{id}", data=form, files=files)
+
+    for wrong in (b"GIF89a", b"<!doctype html><svg onload=alert(1)>", png() + bytes(300_000)):
+        answer = save(wrong, name="still typed")
+        assert answer.status_code == 422 and 'id="picture-wrong"' in answer.text
+        assert "still typed" in answer.text and "/icons/" not in names(site)
+    assert save(png()).status_code == 303
+    address = re.search(r'src="(/icons/\w+)"', names(site))
+    assert address and address[1] in owner.get("/admin/agents").text
+    picture = Visitor(site.url).get(address[1])
+    assert picture.content == png() and picture.headers["Content-Type"] == "image/png"
+    assert "sandbox" in picture.headers["Content-Security-Policy"]
+    assert picture.headers["X-Content-Type-Options"] == "nosniff"
+    assert save(name="改名").status_code == 303 and address[1] in names(site)
+    assert save(icon="馆").status_code == 303 and "/icons/" not in names(site)
+    entry = store.owner_log.version()
+    assert owner.post(f"/admin/log/{entry}/take-back").status_code == 303
+    assert address[1] in names(site)
+    assert save(**{"remove-picture": "yes"}).status_code == 303 and "/icons/" not in names(site)
+    assert Visitor(site.url).get("/icons/nothing").status_code == 404
 
 
 def test_the_secret_is_in_no_log_and_unsealed_in_no_database(
