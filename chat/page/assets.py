@@ -19,12 +19,13 @@ KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".png": "image/png",
+    ".woff2": "font/woff2",
 }
 STYLES, LOGO = ("css/page.css", "css/desk.css"), "logo"
 SOURCES = "css/app.css", "css/parts/", "css/desk/"
 BLANKS_OF_STYLES = re.compile(rb"/\*[^!].*?\*/|\n\s*|(?<=[:,{]) | (?=\{)", re.DOTALL)
 # Compressed in themselves.
-PACKED = "image/png", "image/jpeg", "image/webp"
+PACKED = "image/png", "image/jpeg", "image/webp", "font/woff2"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ _MUCH = 3_000
 
 # The last, unfinished line may still become a list, a rule, a fence, a table or a heading.
 _UNDECIDED = "-=+*_#>|`~:"
+# So may one that opens a block of code: of `py` in ```py it is not known whether it is all of the
+# language. What is longer names no language.
+_OPENING_FENCE = re.compile(r"(?:[ \t>]|[-+*] |\d{1,9}[.)] )*(?:`{3,}[^`]{0,100}|~{3,}.{0,100})")
 _REPLY_BREAK = '<hr class="reply">\n'
 
 _MATH_TAGS = set(
@@ -338,12 +341,14 @@ class _Drawing:
 
 
 def _without_undecided(text: str) -> str:
-    """The text without a last line of nothing but marks, which may be quoted."""
+    """The text without a last line of nothing but marks, which may be quoted, or of a fence."""
     line = text[text.rfind("\n") + 1 :]
     marks = line.rstrip(" ")
     before = marks.rstrip(_UNDECIDED)
     is_undecided = len(before) < len(marks) and not before.strip(" >")
-    return text[: len(text) - len(line)] if is_undecided else text
+    if is_undecided or _OPENING_FENCE.fullmatch(line):
+        return text[: len(text) - len(line)]
+    return text
 
 
 def _clean(html: str) -> str:

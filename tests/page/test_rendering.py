@@ -112,6 +112,17 @@ def test_only_the_last_block_is_sent_again() -> None:
     assert answer.changes() is None
 
 
+@pytest.mark.parametrize("before", ["", "- ", "1. ", "> ", "text\n\n> 2) "])
+@pytest.mark.parametrize("fence", ["```", "~~~~"])
+def test_a_language_shows_when_its_line_is_complete(before: str, fence: str) -> None:
+    answer, page = GrowingMarkdown(), list[str]()
+    for character in f"{before}{fence}python\nimport":
+        answer.feed(character)
+        page = apply(page, answer.changes())
+        assert set(re.findall('data-language="(.*?)"', "".join(page))) <= {"python"}
+    assert 'data-language="python"' in "".join(page)
+
+
 def test_a_second_reply_begins_with_a_rule() -> None:
     assert render_blocks(["a", "b"]) == ["<p>a</p>\n", '<hr class="reply">\n', "<p>b</p>\n"]
 

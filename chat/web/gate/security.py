@@ -10,8 +10,8 @@ from chat.visitors.addresses import is_loopback
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; worker-src 'self'; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; manifest-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; worker-src 'self'; "
     "require-trusted-types-for 'script'; trusted-types reply-html code-worker puzzle-worker; "
     # Not report-to as well: browsers would use that alone, a minute later and never on plain http.
     "report-uri /csp-report"
