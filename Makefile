@@ -50,7 +50,7 @@ css: $(NODE) ## compile static/css/page.css (needs Node.js)
 js: $(NODE) ## compile static/js into static/compiled (needs Node.js)
 	npm run --silent js
 
-vendor: $(NODE) ## copy highlight.js into static/vendor (needs Node.js)
+vendor: $(NODE) ## put highlight.js and the maths font into static/vendor (needs Node.js)
 	npm run --silent vendor
 
 messages: .venv/tests ## gather the sentences for translation, and compile the catalogues

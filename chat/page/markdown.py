@@ -30,6 +30,11 @@ _INLINE_PICTURE = re.compile(r"data:image/", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z0-9+#_-]{1,30}")
 _IMAGE_WITHOUT_TEXT = "图片 · Image"
 _LONG_FORMULA = 40
+# Blocks whose bullets, bars or columns stand on one side.
+_SIDED = {"bullet_list_open", "ordered_list_open", "blockquote_open", "table_open"}
+_LETTER = re.compile(r"[^\W\d_]")
+# Hebrew, Arabic and the others that run from right to left.
+_FROM_RIGHT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff]")
 
 
 def _parser() -> MarkdownIt:
@@ -47,6 +52,7 @@ def _parser() -> MarkdownIt:
     md.use(tasklists_plugin).use(footnotes_plugin)
     md.core.ruler.push("headings", _lower_headings)
     md.core.ruler.push("images", _show_or_link_images)
+    md.core.ruler.push("direction", _turn_round)
     for kind, rule in _RENDER_RULES.items():
         md.add_render_rule(kind, rule)
     return md
@@ -111,6 +117,17 @@ def _lower_headings(state: StateCore) -> None:
     for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+
+
+def _turn_round(state: StateCore) -> None:
+    """A block with sides runs as its first letter does; a paragraph's side is the style sheet's."""
+    first = state.tokens[0]
+    if first.type not in _SIDED:
+        return
+    texts = (token.content for token in state.tokens if token.type == "inline")
+    letter = next(filter(None, map(_LETTER.search, texts)), None)
+    if letter and _FROM_RIGHT.match(letter[0]):
+        first.attrSet("dir", "rtl")
 
 
 def _show_or_link_images(state: StateCore) -> None:
@@ -213,7 +230,8 @@ def _render_task(renderer: object, tokens: Rule, at: int, options: object, env: 
 def _render_table_open(
     renderer: object, tokens: Rule, at: int, options: object, env: EnvType
 ) -> str:
-    return '<div class="table" tabindex="0"><table>\n'
+    side = ' dir="rtl"' if "dir" in tokens[at].attrs else ""
+    return f'<div class="table" tabindex="0"{side}><table>\n'
 
 
 def _render_table_close(

@@ -15,7 +15,7 @@ from chat.page.markdown import draw_block, plain, read_blocks
 
 # What is stored of drawn answers is drawn anew when this changes: add one with every change of
 # what any text looks like.
-VERSION = 5
+VERSION = 6
 
 # A growing block up to _SMALL characters is drawn at every step. A larger one is drawn after a
 # pause, which is longer for a block beyond _LARGE, and for one that took long to draw: no growing
@@ -56,7 +56,10 @@ _ATTRIBUTES = {tag: _MATH_ATTRIBUTES for tag in _MATH_TAGS} | {
     "ol": {"start"},
 }
 _VALUES = {
-    "div": {"tabindex": {"0"}},
+    "blockquote": {"dir": {"rtl"}},
+    "div": {"dir": {"rtl"}, "tabindex": {"0"}},
+    "ol": {"dir": {"rtl"}},
+    "ul": {"dir": {"rtl"}},
     "pre": {"tabindex": {"0"}},
     "td": {"align": {"left", "center", "right"}},
     "th": {"align": {"left", "center", "right"}},

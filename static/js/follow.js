@@ -2,30 +2,34 @@
 
 // Browsers round positions; more than this would hold on to a reader who goes up slowly.
 const NEAR_PX = 8
+// From here on a reader may want to be taken back.
+const FAR_PX = 200
 
 export class Follower {
   #scroller
-  #showNews
+  #showWay
   #top = 0
+  #isGrowing = false
   #hasNews = false
   isFollowing = true
 
-  /** `showNews` is called with whether there is something new below what the reader sees. */
-  constructor(scroller, showNews = () => {}) {
+  /** `showWay` is called with whether a way to the end is wanted, and whether there is news. */
+  constructor(scroller, showWay = () => {}) {
     this.#scroller = scroller
-    this.#showNews = showNews
+    this.#showWay = showWay
   }
 
   /** An answer goes on; the conversation grows with the next frame. */
   expectNews() {
-    this.#hasNews = true
+    this.#isGrowing = true
   }
 
   /** The conversation has become longer, or its window smaller: by news, or by a reader's click. */
   grew() {
     if (this.isFollowing) this.#jump()
-    else if (this.#hasNews && !this.isAtEnd) this.#showNews(true)
-    this.#hasNews = false
+    else if (this.#isGrowing && !this.isAtEnd) this.#hasNews = true
+    this.#isGrowing = false
+    this.#tell()
   }
 
   /** The position has changed, by whomever. */
@@ -34,6 +38,7 @@ export class Follower {
     if (scrollTop < this.#top - 1 && !this.isAtEnd) this.isFollowing = false
     else if (scrollTop >= this.#top && this.isAtEnd) this.follow()
     this.#top = scrollTop
+    this.#tell()
   }
 
   /** The reader reaches for the page: a wheel turned up, a finger on the text. */
@@ -49,8 +54,9 @@ export class Follower {
   /** Goes to the end and stays there. */
   follow() {
     this.isFollowing = true
-    this.#showNews(false)
+    this.#hasNews = false
     this.#jump()
+    this.#tell()
   }
 
   get isAtEnd() {
@@ -62,6 +68,11 @@ export class Follower {
     return scrollHeight - clientHeight - scrollTop
   }
 
+  #tell() {
+    const isAway = !this.isFollowing && this.#below > FAR_PX
+    this.#showWay(isAway || this.#hasNews, this.#hasNews)
+  }
+
   #jump() {
     if (this.#below > 0) this.#scroller.scrollTop = this.#scroller.scrollHeight
     this.#top = this.#scroller.scrollTop
@@ -70,9 +81,10 @@ export class Follower {
 
 /** Connects a Follower to what happens to an element and its content. */
 export function followEnd(scroller, button, signal) {
-  const follower = new Follower(scroller, hasNews => {
+  const follower = new Follower(scroller, (isWanted, hasNews) => {
     const isWelcome = !scroller.querySelector(".exchange")
-    button.hidden = !hasNews || isWelcome
+    button.hidden = !isWanted || isWelcome
+    button.lastElementChild.hidden = !hasNews
   })
   const options = { signal, passive: true }
   scroller.addEventListener("scroll", () => follower.moved(), options)

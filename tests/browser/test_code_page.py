@@ -124,10 +124,12 @@ def test_without_a_script_code_is_plain(person: Callable[..., Person]) -> None:
     expect(page.locator(".prose code")).to_contain_text("return", timeout=20_000)
 
 
-def test_what_has_no_code_loads_nothing_for_it(person: Callable[..., Person], site: Site) -> None:
+def test_what_has_no_code_and_no_formula_loads_nothing_for_them(
+    person: Callable[..., Person], site: Site
+) -> None:
     page = person(site).open()
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))
     has_ended(ask(page, "!pieces 3 5 only words and `a span`"))
     page.wait_for_load_state("networkidle")
-    assert not [url for url in urls if "colouring" in url or "highlight" in url]
+    assert not [url for url in urls if "colouring" in url or "/vendor/" in url]

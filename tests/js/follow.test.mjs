@@ -18,8 +18,8 @@ class Page {
 
 function open(height = 2000) {
   const page = new Page()
-  const news = []
-  const follower = new Follower(page, hasNews => news.push(hasNews))
+  const ways = []
+  const follower = new Follower(page, (isWanted, hasNews) => ways.push([isWanted, hasNews]))
   page.scrollHeight = height
   follower.follow()
   const grow = by => {
@@ -28,7 +28,7 @@ function open(height = 2000) {
     follower.grew()
   }
   const scroll = to => { page.scrollTop = to; follower.moved() }
-  return { page, follower, grow, scroll, news }
+  return { page, follower, grow, scroll, ways }
 }
 
 test("a growing answer is followed", () => {
@@ -39,21 +39,29 @@ test("a growing answer is followed", () => {
 })
 
 test("a reader who goes up is left alone, and is shown that there is news", () => {
-  const { page, grow, scroll, news } = open()
+  const { page, grow, scroll, ways } = open()
   scroll(1000)
   grow(300)
   assert.equal(page.scrollTop, 1000)
-  assert.equal(news.at(-1), true)
+  assert.deepEqual(ways.at(-1), [true, true])
+})
+
+test("a reader who only went up is shown a way to the end, and no news", () => {
+  const { scroll, ways } = open()
+  scroll(1450)
+  assert.deepEqual(ways.at(-1), [false, false])
+  scroll(1000)
+  assert.deepEqual(ways.at(-1), [true, false])
 })
 
 test("what a reader opens is no news, and neither is a smaller window", () => {
-  const { page, follower, scroll, news } = open()
+  const { page, follower, scroll, ways } = open()
   scroll(1000)
   page.scrollHeight += 300
   follower.grew()
   page.clientHeight = 300
   follower.grew()
-  assert.equal(news.at(-1), false)
+  assert.deepEqual(ways.at(-1), [true, false])
 })
 
 test("a reader who goes up by a hair is left alone as well", () => {
@@ -65,12 +73,12 @@ test("a reader who goes up by a hair is left alone as well", () => {
 })
 
 test("whoever comes back to the end follows again", () => {
-  const { page, follower, grow, scroll, news } = open()
+  const { page, follower, grow, scroll, ways } = open()
   scroll(1000)
   grow(300)
   scroll(1799)
   assert.equal(follower.isFollowing, true)
-  assert.equal(news.at(-1), false)
+  assert.deepEqual(ways.at(-1), [false, false])
   grow(100)
   assert.equal(page.scrollTop, 1900)
 })

@@ -13,7 +13,7 @@ from chat.page.rendering import GrowingMarkdown, render, render_blocks
 from tests.kit.effort import effort
 
 PIECES = [
-    "# 标题\n", "text ", "**注意：**请", "*em*", "`code`", "~~gone~~", "\n", "\n\n", "\r\n", "\r",
+    "# 标题\n", "- مرحبا\n", "text ", "**注意：**请", "*em*", "`code`", "~~gone~~", "\n", "\n\n", "\r\n", "\r",
     "- item\n", "- [x] done\n", "1. one\n", "   - nested\n", "    indented\n", "> quote\n",
     "```python\n", "```\n", "def f(): pass\n", "~~~\n", "| a | b |\n", "|---|:-:|\n", "| 1 | 2 |\n",
     "a|b\n", "-|-\n", "---\n", "===\n", "$$\n", "$$x^2$$", "$E=mc^2$", "\\[\n", "\\]\n",
@@ -272,6 +272,11 @@ MARKDOWN = [
         'data-language="python"><pre tabindex="0"><code class="language-python">x = 1</code>',
     ),
     ("```c++\nx\n```", 'data-language="c++"'),
+    ("- **مرحبا**\n- x", '<ul dir="rtl">\n<li><strong>مرحبا'),
+    ("1. 1\n2. שלום", '<ol dir="rtl">'),
+    ("> اقتباس", '<blockquote dir="rtl">'),
+    ("|أ|\n|-|\n|1|", '<div class="table" tabindex="0" dir="rtl"><table>'),
+    ("- a مرحبا\n- ב", "<ul>\n<li>a مرحبا"),
     ("```unheard-of\n<x>\n```", "&lt;x&gt;"),
     ("```\n", '<div class="code">'),
 ]
