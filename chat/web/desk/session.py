@@ -3,7 +3,7 @@
 from typing import cast
 from urllib.parse import quote
 
-from flask import Flask, Response, g, redirect, request, url_for
+from flask import Flask, Response, g, redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -30,12 +30,18 @@ def init_app(app: Flask) -> None:
 
 
 def require_owner() -> AnyResponse | None:
-    """Before every page of the desk: leads a stranger to the form, answers a program with 401."""
+    """Before every page of the desk: leads a stranger to the form, answers a program with 401.
+
+    Who sends a form after the session has ended is told how to send it again: the browser has what
+    was typed, and the files too.
+    """
     if request.endpoint in OPEN or current() is not None:
         return None
     errors.count_refusal("sign_in")
     if not errors.wants_html():
         return errors.error_response("sign_in", text=str(SIGN_IN))
+    if request.method not in SAFE and request.endpoint != "desk.signing_in.leave":
+        return Response(render_template("desk/signed_out.html"), 401)
     return redirect(f"{url_for('desk.signing_in.sign_in')}?next={quote(_place(), safe='')}", 303)
 
 
@@ -57,7 +63,7 @@ def leave() -> None:
 
 
 def _place() -> str:
-    """The page after signing in. What was sent by a form is not kept: it is typed again."""
+    """The page after signing in."""
     return request.full_path.removesuffix("?") if request.method in SAFE else PATH
 
 

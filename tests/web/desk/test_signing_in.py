@@ -47,8 +47,11 @@ def test_every_page_of_the_desk_refuses_a_stranger(
     page = person.get(path) if method == "GET" else person.post(path)
     if endpoint in session.OPEN:
         assert page.status_code in (200, 401)
+    elif method == "POST" and endpoint != "desk.signing_in.leave":
+        assert page.status_code == 401 and 'href="/admin/sign-in"' in page.text
     else:
         assert page.status_code == 303 and page.headers["Location"].startswith("/admin/sign-in?")
+    if endpoint not in session.OPEN:
         assert program.status_code == 401 and program.json()["code"] == "sign_in"
     assert not person.session.cookies
 
@@ -95,14 +98,27 @@ def test_who_guesses_has_to_wait(site: Site) -> None:
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://x.cn"}])
-def test_no_other_site_s_page_signs_the_owner_in_or_out(
+def test_no_other_site_s_page_does_anything_at_the_desk(
     site: Site, headers: dict[str, str]
 ) -> None:
     owner = OwnerBrowser(site).sign_in(SET)
-    for path in ("/admin/sign-in", "/admin/sign-out", "/admin/password"):
+    for path in [path for method, path, _ in rules() if method == "POST"]:
         answer = owner.post(path, data={"password": SET}, headers={**HTML, **headers})
         assert answer.status_code == 403
     assert owner.get("/admin/log").ok
+
+
+def test_a_form_that_comes_after_the_session_is_sent_again_from_the_browser(site: Site) -> None:
+    owner = OwnerBrowser(site).sign_in(SET)
+    owner.get("/admin/site")
+    ended = dict(owner.session.cookies)
+    owner.post("/admin/sign-out")
+    form = {"data": {"version-icp_number": "0-", "icp_number": "京ICP备42号"}}
+    refused = OwnerBrowser(site).post("/admin/site", cookies=ended, **form)
+    assert refused.status_code == 401 and "?lang=" not in refused.text
+    assert "京ICP备42号" not in requests.get(f"{site.url}/sign-in", headers=HTML, timeout=10).text
+    assert owner.sign_in(SET).post("/admin/site", **form).status_code == 303
+    assert "京ICP备42号" in owner.get("/admin/site").text
 
 
 def test_signing_out_ends_this_browser_s_session_alone(site: Site) -> None:
