@@ -1,5 +1,6 @@
 """One forgiving reader of values: as their kind is written by people, whichever setting it is."""
 
+import math
 import os
 import re
 import unicodedata
@@ -170,6 +171,9 @@ def _sum(pieces: list[re.Match[str] | None], unit: Unit) -> int | float | None:
         if piece is None or worth is None or worth >= last or (len(pieces) > 1 and not piece[2]):
             return None
         total, last = total + float(piece[1]) * worth, worth
+    # A number of hundreds of digits is none that anybody means.
+    if math.isinf(total):
+        return None
     return int(total) if total == int(total) else round(total, 9)
 
 

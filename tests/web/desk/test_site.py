@@ -110,6 +110,7 @@ def test_a_change_holds_at_once_and_is_one_entry_of_the_log(
         ("notice_until", "2027-13-01", "2027-01-31"),
         ("keep_days", "0.5", ""),
         ("daily_limit", "-3", ""),
+        ("daily_limit", "1" * 400, ""),
         ("notify_url", "ftp://example.com/x", "https://"),
         ("banned_words", "赌博\nC++", "C++"),
         ("default_language", "klingon", ""),
