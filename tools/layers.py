@@ -47,6 +47,16 @@ INNER_ROOMS = {
     "chat/owner/desk/": ("chat.owner.desk", "chat.owner.doctor"),
     "chat/owner/doctor/": ("chat.owner.doctor",),
     "chat/storage/engine/": ("chat.storage.engine",),
+    "chat/storage/search/": (
+        "chat.storage.search",
+        "chat.storage.models",
+        "chat.storage.engine",
+    ),
+    "chat/storage/visitors/": (
+        "chat.storage.visitors",
+        "chat.storage.models",
+        "chat.storage.engine",
+    ),
     "chat/visitors/limits/": ("chat.visitors.limits",),
     "chat/web/gate/": ("chat.web.gate", "chat.web.services"),
     "chat/web/frame/": ("chat.web.frame", "chat.web.gate", "chat.web.services"),

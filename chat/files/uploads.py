@@ -12,7 +12,7 @@ from chat.file_types import PICTURE_ENDINGS
 from chat.refusals import FileRefusal, Refusal
 from chat.storage import Storage
 from chat.storage.engine.kinds import StorageRefusal
-from chat.storage.uploads import FILES_KEPT, StoredFile
+from chat.storage.visitors.uploads import FILES_KEPT, StoredFile
 from chat.visitors.limits.bodies import FULL_DISK_RETRY_S, LEFT_FREE
 from chat.visitors.limits.rates import MEGABYTE, UPLOADS_KEPT
 from providers.base import Attachment

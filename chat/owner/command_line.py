@@ -14,7 +14,7 @@ from chat.settings import model as settings
 from chat.settings.errors import SettingsError
 from chat.settings.secret_key import secret_key
 from chat.settings.words import LANGUAGES
-from chat.storage.backup import BackupError
+from chat.storage.copies.backup import BackupError
 from chat.storage.engine.kinds import SQLITE, StorageError, lacks_tables, parse, place_of, reason_of
 from chat.storage.migrations import version_of
 

@@ -35,7 +35,8 @@ from chat.settings.errors import SettingsError
 from chat.settings.hashes import Recipe
 from chat.settings.help import example
 from chat.settings.words import LANGUAGES
-from chat.storage import backup, file_of
+from chat.storage import file_of
+from chat.storage.copies import backup
 from chat.storage.engine.files import copies_before
 
 # For readers of a running site, who keep the log from being emptied.

@@ -9,8 +9,9 @@ from chat.owner.command_line import CommandError, failing_in, in_language
 from chat.owner.words import counted, counts, say
 from chat.settings import model as settings
 from chat.settings.model import INSTANCE
-from chat.storage import Storage, backup, relocation
-from chat.storage.backup import BackupError
+from chat.storage import Storage
+from chat.storage.copies import backup, relocation
+from chat.storage.copies.backup import BackupError
 from chat.storage.engine.kinds import SQLITE, file_of, parse, place_of
 
 

@@ -12,7 +12,6 @@ from chat.china import CHINA
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings
 from chat.storage.answers import Answers, NewQuestion, StoredQuestion
-from chat.storage.blocks import StoredBlocks
 from chat.storage.conversations import Conversations
 from chat.storage.days import Days
 from chat.storage.deletion import Deletion
@@ -20,23 +19,24 @@ from chat.storage.drawings import Drawings
 from chat.storage.endings import Endings
 from chat.storage.engine import kinds
 from chat.storage.engine.disk import DatabaseDisk
-from chat.storage.merging import merge_visitors
 from chat.storage.models import Answer, Conversation, now
-from chat.storage.moves import Moves
-from chat.storage.outcomes import Outcomes
 from chat.storage.owner.agents import OwnerAgents
+from chat.storage.owner.blocks import StoredBlocks
 from chat.storage.owner.files import OwnerFiles
 from chat.storage.owner.log import OwnerLog
 from chat.storage.owner.notices import Notices
+from chat.storage.owner.outcomes import Outcomes
 from chat.storage.owner.reading import OwnerReading
 from chat.storage.owner.sessions import StoredOwnerSessions
 from chat.storage.owner.values import OwnerValues
 from chat.storage.ratings import Ratings
-from chat.storage.search import Search
+from chat.storage.search.scan import Search
 from chat.storage.secrets import Secrets
-from chat.storage.sessions import StoredSessions
 from chat.storage.shares import Shares
-from chat.storage.uploads import StoredUploads
+from chat.storage.visitors.merging import merge_visitors
+from chat.storage.visitors.moves import Moves
+from chat.storage.visitors.sessions import StoredSessions
+from chat.storage.visitors.uploads import StoredUploads
 from chat.storage.workers import Workers
 
 

@@ -26,8 +26,8 @@ from chat.refusals import Refusal
 from chat.storage.engine.kinds import by_single_statements
 from chat.storage.engine.numbers import NextSequence
 from chat.storage.models import RUNNING, Answer, Base, Conversation, new_id, now
-from chat.storage.outcomes import insert_outcome, update_outcome
-from chat.storage.plain import searchable
+from chat.storage.owner.outcomes import insert_outcome, update_outcome
+from chat.storage.search.plain import searchable
 from chat.storage.titles import title_of
 
 # So many earlier exchanges, and characters of them, go along with a question.

@@ -21,7 +21,7 @@ from chat.storage.models import (
     now,
 )
 from chat.storage.models import Move as Code
-from chat.storage.uploads import FILES_KEPT
+from chat.storage.visitors.uploads import FILES_KEPT
 
 # Every table that says whose its rows are. Answers and shares go with their
 # conversations.

@@ -97,7 +97,7 @@ class Answer(Base):
     of its memory, of the run and of its log. `worker` is the process that is answering. `access`
     names the code or key by which it was asked, such as code:museum, and `first_s` is how many
     seconds passed until the first words. The fields of the answer itself are those of `Content`.
-    `plain` is what a search looks at (chat/storage/plain.py), made when the answer ends.
+    `plain` is what a search looks at (chat/storage/search/plain.py), made when the answer ends.
     `rating` is what the visitor says of it, up or down (chat/storage/ratings.py). `is_readable`:
     the visitor was told, when asking, that the owner may read it; it never becomes so later.
     `timeline` says how such an answer came (chat/answers/timeline.py).

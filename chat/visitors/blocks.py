@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from chat.refusals import BlockRefusal
-from chat.storage.blocks import StoredBlocks
+from chat.storage.owner.blocks import StoredBlocks
 from chat.storage.owner.log import Watch
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from chat.storage.models import now
-from chat.storage.moves import Moves
+from chat.storage.visitors.moves import Moves
 from chat.visitors.guessing import Guessing, Origin, Try
 
 # 31 characters, without 0 and O, 1, I and L, which look alike.

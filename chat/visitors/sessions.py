@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chat.storage.models import now
-from chat.storage.sessions import StoredSessions
+from chat.storage.visitors.sessions import StoredSessions
 from chat.visitors.codes import Code, Codes
 
 LIFE = timedelta(days=30)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.kit.desk import OwnerBrowser
 from tests.kit.emulator import Emulator
 from tests.kit.site import Site, Visitor
-from tests.storage.test_backup import command
+from tests.storage.copies.test_backup import command
 
 PASSWORD = "correct horse battery"
 OLIVIA = ("olivia", PASSWORD)

@@ -15,8 +15,8 @@ from chat.china import CHINA
 from chat.storage.engine.kinds import kind_of
 from chat.storage.engine.numbers import NextSequence
 from chat.storage.models import Base
-from chat.storage.outcomes import mark_of
-from chat.storage.plain import searchable
+from chat.storage.owner.outcomes import mark_of
+from chat.storage.search.plain import searchable
 
 CHUNK = 1000
 SAID = (

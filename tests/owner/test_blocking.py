@@ -11,7 +11,7 @@ from tests.kit.emulator import Emulator, coze
 from tests.kit.members import HTML, KEY
 from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor, visitor_from
-from tests.storage.test_backup import command
+from tests.storage.copies.test_backup import command
 
 # A process looks once a second.
 SOON_S = 2

@@ -14,13 +14,14 @@ from sqlalchemy import func, insert, select, text
 
 from chat import storage
 from chat.settings.model import Settings
-from chat.storage import Storage, relocation
+from chat.storage import Storage
+from chat.storage.copies import relocation
 from chat.storage.drawings import StoredDrawing
 from chat.storage.models import Answer, Base, ClosedDay, now
 from chat.storage.owner.agents import AgentContent
 from chat.storage.owner.notices import Notice
 from chat.storage.owner.values import Entry
-from chat.storage.uploads import StoredFile
+from chat.storage.visitors.uploads import StoredFile
 from tests.kit.filling import fill
 from tests.kit.patience import soon
 from tests.kit.servers.postgresql import PASSWORD, Databases

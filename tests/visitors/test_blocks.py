@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from chat.refusals import BlockRefusal
 from chat.storage import Storage
-from chat.storage.blocks import StoredBlocks
 from chat.storage.models import Base
+from chat.storage.owner.blocks import StoredBlocks
 from chat.visitors.blocks import Blocks, is_loopback, is_private, is_too_wide, network_of
 from tests.kit.clock import Clock
 from tests.storage.acting import only_sqlite

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TypeVar
 
-from chat.storage.outcomes import Count, Outcomes
+from chat.storage.owner.outcomes import Count, Outcomes
 
 Key = TypeVar("Key")
 

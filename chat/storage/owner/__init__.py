@@ -1,1 +1,1 @@
-"""What belongs to the owner: the log, what was chosen at the desk, and what the owner may read."""
+"""What belongs to the owner: the log, the numbers, blocks, the desk's values, what may be read."""

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session, contains_eager, sessionmaker, undefer
 from chat.offload import give_way
 from chat.refusals import Refusal
 from chat.storage.models import Answer, Conversation
-from chat.storage.plain import SEPARATOR
-from chat.storage.words import SearchWords
+from chat.storage.search.plain import SEPARATOR
+from chat.storage.search.words import SearchWords
 
 # Not by the index of deleted conversations: nearly all are not, and SQLite would read them all.
 _IS_THERE = func.coalesce(Conversation.deleted_at, null()).is_(None)

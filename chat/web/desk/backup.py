@@ -15,8 +15,9 @@ from chat.owner.command_line import server_address
 from chat.owner.words import say
 from chat.refusals import Refusal
 from chat.release import PROGRAM
-from chat.storage import backup, file_of
-from chat.storage.backup import BackupError
+from chat.storage import file_of
+from chat.storage.copies import backup
+from chat.storage.copies.backup import BackupError
 from chat.visitors.limits.rates import MEGABYTE
 from chat.web import services
 from chat.web.desk import frame

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.owner.desk.usage import FirstWords, Usage, usage_of
-from chat.storage.outcomes import Count, Outcomes
+from chat.storage.owner.outcomes import Count, Outcomes
 
 TODAY = date(2026, 3, 1)
 

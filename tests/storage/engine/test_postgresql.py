@@ -17,7 +17,7 @@ from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.engine import kinds
 from chat.storage.models import now
-from chat.storage.uploads import StoredFile
+from chat.storage.visitors.uploads import StoredFile
 from tests.kit.patience import eventually
 from tests.kit.servers.postgresql import (
     PASSWORD,

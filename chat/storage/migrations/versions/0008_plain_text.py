@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from chat.storage.models import RUNNING
-from chat.storage.plain import searchable
+from chat.storage.search.plain import searchable
 
 revision = "0008"
 down_revision = "0007"

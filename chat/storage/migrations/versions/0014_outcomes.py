@@ -5,7 +5,7 @@ from alembic import context, op
 
 from chat.china import CHINA
 from chat.storage.models import Moment
-from chat.storage.outcomes import mark_of, tokens_of
+from chat.storage.owner.outcomes import mark_of, tokens_of
 
 revision = "0014"
 down_revision = "0013"

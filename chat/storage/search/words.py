@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, groupby
 
-from chat.storage.plain import folded
+from chat.storage.search.plain import folded
 
 MOST_TYPED, MOST_WORDS = 100, 8
 EXCERPT, BEFORE = 80, 24

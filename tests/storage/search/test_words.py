@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.storage.plain import folded
-from chat.storage.words import EXCERPT, MOST_WORDS, SearchWords
+from chat.storage.search.plain import folded
+from chat.storage.search.words import EXCERPT, MOST_WORDS, SearchWords
 
 # So few characters that a word occurs in a text by chance.
 FEW = "天气好的不很"

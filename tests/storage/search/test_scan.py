@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 
 from chat.storage import NewQuestion, Storage, StoredQuestion
 from chat.storage.models import Answer, Conversation, now
-from chat.storage.search import PAGE, Search
+from chat.storage.search.scan import PAGE, Search
 from tests.kit.filling import fill
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.storage.plain import SEARCHED_CHARS, SEPARATOR, plain, readable, searchable
+from chat.storage.search.plain import SEARCHED_CHARS, SEPARATOR, plain, readable, searchable
 from tests.kit.effort import effort
 
 MARKS = [

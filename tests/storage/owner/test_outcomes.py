@@ -16,7 +16,7 @@ from chat import storage
 from chat.china import CHINA
 from chat.storage import NewQuestion, Storage, migrations
 from chat.storage.models import RUNNING, ClosedDay, Conversation, Outcome
-from chat.storage.outcomes import DAYS_KEPT, MOST_TOKENS, OPEN_DAYS, Count
+from chat.storage.owner.outcomes import DAYS_KEPT, MOST_TOKENS, OPEN_DAYS, Count
 from tests.storage.acting import (
     Connect,
     ask,

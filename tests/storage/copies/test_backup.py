@@ -12,7 +12,8 @@ import pytest
 
 from chat import storage
 from chat.settings.model import Settings
-from chat.storage import Storage, backup
+from chat.storage import Storage
+from chat.storage.copies import backup
 from chat.storage.migrations import NEWEST, versions
 from chat.storage.models import now
 from chat.storage.owner.values import Entry

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, Row, String, bindparam, select, type_
 from chat.offload import give_way
 from chat.storage.engine.kinds import by_single_statements
 from chat.storage.models import RUNNING, Base
-from chat.storage.plain import SEPARATOR, folded, readable
-from chat.storage.words import Pieces, SearchWords
+from chat.storage.search.plain import SEPARATOR, folded, readable
+from chat.storage.search.words import Pieces, SearchWords
 
 # Between two pages others get their turn. A page is smaller when the answers are long.
 SMALLEST_PAGE, PAGE = 25, 500
