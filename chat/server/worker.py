@@ -122,7 +122,8 @@ class SiteWorker(GeventWorker):  # type: ignore[misc]
     def handle_exit(self, sig: int, frame: Any) -> None:
         super().handle_exit(sig, frame)
         if self.booted:
-            self._stop_at = time.monotonic() + self.services.settings.grace_s
+            # A signal comes in the hub, and that waits for no database: no look at new settings.
+            self._stop_at = time.monotonic() + self.cfg.graceful_timeout
             self._after(0.0, self._cease)
             self._after(LAST_WORD_S, self.services.turns.close_the_door)
 

@@ -1,25 +1,25 @@
 """Afterwards: is each question there once, with an end and the text its visitor saw."""
 
-import json
 import os
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
+from chat import storage
+from chat.china import CHINA
+from chat.settings.model import Settings
+from chat.storage.models import Answer, Conversation
 from chat.web.errors import STATUS
 from tests.soak.visitors import Promise
 
 ENDS = {"done", "stopped", "failed", "interrupted"}
-# Each answer with its day, which is one in China.
-_RECOUNT = """
-SELECT date(answers.created_at, '+8 hours'), visitor, agent, state, code,
-    json_extract(usage, '$.total')
-FROM answers JOIN conversations ON conversations.id = conversation_id
-"""
 # Tracebacks that are no fault of ours. Gunicorn, when it ends, ends connections that have asked
 # nothing, and may look at its closed door for one that came last.
 KNOWN = (
@@ -30,55 +30,100 @@ KNOWN = (
 REPLACED = ("!intervene", "!replace", "!endless", "!strange")
 
 
-def rows(database: Path) -> list[dict[str, Any]]:
-    """Every answer that is stored."""
-    columns = "id", "question", "state", "code", "replies", "ended_at"
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
-        tuples = db.execute(f"SELECT {', '.join(columns)} FROM answers").fetchall()
-    answers = [dict(zip(columns, values, strict=True)) for values in tuples]
-    return [{**row, "replies": json.loads(row["replies"])} for row in answers]
+def rows(database: str) -> list[dict[str, Any]]:
+    """Every answer that is stored at this address."""
+    columns = ("id", "question", "state", "code", "replies", "ended_at")
+    found = _select(database, *(getattr(Answer, name) for name in columns))
+    return [dict(zip(columns, values, strict=True)) for values in found]
 
 
-def running(database: Path) -> int:
+def running(database: str) -> int:
     return sum(row["state"] == "running" for row in rows(database))
 
 
-def wrong_numbers(usage: dict[str, Any], database: Path) -> Iterator[str]:
+@dataclass
+class Tally:
+    """What some questions came to, counted from the answers themselves."""
+
+    questions: int = 0
+    answers: int = 0
+    failed: int = 0
+    tokens: int = 0
+    people: set[str] = field(default_factory=set)
+    codes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, visitor: str, state: str, code: str | None, usage: dict[str, int] | None) -> None:
+        self.questions += 1
+        self.tokens += (usage or {}).get("total") or 0
+        self.people.add(visitor)
+        if state in ("done", "stopped"):
+            self.answers += 1
+        elif state != "running":
+            self.failed += 1
+            self.codes[str(code)] += 1
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """All of them as the desk names them."""
+        return {
+            "questions": self.questions,
+            "answers": self.answers,
+            "failed": self.failed,
+            "tokens": self.tokens,
+            "visitors": len(self.people),
+            "codes": dict(self.codes),
+        }
+
+
+def recount(database: str) -> dict[str, dict[Any, Tally]]:
+    """By day, which is one in China, by agent and by access, as the desk sums it up."""
+    tallies: dict[str, dict[Any, Tally]] = {"days": {}, "agents": {}, "accesses": {}}
+    talk, columns = Conversation, (Answer.state, Answer.code, Answer.usage)
+    found = _select(database, Answer.created_at, talk.agent, Answer.access, talk.visitor, *columns)
+    for at, agent, access, *answer in found:
+        keys = {"days": at.astimezone(CHINA).date().isoformat(), "agents": agent}
+        for kind, key in {**keys, "accesses": access}.items():
+            tallies[kind].setdefault(key, Tally()).add(*answer)
+    return tallies
+
+
+def wrong_numbers(usage: dict[str, Any], database: str) -> Iterator[str]:
     """Where the numbers of the owner's desk differ from a recount of the answers themselves.
 
     None was deleted, and all were asked within the days that the desk shows.
     """
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
-        answers = db.execute(_RECOUNT).fetchall()
-    days: dict[str, Counter[str]] = {}
-    visitors: dict[str, set[str]] = {}
-    agents: dict[str, Counter[str]] = {}
-    for day, visitor, agent, state, code, tokens in answers:
-        kind = {"done": "answers", "stopped": "answers", "running": "running"}.get(state, "failed")
-        days.setdefault(day, Counter()).update({"questions": 1, kind: 1, "tokens": tokens or 0})
-        visitors.setdefault(day, set()).add(visitor)
-        agents.setdefault(agent, Counter())["questions"] += 1
-        if kind == "failed":
-            agents[agent].update({"failed": 1, f"code {code}": 1})
-    for row in usage["days"]:
-        count = days.pop(row["day"], Counter())
-        count["visitors"] = len(visitors.get(row["day"], ()))
-        if different := {
-            name: row[name] for name in row if name != "day" and row[name] != count[name]
-        }:
-            yield f"the desk says of {row['day']} {different}, stored is {dict(count)}"
-    for row in usage["agents"]:
-        codes = {f"code {code}": times for code, times in row["codes"].items()}
-        numbers = Counter({"questions": row["questions"], "failed": row["failed"], **codes})
-        if numbers != (count := agents.pop(row["id"], Counter())):
-            yield f"the desk says of {row['id']} {dict(numbers)}, stored is {dict(count)}"
-    if days or agents:
-        yield f"the desk says nothing of {days} {agents}"
+    tallies = recount(database)
+    for kind, key in (("days", "day"), ("agents", "id"), ("accesses", "access")):
+        for row in usage[kind]:
+            stored = tallies[kind].pop(row[key], Tally()).numbers
+            yield from _wrong(str(row[key]), {**row, key: None}, {**stored, key: None})
+        if tallies[kind]:
+            yield f"the desk says nothing of {tallies[kind]}"
 
 
-def integrity(database: Path) -> Iterator[str]:
-    """What SQLite finds wrong with its file."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as db:
+def wrong_today(tiles: dict[str, int], day: str, database: str) -> Iterator[str]:
+    """The same of the page of that day."""
+    yield from _wrong("today", tiles, recount(database)["days"].get(day, Tally()).numbers)
+
+
+def _wrong(subject: str, numbers: dict[str, Any], stored: dict[str, Any]) -> Iterator[str]:
+    if different := {name: said for name, said in numbers.items() if said != stored[name]}:
+        yield f"the desk says of {subject} {different}, stored is {stored}"
+
+
+def _select(database: str, *columns: Any) -> Sequence[Any]:
+    query = select(*columns).select_from(Answer).join(Conversation)
+    store = storage.open_existing(Settings(database_url=database))
+    with closing(store), store.engine.connect() as db:
+        return db.execute(query).all()
+
+
+def integrity(database: str) -> Iterator[str]:
+    """What SQLite finds wrong with its file; a server looks after its own."""
+    path = database.removeprefix("sqlite:///")
+    if path == database:
+        return
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as db:
         for check in ("integrity_check", "foreign_key_check"):
             for result, *_ in db.execute(f"PRAGMA {check}"):
                 if result != "ok":
@@ -155,27 +200,31 @@ def faults_in_the_log(log: str) -> Iterator[str]:
         yield f"in the log, {times} times: {what}"
 
 
-class Process:
-    """The worker of a site, as the kernel sees it."""
+class Workers:
+    """The workers of a site, as the kernel sees them."""
 
     def __init__(self, master: int) -> None:
-        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        self.pid = int(children[-1])
+        self.pids = Path(f"/proc/{master}/task/{master}/children").read_text().split()
 
     @property
     def memory_mb(self) -> float:
-        status = Path(f"/proc/{self.pid}/status").read_text()
+        """That of the largest."""
+        return max(self._memory_mb(pid) for pid in self.pids)
+
+    def _memory_mb(self, pid: str) -> float:
+        status = Path(f"/proc/{pid}/status").read_text()
         match = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
         return int(match[1]) / 1024 if match else 0.0
 
     @property
     def threads(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/task"))
+        return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in self.pids)
 
     @property
     def sockets(self) -> int:
         count = 0
-        for name in os.listdir(f"/proc/{self.pid}/fd"):
-            with suppress(OSError):
-                count += os.readlink(f"/proc/{self.pid}/fd/{name}").startswith("socket:")
+        for pid in self.pids:
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    count += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
         return count

@@ -7,19 +7,25 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from chat import storage
 from chat.china import CHINA
 from chat.settings.model import Settings
 from tests.kit.site import ROOT, ServerEvent, Visitor, environment
-from tests.soak.counting import broken, faults_in_the_log, wrong_numbers
+from tests.soak.counting import broken, faults_in_the_log, wrong_numbers, wrong_today
 from tests.soak.visitors import Promise
 from tests.storage.acting import ask, end
 
 
-def test_fifteen_seconds_of_a_crowd_and_kills_lose_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("processes", "seconds"), [("1", "8"), ("2", "5")])
+def test_seconds_of_a_crowd_and_kills_lose_nothing_and_are_counted_right(
+    tmp_path: Path, processes: str, seconds: str
+) -> None:
     # As many other tests beside it as beside us.
     company = {name: value for name, value in os.environ.items() if name == "PYTEST_XDIST_WORKER"}
-    command = [sys.executable, "-m", "tests.soak", "--seconds", "15", "--visitors", "40"]
+    command = [sys.executable, "-m", "tests.soak", "--seconds", seconds, "--visitors", "40"]
+    command += ["--processes", processes]
     process = subprocess.run(
         command,
         cwd=ROOT,
@@ -80,20 +86,21 @@ def test_each_broken_promise_is_found() -> None:
     assert list(broken([promise()], [row(**failed, replies=["al"])])), "only kill -9 may cost text"
 
 
-def stored_answers(folder: Path) -> Path:
+def stored_answers(folder: Path) -> str:
     """A database with an answer and a failure of today."""
-    path = folder / "chat.db"
-    with closing(storage.connect(Settings(database_url=f"sqlite:///{path}"))) as store:
+    database = f"sqlite:///{folder}/chat.db"
+    with closing(storage.connect(Settings(database_url=database))) as store:
         end(store, ask(store, visitor="alice"), "so", usage={"input": 1, "output": 2, "total": 3})
         end(store, ask(store, visitor="bob"), state="failed", code="timeout")
-    return path
+    return database
 
 
 def desk_says(**more: object) -> dict[str, object]:
     today = datetime.now(CHINA).date().isoformat()
-    day = {"day": today, "questions": 2, "answers": 1, "failed": 1, "visitors": 2, "tokens": 3}
+    count = {"questions": 2, "answers": 1, "failed": 1, "tokens": 3}
     agent = {"id": "coze", "questions": 2, "failed": 1, "codes": {"timeout": 1}}
-    return {"days": [{**day, **more}], "agents": [agent]}
+    days = [{"day": today, **count, "visitors": 2, **more}]
+    return {"days": days, "agents": [agent], "accesses": [{"access": None, **count}]}
 
 
 def test_numbers_of_the_desk_that_are_right_are_no_fault(tmp_path: Path) -> None:
@@ -106,8 +113,11 @@ def test_each_wrong_number_of_the_desk_is_found(tmp_path: Path) -> None:
         (fault,) = wrong_numbers(desk_says(**{name: 7}), database)
         assert f"'{name}': 7" in fault
     said = desk_says()
-    assert list(wrong_numbers({**said, "days": []}, database))
-    assert list(wrong_numbers({**said, "agents": []}, database))
+    for kind in said:
+        assert list(wrong_numbers({**said, kind: []}, database))
+    today = datetime.now(CHINA).date().isoformat()
+    assert not list(wrong_today({"questions": 2, "visitors": 2}, today, database))
+    assert list(wrong_today({"questions": 2, "visitors": 3}, today, database))
 
 
 def test_a_traceback_is_found_as_the_site_s_log_writes_it() -> None:

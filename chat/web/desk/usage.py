@@ -80,6 +80,16 @@ def _as_json(usage: Usage) -> dict[str, Any]:
             }
             for id, tally in usage.agents.items()
         ],
+        "accesses": [
+            {
+                "access": access,
+                "questions": tally.questions,
+                "answers": tally.answers,
+                "failed": tally.failed,
+                "tokens": tally.tokens,
+            }
+            for access, tally in usage.accesses.items()
+        ],
     }
 
 

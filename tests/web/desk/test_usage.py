@@ -86,6 +86,15 @@ def test_the_agent_has_its_failures_by_reason(owner: OwnerBrowser) -> None:
     ]
 
 
+def test_each_code_and_key_has_what_it_was_asked_by(owner: OwnerBrowser) -> None:
+    accesses = {row.pop("access"): row for row in numbers(owner)["accesses"]}
+    assert sum(row.pop("tokens") for row in accesses.values()) > 0
+    assert accesses == {
+        "code:school": {"questions": 5, "answers": 3, "failed": 1},
+        "key:app": {"questions": 1, "answers": 1, "failed": 0},
+    }
+
+
 @pytest.mark.parametrize("days", [7, 30, 90])
 def test_every_day_of_the_period_is_there(owner: OwnerBrowser, days: int) -> None:
     assert len(numbers(owner, days)["days"]) == days
