@@ -52,7 +52,8 @@ def pin(conversation_id: str) -> AnyResponse:
     """Puts it above the others with `pinned` yes, back among them with no."""
     _conversations().get(visitor(), conversation_id)
     pinned = (json_object(request) if request.is_json else request.form).get("pinned")
-    if pinned not in (True, False, "yes", "no"):
+    # To Python 1 is True as well.
+    if not isinstance(pinned, bool) and pinned not in ("yes", "no"):
         raise Refusal("bad_input", "neither pinned nor not")
     _conversations().pin(visitor(), conversation_id, pinned in (True, "yes"))
     return _done(_page_of(conversation_id))

@@ -15,6 +15,7 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.page import qr
+from chat.refusals import Refusal
 from chat.storage import Conversation
 from chat.storage.conversations import Tree
 from chat.storage.titles import title_of
@@ -22,6 +23,8 @@ from chat.web import errors, services
 from chat.web.conversations import exchanges
 from chat.web.conversations.pages import public_address
 from chat.web.frame.static import address as look_address
+from chat.web.gate.admission import FORM, MULTIPART
+from chat.web.gate.json_body import json_object
 from chat.web.gate.visitors import visitor
 
 bp = Blueprint("sharing", __name__)
@@ -35,7 +38,7 @@ def share(conversation_id: str) -> AnyResponse:
     """
     site = services()
     site.storage.conversations.get(visitor(), conversation_id)
-    link = site.storage.shares.create(visitor(), conversation_id, request.form.get("at") or None)
+    link = site.storage.shares.create(visitor(), conversation_id, _shown())
     if errors.wants_html():
         return _back(conversation_id)
     address = public_address("sharing.shared", token=link.token)
@@ -89,6 +92,19 @@ def _title(conversation: Conversation, tree: Tree, ids: list[str]) -> str:
     replaced, shown = conversations.answers(conversation.id, [first, ids[0]])
     is_made = conversation.title == title_of(replaced.question)
     return title_of(shown.question) if is_made else conversation.title
+
+
+def _shown() -> str | None:
+    """An answer on the branch that is shared; None for the newest branch.
+
+    Another body than a form or JSON is refused, or the link would show what was not meant. Raises
+    UnsupportedMediaType, Refusal bad_input.
+    """
+    is_form = not request.content_length or request.mimetype in (FORM, MULTIPART)
+    answer_id = (request.form if is_form else json_object(request)).get("at") or None
+    if not isinstance(answer_id, str | None):
+        raise Refusal("bad_input", "no answer")
+    return answer_id
 
 
 def _back(conversation_id: str) -> AnyResponse:

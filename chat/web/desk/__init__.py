@@ -48,6 +48,7 @@ def init_app(app: Flask) -> None:
     desk = Blueprint("desk", __name__, url_prefix="/admin")
     # Of every page there is and will be: who is not the owner gets no further.
     desk.before_request(session.require_owner)
+    desk.before_request(session.refuse_control_characters)
     desk.after_request(frame.keep_private)
     for module in MODULES:
         desk.register_blueprint(module.bp)

@@ -1,5 +1,6 @@
 """The lock of the desk: who is signed in as the owner, by a cookie that only the desk gets."""
 
+import re
 from typing import cast
 from urllib.parse import quote
 
@@ -8,10 +9,13 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.owner.sessions import OwnerSession
+from chat.refusals import Refusal
 from chat.storage.owner.sessions import LIFE
 from chat.web import errors, services
+from chat.web.gate.admission import LARGEST_JSON
 from chat.web.gate.security import SAFE
 
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 COOKIE = "owner"
 PATH = "/admin"
 # The ways in: these ask for a password or a key themselves.
@@ -43,6 +47,17 @@ def require_owner() -> AnyResponse | None:
     if request.method not in SAFE and request.endpoint != "desk.signing_in.leave":
         return Response(render_template("desk/signed_out.html"), 401)
     return redirect(f"{url_for('desk.signing_in.sign_in')}?next={quote(_place(), safe='')}", 303)
+
+
+def refuse_control_characters() -> None:
+    """Before every change: nobody types a NUL, and PostgreSQL stores none.
+
+    Raises Refusal bad_input.
+    """
+    # For the longest list of words; what is read at all is decided in gate/admission.py.
+    request.max_form_memory_size = LARGEST_JSON
+    if any(map(_CONTROL.search, request.form.values())):
+        raise Refusal("bad_input", "control characters")
 
 
 def current() -> OwnerSession | None:

@@ -23,7 +23,6 @@ from chat.storage.owner.values import StaleError
 from chat.web import services
 from chat.web.desk import frame, labels
 from chat.web.frame.language import language
-from chat.web.gate.admission import LARGEST_JSON
 
 bp = Blueprint("site", __name__)
 
@@ -110,8 +109,6 @@ def show() -> Response:
 @bp.post("/site")
 def save() -> AnyResponse:
     """Takes each setting that was changed, all of them or none."""
-    # The longest list of words; what the server reads at all is decided in gate/admission.py.
-    request.max_form_memory_size = LARGEST_JSON
     attempt = Attempt(_changed_texts())
     logo = _sent_logo()
     for name, text in attempt.texts.items():

@@ -84,6 +84,7 @@ def test_a_pinned_one_stands_above_newer_ones_until_it_is_unpinned(alice: Visito
     assert alice.post(f"/c/{older}/pin", data={"pinned": "no"}, headers=HTML).ok
     assert titles(alice) == ["newer", "older"]
     assert alice.post(f"/c/{older}/pin", json={"pinned": "perhaps"}).status_code == 400
+    assert alice.post(f"/c/{older}/pin", json={"pinned": 1}).status_code == 400
 
 
 def test_several_are_deleted_at_once_and_taken_back_together(alice: Visitor, bob: Visitor) -> None:
@@ -154,6 +155,17 @@ def test_a_link_shows_what_was_there_and_nothing_later(alice: Visitor) -> None:
     assert seen.headers["X-Robots-Tag"].startswith("noindex")
     assert 'method="post"' not in seen.text and alice.conversation not in seen.text
     assert "data-copy" not in seen.text, "nothing there listens to it"
+
+
+def test_a_link_shows_the_branch_that_a_program_names(alice: Visitor) -> None:
+    assert alice.ask("for everybody").ok
+    first = alice.message
+    assert alice.ask("for me alone", instead=first).ok
+    path = f"/c/{alice.conversation}/share"
+    link = alice.post(path, json={"at": first}).json()["url"]
+    assert "for me alone" not in requests.get(alice.url + link, timeout=10).text
+    assert alice.post(path, json={"at": [first]}).status_code == 400
+    assert alice.post(path, data=f"at={first}".encode()).status_code == 415
 
 
 def test_a_link_can_be_withdrawn_and_replaced(alice: Visitor) -> None:

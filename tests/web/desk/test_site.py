@@ -35,6 +35,12 @@ def owner(site: Site) -> OwnerBrowser:
     return OwnerBrowser(site).sign_in()
 
 
+def test_what_nobody_types_is_stored_nowhere(owner: OwnerBrowser) -> None:
+    for path, field in (("site", "site_title"), ("codes", "name"), ("blocked", "who")):
+        assert owner.post(f"/admin/{path}", data={field: "a\0b"}).status_code == 400
+    assert "a\0b" not in owner.get("/admin/log").text
+
+
 class Form(HTMLParser):
     """What a browser would send of the page's first form with a file, as it stands."""
 
