@@ -35,6 +35,8 @@ class Ceilings:
         self._days = days
         self._settings = settings
         self._clock = clock
+        # Since which day each account has a limit here.
+        self._begun: dict[str, str] = {}
 
     def spend(self, agent: Agent) -> Callable[[], None]:
         """Counts one more question; returns the function that takes it back.
@@ -47,12 +49,20 @@ class Ceilings:
         with ExitStack() as undo:
             for account, limit in limits.items():
                 if not limit:
+                    self._begun.pop(account, None)
                     continue
+                self._begin(account, day, "" if account == SITE else agent.id)
                 if not self._days.spend(account, day, limit):
                     wait = seconds_until_tomorrow(at, settings.time_zone)
                     raise CeilingRefusal("quota_exhausted", f"the day of {account}", wait)
                 undo.callback(self._days.give_back, account, day)
             return undo.pop_all().close
+
+    def _begin(self, account: str, day: str, agent_id: str) -> None:
+        """Takes a limit that is new to this process for one of the whole day."""
+        if self._begun.get(account) != day:
+            self._days.begin(account, day, agent_id)
+            self._begun[account] = day
 
     def count(self, subject: str) -> None:
         """Counts what has no limit, for the owner to see."""

@@ -10,6 +10,16 @@ _SPEND = text(
     "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1 WHERE days.asked < :limit "
     "RETURNING asked"
 )
+# What surely was asked before anybody counted. Where this is more than the count, days without a
+# limit lie in between.
+_BEGIN = text(
+    "INSERT INTO days (account, day, asked) SELECT :account, :day, count(*) FROM outcomes "
+    "WHERE day = :day AND (:agent = '' OR agent = :agent) AND "
+    "(state NOT IN ('failed', 'stopped') OR first_s IS NOT NULL OR "
+    "code IN ('timeout', 'blocked', 'empty', 'unexpected', 'needs_action')) "
+    "ON CONFLICT (account, day) DO UPDATE SET asked = excluded.asked "
+    "WHERE days.asked < excluded.asked"
+)
 _COUNT = text(
     "INSERT INTO days (account, day, asked) VALUES (:account, :day, 1) "
     "ON CONFLICT (account, day) DO UPDATE SET asked = days.asked + 1"
@@ -33,6 +43,11 @@ class Days:
         with self._engine.begin() as db:
             values = {"account": account, "day": day, "limit": limit}
             return db.execute(_SPEND, values).first() is not None
+
+    def begin(self, account: str, day: str, agent: str = "") -> None:
+        """Counts what the site, or an agent of it, was asked while there was no limit."""
+        with self._engine.begin() as db:
+            db.execute(_BEGIN, {"account": account, "day": day, "agent": agent})
 
     def count(self, account: str, day: str) -> None:
         """Counts one more of what has no limit."""

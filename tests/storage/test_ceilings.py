@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chat.agents.ceilings import Ceilings, seconds_until_tomorrow
+from chat.agents.ceilings import Ceilings, day_of, seconds_until_tomorrow
 from chat.agents.offered import Agent, load_agents
 from chat.agents.vault import Vault
 from chat.refusals import CeilingRefusal
 from chat.settings.model import Settings
-from chat.storage import Storage
+from chat.storage import NewQuestion, Storage
+from chat.storage.models import now
 from emulator.accounts import DEMO
 from tests.storage.acting import Connect, refused, together
 
@@ -87,6 +88,19 @@ def test_whoever_is_refused_hears_how_long_the_day_lasts(store: Storage, agent: 
 def test_a_day_on_which_the_clocks_change_has_its_own_length() -> None:
     morning = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
     assert seconds_until_tomorrow(morning, "Europe/Berlin") == 21.5 * 3600
+
+
+def test_a_limit_that_is_set_during_a_day_counts_what_was_asked_before(
+    store: Storage, agent: Agent
+) -> None:
+    for name in (agent.id, agent.id, "other"):
+        store.answers.store_question(NewQuestion("alice", name, "hello", "worker"))
+    site, own = ceilings(store, now(), limit=4), replace(agent, daily_limit=3)
+    site.spend(own)
+    assert refused(lambda: site.spend(own)) == "quota_exhausted"
+    assert refused(lambda: ceilings(store, now(), limit=4).spend(agent)) == "quota_exhausted"
+    counts = store.days.counts(day_of(now(), "Asia/Shanghai"))
+    assert counts == {"site": 4, f"agent:{agent.id}": 3}
 
 
 def test_without_a_limit_nothing_is_counted(store: Storage, agent: Agent) -> None:
