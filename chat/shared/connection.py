@@ -7,12 +7,14 @@ for its return.
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
@@ -291,6 +293,9 @@ def client(pool: Any, url: str, seconds: float, **bounds: float) -> "redis.Redis
 
     Raises SettingsError.
     """
+    # The library takes what is no number for the first database.
+    if not re.fullmatch(r"/?\d*", urlsplit(url).path) and not url.startswith("unix:"):
+        raise SettingsError("redis_address")
     try:
         connections = pool.from_url(
             url, socket_connect_timeout=CALL_S, socket_timeout=seconds, protocol=2, **bounds

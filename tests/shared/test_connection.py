@@ -26,6 +26,12 @@ def lives(connection: Connection) -> bool:
         return False
 
 
+@pytest.mark.parametrize("end", ["/x", "/0;", "/-1", "/0/1"])
+def test_a_database_that_is_no_number_is_refused(end: str) -> None:
+    with pytest.raises(SettingsError, match="not the address of a Redis"):
+        Connection(f"redis://127.0.0.1:1{end}")
+
+
 def test_processes_know_how_many_they_are(join: Join) -> None:
     first, second = join(), join()
     first.connect()

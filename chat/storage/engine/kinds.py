@@ -119,7 +119,12 @@ def parse(address: str) -> URL:
         # The message repeats the address, or a part of its password.
         raise SettingsError("database_address") from None
     url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
-    if url.drivername not in (SQLITE, "postgresql+psycopg") or not url.database:
+    if "@" in f"{url.host}{url.database}" and url.drivername != SQLITE:
+        # Of a password with @ or / a part is taken for the host or the name, which errors repeat.
+        raise SettingsError("database_address")
+    is_known = url.drivername in (SQLITE, "postgresql+psycopg")
+    # In memory each process would have one of its own, and lose it.
+    if not is_known or url.database in (None, "", ":memory:"):
         raise SettingsError("database_kind")
     return url
 

@@ -46,14 +46,19 @@ def test_an_address_is_taken_as_it_is_pasted(spelling: str) -> None:
     assert kinds.place_of(url) == "zhiye@db.example.com:5433/chat"
 
 
-@pytest.mark.parametrize("password", ["p@ss", "p:ss", "p/ss", "p:4/5@6"])
-def test_a_password_that_is_not_escaped_is_not_repeated(password: str) -> None:
+@pytest.mark.parametrize("password", ["p@ss", "p:ss", "p/ss", "p:4/5@6", "12/ss"])
+def test_no_part_of_a_password_that_is_not_escaped_is_repeated(password: str) -> None:
     try:
         url = kinds.parse(f"postgresql://zhiye:{password}@127.0.0.1:5432/chat")
     except SettingsError as error:
         assert "%40" in str(error) and password not in str(error)
     else:
-        assert password not in kinds.place_of(url)
+        assert kinds.place_of(url) == "zhiye@127.0.0.1:5432/chat"
+
+
+def test_a_database_in_memory_is_refused() -> None:
+    with pytest.raises(SettingsError, match="sqlite:///path"):
+        kinds.parse("sqlite:///:memory:")
 
 
 def test_what_each_question_asks_of_the_server_is_prepared_once(store: Storage) -> None:
