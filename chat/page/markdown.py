@@ -8,7 +8,6 @@ from markdown_it.common.utils import escapeHtml
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
-from mdit_py_plugins.tasklists import tasklists_plugin
 
 from chat.page.budget import (
     MAX_BLOCK_TOKENS,
@@ -24,6 +23,7 @@ from chat.page.containers import containers_plugin
 from chat.page.footnotes import footnotes_plugin
 from chat.page.formulas import formulas_plugin, mathml
 from chat.page.inlines import inlines_plugin
+from chat.page.tasks import tasks_plugin
 
 _LINKABLE = re.compile(r"(?:https?://|mailto:)\S", re.IGNORECASE)
 _INLINE_PICTURE = re.compile(r"data:image/", re.IGNORECASE)
@@ -49,7 +49,7 @@ def _parser() -> MarkdownIt:
     md.disable(["reference", "lheading", "html_block", "html_inline"])
     md.validateLink = _is_linkable  # type: ignore[method-assign]
     md.use(inlines_plugin).use(containers_plugin).use(formulas_plugin)
-    md.use(tasklists_plugin).use(footnotes_plugin)
+    md.use(tasks_plugin).use(footnotes_plugin)
     md.core.ruler.push("headings", _lower_headings)
     md.core.ruler.push("images", _show_or_link_images)
     md.core.ruler.push("direction", _turn_round)
@@ -219,14 +219,6 @@ def _render_picture(renderer: object, tokens: Rule, at: int, options: object, en
     return f'<img src="{source}" alt="{text}" loading="lazy" decoding="async">'
 
 
-def _render_task(renderer: object, tokens: Rule, at: int, options: object, env: EnvType) -> str:
-    """Draws a sign, since a disabled checkbox without a label means nothing to a screen reader.
-
-    Only the task plugin makes this token.
-    """
-    return "☑" if "checked" in tokens[at].content else "☐"
-
-
 def _render_table_open(
     renderer: object, tokens: Rule, at: int, options: object, env: EnvType
 ) -> str:
@@ -267,7 +259,6 @@ _RENDER_RULES = {
     "comment": _render_nothing,
     "tag": _render_tag,
     "picture": _render_picture,
-    "html_inline": _render_task,
     "table_open": _render_table_open,
     "table_close": _render_table_close,
     "th_open": _render_cell,

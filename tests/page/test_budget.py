@@ -9,7 +9,8 @@ from chat.page.rendering import GrowingMarkdown, render, render_blocks
 from tests.kit.effort import effort
 from tests.kit.patience import eventually
 
-SIZE = 200_000
+# Some are costliest just within the budget, some beyond it.
+SIZES = (40_000, 200_000)
 CONSTRUCTS = [
     "- a\n", "1. a\n\n", "- a\n  - b\n", "* ", "> ", "> a\n\n", ">\n", "- [ ] a\n", "# a\n",
     "---\n", "|-|\n", "|a|b|\n|-|-|\n", "|", "a\n", "a\n\n", "    a\n", "\t", "\u3000", " ",
@@ -35,20 +36,21 @@ def picture(url: str) -> str:
 
 
 def assert_cheap(text: str) -> None:
-    """It takes 0.7 s of a usual processor for 200 kB at most; what grows too fast, minutes."""
+    """What is linear takes 150 at most; what grows too fast, many times as much."""
     html = ""
 
     def draw() -> None:
         nonlocal html
         html = "".join(render_blocks([text], picture, "0123456789abcdef01234567"))
 
-    assert effort(draw) < 600 + len(text) / 1_000
+    assert effort(draw) < 250
     assert len(html) <= 12 * len(text) + 150_000
 
 
 @pytest.mark.parametrize("construct", CONSTRUCTS)
 def test_a_construct_repeated_costs_a_bounded_time_and_size(construct: str) -> None:
-    assert_cheap(construct * (SIZE // len(construct)))
+    for size in SIZES:
+        assert_cheap(construct * (size // len(construct)))
 
 
 @settings(max_examples=20, deadline=None)
@@ -62,7 +64,7 @@ def test_bombs_cost_a_bounded_time_and_size(name: str) -> None:
     assert_cheap(BOMBS[name])
 
 
-@pytest.mark.parametrize("construct", ["- a\n", "a\n", "[", "$x$ "])
+@pytest.mark.parametrize("construct", ["- a\n", "[", "$x$ "])
 def test_two_megabytes_are_drawn(construct: str) -> None:
     assert_cheap(construct * (2_000_000 // len(construct)))
 

@@ -13,7 +13,8 @@ from chat.page.rendering import GrowingMarkdown, render, render_blocks
 from tests.kit.effort import effort
 
 PIECES = [
-    "# 标题\n", "- مرحبا\n", "text ", "**注意：**请", "*em*", "`code`", "~~gone~~", "\n", "\n\n", "\r\n", "\r",
+    "# 标题\n", "- مرحبا\n", "text ", "**注意：**请", "*em*", "`code`", "~~gone~~",
+    "\n", "\n\n", "\r\n", "\r",
     "- item\n", "- [x] done\n", "1. one\n", "   - nested\n", "    indented\n", "> quote\n",
     "```python\n", "```\n", "def f(): pass\n", "~~~\n", "| a | b |\n", "|---|:-:|\n", "| 1 | 2 |\n",
     "a|b\n", "-|-\n", "---\n", "===\n", "$$\n", "$$x^2$$", "$E=mc^2$", "\\[\n", "\\]\n",
@@ -251,6 +252,12 @@ MARKDOWN = [
     ("a ** b", "a ** b"),
     ("一行\n又一行", "一行<br>"),
     ("- [x] done", '<li class="task-list-item">☑ done'),
+    (
+        "1. a\n   - [ ] **b**",
+        '<ol>\n<li>a\n<ul class="contains-task-list">\n<li class="task-list-item">☐ <strong>b',
+    ),
+    ("- `[ ] a`", "<li><code>[ ] a</code></li>"),
+    ("- [x](https://a.example)", '<li><a href="https://a.example"'),
     ("看 https://a.example/b。好", '<a href="https://a.example/b" target'),
     ("(https://a.example/b_(c))", 'href="https://a.example/b_(c)"'),
     ("![](https://a.example/p.png)", ">图片 · Image</a>"),
