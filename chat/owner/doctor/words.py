@@ -448,7 +448,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_unmade": _fail(
         Words(
-            "在管理台接入的这个智能体无法使用：{problem}",
+            "在管理后台接入的这个智能体无法使用：{problem}",
             "This agent of the desk cannot be used: {problem}",
         ),
         Words(

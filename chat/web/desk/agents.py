@@ -43,7 +43,10 @@ WHICH = _("We could not tell which platform this is from. Choose it below.")
 SEVERAL = _("This may be from more than one platform. Choose which.")
 TOO_LONG = _("This is too long. Paste only the id, the token, or the example call.")
 MISSING = _("This is still missing.")
-STALE = _("Somebody else has changed this meanwhile. Nothing was overwritten: look, and repeat.")
+STALE = _(
+    "Somebody else has just changed this. Nothing was overwritten: look at it, and make your "
+    "change again."
+)
 LAST = _("At least one agent has to stay switched on. Switch another one on first.")
 OTHER_TEST = Words("另一项检查还没结束", "another test has not ended yet")
 # One test at a time in a process: a click must not hammer a platform.

@@ -22,13 +22,13 @@ PROBLEMS = {
     "name": _("A name has at most 40 characters, without spaces, commas and colons."),
     "twin": _("There is a code of this name. Take another name, or end that one first."),
     "day": _("A day is written 2027-01-31."),
-    "daily": _("The questions a day are a number from 1 on."),
+    "daily": _("Questions a day must be a number of at least 1."),
     "last": _(
-        "This is the last code: without it the site is open to everybody. "
-        "If you want that, tick the box and end it again."
+        "This is the last code: without it the site is open to everyone. If you want that, tick"
+        " the box and end it again."
     ),
 }
-STALE = _("The codes have been changed meanwhile. Look at them, and try again.")
+STALE = _("The codes have just been changed. Look at them, and try again.")
 
 
 @bp.get("/codes")

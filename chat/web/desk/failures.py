@@ -11,16 +11,16 @@ from chat.web.frame.language import language
 
 # What each reason of the contract means for the owner.
 REASONS = {
-    "bad_input": _("The platform did not take the question"),
+    "bad_input": _("The platform rejected the question"),
     "busy": _("The conversation was still being answered"),
     "rate_limited": _("Too many questions at once"),
     "quota_exhausted": _("The allowance is used up"),
-    "unavailable": _("Not reached, or broken off"),
+    "unavailable": _("Unreachable or cut off"),
     "unexpected": _("The answer could not be understood"),
     "blocked": _("Refused by the platform's moderation"),
     "needs_action": _("The agent asked for a step that this site cannot take"),
-    "empty": _("Finished without an answer"),
-    "misconfigured": _("Refused: token, id or publication"),
+    "empty": _("Ended without an answer"),
+    "misconfigured": _("Refused: check token, id and publication"),
     "timeout": _("Took too long"),
 }
 

@@ -27,7 +27,7 @@ class Page:
 
 
 # How bad a finding is, and what a screen reader says of its colour.
-LEVELS = {"ok": _("Well"), "warn": _("Note"), "fail": _("Broken")}
+LEVELS = {"ok": _("OK"), "warn": _("Note"), "fail": _("Problem")}
 # The navigation, in this order.
 PAGES = (
     Page("desk.today.show", _("Today"), "home"),
@@ -39,22 +39,24 @@ PAGES = (
     Page("desk.codes.show", _("Access codes"), "key"),
     Page("desk.blocked.show", _("Blocked"), "shield"),
     Page("desk.doctor.show", _("Doctor"), "pulse"),
-    Page("desk.log.show", _("What was done"), "list"),
+    Page("desk.log.show", _("Activity log"), "list"),
     Page("desk.backup.show", _("Backup"), "download"),
     Page("desk.signing_in.password", _("Password"), "lock"),
 )
 # The line after a change, by the id that stands in the address: a page shows no text of a link.
 DONE = {
-    "saved": _("Saved. It holds at once."),
-    "password": _("The password has been changed. Other browsers are signed out."),
-    "deleted": _("Deleted. Nothing of it is left."),
-    "looked": _("The doctor was here. This is what was found."),
-    "looked_lately": _("The doctor was here a moment ago. Wait a little before the next look."),
-    "one_time_on": _("From now on signing in takes a code too. Other browsers are signed out."),
-    "one_time_off": _("Signing in takes the password alone again. Other browsers are signed out."),
-    "taken_back": _("Taken back."),
-    "connected": _("Connected. Visitors can ask it from now on."),
-    "removed": _("Removed. What visitors asked it can still be read."),
+    "saved": _("Saved. It is in effect at once."),
+    "password": _("The password has been changed. Other browsers have been signed out."),
+    "deleted": _("Deleted for good."),
+    "looked": _("Checked. These are the results."),
+    "looked_lately": _("The last check was a moment ago. Wait a little before the next one."),
+    "one_time_on": _("Signing in now takes a code too. Other browsers have been signed out."),
+    "one_time_off": _(
+        "Signing in now takes the password alone. Other browsers have been signed out."
+    ),
+    "taken_back": _("Undone."),
+    "connected": _("Connected. Visitors can ask it now."),
+    "removed": _("Removed. Earlier conversations can still be read."),
 }
 
 

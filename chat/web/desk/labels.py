@@ -12,16 +12,16 @@ SETTINGS = {
     "accent_color": _("Colour"),
     "site_notice": _("Notice"),
     "notice_until": _("Last day of the notice"),
-    "site_footer": _("Line at the bottom"),
+    "site_footer": _("Footer"),
     "icp_number": _("ICP number"),
-    "ai_label": _("Label of generated content"),
+    "ai_label": _("Label for AI content"),
     "default_language": _("Language"),
     "access_codes": _("Access codes"),
-    "keep_days": _("How long conversations are kept"),
+    "keep_days": _("Days to keep conversations"),
     "owner_reads": _("Reading questions and answers"),
     "daily_limit": _("Questions a day"),
-    "notify_url": _("Robots that are told"),
-    "banned_words": _("Words that may not be asked or answered"),
+    "notify_url": _("Notification robots"),
+    "banned_words": _("Banned words"),
 }
 FACTS = {
     "subject": _("Who"),
@@ -33,7 +33,7 @@ FACTS = {
     "agent": _("Agent"),
     "browsers": _("Browsers"),
     "name": _("Name"),
-    "takes_back": _("takes back no."),
+    "takes_back": _("undoes no."),
 }
 
 # Options of platforms, as their own pages call them.
@@ -62,7 +62,7 @@ OPTIONS = {
 # Why a picture that was sent is not taken, by the id of the settings' error.
 PICTURE_PROBLEMS = {
     "logo_large": _("This file is too large: a picture has at most 200 kB."),
-    "logo_kind": _("This is no PNG, JPEG, WebP or SVG picture."),
+    "logo_kind": _("This is not a PNG, JPEG, WebP or SVG picture."),
     "logo_pixels": _("This picture has too many pixels: at most 4096 by 4096."),
 }
 LOCKED_AGENT = _(

@@ -49,7 +49,7 @@ DEEDS = {
     "password": _("Password changed"),
     "one-time-on": _("One-time codes set up"),
     "one-time-off": _("One-time codes ended"),
-    "sign-out": _("All sessions ended"),
+    "sign-out": _("Signed out everywhere"),
     CONNECTED: _("Agent connected"),
     CHANGED: _("Agent changed"),
     REMOVED: _("Agent removed"),
@@ -57,9 +57,12 @@ DEEDS = {
     OFF: _("Agent switched off"),
     MOVED: _("Order of the agents changed"),
 }
-STALE = _("This has been changed again since. Look at what holds now, and change that.")
+STALE = _("This has been changed again since. Look at what it is now, and change that.")
 LOST = _("What was there before cannot be read any more, so this cannot be taken back.")
-LOCKED = _("This is set on the server, in .env or in the environment, and wins. Change it there.")
+LOCKED = _(
+    "This is set on the server, in .env or in the environment, which takes precedence. Change "
+    "it there."
+)
 PROBLEMS = {StaleError: STALE, LostError: LOST, Locked: LOCKED}
 
 
@@ -145,6 +148,6 @@ def _change(name: str, change: Mapping[str, Any] | None) -> str:
 
 def _quoted(text: Any) -> str:
     if text is None:
-        return str(_("(as usual)"))
+        return str(_("(default)"))
     short = str(text)[:LONGEST_TEXT]
     return f"“{short}…”" if len(str(text)) > LONGEST_TEXT else f"“{short}”"

@@ -28,8 +28,8 @@ bp = Blueprint("site", __name__)
 
 # Another owner's change has come between.
 STALE = _(
-    "Somebody has changed this meanwhile, to what is said below. Nothing was overwritten: "
-    "what you typed is still here, and saving again puts it in place."
+    "Somebody has just changed this, to what stands below. Nothing was overwritten: what you "
+    "typed is still here, and saving again puts it in place."
 )
 
 
@@ -46,7 +46,7 @@ SECTIONS = (
     Section("look", _("Look"), ("site_title", LOGO, "accent_color")),
     Section(
         "lines",
-        _("Lines on the page"),
+        _("Texts on the page"),
         (
             "site_notice",
             "notice_until",
@@ -65,26 +65,29 @@ HELP = {
     "site_title": _("At most 60 characters; it stands above every page."),
     LOGO: _("A square PNG, JPEG, WebP or SVG of at most 200 kB."),
     "accent_color": _("Such as #0f6b62; made lighter or darker where it could not be read."),
-    "site_notice": _("A line above the welcome, such as what the agents may be asked."),
-    "notice_until": _("The last day of the notice, such as 2027-01-31; empty: it stays."),
-    "site_footer": _("A line at the bottom of every page."),
-    "icp_number": _("It leads to the register beian.miit.gov.cn."),
-    "ai_label": _("Empty: a sentence in the reader's language; off: none."),
-    "default_language": _("For browsers that do not say theirs."),
-    "keep_days": _("Days after which conversations nobody goes on with are deleted; empty: never."),
+    "site_notice": _("Shown above the welcome, such as what the agents can be asked."),
+    "notice_until": _("Such as 2027-01-31. Leave empty to keep the notice."),
+    "site_footer": _("Shown at the bottom of every page."),
+    "icp_number": _("Links to beian.miit.gov.cn."),
+    "ai_label": _("Leave empty for the default in the reader's language; “off” shows none."),
+    "default_language": _("For browsers that do not name one."),
+    "keep_days": _(
+        "A conversation is deleted after this many days without a new message. Leave empty to "
+        "keep it."
+    ),
     "daily_limit": _(
-        "Questions that the whole site takes in a day; who comes later hears when the next begins. "
-        "Empty: any number."
+        "For the whole site. Once they are used up, visitors are told when to come back. Leave "
+        "empty for no limit."
     ),
     "banned_words": _(
-        "One a line. Questions with such a word are refused, in answers its letters become stars; "
-        "capitals, full-width letters, spaces and signs in between make no difference. English "
-        "words count only as whole words."
+        "One per line. A question with such a word is refused; in an answer it becomes "
+        "asterisks. Case, full-width letters, and spaces or signs in between make no "
+        "difference. English words match only as whole words."
     ),
     "notify_url": _(
-        "The Webhook of a robot of WeCom, DingTalk or Feishu; several on lines of their own. It "
-        "hears of failing agents, ending tokens, a full disk and days at 80 %. A signing secret is "
-        "put behind the address after a #."
+        "The webhook of a WeCom, DingTalk or Feishu robot; several on lines of their own. It is"
+        " told of failing agents, expiring tokens, a full disk, and a day's questions at 80 %. "
+        "Put a signing secret behind the address after a #."
     ),
 }
 # Fields of several lines.

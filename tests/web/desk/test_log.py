@@ -50,7 +50,7 @@ def test_a_change_is_read_and_taken_back(site: Site, store: Storage, owner: Owne
     assert answer.headers["Location"] == "/admin/log?done=taken_back"
     assert store.owner_values.get("site_title").value is None
     page = owner.get("/admin/log?done=taken_back&lang=en").text
-    assert "Taken back." in page and f"/admin/log/{number}/take-back" not in page
+    assert "Undone." in page and f"/admin/log/{number}/take-back" not in page
 
 
 def test_what_was_changed_again_is_not_taken_back(store: Storage, owner: OwnerBrowser) -> None:

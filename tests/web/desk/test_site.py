@@ -179,7 +179,7 @@ def test_a_logo_is_taken_and_what_is_none_is_refused(site: Site, owner: OwnerBro
         files = {**fields, "site_logo": ("logo.png", data)}
         return owner.post("/admin/site", files=files, headers=ENGLISH)
 
-    for data, reason in ((b"GIF89a nothing", "no PNG"), (PICTURE + bytes(300_000), "too large")):
+    for data, reason in ((b"GIF89a nothing", "not a PNG"), (PICTURE + bytes(300_000), "too large")):
         answer = send(data)
         assert answer.status_code == 400 and reason in answer.text
     assert send(PICTURE).status_code == 303

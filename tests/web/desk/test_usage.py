@@ -114,7 +114,7 @@ def test_the_page_names_codes_and_keys_and_no_secret(owner: OwnerBrowser) -> Non
 
 def test_the_plots_are_said_for_who_does_not_see_them(owner: OwnerBrowser) -> None:
     page = owner.get("/admin/usage", headers=ENGLISH).text
-    assert 'role="img" aria-label="Questions by days, 6 in all, at most 6 on ' in page
+    assert 'role="img" aria-label="Questions by day: 6 in all, most on ' in page
     assert page.count('<rect class="bar"') > 3
     assert "style=" not in page
 
@@ -122,7 +122,10 @@ def test_the_plots_are_said_for_who_does_not_see_them(owner: OwnerBrowser) -> No
 def test_what_failed_stands_with_what_to_do(owner: OwnerBrowser) -> None:
     for path in ("/admin", "/admin/usage?days=30"):
         page = owner.get(path, headers=ENGLISH).text
-        assert "Refused: token, id or publication" in page and "<code>misconfigured</code>" in page
+        assert (
+            "Refused: check token, id and publication" in page
+            and "<code>misconfigured</code>" in page
+        )
         assert "make a new one at www.coze.cn/open/oauth/pats" in page
 
 
@@ -136,7 +139,7 @@ def test_today_says_what_is_being_answered_and_what_is_left(owner: OwnerBrowser)
 
 def test_first_words_were_timed(owner: OwnerBrowser) -> None:
     page = owner.get("/admin", headers=ENGLISH).text
-    assert "half of the answers; nine of ten within" in page
+    assert "median; nine in ten within" in page
 
 
 def test_a_program_that_is_not_the_owner_s_is_refused(owner: OwnerBrowser) -> None:
