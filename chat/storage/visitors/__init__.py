@@ -1,1 +1,1 @@
-"""What belongs to a visitor beside conversations: sessions, codes for a move, files, and merging."""
+"""What is a visitor's beside conversations: sessions, codes for a move, files, and merging."""
