@@ -151,5 +151,5 @@ def options(platform: str) -> type[AgentOptions]:
 def signs(platform: str) -> Signs:
     """How what is copied from a platform is recognised."""
     module = importlib.import_module(f"{PLATFORMS[platform].folder}.options")
-    found: Signs = module.SIGNS
-    return found
+    own: Signs = module.SIGNS
+    return own

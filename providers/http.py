@@ -331,12 +331,12 @@ def translate_error(
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """An exception and what it wraps: urllib3 hides causes in `reason`, requests in its first
     argument."""
-    seen: set[int] = set()
+    ids: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:
         cause = waiting.pop(0)
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
+        if isinstance(cause, BaseException) and id(cause) not in ids:
+            ids.add(id(cause))
             yield cause
             waiting += [getattr(cause, "reason", None), *cause.args]
             waiting += [cause.__cause__, cause.__context__]

@@ -196,13 +196,13 @@ class _Reply:
         if self._has_thought:
             yield from self._say(before)
             return
-        shown = "".join(self._words)
+        text = "".join(self._words)
         self._words = []
-        if shown:
+        if text:
             # Before the thought: an answer has bounds, and what is in both counts twice.
             yield Rewrite("", self._number)
-        if (shown + before).strip():
-            yield Thought(shown + before)
+        if (text + before).strip():
+            yield Thought(text + before)
 
 
 def _start_of_tag(text: str) -> int:

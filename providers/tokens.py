@@ -63,7 +63,7 @@ class KeptToken:
     def __call__(self) -> Token:
         """Another token than the last time. Raises what `fetch` raises."""
         with self._vault.lock(self._name):
-            token = self._kept()
+            token = self._load()
             if token is None:
                 token = self._fetch()
                 ends_at = self._clock() + token.expires_in
@@ -73,16 +73,16 @@ class KeptToken:
         self._last = token.secret
         return token
 
-    def _kept(self) -> Token | None:
+    def _load(self) -> Token | None:
         """What another process has fetched since, if it need not be renewed yet."""
-        kept = self._vault.load(self._name)
-        if kept is None or kept["secret"] == self._last:
+        stored_token = self._vault.load(self._name)
+        if stored_token is None or stored_token["secret"] == self._last:
             return None
         now = self._clock()
-        if kept["renew_at"] <= now:
+        if stored_token["renew_at"] <= now:
             return None
-        self._learn(kept["secret"])
-        return Token(kept["secret"], kept["ends_at"] - now)
+        self._learn(stored_token["secret"])
+        return Token(stored_token["secret"], stored_token["ends_at"] - now)
 
 
 class _Flight:

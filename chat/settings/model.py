@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     Field,
     SecretStr,
     ValidationError,
@@ -534,25 +535,17 @@ def load() -> Settings:
 
 
 class _Written(Settings):
-    """Settings that are given, and not looked for in the environment."""
+    """Settings of what is handed over, whatever the environment and .env say."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
+    def __init__(self, **values: Any) -> None:
+        # Past the one of BaseSettings, which reads its sources.
+        BaseModel.__init__(self, **values)
 
 
 def written(name: str, text: str) -> Any:
     """The value of one setting as somebody wrote it. Raises SettingsError."""
     try:
-        given: dict[str, Any] = {name: text}
-        return getattr(_Written(**given), name)
+        return getattr(_Written(**{name: text}), name)
     except ValidationError as error:
         raise together(_wrong(error)) from None
 

@@ -160,9 +160,9 @@ def _all() -> Iterator[Notice]:
     yield from _files()
     if file.charset != UTF8:
         yield _notice("charset", path=".env", charset=file.charset)
-    known, others = _known_names(), _names_of_others()
-    yield from _lines(file, known, others)
-    yield from _variables(known, others)
+    own_names, others = _known_names(), _names_of_others()
+    yield from _lines(file, own_names, others)
+    yield from _variables(own_names, others)
     yield from _agents_file()
 
 
@@ -186,10 +186,10 @@ def _values(path: Path) -> Iterable[str]:
         return ()
 
 
-def _lines(file: EnvFile, known: set[str], others: set[str]) -> Iterator[Notice]:
-    yield from (_unread(line, known) for line in file.unread)
+def _lines(file: EnvFile, own_names: set[str], others: set[str]) -> Iterator[Notice]:
+    yield from (_unread(line, own_names) for line in file.unread)
     for line, last in env_file.repeated(file.lines):
-        if setting_name(line.name) in known:
+        if setting_name(line.name) in own_names:
             place = _place(line.number, line.name)
             yield _notice("repeated", place=place, line=line.number, last=last.number)
     yield from _comments(file)
@@ -197,8 +197,8 @@ def _lines(file: EnvFile, known: set[str], others: set[str]) -> Iterator[Notice]
     mentioned = {name for line in file.lines for name in re.findall(r"\$\{(\w+)", line.value)}
     for line in file.lines:
         name = setting_name(line.name)
-        if name not in known and not {line.name, name} & (others | mentioned):
-            yield from _unknown(line, known)
+        if name not in own_names and not {line.name, name} & (others | mentioned):
+            yield from _unknown(line, own_names)
 
 
 def _comments(file: EnvFile) -> Iterator[Notice]:
@@ -232,30 +232,30 @@ def _unset_variables(lines: Iterable[Line]) -> Iterator[Notice]:
         filled.add(line.name)
 
 
-def _unread(line: UnreadLine, known: set[str]) -> Notice:
+def _unread(line: UnreadLine, own_names: set[str]) -> Notice:
     name = setting_name(line.word)
-    if name in known:
+    if name in own_names:
         return _notice("no_sign", place=_place(line.number, name), name=name)
     return _notice("odd_line", place=_place(line.number))
 
 
-def _unknown(line: Line, known: set[str]) -> Iterator[Notice]:
+def _unknown(line: Line, own_names: set[str]) -> Iterator[Notice]:
     name = setting_name(line.name)
-    if nearest := names.nearest(name, known):
+    if nearest := names.nearest(name, own_names):
         yield _notice("near_name", place=_place(line.number, line.name), nearest=nearest)
     elif not names.is_of_others(name):
         is_harmless = _HARMLESS_NAME.fullmatch(line.name) is not None
         yield _notice("unknown_name", place=_place(line.number, line.name if is_harmless else ""))
 
 
-def _variables(known: set[str], others: set[str]) -> Iterator[Notice]:
+def _variables(own_names: set[str], others: set[str]) -> Iterator[Notice]:
     """Of the process's own variables only those that are surely meant for us."""
     for variable in sorted(process_names()):
         name = setting_name(variable)
-        if name in known or names.is_of_others(name) or {variable, name} & others:
+        if name in own_names or names.is_of_others(name) or {variable, name} & others:
             continue
         place = Words(f"环境变量 {variable}", f"the variable {variable}")
-        if nearest := names.mistyped(name, known):
+        if nearest := names.mistyped(name, own_names):
             yield _notice("near_name", place=place, nearest=nearest)
         elif names.is_of_platform(name):
             yield _notice("unknown_name", place=place)
@@ -300,8 +300,8 @@ def _names_of_others() -> set[str]:
     """The variables that agents.toml asks for by name."""
     path = _agents_path()
     text = str(_read_agents(path).document) if path else ""
-    named = set(re.findall(r"\{'env': '(\w+)'\}", text))
-    return named | {f"{name}_FILE" for name in named}
+    variables = set(re.findall(r"\{'env': '(\w+)'\}", text))
+    return variables | {f"{name}_FILE" for name in variables}
 
 
 def _place(number: int, name: str = "") -> Words:

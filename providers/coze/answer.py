@@ -184,8 +184,8 @@ class CozeReader:
             return
         if any(plugin.text.startswith(reply.text) for plugin in self._plugin_replies):
             return
-        known = self._join_plugin(reply, reply.text)
-        yield Delta(reply.text[len(known) :], self._index_of(reply))
+        so_far = self._join_plugin(reply, reply.text)
+        yield Delta(reply.text[len(so_far) :], self._index_of(reply))
 
     def _join_plugin(self, reply: _Reply, text: str) -> str:
         """Makes one reply of a plugin's words and a text that repeats them: what was shown of it.
@@ -210,19 +210,19 @@ class CozeReader:
         if not content.text:
             return
         is_begun = reply.index is not None
-        known = reply.text if is_begun else self._join_plugin(reply, content.text)
-        if not _is_beginning(content.text, known, or_same=True):
-            yield self._new_text(content.text, known, self._index_of(reply))
-            known = content.text
-        self._whole_replies.append(_Reply(reply.index, [known]))
+        so_far = reply.text if is_begun else self._join_plugin(reply, content.text)
+        if not _is_beginning(content.text, so_far, or_same=True):
+            yield self._new_text(content.text, so_far, self._index_of(reply))
+            so_far = content.text
+        self._whole_replies.append(_Reply(reply.index, [so_far]))
         waiting, self._waiting_texts = self._waiting_texts, []
         for text in waiting:
             yield from self._complete_plugin_reply(text)
 
     @staticmethod
-    def _new_text(text: str, known: str, index: int) -> Delta | Rewrite:
-        if text.startswith(known):
-            return Delta(text[len(known) :], index)
+    def _new_text(text: str, so_far: str, index: int) -> Delta | Rewrite:
+        if text.startswith(so_far):
+            return Delta(text[len(so_far) :], index)
         return Rewrite(text, index)
 
     def _complete_plugin_reply(self, text: str) -> Iterator[Event]:
@@ -232,21 +232,21 @@ class CozeReader:
         """
         if any(plugin.text == text for plugin in self._plugin_replies):
             return
-        begun = [reply for reply in self._open.values() if reply.index is not None]
-        replies = (*self._whole_replies, *begun)
-        shown = next((reply for reply in replies if reply.has_begun_like(text)), None)
-        if shown in begun and shown not in self._stored_replies:
+        open_replies = [reply for reply in self._open.values() if reply.index is not None]
+        replies = (*self._whole_replies, *open_replies)
+        match = next((reply for reply in replies if reply.has_begun_like(text)), None)
+        if match in open_replies and match not in self._stored_replies:
             # What is being written may become just that, or more, or something else.
             self._waiting_texts.append(text)
             return
-        plugin = shown or _Reply()
-        known = plugin.text
+        plugin = match or _Reply()
+        so_far = plugin.text
         if plugin in self._stored_replies:
             self._open = {key: reply for key, reply in self._open.items() if reply is not plugin}
-        if len(text) > len(known):
+        if len(text) > len(so_far):
             plugin.parts = [text]
-            yield Delta(text[len(known) :], self._index_of(plugin))
-        if shown not in self._whole_replies:
+            yield Delta(text[len(so_far) :], self._index_of(plugin))
+        if match not in self._whole_replies:
             self._plugin_replies.append(plugin)
 
     def _begin_tool(self, message_id: str, content: str) -> ToolStep:
@@ -263,12 +263,12 @@ class CozeReader:
 
 
 def _rest_of_thoughts(reply: _Reply, known_text: str, thoughts: str) -> Iterator[Thought]:
-    known = "".join(reply.thoughts)
-    if known_text and not known:
+    so_far = "".join(reply.thoughts)
+    if known_text and not so_far:
         # An earlier reader has had them: thoughts come before words.
         return
-    if len(thoughts) > len(known) and thoughts.startswith(known):
-        yield Thought(thoughts[len(known) :])
+    if len(thoughts) > len(so_far) and thoughts.startswith(so_far):
+        yield Thought(thoughts[len(so_far) :])
 
 
 def _is_answer(message: Fields) -> bool:
@@ -280,10 +280,10 @@ def _is_text(message: Fields) -> bool:
     return str(message.get("content_type") or "text").lower() in _TEXT_TYPES
 
 
-def _is_beginning(text: str, known: str, or_same: bool = False) -> bool:
-    """Whether a text is only the beginning of one that is known, or the same if that counts."""
-    text, known = without_half(text), without_half(known)
-    return known.startswith(text) and (or_same or len(text) < len(known))
+def _is_beginning(text: str, whole: str, or_same: bool = False) -> bool:
+    """Whether a text is only the beginning of this whole one, or the same if that counts."""
+    text, whole = without_half(text), without_half(whole)
+    return whole.startswith(text) and (or_same or len(text) < len(whole))
 
 
 def _plugin_text(content: str) -> str:
@@ -416,18 +416,18 @@ def describe_action(chat: Fields) -> str:
 def about(bot: Fields) -> About:
     """A bot object's introduction of the agent (§5); its onboarding keys come in two spellings."""
     onboarding = fields(bot.get("onboarding_info"))
-    prologue = _stripped(onboarding.get("prologue") or onboarding.get("Prologue"))
+    prologue = _trimmed(onboarding.get("prologue") or onboarding.get("Prologue"))
     questions = onboarding.get("suggested_questions") or onboarding.get("SuggestedQuestions")
-    suggestions = [_stripped(question)[:QUESTION_LENGTH] for question in items(questions)]
+    suggestions = [_trimmed(question)[:QUESTION_LENGTH] for question in items(questions)]
     return About(
-        name=_stripped(bot.get("name"))[:NAME_LENGTH],
-        description=_stripped(bot.get("description"))[:DESCRIPTION_LENGTH],
+        name=_trimmed(bot.get("name"))[:NAME_LENGTH],
+        description=_trimmed(bot.get("description"))[:DESCRIPTION_LENGTH],
         # Visitors have no name here.
         prologue=prologue.replace("{{user_name}}", "")[:PROLOGUE_LENGTH],
         suggestions=tuple(filter(None, suggestions))[:QUESTIONS],
-        icon=_stripped(bot.get("icon_url")),
+        icon=_trimmed(bot.get("icon_url")),
     )
 
 
-def _stripped(value: Any) -> str:
+def _trimmed(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""

@@ -56,11 +56,11 @@ def failed_part(payload: Fields) -> Fields | None:
 def _parts(part: Fields, depth: int = 0) -> Iterator[Fields]:
     """An object and all that it holds, outermost first."""
     yield part
-    for held in _held(part) if depth < _DEPTH else ():
-        yield from _parts(held, depth + 1)
+    for inner_part in _inner_parts(part) if depth < _DEPTH else ():
+        yield from _parts(inner_part, depth + 1)
 
 
-def _held(part: Fields) -> Iterator[Fields]:
+def _inner_parts(part: Fields) -> Iterator[Fields]:
     """The objects in the envelopes of another one."""
     for name in _ENVELOPES:
         if value := part.get(name):
@@ -75,8 +75,8 @@ def _telling_parts(part: Fields, depth: int = 0) -> Iterator[Fields]:
     if _is_piece(part):
         yield part
         return
-    inner = list(_held(part)) if depth < _DEPTH else []
-    telling = [one for held in inner for one in _telling_parts(held, depth + 1)]
+    inner = list(_inner_parts(part)) if depth < _DEPTH else []
+    telling = [one for inner_part in inner for one in _telling_parts(inner_part, depth + 1)]
     if telling:
         yield from telling
     elif _is_step(part) and (depth or part.get("id")):
@@ -189,11 +189,11 @@ class HuaweiReader:
         if self._echo:
             echo, self._echo = self._echo, None
             yield from self._add(*echo)
-        known = self._replies.get(key)
-        before = known or self._all
+        reply = self._replies.get(key)
+        before = reply or self._all
         if before.is_whole_in(piece):
             is_repetition = len(piece) == before.size
-            if before.size > CUMULATIVE and (known or is_repetition):
+            if before.size > CUMULATIVE and (reply or is_repetition):
                 piece = piece[before.size :]
             elif is_repetition and len(before.pieces) > 1:
                 # Too short to be sure: as the last piece it is a repetition, else the agent says it
@@ -223,8 +223,8 @@ class HuaweiReader:
             yield from opening
 
     def _ended_step(self, key: str, part: Fields, status: str) -> ToolStep:
-        known = self._steps.get(key)
-        name = text(part.get("name")) or (known.name if known else "")
+        earlier = self._steps.get(key)
+        name = text(part.get("name")) or (earlier.name if earlier else "")
         state: Literal["done", "failed"] = "done" if status.lower() == "success" else "failed"
         step = ToolStep(
             key or name,

@@ -120,9 +120,9 @@ class QingyanReader:
 
     def _ids(self, event: Fields) -> Iterator[Event]:
         conversation, chat = text(event.get("conversation_id")), text(event.get("history_id"))
-        known = self._accepted
-        accepted = Accepted(conversation or known.conversation, chat or known.chat)
-        if accepted != known:
+        before = self._accepted
+        accepted = Accepted(conversation or before.conversation, chat or before.chat)
+        if accepted != before:
             self._accepted, self.conversation = accepted, accepted.conversation
             yield accepted
 
@@ -223,9 +223,9 @@ class QingyanReader:
         """Whether a text goes on after a beginning that has come again, and not along the old text:
         then it is another one.
         """
-        begun = self._beginning
-        is_along = self._segment.startswith(message[: len(begun) + 1])
-        return bool(begun) and message.startswith(begun) and not is_along
+        beginning = self._beginning
+        is_along = self._segment.startswith(message[: len(beginning) + 1])
+        return bool(beginning) and message.startswith(beginning) and not is_along
 
     def _correct(self, message: str) -> Rewrite:
         """The answer with another text in place of the one its message held before."""

@@ -94,10 +94,10 @@ class WenxinReader:
         self.is_over = True
         answer = fields(payload.get("data"))
         yield from self._ids(payload, answer)
-        shown, whole = self._text_so_far, decision._text_so_far
-        if not shown.rstrip().startswith(whole.rstrip()):
-            is_more = whole.startswith(shown)
-            yield Delta(whole[len(shown) :]) if is_more else Rewrite(whole)
+        so_far, whole = self._text_so_far, decision._text_so_far
+        if not so_far.rstrip().startswith(whole.rstrip()):
+            is_more = whole.startswith(so_far)
+            yield Delta(whole[len(so_far) :]) if is_more else Rewrite(whole)
         for item in map(fields, one_or_many(answer.get("content"))):
             is_text = text(item.get("dataType")).lower() in _TEXTS
             yield from self._sides(item) if is_text else self._item(item)
@@ -120,13 +120,13 @@ class WenxinReader:
             yield event
 
     def _ids(self, packet: Fields, message: Fields) -> Iterator[Event]:
-        known = self._accepted
+        before = self._accepted
         accepted = Accepted(
-            text(message.get("threadId")) or known.conversation,
-            text(message.get("msgId")) or known.chat,
-            text(packet.get("logid")) or known.trace,
+            text(message.get("threadId")) or before.conversation,
+            text(message.get("msgId")) or before.chat,
+            text(packet.get("logid")) or before.trace,
         )
-        if accepted != known:
+        if accepted != before:
             self._accepted, self.thread = accepted, accepted.conversation
             yield accepted
 

@@ -101,10 +101,10 @@ class YuanqiReader:
 
     def _complete(self, answer: str) -> Iterator[Event]:
         """What the whole answer has beyond its pieces; it never shortens them."""
-        said = "".join(self._pieces)
-        if not said.startswith(answer):
+        so_far = "".join(self._pieces)
+        if not so_far.startswith(answer):
             self._pieces = [answer]
-            yield Delta(answer[len(said) :]) if answer.startswith(said) else Rewrite(answer)
+            yield Delta(answer[len(so_far) :]) if answer.startswith(so_far) else Rewrite(answer)
 
     def _tools(self, part: Fields) -> Iterator[ToolStep]:
         """The steps that an assistant announces, or the result that a tool has brought."""
@@ -124,9 +124,9 @@ class YuanqiReader:
         index = number if index is None else index
         call_id, arguments = text(call.get("id")), text(function.get("arguments"))
         name = text(function.get("name")) or text(function.get("desc"))
-        begun = self._steps.get(self._keys.get(index, ""))
-        if begun and not call_id and not name:
-            self._steps[begun.id] = replace(begun, input=(begun.input or "") + arguments or None)
+        step = self._steps.get(self._keys.get(index, ""))
+        if step and not call_id and not name:
+            self._steps[step.id] = replace(step, input=(step.input or "") + arguments or None)
             return
         key = call_id or f"{name or 'tool'}-{number}"
         self._keys[index] = key

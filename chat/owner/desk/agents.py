@@ -104,7 +104,9 @@ class AgentsDesk:
         if self._is_taken(id):
             raise WrongFields({"id": errors.TAKEN_ID})
         self._made(checked, values)
-        content = AgentContent(_said(checked), platform, self._maker.vault.seal(dict(values)))
+        content = AgentContent(
+            _card_fields(checked), platform, self._maker.vault.seal(dict(values))
+        )
         try:
             self._put(id, content, AgentContent(platform=platform), CONNECTED, 0)
         except StaleError:
@@ -118,8 +120,8 @@ class AgentsDesk:
         card = {name: value for name, value in card.items() if name not in listed.locked}
         if listed.declared is not None:
             own = listed.declared.card.model_dump(include=set(listed.locked))
-            said = _said(self._card(listed.id, listed.platform, {**own, **card}))
-            changes = {name: value for name, value in said.items() if name not in listed.locked}
+            fields = _card_fields(self._card(listed.id, listed.platform, {**own, **card}))
+            changes = {name: value for name, value in fields.items() if name not in listed.locked}
             content = AgentContent(
                 changes, listed.content.platform, listed.content.sealed, listed.content.is_off
             )
@@ -129,7 +131,9 @@ class AgentsDesk:
             sealed = listed.content.sealed
             if dict(values) != self.options_of(listed):
                 sealed = self._maker.vault.seal(dict(values))
-            content = AgentContent(_said(checked), listed.platform, sealed, listed.content.is_off)
+            content = AgentContent(
+                _card_fields(checked), listed.platform, sealed, listed.content.is_off
+            )
         self._put(listed.id, content, listed.content, CHANGED, expected)
 
     def switch(self, listed: ListedAgent, is_on: bool, expected: int) -> None:
@@ -146,8 +150,8 @@ class AgentsDesk:
             raise Locked(listed.id)
         if len(self.listed) > 1:
             self._require_another(listed)
-        gone = AgentContent(platform=listed.platform)
-        self._put(listed.id, gone, listed.content, REMOVED, expected)
+        removal = AgentContent(platform=listed.platform)
+        self._put(listed.id, removal, listed.content, REMOVED, expected)
 
     def move(self, listed: ListedAgent, by: int, seen: str) -> None:
         """Moves an agent up (-1) or down (1) in the order that the owner has `seen`."""
@@ -208,9 +212,9 @@ class AgentsDesk:
         if platform not in PLATFORMS:
             choices = sentence(errors.NO_PLATFORM, names=", ".join(PLATFORMS))
             raise WrongFields({"platform": choices})
-        said = {name: card[name] for name in CARD_FIELDS if card.get(name)}
+        fields = {name: card[name] for name in CARD_FIELDS if card.get(name)}
         try:
-            return Card.model_validate({**said, "id": id, "platform": platform})
+            return Card.model_validate({**fields, "id": id, "platform": platform})
         except ValidationError as error:
             raise _wrong(error) from None
 
@@ -242,7 +246,7 @@ def last_four(values: Mapping[str, Any], name: str) -> str:
     return text.strip()[-4:] if len(text.strip()) >= 12 else ""
 
 
-def _said(card: Card) -> dict[str, Any]:
+def _card_fields(card: Card) -> dict[str, Any]:
     """What a card says besides its id and platform."""
     return card.model_dump(exclude={"id", "platform"}, exclude_unset=True)
 

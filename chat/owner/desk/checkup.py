@@ -84,13 +84,13 @@ class Checkup:
 
     def _look(self, asks: bool) -> None:
         try:
-            found = {"findings": [self._row(finding) for finding in self._examine(asks)]}
+            fresh = {"findings": [self._row(finding) for finding in self._examine(asks)]}
         except Exception:
             log.exception("the doctor has failed")
-            found = {}
+            fresh = {}
         ended = {"began": None, "ended": self._now()}
         try:
-            self._values.alter(REPORT, lambda report: {**(report or {}), **found, **ended})
+            self._values.alter(REPORT, lambda report: {**(report or {}), **fresh, **ended})
         except Exception:
             log.exception("the doctor's report is lost")
 

@@ -64,10 +64,10 @@ class Paste:
         return missing(self.platform, self.options) if self.platform else ()
 
 
-def missing(platform: str, found: Iterable[str]) -> tuple[str, ...]:
+def missing(platform: str, names: Iterable[str]) -> tuple[str, ...]:
     """Which options of a platform have to be asked for when these are there."""
-    given = set(found)
-    return tuple(group[0] for group in signs(platform).needs if not given & set(group))
+    present = set(names)
+    return tuple(group[0] for group in signs(platform).needs if not present & set(group))
 
 
 def recognise(text: str, platform: str | None = None) -> Paste:
@@ -85,8 +85,8 @@ def recognise(text: str, platform: str | None = None) -> Paste:
         if len(leaders) != 1:
             return Paste(None, leaders)
         platform = leaders[0]
-    found, is_swapped = evidence.options_of(platform)
-    return Paste(platform, (platform,), found, is_swapped)
+    values, is_swapped = evidence.options_of(platform)
+    return Paste(platform, (platform,), values, is_swapped)
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ class _Evidence:
         text = whole.translate(_PLAIN).replace("\\\n", " ").replace("\\\r\n", " ")
         # Quotes within a quoted body, and the signs around Markdown's addresses.
         text = text.replace('\\"', '"').replace("\\'", "'").replace("**", " ")
-        addresses = [*_found(_ADDRESS, text)]
+        addresses = [*_matches(_ADDRESS, text)]
         pairs = _pairs(text)
         rest = _ADDRESS.sub(" ", text)
-        addresses += _found(_PAGE, rest)
+        addresses += _matches(_PAGE, rest)
         rest = _PAGE.sub(" ", rest)
         for address in addresses:
             pairs += _parameters(address)
-        words = [_trimmed(word) for word in _found(_WORD, rest)]
+        words = [_trimmed(word) for word in _matches(_WORD, rest)]
         return cls(whole, addresses, pairs, words)
 
     def votes(self) -> Counter[str]:
@@ -119,8 +119,8 @@ class _Evidence:
         for platform in PLATFORMS:
             votes[platform] = self._certain(platform) + self._forms(platform)
         for label, value in self.pairs:
-            known = {name: len(_known_label(name, label)) for name in PLATFORMS}
-            best = [name for name in PLATFORMS if known[name] == max(known.values()) > 0]
+            lengths = {name: len(_known_label(name, label)) for name in PLATFORMS}
+            best = [name for name in PLATFORMS if lengths[name] == max(lengths.values()) > 0]
             if len(best) == 1 and not _is_address(value):
                 votes[best[0]] += LABELLED
         return votes
@@ -128,22 +128,22 @@ class _Evidence:
     def options_of(self, platform: str) -> tuple[dict[str, str], bool]:
         """The options of this platform that are in the text, and whether two were swapped."""
         own = signs(platform)
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for option, pattern in own.blocks.items():
             if match := re.search(pattern, self.text):
-                found[option] = match[0]
+                values[option] = match[0]
         for address in self.addresses:
             for option, value in _in_address(platform, address):
-                found.setdefault(option, value)
+                values.setdefault(option, value)
         labelled: dict[str, str] = {}
         for label, value in self.pairs:
-            named = _option_of(platform, label)
-            if named and named not in found and _is_value(platform, named, value):
-                labelled.setdefault(named, value)
+            name = _option_of(platform, label)
+            if name and name not in values and _is_value(platform, name, value):
+                labelled.setdefault(name, value)
         is_swapped = _put_right(own.shapes, labelled)
-        found |= labelled
-        self._fill(platform, found)
-        return _without_defaults(platform, found), is_swapped
+        values |= labelled
+        self._fill(platform, values)
+        return _without_defaults(platform, values), is_swapped
 
     def _certain(self, platform: str) -> int:
         own = signs(platform)
@@ -175,21 +175,21 @@ class _Evidence:
         alone = min(len({option for option, _ in fits}), len({word for _, word in fits}))
         return FITTING * (len(labelled) + alone)
 
-    def _fill(self, platform: str, found: dict[str, str]) -> None:
+    def _fill(self, platform: str, values: dict[str, str]) -> None:
         """Words that stand alone, in their order, as the options that are missing."""
         own = signs(platform)
-        taken = set(found.values())
+        in_use = set(values.values())
         for option in (group[0] for group in own.needs):
-            if option in found or not missing(platform, found):
+            if option in values or not missing(platform, values):
                 continue
-            fitting = (word for word in self.words if word not in taken)
+            fitting = (word for word in self.words if word not in in_use)
             word = next((word for word in fitting if _fits(own.shapes.get(option), word)), None)
-            if word is not None and option in missing(platform, found):
-                found[option] = word
-                taken.add(word)
+            if word is not None and option in missing(platform, values):
+                values[option] = word
+                in_use.add(word)
 
 
-def _found(pattern: re.Pattern[str], text: str) -> list[str]:
+def _matches(pattern: re.Pattern[str], text: str) -> list[str]:
     return [match[0] for _, match in zip(range(MOST), pattern.finditer(text), strict=False)]
 
 
@@ -246,7 +246,7 @@ def _known_label(platform: str, label: str) -> str:
     labels = _labels(platform)
     if any(label.startswith(other) for other in PLATFORMS if other != platform):
         return ""
-    return next((known for known in labels if label.endswith(known)), "")
+    return next((name for name in labels if label.endswith(name)), "")
 
 
 def _in_address(platform: str, address: str) -> Iterator[tuple[str, str]]:
@@ -310,10 +310,10 @@ def _put_right(shapes: Mapping[str, str], labelled: dict[str, str]) -> bool:
     return is_swapped
 
 
-def _without_defaults(platform: str, found: Mapping[str, str]) -> dict[str, str]:
+def _without_defaults(platform: str, values: Mapping[str, str]) -> dict[str, str]:
     fields = options(platform).model_fields
     return {
         name: value
-        for name, value in found.items()
+        for name, value in values.items()
         if name in fields and value.rstrip("/") != fields[name].default
     }

@@ -261,14 +261,14 @@ class Desk:
 
     def _read(self) -> None:
         rows = self._values.all()
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name in CHANGEABLE:
             text = self._open(name, rows[name].value) if name in rows else None
             if text and not self.locked(name):
-                found |= self._value(name, text)
+                values |= self._value(name, text)
         logo = rows.get(LOGO)
         self._logo_id = logo.value if logo else None
-        self._settings = self._base.model_copy(update=found)
+        self._settings = self._base.model_copy(update=values)
 
     def _value(self, name: str, text: str) -> dict[str, Any]:
         """The setting as it is stored, if this release still takes it.

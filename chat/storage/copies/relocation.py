@@ -141,8 +141,8 @@ def _stored(db: Connection, table: Table, batch: Sequence[Row]) -> dict[Key, Row
         is_one = columns[0].in_([key[0] for key in keys])
     else:
         is_one = tuple_(*columns).in_(keys)
-    found = db.execute(select(table).where(is_one)).mappings()
-    return {_key(table, row): dict(row) for row in found}
+    rows = db.execute(select(table).where(is_one)).mappings()
+    return {_key(table, row): dict(row) for row in rows}
 
 
 def _key(table: Table, row: Any) -> Key:

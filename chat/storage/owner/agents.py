@@ -94,11 +94,11 @@ class OwnerAgents:
         """
         with self._engine.begin() as db:
             lock(db, "owner_agents")
-            found = _positions(db)
-            if found != expected:
+            stored = _positions(db)
+            if stored != expected:
                 raise StaleError("the order of the agents")
             for id, position in positions.items():
-                if id in found:
+                if id in stored:
                     db.execute(
                         update(OwnerAgent).where(OwnerAgent.id == id).values(position=position)
                     )
