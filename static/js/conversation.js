@@ -26,9 +26,9 @@ function charactersOf(text) {
   return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment)
 }
 
-/** `title` names it in the list, unless it is there already. */
-export function enterConversation(id, title) {
-  for (const element of document.querySelectorAll("[data-path]")) {
+/** `title` names it in the list; if it is there already, only the new exchange has to know it. */
+export function enterConversation(id, title, exchange) {
+  for (const element of (title ? document : exchange).querySelectorAll("[data-path]")) {
     const attribute = element.localName === "form" ? "action" : "href"
     element.setAttribute(attribute, element.dataset.path.replace("{}", id))
   }
@@ -40,7 +40,8 @@ export function enterConversation(id, title) {
   item.querySelector("a .truncate").textContent = title
   const more = item.querySelector(".row-more")
   more.href = `/c/${id}?menu=1`
-  more.ariaLabel = more.getAttribute("aria-label").replace("“”", `“${title}”`)
+  const label = more.getAttribute("aria-label").replace("“”", () => `“${title}”`)
+  more.setAttribute("aria-label", label)
   document.title = `${title} · ${document.title}`
   const list = document.getElementById("conversations")
   list.prepend(item)

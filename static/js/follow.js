@@ -59,6 +59,13 @@ export class Follower {
     this.#tell()
   }
 
+  /** The same with the next picture: to look where the end is would hold up a click. */
+  followSoon() {
+    this.isFollowing = true
+    this.#showNews(false)
+    requestAnimationFrame(() => this.#jump())
+  }
+
   get isAtEnd() {
     return this.#below <= NEAR_PX
   }

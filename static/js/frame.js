@@ -1,13 +1,13 @@
 // The frame of every page: its menus, its drawer, the theme, links that open in place.
 
-import { OPEN_MENU } from "./layers.js"
+import { openMenus } from "./layers.js"
 import { showPicture } from "./lightbox.js"
 import { isEscapeTaken, load, refine } from "./page.js"
 import { changeTheme } from "./theme.js"
 
 document.addEventListener("click", event => {
   const { target } = event
-  for (const menu of document.querySelectorAll(OPEN_MENU)) {
+  for (const menu of openMenus()) {
     if (!menu.contains(target)) menu.open = false
   }
   if (target.closest("[data-theme-switch]")) changeTheme()
@@ -72,7 +72,7 @@ function linkInPlace(event) {
 
 /** Closes a menu or else the drawer. The focus returns to what opened it. Whether one was open. */
 function closeByKeyboard() {
-  const menu = document.querySelector(OPEN_MENU)
+  const [menu] = openMenus()
   const drawer = document.querySelector("#drawer:checked")
   if (menu) {
     menu.open = false

@@ -2,10 +2,17 @@
 
 import { isPhone } from "./page.js"
 
-export const OPEN_MENU = ".menu-box[open], .switch[open]"
+// Where menus are. A long conversation, which has none, is not looked through at every click.
+const PLACES = [".sidebar", ".bar", "#lists"]
+
+/** The menus that are open. */
+export function openMenus() {
+  const places = PLACES.map(place => document.querySelector(place)).filter(Boolean)
+  return places.flatMap(place => [...place.querySelectorAll(".menu-box[open], .switch[open]")])
+}
 
 const isCovered = () =>
-  document.querySelector(`${OPEN_MENU}, #drawer:checked, dialog[open]`) !== null
+  openMenus().length > 0 || document.querySelector("#drawer:checked, dialog[open]") !== null
 
 /** Adds a step to the history while something lies over the page, and takes it off again. */
 export function followLayers() {
@@ -17,7 +24,7 @@ export function followLayers() {
 
 addEventListener("popstate", () => {
   if (history.state?.isCovered || !isPhone()) return
-  for (const menu of document.querySelectorAll(OPEN_MENU)) menu.open = false
+  for (const menu of openMenus()) menu.open = false
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close()
   // Not checked = false: that would fire no change event.
   document.querySelector("#drawer:checked")?.click()

@@ -30,7 +30,7 @@ function insertList(link, page) {
   const next = page.querySelector(`[data-more="${selector}"]`)
   const isAbove = link.compareDocumentPosition(list) & Node.DOCUMENT_POSITION_FOLLOWING
   const older = [...page.querySelector(selector).children]
-  if (isAbove) keepPlace(list, () => list.prepend(...older))
+  if (isAbove) putAbove(list, older)
   else appendDays(list, older)
   refine(list)
   const hadFocus = document.activeElement === link
@@ -42,10 +42,11 @@ function insertList(link, page) {
 }
 
 /** What the reader sees stays where it is while something is put above it. */
-function keepPlace(list, change) {
+function putAbove(list, older) {
   const scroller = list.closest(".scroller")
   const below = scroller.scrollHeight - scroller.scrollTop
-  change()
+  for (const item of older) item.classList.add("far")
+  list.prepend(...older)
   scroller.scrollTop = scroller.scrollHeight - below
 }
 

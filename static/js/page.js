@@ -12,7 +12,7 @@ export class Refused extends Error {
 }
 
 /** Where the visitor reads what went wrong; its data-* attributes hold the sentences. */
-export const problem = () => document.querySelector("chat-composer [role=alert]")
+export const problem = () => document.getElementById("problem")
 
 /** Shows what went wrong; an empty sentence takes it back. */
 export const showProblem = sentence =>
@@ -23,7 +23,7 @@ export const sentenceOf = error => error.status ? error.message : problem().data
 
 /** Tells screen readers, by a sentence of the template's or by this text. */
 export function announce(name, text) {
-  const status = document.querySelector("body > [role=status]")
+  const status = document.getElementById("status")
   status.textContent = text ?? status.dataset[name] ?? ""
 }
 

@@ -5,6 +5,9 @@ import { Drawing } from "./drawing.js"
 import { followEnd } from "./follow.js"
 import { colour, copyOf, load } from "./page.js"
 
+// So many of the last exchanges are always drawn.
+const NEAR = 4
+
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
   #drawing = new Drawing(fresh => {
@@ -54,7 +57,9 @@ class ChatTranscript extends HTMLElement {
     else exchange.querySelector(".versions").remove()
     if (files.length) listFiles(exchange.querySelector(".question-files"), files)
     this.#countSeconds(exchange)
-    this.#follower.follow()
+    // As on the server: nothing within reach of the screen changes its height by being left out.
+    this.#list.children[this.#list.children.length - NEAR - 1]?.classList.add("far")
+    this.#follower.followSoon()
     return exchange
   }
 

@@ -145,7 +145,7 @@ export class Turn {
     if (pathname + search + hash !== address) history.replaceState(null, "", address)
     // From here on this branch is the newest.
     after.value = ""
-    enterConversation(id, title)
+    enterConversation(id, title, this.#exchange)
   }
 
   #announceEnd() {
