@@ -175,7 +175,7 @@ def _bring_all(page: Page) -> None:
 
 
 def _reaction_times(page: Page, name: str) -> list[float]:
-    """Milliseconds from each event of this name to the picture that shows it, since the last time."""
+    """Milliseconds from each new event of this name to the picture that shows it."""
     page.wait_for_timeout(300)
     reactions = page.evaluate("window.reactions.splice(0)")
     return [duration for event, duration in reactions if event == name]

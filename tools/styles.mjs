@@ -21,6 +21,8 @@ const SIDES = {
 }
 // Of Tailwind's reset: elements that no page has, and the colour of placeholders, which is ours.
 const UNUSED = /^(abbr|::-webkit-(date|calendar|inner-spin)|::file-|::-moz-ui|:where\(select|@supp)/
+// Where the button of a field for files is seen, it is the browser's own.
+const FILE_BUTTON = /,\s*::file-selector-button/
 const CHOICES = new Set(["is", "where"])
 const SHEETS = { "app.css": "page.css", "desk/desk.css": "desk.css" }
 
@@ -72,7 +74,7 @@ function flatten(css) {
 /** The rules of a layer but those for elements that no page has. */
 function withoutUnused(body) {
   const rules = [...topRules(body)].filter(([prelude]) => !UNUSED.test(prelude))
-  return rules.map(([prelude, content]) => `${prelude}{${content}}`).join("\n")
+  return rules.map(([prelude, content]) => `${prelude.replace(FILE_BUTTON, "")}{${content}}`).join("\n")
 }
 
 /** The two values of a shorthand, which spaces separate outside brackets. */
@@ -100,8 +102,9 @@ function spellOut(selector) {
 for (const [input, output] of Object.entries(SHEETS)) {
   const filename = path(`../static/css/${input}`)
   const code = Buffer.from(flatten(tailwind(filename)))
-  const { LogicalProperties, DirSelector, LangSelectorList } = Features
-  const exclude = LogicalProperties | DirSelector | LangSelectorList
+  // No feature of selectors is left out: one is enough, and a list that some browser drops as a whole
+  // for one of its selectors is written as it stands.
+  const exclude = Features.LogicalProperties
   const { code: compiled } = transform({ filename, code, targets: OLDEST, exclude, visitor: { Selector: spellOut } })
   writeFileSync(path(`../static/css/${output}`), nameSides(String(compiled)))
 }

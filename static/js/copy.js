@@ -1,14 +1,15 @@
 // Copying: a piece of code, an answer, the link of the menu.
 
-import { announce, copyOf } from "./page.js"
+import { announce, copyOf, problem, showProblem } from "./page.js"
 
 const TICK_MS = 1500
 // Buttons that show a tick at the moment.
 const ticked = new Set()
 
-/** Copies what belongs to the button, and says so if it is true. */
+/** Copies what belongs to the button, and says whether it did. */
 export async function copy(button) {
-  if (!await writeToClipboard(contentFor(button))) return
+  const isCopied = await writeToClipboard(contentFor(button)).catch(() => false)
+  if (!isCopied) return showProblem(problem().dataset.notCopied)
   announce("copied")
   if (ticked.has(button)) return
   const sign = button.firstElementChild

@@ -3,14 +3,15 @@
 import { openMenus } from "./layers.js"
 import { showPicture } from "./lightbox.js"
 import { isEscapeTaken, load, refine } from "./page.js"
-import { changeTheme } from "./theme.js"
 
 document.addEventListener("click", event => {
   const { target } = event
   for (const menu of openMenus()) {
     if (!menu.contains(target)) menu.open = false
   }
-  if (target.closest("[data-theme-switch]")) changeTheme()
+  if (target.closest("[data-theme-switch]")) {
+    load("./theme.js").then(({ changeTheme }) => changeTheme(), () => {})
+  }
   const more = target.closest("a.row-more")
   if (more && !isForTab(event)) {
     event.preventDefault()
@@ -37,9 +38,16 @@ document.addEventListener("keydown", event => {
 })
 
 // A finger on a conversation: long, or drawn aside, it opens the menu.
+let touches = 0
 document.addEventListener("touchstart", event => {
-  if (event.target.closest(".row")) load("./rows.js").then(({ touch }) => touch(event), () => {})
+  const count = ++touches
+  if (!event.target.closest(".row")) return
+  // The first time the finger may be gone before the module has come.
+  load("./rows.js").then(({ touch }) => count === touches && touch(event), () => {})
 }, { passive: true })
+for (const end of ["touchend", "touchcancel"]) {
+  document.addEventListener(end, () => touches++, { passive: true })
+}
 document.addEventListener("submit", forgetDrafts)
 watchDrawer()
 findVoices()

@@ -1,5 +1,10 @@
 // Dictation by the browser, where it has an ear. It asks for the microphone when this is pressed.
 
+import { showProblem } from "./page.js"
+
+// Ends that need no words: nobody spoke, or it was pressed again.
+const QUIET = ["aborted", "no-speech"]
+
 let recognition = null
 
 /** Begins to write down what is said, or ends it. */
@@ -14,6 +19,10 @@ export function listen(button, composer) {
     const text = Array.from(results, ([{ transcript }]) => transcript).join("")
     composer.write(before + text)
     composer.keepDraft()
+  })
+  // Some browsers have an ear and no service behind it.
+  recognition.addEventListener("error", ({ error }) => {
+    if (!QUIET.includes(error)) showProblem(button.dataset.failed)
   })
   recognition.addEventListener("end", () => {
     recognition = null

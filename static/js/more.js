@@ -30,14 +30,15 @@ function insertList(link, page) {
   const next = page.querySelector(`[data-more="${selector}"]`)
   const isAbove = link.compareDocumentPosition(list) & Node.DOCUMENT_POSITION_FOLLOWING
   const older = [...page.querySelector(selector).children]
+  // Before the day that goes on gives its conversations away.
+  const first = older[0]?.querySelector("a, button")
   if (isAbove) putAbove(list, older)
   else appendDays(list, older)
   refine(list)
   const hadFocus = document.activeElement === link
   if (next) link.replaceWith(next)
   else link.remove()
-  const heir = next ?? older[0].querySelector("a, button")
-  if (hadFocus) heir?.focus({ preventScroll: true })
+  if (hadFocus) (next ?? first)?.focus({ preventScroll: true })
   if (next && isWatching) bringWhenNear(next)
 }
 
@@ -72,5 +73,10 @@ function bringWhenNear(link) {
   sight.observe(link)
 }
 
-const older = document.querySelector("[data-more='#all']")
-if (older && globalThis.IntersectionObserver) bringWhenNear(older)
+/** Brings more whenever the reader comes near the end of what is there. */
+export function watchEnd() {
+  const older = document.querySelector("[data-more='#all']")
+  if (older && globalThis.IntersectionObserver) bringWhenNear(older)
+}
+
+watchEnd()

@@ -27,6 +27,14 @@ export function announce(name, text) {
   status.textContent = text ?? status.dataset[name] ?? ""
 }
 
+/** Sends a form as the browser would by its button, which names a value of its own. */
+export function sendPlainly(form, { name, value }) {
+  if (name) {
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }))
+  }
+  form.submit()
+}
+
 /** Texts, one below the other. */
 export const join = (...texts) => texts.filter(Boolean).join("\n")
 

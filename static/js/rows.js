@@ -1,10 +1,12 @@
 // What can be done with a conversation in a list, without leaving the page for it.
 
 import { setServerHTML } from "./drawing.js"
-import { load, refine } from "./page.js"
+import { load, refine, sendPlainly } from "./page.js"
 
 const LONG_PRESS_MS = 500
 const SWIPE_PX = 50
+// A finger that lies still moves as much; more scrolls the list.
+const SLACK_PX = 10
 
 /** Opens the menu of the conversation that a link `.row-more` stands beside. */
 export async function openMenu(link) {
@@ -35,28 +37,34 @@ export function touch({ target, touches: [begin] }) {
   const row = target.closest(".row")
   const link = row.querySelector("a.row-more")
   if (!link || target.closest(".row-more")) return
-  const leaving = new AbortController()
-  const options = { signal: leaving.signal, passive: true }
-  const end = () => {
-    clearTimeout(timer)
-    leaving.abort()
-  }
+  let isOpen = false
   const open = () => {
-    end()
-    // The click that follows the finger's going would open the conversation.
-    const ignore = event => event.preventDefault()
-    row.addEventListener("click", ignore, { capture: true, once: true })
-    setTimeout(() => row.removeEventListener("click", ignore, { capture: true }), LONG_PRESS_MS)
+    isOpen = true
+    clearTimeout(timer)
     openMenu(link).catch(() => {})
   }
   const timer = setTimeout(open, LONG_PRESS_MS)
-  row.addEventListener("touchmove", ({ touches: [now] }) => {
+  const move = ({ touches: [now] }) => {
     const [x, y] = [now.clientX - begin.clientX, now.clientY - begin.clientY]
+    if (isOpen) return
     if (x < -SWIPE_PX && Math.abs(y) < SWIPE_PX / 2) open()
-    else if (Math.abs(y) > 10) end()
-  }, options)
-  row.addEventListener("touchend", end, options)
-  row.addEventListener("touchcancel", end, options)
+    else if (Math.abs(y) > SLACK_PX) clearTimeout(timer)
+  }
+  // The browser's own menu of a link, which some show after as long.
+  const keepAway = event => event.preventDefault()
+  const end = event => {
+    clearTimeout(timer)
+    // The click that follows would open the conversation.
+    if (isOpen && event.cancelable) event.preventDefault()
+    row.removeEventListener("touchmove", move)
+    row.removeEventListener("touchend", end)
+    row.removeEventListener("touchcancel", end)
+    row.removeEventListener("contextmenu", keepAway)
+  }
+  row.addEventListener("touchmove", move, { passive: true })
+  row.addEventListener("touchend", end)
+  row.addEventListener("touchcancel", end)
+  row.addEventListener("contextmenu", keepAway)
 }
 
 function showPin(menu, isPinned) {
@@ -77,8 +85,10 @@ async function changeInPlace(event) {
   const form = event.target
   if (!form.matches("[data-in-place]")) return
   event.preventDefault()
+  // Such a form has one button. Older browsers do not say which one it was.
+  const button = form.querySelector("button")
   const body = new URLSearchParams(new FormData(form))
-  if (event.submitter?.name) body.set(event.submitter.name, event.submitter.value)
+  if (button.name) body.set(button.name, button.value)
   try {
     const headers = { Accept: "application/json" }
     const response = await fetch(form.action, { method: "POST", headers, body })
@@ -86,7 +96,7 @@ async function changeInPlace(event) {
     await refreshLists()
   } catch {
     // The server's page says what is wrong.
-    form.submit()
+    sendPlainly(form, button)
   }
 }
 
@@ -95,6 +105,7 @@ async function refreshLists() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } })
   const page = document.createElement("template")
   setServerHTML(page, await response.text())
+  const restore = rememberList()
   for (const selector of [".conversations", "#lists"]) {
     const [old, fresh] = [document, page.content].map(root => root.querySelector(selector))
     if (!old || !fresh) continue
@@ -105,4 +116,29 @@ async function refreshLists() {
   if (title) document.title = title
   const field = page.content.getElementById("title")
   if (field) document.getElementById("title").value = field.value
+  await restore()
+}
+
+/** Makes the list of all conversations, once it is another, as long as it was, with what was chosen. */
+function rememberList() {
+  const rows = () => document.querySelectorAll("#lists .row")
+  const { length } = rows()
+  const chosen = Array.from(document.querySelectorAll("#lists :checked"), ({ value }) => value)
+  const scroller = document.getElementById("lists")?.closest(".overflow-y-auto")
+  const top = scroller?.scrollTop
+  return async () => {
+    const older = () => document.querySelector("[data-more='#all']")
+    if (!older()) return choose(chosen)
+    const { bringMore, watchEnd } = await load("./more.js")
+    while (rows().length < length && older()) await bringMore(older())
+    watchEnd()
+    choose(chosen)
+    scroller.scrollTop = top
+  }
+}
+
+function choose(ids) {
+  for (const box of document.querySelectorAll("#lists [name=id]")) {
+    box.checked = ids.includes(box.value)
+  }
 }

@@ -1,6 +1,6 @@
 // Sharing: a link with its QR code, the phone's own share sheet, a picture drawn from an answer.
 
-import { load, sentenceOf, showProblem } from "./page.js"
+import { isPhone, load, sentenceOf, showProblem } from "./page.js"
 
 const WIDTH = 720
 const MARGIN = 56
@@ -37,23 +37,34 @@ function filled(dialog, link, exchange) {
     navigator.share({ title, url: address }).catch(() => {})
   })
   dialog.querySelector("[data-picture]").addEventListener("click", () => {
-    draw(exchange, link.qr).toBlob(blob => save(blob, title))
+    const canvas = draw(exchange, link.qr)
+    canvas.toBlob(blob => save(blob, title, () => showCard(dialog, canvas)))
   })
   return dialog
 }
 
-/** Into the phone's share sheet where it takes files, else into a file. */
-function save(blob, title) {
+/** Into the phone's share sheet where it takes files, else into a file or, by `show`, the page. */
+function save(blob, title, show) {
   const file = new File([blob], "share.png", { type: "image/png" })
   if (navigator.canShare?.({ files: [file] })) {
-    navigator.share({ title, files: [file] }).catch(() => {})
+    navigator.share({ title, files: [file] }).catch(({ name }) => name === "AbortError" || show())
     return
   }
+  // In-app browsers let nothing be downloaded, but save a picture that is held.
+  if (isPhone()) return show()
   const link = document.createElement("a")
   link.href = URL.createObjectURL(blob)
   link.download = file.name
   link.click()
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
+
+function showCard(dialog, canvas) {
+  dialog.querySelector(".qr").remove()
+  const card = dialog.querySelector("figure")
+  card.querySelector("img").src = canvas.toDataURL()
+  card.hidden = false
+  dialog.querySelector("[data-picture]").hidden = true
 }
 
 /** The question, the answer's beginning, who answered, and the code that leads to the rest. */
@@ -103,10 +114,13 @@ function textOf(prose) {
   for (const power of copy.querySelectorAll("msup > :last-child")) power.prepend("^")
   for (const button of copy.querySelectorAll("button")) button.remove()
   const blocks = [...copy.querySelectorAll("p, li, tr, pre, h3, h4, h5, h6, .formula")]
-  for (const cell of copy.querySelectorAll("td + td, th + th")) cell.prepend("  ")
   const outer = blocks.filter(block => !blocks.some(other => other !== block && other.contains(block)))
-  return outer.map(({ textContent: text }) => text.trim()).filter(Boolean).join("\n")
+  return outer.map(lineOf).filter(Boolean).join("\n")
 }
+
+/** The text of a block; the cells of a row stand in one line. */
+const lineOf = block =>
+  block.localName === "tr" ? Array.from(block.cells, lineOf).join("  ") : block.textContent.trim()
 
 function drawCode(pen, { size, path }, x, y) {
   pen.translate(x, y)

@@ -1,6 +1,7 @@
 // What lies over a page for a moment: menus and dialogues, which come when the first is wanted.
 
 import { setServerHTML } from "./drawing.js"
+import { followLayers } from "./layers.js"
 
 let sheets
 
@@ -35,7 +36,19 @@ export function openDialog(dialog) {
     focused?.focus({ preventScroll: true })
   })
   document.body.append(dialog)
-  // Older Safari has no dialogues.
   if (dialog.showModal) dialog.showModal()
-  else dialog.setAttribute("open", "")
+  else openWithout(dialog)
+  followLayers()
+}
+
+/** Older Safari has no dialogues: this is what of them the page needs. */
+function openWithout(dialog) {
+  dialog.setAttribute("open", "")
+  dialog.close = () => dialog.dispatchEvent(new Event("close"))
+  dialog.addEventListener("keydown", ({ key }) => key === "Escape" && dialog.close())
+  dialog.addEventListener("submit", event => {
+    event.preventDefault()
+    dialog.close()
+  })
+  dialog.querySelector("[autofocus], input, button").focus()
 }

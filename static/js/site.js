@@ -6,3 +6,4 @@ import "./composer.js"
 // Modules on demand import these from here.
 export * from "./page.js"
 export { setServerHTML } from "./drawing.js"
+export { followLayers } from "./layers.js"

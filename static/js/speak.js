@@ -4,6 +4,8 @@
 const PIECE = /[^。！？.!?\n]{1,200}[。！？.!?\n]*/g
 
 let pressed = null
+// How often it was begun or ended: what was cut short reports its end later.
+let count = 0
 
 /** Reads the answer that the button belongs to, or stops reading it. */
 export function speak(button) {
@@ -13,17 +15,20 @@ export function speak(button) {
   pressed = button
   button.setAttribute("aria-pressed", "true")
   const pieces = textOf(button.closest(".exchange")).match(PIECE) ?? []
+  const reading = count
+  const end = () => reading === count && silence()
   pieces.forEach((piece, number) => {
     const utterance = new SpeechSynthesisUtterance(piece)
     utterance.lang = /[\u3400-\u9fff]/.test(piece) ? "zh-CN" : document.documentElement.lang
-    if (number === pieces.length - 1) utterance.onend = silence
-    utterance.onerror = silence
+    if (number === pieces.length - 1) utterance.onend = end
+    utterance.onerror = end
     speechSynthesis.speak(utterance)
   })
   if (!pieces.length) silence()
 }
 
 function silence() {
+  count++
   pressed?.setAttribute("aria-pressed", "false")
   pressed = null
   speechSynthesis.cancel()

@@ -3,7 +3,7 @@
 import { clearBeside, listFiles, showBeside } from "./beside.js"
 import { Drawing } from "./drawing.js"
 import { followEnd } from "./follow.js"
-import { colour, copyOf, load } from "./page.js"
+import { colour, copyOf, load, sendPlainly } from "./page.js"
 
 // So many of the last exchanges are always drawn.
 const NEAR = 4
@@ -113,12 +113,7 @@ class ChatTranscript extends HTMLElement {
     if (!form.matches("[data-share]")) return
     event.preventDefault()
     const button = form.querySelector("button")
-    load("./share.js").then(({ share }) => share(form, button), () => {
-      form.append(Object.assign(document.createElement("input"), {
-        type: "hidden", name: button.name, value: button.value,
-      }))
-      form.submit()
-    })
+    load("./share.js").then(({ share }) => share(form, button), () => sendPlainly(form, button))
   }
 
   /** Offers the question of an exchange to be asked in other words. */

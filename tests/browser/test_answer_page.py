@@ -63,6 +63,30 @@ def test_a_copied_answer_is_the_markdown_that_was_said(
         page.reload()
 
 
+def test_a_whole_conversation_is_copied_as_it_would_be_exported(
+    person: Callable[..., Person],
+) -> None:
+    alice = person()
+    alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = alice.open()
+    has_ended(ask(page, "the first"))
+    has_ended(ask(page, "the second"))
+    page.locator(".menu-box summary").click()
+    page.get_by_role("button", name="Copy the whole conversation").click()
+    expect(page.locator("body > [role=status]")).to_have_text("Copied")
+    export = page.request.get(f"{page.url}/export.md").text()
+    assert page.evaluate(READ_CLIPBOARD) == {"text/plain": export}
+
+
+def test_a_voice_and_an_ear_are_offered_where_the_browser_has_them(page: Page) -> None:
+    exchange = ask(page, "to be heard")
+    has_ended(exchange)
+    has_voice = page.evaluate("globalThis.speechSynthesis?.getVoices().length > 0")
+    expect(exchange.locator("[data-speak]")).to_be_visible(visible=has_voice)
+    has_ear = page.evaluate("'SpeechRecognition' in window || 'webkitSpeechRecognition' in window")
+    expect(page.locator("[data-listen]")).to_be_visible(visible=has_ear)
+
+
 def test_a_copied_answer_keeps_its_looks_for_documents(person: Callable[..., Person]) -> None:
     alice = person(permissions=["clipboard-read", "clipboard-write"])
     page = alice.open()

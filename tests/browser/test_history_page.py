@@ -29,6 +29,8 @@ from tests.kit.site import Site, Visitor
 
 pytestmark = pytest.mark.browser
 
+KEY = "not a secret at all"
+
 
 def say(page: Page, question: str) -> None:
     """Asks with the button, with or without a script, and waits for the answer."""
@@ -90,14 +92,18 @@ def test_a_refused_edit_leaves_everything_as_it_was(page: Page) -> None:
 @pytest.fixture(scope="module")
 def rich(keep_site: Callable[..., Site], emulator: Emulator) -> tuple[Site, dict[str, Any], str]:
     """A site, the cookie of somebody with hundreds of conversations, and the id of a long one."""
-    key = "not a secret at all"
-    site = keep_site(**coze(emulator), SECRET_KEY=key)
+    site = keep_site(**coze(emulator), SECRET_KEY=KEY)
     store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
     fill(store.engine, "rich", conversations=450, answers=1, apart_s=900, words=10)
     (long,) = fill(store.engine, "rich", conversations=1, answers=45, words=10)
+    # Of one day, and more than a page of the list.
+    fill(store.engine, "busy", conversations=130, answers=1, apart_s=0.01, words=10)
     store.close()
-    cookie = {"name": COOKIE, "value": Visitors(key).cookie("rich"), "url": site.url}
-    return site, cookie, long
+    return site, cookie_of("rich", site), long
+
+
+def cookie_of(visitor: str, site: Site) -> dict[str, Any]:
+    return {"name": COOKIE, "value": Visitors(KEY).cookie(visitor), "url": site.url}
 
 
 def test_earlier_messages_come_in_above_and_nothing_moves(
@@ -318,6 +324,34 @@ def test_a_conversation_is_renamed_and_pinned_from_its_row_without_leaving_the_p
     expect(page).to_have_title(re.compile("^another name"))
 
 
+def test_several_of_a_long_list_stay_chosen_while_another_is_pinned(
+    person: Callable[..., Person], rich: tuple[Site, dict[str, Any], str]
+) -> None:
+    site, _, _ = rich
+    busy = person(site)
+    busy.context.add_cookies([cookie_of("busy", site)])  # type: ignore[list-item]
+    page = busy.open("/conversations")
+    rows = page.locator("#lists .row")
+    rows.last.scroll_into_view_if_needed()
+    # The rest belongs to a day that has begun.
+    expect(rows).to_have_count(130)
+    expect(page).to_have_url(f"{site.url}/conversations")
+    for number in (2, 120):
+        rows.nth(number).get_by_role("checkbox").check()
+    last = rows.last
+    title = last.locator(".truncate").inner_text()
+    last.hover()
+    last.locator(".row-more").click()
+    last.get_by_role("button", name="Pin", exact=True).click()
+    expect(page.locator("#lists [data-pinned] .truncate")).to_have_text(title)
+    expect(page.locator("#lists :checked")).to_have_count(2)
+    expect(rows).to_have_count(130)
+    page.get_by_role("button", name="Delete selected").click()
+    expect(page.get_by_role("status")).to_have_text("Conversations deleted: 2")
+    page.get_by_role("button", name="Delete selected").click()
+    expect(page.get_by_role("alert")).to_contain_text("Select the conversations")
+
+
 def test_an_answer_is_shared_by_link_picture_and_copy(page: Page) -> None:
     say(page, "to be shared")
     page.get_by_role("button", name="Share", exact=True).click()
@@ -344,6 +378,15 @@ def test_shortcuts_go_to_agents_and_conversations_but_not_while_one_writes(page:
     expect(page.locator("dialog li")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page.locator(".question-text")).to_have_text("青铜器在哪个展厅")
+    page.locator("#question").blur()
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(keys.locator("kbd")).to_have_count(8)
+    keys.get_by_role("button", name="Close").click()
+    expect(keys).to_have_count(0)
+    page.keyboard.press("/")
+    expect(page.locator("#question")).to_be_focused()
+    expect(page.locator("#question")).to_have_value("")
 
 
 def test_the_sidebar_stays_folded_away(page: Page) -> None:
@@ -357,9 +400,56 @@ def test_the_sidebar_stays_folded_away(page: Page) -> None:
 
 def test_back_closes_what_lies_over_a_phone_s_page(person: Callable[..., Person]) -> None:
     page = person(**PHONE).open()
+    say(page, "!image under one thumb")
     address = page.url
-    page.locator("label.menu").click()
-    expect(page.locator(".sidebar")).to_be_visible()
-    page.go_back()
-    expect(page.locator(".sidebar")).to_be_hidden()
-    assert page.url == address
+    for opener, layer in (
+        ("label.menu", ".sidebar"),
+        (".menu-box summary", ".menu-box .menu-sheet"),
+        (".media .picture, .prose .image", "#lightbox"),
+        ("[data-share] button", "dialog.sheet"),
+    ):
+        page.locator(opener).first.tap()
+        expect(page.locator(layer)).to_be_visible()
+        if layer == "dialog.sheet":
+            # Where nothing can be downloaded, a picture is saved by holding it.
+            page.get_by_role("button", name="As a picture").tap()
+            expect(page.get_by_role("img", name="The answer as a picture")).to_be_visible()
+        page.go_back()
+        expect(page.locator(layer)).to_be_hidden()
+        assert page.url == address
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Take a picture").tap()
+    camera = chooser.value.element
+    assert camera.get_attribute("capture") is not None
+    assert camera.get_attribute("accept") == "image/jpeg,image/png"
+
+
+@pytest.mark.parametrize("way", [0, -80], ids=["long press", "swipe"])
+def test_a_finger_opens_the_menu_of_a_conversation_and_not_the_conversation(
+    person: Callable[..., Person], way: int
+) -> None:
+    alice = person(**PHONE)
+    page = alice.open()
+    say(page, "to be touched")
+    page.goto(page.url.partition("/c/")[0])
+    page.locator("label.menu").tap()
+    box = page.locator(".sidebar .row .conversation").bounding_box()
+    assert box
+    fingers = alice.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def touch(kind: str, *points: dict[str, float]) -> None:
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+    # The module comes with the first touch, which scrolls.
+    touch("touchStart", {"x": x, "y": y})
+    touch("touchMove", {"x": x, "y": y - 40})
+    touch("touchEnd")
+    touch("touchStart", {"x": x, "y": y})
+    for step in range(1, 5):
+        touch("touchMove", {"x": x + way * step / 4, "y": y})
+    expect(page.locator(".row-menu[open] .menu-sheet")).to_be_visible()
+    touch("touchEnd")
+    page.get_by_role("button", name="Pin", exact=True).tap()
+    expect(page.locator(".sidebar [data-pinned] .truncate")).to_have_text("to be touched")
+    expect(page.locator(".welcome")).to_be_attached()

@@ -263,7 +263,7 @@ def test_copied_is_said_when_it_is_true_and_for_a_moment(person: Callable[..., P
     # Some in-app browsers forbid it.
     page.evaluate("document.execCommand = () => false")
     button.click()
-    page.wait_for_timeout(300)
+    expect(page.get_by_role("alert")).to_contain_text("did not allow copying")
     expect(status).not_to_have_text("Copied")
     page.evaluate("delete document.execCommand")
     sign = button.locator("path").get_attribute("d") or ""

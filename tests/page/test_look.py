@@ -3,7 +3,7 @@
 import base64
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from chat.page import look
 from chat.settings.errors import SettingsError
 from chat.settings.model import Settings, load
 from tests.kit.emulator import Emulator, coze
-from tests.kit.site import Site
+from tests.kit.site import ROOT, Site
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -220,12 +220,30 @@ def test_static_files_are_compressed_ahead_and_kept_for_ever(site: Site) -> None
 
 
 def test_scripts_are_small(site: Site) -> None:
-    scripts = [path.name for path in Path("static/compiled").glob("*.js")]
-    served = [
-        requests.get(f"{site.url}/static/any/compiled/{name}", timeout=10) for name in scripts
-    ]
-    # All together; what a first visit loads of them has a bound of its own.
-    assert sum(len(brotli.compress(one.content, quality=11)) for one in served) <= 24_000
+    def weight(names: Iterable[str]) -> int:
+        answers = [
+            requests.get(f"{site.url}/static/any/compiled/{name}", timeout=10) for name in names
+        ]
+        return sum(len(brotli.compress(answer.content, quality=11)) for answer in answers)
+
+    page = requests.get(site.url, timeout=10).text
+    first = re.findall(r'<script [^>]*src="[^"]*/compiled/([\w.-]+)"', page)
+    assert first and weight(first) <= 10_000
+    # All that a visit can come to. The puzzles are those of the page where one signs in.
+    every = {path.name for path in Path("static/compiled").glob("*.js")}
+    assert weight(every - {"puzzle.js", "puzzle-worker.js"}) <= 20_000
+
+
+@pytest.mark.parametrize("name", ["page.css", "desk.css"])
+def test_old_browsers_drop_no_rule_that_they_could_follow(name: str) -> None:
+    styles = (ROOT / "static" / "css" / name).read_text(encoding="utf-8")
+    assert not re.search(r"@(layer|property|container|scope)\b|[{;]\s*&", styles)
+    newer = r"::backdrop|::file-selector|::details-content|:focus-visible|:has\(|:is\(|:where\("
+    preludes = re.findall(r"([^{}]+)\{", styles)
+    # A browser that does not know one selector of a list drops the whole rule.
+    lists = [prelude.strip() for prelude in preludes if re.search(newer, prelude)]
+    assert lists and [prelude for prelude in lists if "," in prelude] == []
+    assert [prelude for prelude in preludes if re.search(r":not\([^()]*[ ,>~+]", prelude)] == []
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,8 @@ def delete(conversation_id: str) -> AnyResponse:
 def delete_several() -> AnyResponse:
     """Deletes all whose `id` is given, as `delete` does with one; all of them or none."""
     ids = list(dict.fromkeys(request.form.getlist("id")))
+    if not ids and errors.wants_html():
+        return redirect(url_for("history.conversations", chosen="none"), 303)
     if not 0 < len(ids) <= AT_ONCE:
         raise Refusal("bad_input", f"{len(ids)} conversations")
     for id in ids:

@@ -48,6 +48,7 @@ def conversations() -> Response:
         older=rows[PAGE - 1].id if len(rows) > PAGE else None,
         is_first=last is None,
         has_forgotten="forgotten" in request.args,
+        has_chosen_none="chosen" in request.args,
         deleted=deleted_conversation(),
         deleted_count=request.args.get("count", 1, int),
     )

@@ -96,6 +96,7 @@ def test_several_are_deleted_at_once_and_taken_back_together(alice: Visitor, bob
     assert bob.post("/conversations/delete", data={"id": ids}).status_code == 404
     assert alice.post("/conversations/delete", data={"id": [ids[0], "nowhere"]}).status_code == 404
     assert alice.post("/conversations/delete").status_code == 400
+    assert 'role="alert"' in alice.post("/conversations/delete", headers=HTML).text
     assert titles(alice) == ["two", "one"], "all or none"
     page = alice.post("/conversations/delete", data={"id": ids}, headers=HTML)
     assert titles(alice) == []
@@ -166,6 +167,21 @@ def test_a_link_shows_the_branch_that_a_program_names(alice: Visitor) -> None:
     assert "for me alone" not in requests.get(alice.url + link, timeout=10).text
     assert alice.post(path, json={"at": [first]}).status_code == 400
     assert alice.post(path, data=f"at={first}".encode()).status_code == 415
+
+
+def test_a_link_says_to_messengers_whose_it_is_and_nothing_of_what_was_said(
+    alice: Visitor,
+) -> None:
+    assert alice.ask("my secret recipe").ok
+    # As the form does it.
+    page = alice.post(f"/c/{alice.conversation}/share", headers=HTML).text
+    link = re.search(r'id="share-link" value="([^"]+)"', page)
+    assert link
+    shared = requests.get(link[1], timeout=10).text
+    cards = dict(re.findall(r'<meta property="og:(\w+)" content="([^"]*)"', shared))
+    assert cards["title"] and cards["description"] and cards["site_name"]
+    assert "recipe" not in "".join(cards.values())
+    assert requests.get(cards["image"], timeout=10).headers["Content-Type"] == "image/png"
 
 
 def test_a_link_can_be_withdrawn_and_replaced(alice: Visitor) -> None:
