@@ -14,13 +14,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from bench.agents import many_agents
 from chat import storage
 from chat.settings.model import Settings
 from chat.visitors.access import COOKIE, Visitors
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
 from tests.kit.browsing import CHROMIUM, DESK, PHONE
-from tests.kit.emulator import Emulator, coze
 from tests.kit.filling import fill
 from tests.kit.site import Site
 
@@ -67,23 +67,8 @@ def main() -> int:
 
 def _first_visit(browser: Browser, emulator: str, count: int) -> int:
     """What a visitor who was never here waits for, with so many agents to choose from."""
-    agents = "".join(
-        f"""
-[[agents]]
-id = "agent{number}"
-platform = "coze"
-name = "智能体 {number}"
-description = "Knows everything about the {number}th hall of the museum"
-group = "Hall {number % 4}"
-"""
-        for number in range(2, count + 1)
-    )
     with tempfile.TemporaryDirectory() as folder:
-        settings = coze(Emulator(emulator))
-        if agents:
-            (Path(folder) / "agents.toml").write_text(agents, encoding="utf-8")
-            settings["AGENTS_FILE"] = "agents.toml"
-        site = Site(Path(folder), settings).start()
+        site = Site(Path(folder), many_agents(Path(folder), count, emulator)).start()
         context = browser.new_context(**PHONE)
         try:
             addresses, sizes = _loaded(context, site.url)

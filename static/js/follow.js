@@ -62,8 +62,7 @@ export class Follower {
   /** The same with the next picture: to look where the end is would hold up a click. */
   followSoon() {
     this.isFollowing = true
-    this.#showNews(false)
-    requestAnimationFrame(() => this.#jump())
+    requestAnimationFrame(() => this.follow())
   }
 
   get isAtEnd() {

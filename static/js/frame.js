@@ -15,7 +15,8 @@ document.addEventListener("click", event => {
   const more = target.closest("a.row-more")
   if (more && !isForTab(event)) {
     event.preventDefault()
-    load("./rows.js").then(({ openMenu }) => openMenu(more), () => location.assign(more.href))
+    const leave = () => location.assign(more.href)
+    load("./rows.js").then(({ openMenu }) => openMenu(more)).catch(leave)
   }
   const link = linkInPlace(event)
   if (!link) return
@@ -34,7 +35,7 @@ document.addEventListener("keydown", event => {
   if (!shortcut) return
   event.preventDefault()
   if (shortcut === "/") document.getElementById("question")?.focus()
-  else load("./keys.js").then(({ press }) => press(shortcut), () => {})
+  else load("./keys.js").then(({ press }) => press(shortcut)).catch(() => {})
 })
 
 // A finger on a conversation: long, or drawn aside, it opens the menu.

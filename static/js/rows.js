@@ -12,6 +12,8 @@ const SLACK_PX = 10
 export async function openMenu(link) {
   const { sheet } = await load("./sheets.js")
   const menu = await sheet("row-menu")
+  // A second click on the way here has opened it already.
+  if (!link.isConnected) return
   const row = link.closest(".row")
   const conversation = row.querySelector(".conversation")
   for (const element of menu.querySelectorAll("[data-path]")) {

@@ -74,7 +74,7 @@ def test_a_whole_conversation_is_copied_as_it_would_be_exported(
     page.locator(".menu-box summary").click()
     page.get_by_role("button", name="Copy the whole conversation").click()
     expect(page.locator("body > [role=status]")).to_have_text("Copied")
-    export = page.request.get(f"{page.url}/export.md").text()
+    export = page.evaluate("fetch(`${location.pathname}/export.md`).then(file => file.text())")
     assert page.evaluate(READ_CLIPBOARD) == {"text/plain": export}
 
 
