@@ -10,8 +10,8 @@ const SOURCE = new URL("../static/js/", import.meta.url)
 const TARGET = new URL("../static/compiled/", import.meta.url)
 // Loaded by a click or a key, by code in an answer, or by the second page of a list.
 const ON_DEMAND = [
-  "colouring.js", "copy.js", "files.js", "keys.js", "listen.js", "more.js", "rate.js", "rows.js",
-  "share.js", "sheets.js", "speak.js", "theme.js",
+  "colouring.js", "copy.js", "files.js", "keys.js", "lightbox.js", "listen.js", "more.js",
+  "rate.js", "rows.js", "share.js", "sheets.js", "speak.js", "theme.js",
 ]
 // Of these none imports what the page has loaded.
 const ALONE = ["site.js", "colouring-worker.js", "puzzle.js", "puzzle-worker.js"]

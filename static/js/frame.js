@@ -1,7 +1,6 @@
 // The frame of every page: its menus, its drawer, the theme, links that open in place.
 
 import { openMenus } from "./layers.js"
-import { showPicture } from "./lightbox.js"
 import { isEscapeTaken, load, refine } from "./page.js"
 
 document.addEventListener("click", event => {
@@ -24,7 +23,8 @@ document.addEventListener("click", event => {
   if (link.matches("[data-more]")) {
     load("./more.js").then(({ bringMore }) => bringMore(link), () => location.assign(link.href))
   } else {
-    showPicture(link.closest("a"))
+    const leave = () => location.assign(link.closest("a").href)
+    load("./lightbox.js").then(({ showPicture }) => showPicture(link.closest("a")), leave)
   }
 })
 

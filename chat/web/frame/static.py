@@ -20,8 +20,8 @@ ENCODINGS = ["br", "gzip", "identity"]
 PAPER = "#faf9f6"
 # An SVG may contain a script, which must not run when the logo is opened by itself.
 LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-# A page's policy is longer than what is said of some files: only a worker's script obeys one.
-STYLE_POLICY = "default-src 'none'; sandbox"
+# A file by itself does nothing, and a page's policy is long. Only a worker obeys its script's.
+FILE_POLICY = "default-src 'none'; sandbox"
 
 
 def init_app(app: Flask, version: str) -> None:
@@ -67,8 +67,8 @@ def file(version: str, name: str) -> Response:
     response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
     if name == LOGO:
         response.headers["Content-Security-Policy"] = LOGO_POLICY
-    elif name.endswith(".css"):
-        response.headers["Content-Security-Policy"] = STYLE_POLICY
+    elif not name.endswith("-worker.js"):
+        response.headers["Content-Security-Policy"] = FILE_POLICY
     response.set_etag(f"{asset.etag}-{encoding}")
     response.make_conditional(request)
     return response

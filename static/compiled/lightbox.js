@@ -1,0 +1,1 @@
+import{followLayers as c}from"./site.js";function l(t){let e=document.getElementById("lightbox"),o=e.querySelector("img"),{alt:r}=t.querySelector("img");Object.assign(o,{src:t.href,alt:r}),e.addEventListener("click",()=>e.close(),{once:!0}),e.addEventListener("close",()=>{o.removeAttribute("src"),t.focus({preventScroll:!0})},{once:!0}),e.showModal(),c()}export{l as showPicture};
