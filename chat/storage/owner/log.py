@@ -1,7 +1,7 @@
 """What the owner did: commands and changes at the desk, with facts, never with visitors' words."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select
@@ -75,6 +75,13 @@ class OwnerLog:
     def get(self, id: int) -> OwnerEntry | None:
         with Session(self._engine) as db:
             return db.get(OwnerEntry, id)
+
+    def taken_back(self, ids: Collection[int]) -> set[int]:
+        """Which of these a later entry has taken back."""
+        later = select(OwnerEntry.facts).where(OwnerEntry.id > min(ids, default=0))
+        with self._engine.connect() as db:
+            # PostgreSQL looks into no JSON in which there is a NUL.
+            return {facts.get("takes_back") for facts in db.scalars(later)}.intersection(ids)
 
     def version(self) -> int:
         """A number that grows with each entry."""

@@ -25,7 +25,7 @@ SETTINGS = {
 }
 FACTS = {
     "subject": _("Who"),
-    "code": _("Code"),
+    "code": _("Access code"),
     "path": _("File"),
     "conversations": _("Conversations"),
     "answers": _("Answers"),

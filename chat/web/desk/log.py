@@ -106,7 +106,7 @@ def _page(problem: str | None = None, status: int = 200) -> Response:
     if before is not None and not (before.isdecimal() and len(before) < 10):
         raise Refusal("bad_input", "no number of an entry")
     entries = services().storage.owner_log.page(int(before) if before else None, ON_A_PAGE + 1)
-    taken_back = {entry.facts.get("takes_back") for entry in entries}
+    taken_back = services().storage.owner_log.taken_back([entry.id for entry in entries])
     return frame.page(
         "log.html",
         status,

@@ -78,7 +78,7 @@ def test_a_code_is_shown_once_and_kept_as_a_hash(site: Site, owner: OwnerBrowser
         rows(site, "SELECT facts, change FROM owner_log")
     )
     assert code not in "".join(pages) + site.log + kept
-    assert "once" in pages[0] and "Code once" in pages[1] and "scrypt" not in pages[1]
+    assert "once" in pages[0] and "Access code once" in pages[1] and "scrypt" not in pages[1]
 
 
 def test_a_code_has_its_questions_a_day_and_its_last_day(site: Site, owner: OwnerBrowser) -> None:
@@ -96,6 +96,7 @@ def test_a_code_has_its_questions_a_day_and_its_last_day(site: Site, owner: Owne
         {"name": "a,b:smuggled-code"},
         {"name": "a：b"},
         {"name": "x" * 41},
+        {"name": "a\0b"},
         {"name": "server"},
         {"name": "new", "last_day": "tomorrow"},
         {"name": "new", "last_day": "2027-02-31"},

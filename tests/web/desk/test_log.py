@@ -82,6 +82,8 @@ def test_what_cannot_be_taken_back_offers_no_button(store: Storage, owner: Owner
 
 
 def test_pages_of_the_log_show_every_entry_once(store: Storage, owner: OwnerBrowser) -> None:
+    undone = change(store, "ai_label", None, "of an earlier page")
+    assert owner.post(f"/admin/log/{undone}/take-back").status_code == 303
     for number in range(120):
         store.owner_log.add("backup", path=f"copy-{number}", conversations=0)
     found: list[str] = []
@@ -92,6 +94,8 @@ def test_pages_of_the_log_show_every_entry_once(store: Storage, owner: OwnerBrow
         older = re.search(r"/admin/log\?before=\d+", page)
         path = older[0] if older else ""
     assert found == [f"copy-{number}" for number in reversed(range(120))]
+    last = owner.get(f"/admin/log?before={undone + 1}&lang=en").text
+    assert "Taken back" in last and f"/admin/log/{undone}/take-back" not in last
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "１²"])
