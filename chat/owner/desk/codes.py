@@ -14,7 +14,7 @@ SETTING = "access_codes"
 # Nobody mistakes one of these for another, read aloud or by hand.
 LETTERS = "abcdefghkmnpqrstwxyz23456789"
 GROUPS, GROUP = 3, 4
-_NAME = re.compile(r"[^\s\0-\x1f\x7f,:;，：；#$][^\s\0-\x1f\x7f,:;，：；]{0,39}")
+_NAME = re.compile(r"[^\s,:;，：；#$][^\s,:;，：；]{0,39}")
 
 
 class CodeError(Exception):

@@ -269,6 +269,10 @@ def test_a_picture_is_an_agent_s_icon_until_another_or_a_sign_takes_its_place(
     assert "sandbox" in picture.headers["Content-Security-Policy"]
     assert picture.headers["X-Content-Type-Options"] == "nosniff"
     assert save(name="改名").status_code == 303 and address[1] in names(site)
+    for elsewhere in ("//evil.example/a.png", "/\\evil.example/a.png"):
+        assert save(icon=elsewhere).status_code == 303
+        assert f'src="{elsewhere}' not in names(site)
+    assert save(icon=address[1]).status_code == 303 and address[1] in names(site)
     assert save(icon="馆").status_code == 303 and "/icons/" not in names(site)
     entry = store.owner_log.version()
     assert owner.post(f"/admin/log/{entry}/take-back").status_code == 303
