@@ -176,13 +176,8 @@ class QingyanReader:
                 yield from self._result("knowledge", ("done", None), is_finished)
                 yield from self._cite(items(content))
             case "system_error":
-                where = {**fields(part.get("meta_data")), **meta}
-                message = (
-                    text(content)
-                    or text(where.get("failedCommand"))
-                    or text(where.get("failedURL"))
-                )
-                yield from self._result("tool", ("failed", message or None), is_finished)
+                message = _failure_of(content, {**fields(part.get("meta_data")), **meta})
+                yield from self._result("tool", ("failed", message), is_finished)
             case _:
                 output_text = text(content)
                 output = None if output_text in ("", "{}") else output_text
@@ -316,6 +311,12 @@ class QingyanReader:
                 output_tokens,
                 input_tokens + output_tokens if total is None else total,
             )
+
+
+def _failure_of(content: Any, details: Fields) -> str | None:
+    """What a tool could not do: its own words, else the command or the address that failed."""
+    names = ("failedCommand", "failedURL")
+    return next(filter(None, (text(content), *(text(details.get(name)) for name in names))), None)
 
 
 def _is_piece(message: str, segment: str) -> bool:

@@ -1,35 +1,18 @@
 """A session of the owner ends by disuse, by its age, by a button, and with the password."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from chat import storage
 from chat.owner.identity import Owner
 from chat.owner.sessions import SEEN_EVERY, OwnerSessions
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.models import now
 from chat.storage.owner.sessions import IDLE, LIFE
 from chat.visitors.guessing import Guessing
 from tests.kit.desk import PASSWORD
 
 KEY = "a key of this test"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def time() -> list[datetime]:
-    """What the time is, to be set by the test."""
-    return [now()]
 
 
 @pytest.fixture

@@ -1,34 +1,17 @@
 """A link of the start is good once, until the next start, and never beside a password."""
 
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
-from chat import storage
 from chat.owner.identity import Owner
 from chat.owner.welcome import LIFE, MOST_KEYS, TOGETHER, Welcome, link
 from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.models import now
 from chat.visitors.guessing import Guessing
 from tests.kit.desk import PASSWORD
 
 KEY = "a key of this test"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def time() -> list[datetime]:
-    """What the time is, to be set by the test."""
-    return [now()]
 
 
 @pytest.fixture

@@ -177,11 +177,7 @@ def _copy_rows(source: Path, part: Path, version: str, database: Path) -> int:
         engine.dispose()
         with closing(sqlite3.connect(part)) as db:
             with db:
-                # Other processes may have the pids of its workers now.
-                db.execute("DELETE FROM workers")
-                # A session or a link that has ended since the copy must not begin again.
-                db.execute("DELETE FROM owner_sessions")
-                db.execute("DELETE FROM owner_values WHERE name = 'welcome'")
+                _delete_the_momentary(db)
                 _keep_the_longer_log(db, database)
             db.execute("PRAGMA journal_mode = DELETE")
             conversations = _count_conversations(db)
@@ -196,6 +192,15 @@ def _copy_rows(source: Path, part: Path, version: str, database: Path) -> int:
         engine.dispose()
     _sync_to_disk(part)
     return conversations
+
+
+def _delete_the_momentary(db: sqlite3.Connection) -> None:
+    """Takes out what was true only when the copy was made."""
+    # Other processes may have the pids of its workers now.
+    db.execute("DELETE FROM workers")
+    # A session or a link that has ended since the copy must not begin again.
+    db.execute("DELETE FROM owner_sessions")
+    db.execute("DELETE FROM owner_values WHERE name = 'welcome'")
 
 
 def _fill_tables(db: sqlite3.Connection, source: Path) -> None:

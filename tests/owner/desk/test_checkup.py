@@ -1,36 +1,19 @@
 """The doctor at the desk looks in the background, once at a time, and says no secret."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from chat import storage
 from chat.logs.redaction import Redaction
 from chat.owner.desk.checkup import GAP, LONGEST, Checkup
 from chat.owner.doctor.findings import Finding
 from chat.settings.errors import SettingsError
-from chat.settings.model import Settings
 from chat.storage import Storage
-from chat.storage.models import now
 
 Examine = Callable[[bool], Sequence[Finding]]
 SECRET = "pat_demo_only_brass_lantern"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def time() -> list[datetime]:
-    """What the time is, to be set by the test."""
-    return [now()]
 
 
 @pytest.fixture
