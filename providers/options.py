@@ -20,7 +20,7 @@ _AROUND = QUOTES + "<>,;。、"
 _BEARER = re.compile(r"(authorization\s*[:=]\s*)?bearer(?:[\s:]|%20)+|authorization\s*:\s*", re.I)
 # A variable that nobody has put in its place, and what examples say.
 _PLACEHOLDER = re.compile(
-    r"\$\{?\w+\}?|%\w+%|env:\w+|.*\.\.\.|.*x{8,}.*|(?:your|replace)[-_].*", re.I
+    r"\$\{?\w+\}?|%\w+%|env:\w+|.*\.\.\.|(?:[a-z]{1,6}[_-])?x{4,}|(?:your|replace)[-_].*", re.I
 )
 BILINGUAL = "in_both_languages"
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -161,10 +161,11 @@ def _token(value: SecretStr) -> SecretStr:
             "这是变量名或示例，不是令牌本身，请填平台给的令牌",
             "this is a variable's name or an example: write the token that the platform gave you",
         )
-    if not secret or not secret.isascii() or any(char.isspace() for char in secret):
+    # A remark behind it, or the end of a line that goes on, is no part of it.
+    if not re.fullmatch(r"[!-~]+", secret) or re.search(r'["#\\<>{}]', secret):
         raise bilingual_error(
-            "令牌不含空格和汉字，请重新复制",
-            "a token is one word of letters, digits and signs: copy it again",
+            "令牌不含空格、汉字和 # 等符号，请重新复制",
+            "a token is one word of letters, digits and signs other than #: copy it again",
         )
     return SecretStr(secret)
 

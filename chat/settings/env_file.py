@@ -18,7 +18,7 @@ from providers.options import INVISIBLE
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 # A name and a value as other programs write them: shells, Windows, YAML, JSON, a Chinese keyboard.
 _SETTING = re.compile(
-    r"""\s*(?:[-*+>•]\s*|\d+[.、]\s*|(?:-e|--env)\s+|\$env:|(?:export|set|env)\s+)?
+    r"""\s*(?:[-*+>•]\s*|\d+[.、]\s*|(?:-e|--env)\s+|\$env:|environment\s*=\s*|(?:export|set|env)\s+)?
     ["'“”‘’＂＇]?(?P<name>[^\s=＝:：#"'“”‘’＂＇]+)["'“”‘’＂＇]?
     \s*(?:[=＝:：]+>?|->|→)\s*(?P<value>.*)""",
     re.VERBOSE | re.IGNORECASE,
@@ -26,7 +26,7 @@ _SETTING = re.compile(
 # Where a second setting begins in the same line: of a shell, of a list, of a text editor's.
 _NEXT = re.compile(
     r"(?:\s*[;,，；]\s*|\s+&&\s+|\s+|[\u2028\u2029\x85])(?:(?:export|set|-e)\s+)?"
-    r"(?=[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\s?=)"
+    r"(?=[\"'“]?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\s?=)"
 )
 _FIRST_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PAIRS = ('""', "''", "“”", "””", "‘’", "’’", "＂＂", "＇＇", "「」")
@@ -108,6 +108,9 @@ def _is_plain(binding: Binding) -> bool:
     if binding.error or (binding.key is not None and binding.value is None):
         return False
     if binding.key is not None and not _NAME.fullmatch(binding.key):
+        return False
+    # Of a unit of systemd.
+    if binding.key == "Environment":
         return False
     value = binding.value or ""
     # Of == and => the second sign would be the value's; of two settings in a line the second.

@@ -195,6 +195,12 @@ def test_an_example_is_no_token(offer: Offer, example: str) -> None:
     assert "api_token: this is a variable's name or an example" in line
 
 
+@pytest.mark.parametrize("end", ["#mine", "\\", '"}'])
+def test_what_is_written_behind_a_token_is_no_part_of_it(offer: Offer, end: str) -> None:
+    line = refusal(offer, agent(), COZE_API_TOKEN=f"{TOKEN}{end}")
+    assert "api_token: a token is one word" in line
+
+
 @pytest.mark.parametrize("pasted", ["api.coze.com/v3/chat", "https://api.coze.com/v1/bots/x?y=1"])
 def test_of_an_address_of_a_call_the_base_is_taken(offer: Offer, pasted: str) -> None:
     document = agent(f'api_base = "{pasted}"')

@@ -78,6 +78,9 @@ def test_a_key_of_several_lines_stays_whole(tmp_path: Path) -> None:
         "SITE_TITLE=馆 && COZE_BOT_ID=7",
         "SITE_TITLE=馆\u2028COZE_BOT_ID=7",
         "-e SITE_TITLE=馆 -e COZE_BOT_ID=7",
+        '-e "SITE_TITLE=馆" -e "COZE_BOT_ID=7"',
+        'Environment="SITE_TITLE=馆" "COZE_BOT_ID=7"',
+        'Environment=SITE_TITLE=馆\nEnvironment="COZE_BOT_ID=7"',
     ],
 )
 def test_settings_that_share_a_line_are_all_read(tmp_path: Path, line: str) -> None:

@@ -32,7 +32,7 @@ def test_a_bot_is_known_by_its_digits_or_the_address_of_its_page(given):
 
 @pytest.mark.parametrize(
     "given",
-    ["", "   ", "abc", "https://www.coze.cn/space/123", "74800 0101", True, None, 1.5, "７４８"],
+    ["", "   ", "abc", "https://www.coze.cn/space/123", "74800 0101", True, None, 1.5],
 )
 def test_what_is_no_bot_is_refused_with_where_to_look(given):
     with pytest.raises(ValidationError, match="digits after /bot/ in the address"):
