@@ -233,6 +233,8 @@ class _FrameReader:
 
     def add_data(self, value: str, is_cut: bool) -> Frame | None:
         """The frame that a line of data completes."""
+        if is_cut and not value:
+            return Frame(self._name, None, is_cut=True)
         if not value or value.isspace() or value.strip(_QUOTES).lower() in _HEARTBEATS:
             return None
         if self._pending:
@@ -247,15 +249,15 @@ class _FrameReader:
             return self._give_up() if self._pending and not self._is_bare else None
         if self._pending and self._is_bare:
             return self._continue(line)
-        if line.startswith("event:"):
+        if line.startswith("event:") and not is_cut:
             self._name = line[6:].strip()
         elif line.lstrip()[:1] in ("{", "[") or self._is_list:
             return self._begin(line.strip(), is_bare=True)
+        elif is_cut and not line.startswith((":", "<")):
+            return Frame(self._name, None, is_cut=True)
         elif line.startswith("<"):
             # A gateway has put its page into the stream.
             return Frame(self._name, None)
-        elif is_cut and not line.startswith(":"):
-            return Frame(self._name, None, is_cut=True)
         return None
 
     def next_frame(self) -> Frame | None:
