@@ -66,6 +66,15 @@ def connecting(page: Page) -> None:
     expect(page.locator("#option-api_token")).to_be_visible()
 
 
+def sending_without_a_session(page: Page) -> None:
+    """A form that was filled in while the session ended."""
+    at_desk("/admin/codes")(page)
+    page.context.clear_cookies(name="owner")
+    page.locator("#name").fill("ann")
+    page.locator("form[action='/admin/codes'] button").click()
+    expect(page.locator("a[target='_blank']")).to_be_visible()
+
+
 def desk_drawer(page: Page) -> None:
     at_desk("/admin/password")(page)
     page.locator("label.menu").click()
@@ -304,5 +313,6 @@ DESK_STATES = (
     State("desk one-time codes", at_desk("/admin/one-time")),
     State("desk password", at_desk("/admin/password")),
     State("desk drawer", desk_drawer, is_for_phones=True),
+    State("desk signed out", sending_without_a_session),
     State("desk sign-in", signing_in_wrongly),
 )
