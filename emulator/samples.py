@@ -89,12 +89,17 @@ PLAN_EN = """In three steps:
 1. **Look back**: last year's sales of the season, times this year's growth.
 2. **Leave room**: 30 % more of what sells well, a little of what is new.
 3. **Order again** at 20 % left, not at nothing."""
+FAILURE_ZH = """平台中途出错时，已经写出来的部分会留在页面上，就像你现在看到的这几句；\
+下面的提示说明发生了什么、可以怎么办，点“重新生成”就能再试一次。"""
+FAILURE_EN = """If the platform fails halfway, what was written stays on the page, as this does; \
+the note below says what happened and what to do, and “Try again” asks once more."""
 # By magic word: in Chinese, in English.
 FOR_A_SHOP = {
     "table": (TABLE_ZH, TABLE_EN),
     "formula": (FORMULA_ZH, FORMULA_EN),
     "poster": (POSTER_ZH, POSTER_EN),
     "plan": (PLAN_ZH, PLAN_EN),
+    "failure": (FAILURE_ZH, FAILURE_EN),
 }
 
 FILLING = "模拟器在说一段很长的话，好让页面有事可做 — a long answer keeps the page busy. 🌊\n\n"

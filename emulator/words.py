@@ -14,6 +14,7 @@ file. Some natural questions order the same: "用表格…" and "in a table" are
     !formula        a discount as a formula
     !poster         a line about the picture that !image brings
     !plan           a short list of steps
+    !failure        what becomes of an answer that fails, half of it where !late-error stands too
     !huge [BYTES]   a long answer, default 2,000,000 bytes
     !think          reasoning before the answer
     !tool           a tool step before the answer
@@ -76,7 +77,7 @@ _WISHES: tuple[tuple[str, dict[str, tuple[float, ...]]], ...] = (
     (r"写出公式|\bthe formula\b", {"formula": ()}),
     (r"画一[张幅]|\bdraw a\b", {"poster": (), "image": ()}),
     (r"慢慢想|\btake your time\b", {"plan": (), "think": (), "slow": (3.0,)}),
-    (r"平台出错|\bplatform fails\b", {"late-error": ()}),
+    (r"平台出错|\bplatform fails\b", {"failure": (), "late-error": ()}),
 )
 
 

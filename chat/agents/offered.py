@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zlib import crc32
 
 from pydantic import (
     AfterValidator,
@@ -81,6 +82,11 @@ class Agent:
     def group(self) -> str:
         """The heading that it stands under, where agents stand under headings; empty for none."""
         return self.card.group
+
+    @property
+    def hue(self) -> int:
+        """Which of the style sheet's eight colours is its own."""
+        return crc32(self.id.encode()) % 8
 
     @property
     def mark(self) -> str:

@@ -7,13 +7,14 @@ const LONG_PRESS_MS = 500
 const SWIPE_PX = 50
 // A finger that lies still moves as much; more scrolls the list.
 const SLACK_PX = 10
+const NARROW = "(max-width: 47.99rem)"
 
 /** Opens the menu of the conversation that a link `.row-more` stands beside. */
 export async function openMenu(link) {
-  const { sheet } = await load("./sheets.js")
+  const { sheet, openDialog } = await load("./sheets.js")
   const menu = await sheet("row-menu")
   // A second click on the way here has opened it already.
-  if (!link.isConnected) return
+  if (!link.isConnected || document.querySelector("dialog[open]")) return
   const row = link.closest(".row")
   const conversation = row.querySelector(".conversation")
   for (const element of menu.querySelectorAll("[data-path]")) {
@@ -21,16 +22,38 @@ export async function openMenu(link) {
     const id = conversation.pathname.split("/").pop()
     element.setAttribute(attribute, element.dataset.path.replace("{}", id))
   }
-  const summary = menu.querySelector("summary")
-  summary.setAttribute("aria-label", link.getAttribute("aria-label"))
+  const label = link.getAttribute("aria-label")
   menu.querySelector("[name=title]").value = conversation.querySelector(".truncate").textContent
   showPin(menu, row.parentElement.hasAttribute("data-pinned"))
-  place(menu, link.getBoundingClientRect())
+  if (matchMedia(NARROW).matches) openDialog(asDialog(menu, label))
+  else openBeside(link, menu, label)
+}
+
+/** On a narrow page the menu lies over all else, at the foot, where a thumb is. */
+function asDialog(menu, label) {
+  const dialog = document.createElement("dialog")
+  dialog.className = "sheet row-menu"
+  dialog.setAttribute("aria-label", label)
+  dialog.append(...menu.querySelector(".menu-sheet").children)
+  dialog.addEventListener("submit", changeInPlace)
+  return dialog
+}
+
+function openBeside(link, menu, label) {
+  const leaving = new AbortController()
+  const summary = menu.querySelector("summary")
+  summary.setAttribute("aria-label", label)
   link.replaceWith(menu)
   // The link comes back, since the sidebar may be another by then.
-  menu.addEventListener("toggle", () => menu.open || menu.replaceWith(link))
+  menu.addEventListener("toggle", () => {
+    if (menu.open) return
+    leaving.abort()
+    menu.replaceWith(link)
+  })
   menu.addEventListener("submit", changeInPlace)
   menu.open = true
+  place(menu)
+  addEventListener("resize", () => place(menu), { signal: leaving.signal })
   summary.focus({ preventScroll: true })
 }
 
@@ -75,11 +98,13 @@ function showPin(menu, isPinned) {
   }
 }
 
-/** Beside the link, and whole on the screen. */
-function place(menu, { left, bottom }) {
+/** Below its row or above it, and whole on the screen. */
+function place(menu) {
+  const { left, top, bottom } = menu.querySelector("summary").getBoundingClientRect()
   const sheet = menu.querySelector(".menu-sheet")
+  const isBelow = bottom + sheet.offsetHeight < innerHeight - 8
   sheet.style.setProperty("--x", `${Math.max(8, left - 120)}px`)
-  sheet.style.setProperty("--y", `${Math.max(8, Math.min(bottom, innerHeight - 330))}px`)
+  sheet.style.setProperty("--y", `${isBelow ? bottom : Math.max(8, top - sheet.offsetHeight)}px`)
 }
 
 /** A new title and a pin change the list; what leads to another page does so by itself. */
@@ -96,6 +121,7 @@ async function changeInPlace(event) {
     const response = await fetch(form.action, { method: "POST", headers, body })
     if (!response.ok) throw new Error(`status ${response.status}`)
     await refreshLists()
+    form.closest("dialog")?.close?.()
   } catch {
     // The server's page says what is wrong.
     sendPlainly(form, button)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
-from tests.browser.states import DESK_STATES, STATES, State, go, say
+from tests.browser.states import DESK_STATES, STATES, State, go, row_menu, say
 from tests.kit.browsing import CHROMIUM, PHONE, Person, has_ended, prose
 from tests.kit.desk import PASSWORD
 from tests.kit.emulator import DEMO, PICTURE
@@ -95,12 +95,6 @@ def growing(page: Page) -> None:
     expect(prose(say(page, f"{question} !pieces 60 400")).locator("tr").nth(1)).to_be_visible()
 
 
-def row_menu(page: Page) -> None:
-    drawer_or_sidebar(page)
-    page.locator(".sidebar .row").first.locator(".row-more").click()
-    expect(page.locator(".row-menu .menu-sheet")).to_be_visible()
-
-
 def drawer_or_sidebar(page: Page) -> None:
     if page.locator("label.menu").is_visible():
         page.locator("label.menu").click()
@@ -142,6 +136,7 @@ def agents_file() -> str:
     """Thirty agents under two headings and none, as they would be called somewhere."""
     return "".join(
         f'[[agents]]\nid = "a{number}"\nplatform = "coze"\nname = "{name}"\n'
+        f'icon = "{name[0]}"\n'
         f'group = "{GROUPS[number % 3]}"\nwelcome = "你好，我是{name}，想聊点什么？"\n'
         f'description = "{name}：可以问展品、活动、课程，也可以请我出题。"\n'
         f"suggestions = {list(QUESTIONS)}\n\n"

@@ -203,6 +203,21 @@ def going_to(page: Page) -> None:
     expect(page.locator("dialog li").first).to_be_visible()
 
 
+def row_menu(page: Page) -> None:
+    """What can be done with a conversation in the list."""
+    if page.locator("label.menu").is_visible():
+        page.locator("label.menu").click()
+    row = page.locator(".sidebar .row").first
+    row.hover()
+    row.locator(".row-more").click()
+    expect(page.locator(".row-menu[open]")).to_be_visible()
+
+
+def menu_of_a_row(page: Page) -> None:
+    has_ended(say(page, "这里有什么？"))
+    row_menu(page)
+
+
 def shared(page: Page) -> None:
     sharing(page)
     page.goto(page.locator("#share-link").input_value())
@@ -278,6 +293,7 @@ STATES = (
     State("passing on", passing_on),
     State("switching the agent", switching),
     State("going to", going_to),
+    State("menu of a row", menu_of_a_row),
     State("all agents", lambda page: go(page, "/agents")),
     State("an agent's link", lambda page: go(page, "/agents/coze")),
     State("shared", shared),
