@@ -25,14 +25,18 @@ export async function openMenu(link) {
   const label = link.getAttribute("aria-label")
   menu.querySelector("[name=title]").value = conversation.querySelector(".truncate").textContent
   showPin(menu, row.parentElement.hasAttribute("data-pinned"))
-  if (matchMedia(NARROW).matches) openDialog(asDialog(menu, label))
-  else openBeside(link, menu, label)
+  if (!matchMedia(NARROW).matches) return openBeside(link, menu, label)
+  const dialog = asDialog(menu, label)
+  openDialog(dialog)
+  // Not its field, which would bring the keyboard up.
+  dialog.focus()
 }
 
 /** On a narrow page the menu lies over all else, at the foot, where a thumb is. */
 function asDialog(menu, label) {
   const dialog = document.createElement("dialog")
   dialog.className = "sheet row-menu"
+  dialog.tabIndex = -1
   dialog.setAttribute("aria-label", label)
   dialog.append(...menu.querySelector(".menu-sheet").children)
   dialog.addEventListener("submit", changeInPlace)

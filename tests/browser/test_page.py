@@ -355,6 +355,14 @@ def test_a_welcome_is_read_from_its_top(person: Callable[..., Person]) -> None:
     expect(page.locator(".to-end")).to_be_hidden()
 
 
+def test_a_page_enlarged_four_times_keeps_half_of_it_for_the_conversation(
+    person: Callable[..., Person], demo_site: Site
+) -> None:
+    page = person(demo_site, viewport={"width": 320, "height": 256}).open()
+    height = page.locator(".scroller").evaluate("it => it.getBoundingClientRect().height")
+    assert height >= 128
+
+
 def test_screen_readers_hear_states_not_tokens(page: Page) -> None:
     page.evaluate("""() => {
         window.heard = []
