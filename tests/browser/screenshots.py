@@ -46,12 +46,24 @@ figure { margin: 0 }
 img { display: block; height: 420px }
 """
 NAMES = """
-青铜馆讲解员 书画鉴赏 唐三彩小助手 竹编手艺 茶文化顾问 丝绸之路向导 灯会策划 风铃文创 团扇课堂
-餐具礼仪 春节习俗 风筝工坊 偶戏剧场 香道入门 航海罗盘 古籍检索 书法练习 提琴启蒙 民乐欣赏 鼓乐课堂
-本草图鉴 面食地图 饺子食谱 山水写生 潮汐预报 中秋诗会 建筑漫游 莲花养护 熊猫科普
+小满门店助手 青铜馆讲解员 书画鉴赏 唐三彩小助手 竹编手艺 茶文化顾问 丝绸之路向导 灯会策划 风铃文创
+团扇课堂 餐具礼仪 春节习俗 风筝工坊 偶戏剧场 香道入门 航海罗盘 古籍检索 书法练习 提琴启蒙 民乐欣赏
+鼓乐课堂 本草图鉴 面食地图 饺子食谱 山水写生 潮汐预报 中秋诗会 建筑漫游 莲花养护 熊猫科普
 """.split()
-GROUPS = ("展厅讲解", "手艺与课堂", "")
-QUESTIONS = ("青铜器在哪个展厅？", "周末有亲子活动吗？", "怎么预约讲解？", "茶饼应该怎么保存？")
+GROUPS = ("门店与展厅", "手艺与课堂", "四时与生活")
+QUESTIONS = """
+青铜器在哪个展厅？ 周末有亲子活动吗？ 怎么预约讲解？ 茶饼应该怎么保存？ 会员日有什么优惠？
+团扇课要自带材料吗？ 中秋诗会还有名额吗？ 写一段端午活动的文案 唐三彩为什么多是骆驼和马？
+竹篮能放在室外吗？ 把闭馆通知译成英文 适合带老人看的路线 门票可以改期吗？ 饺子馅咸了怎么办？
+莲花冬天怎么养？
+""".split()
+# The emulator knows what to say to these.
+WISHES = """
+用表格比较一下三种会员套餐
+满 200 减 30 相当于打几折？写出公式
+画一张店铺门口的海报
+慢慢想：双十一备多少货合适？
+""".strip().splitlines()
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,8 @@ class Scene:
 
 def talked(page: Page) -> None:
     """A conversation as a shop's owner would have it: a table, a formula, a picture."""
+    if page.locator(".gallery").count():
+        go(page, "/?agent=a0")
     for text in page.locator(".welcome [data-ask] button").all_inner_texts()[:3]:
         has_ended(say(page, text))
     expect(prose(page.locator(".exchange").last).locator("img")).to_be_visible()
@@ -120,7 +134,7 @@ def scenes() -> Iterator[Scene]:
             yield Scene(State(home, lambda page: None), Place(agents, conversations))
     yield Scene(State("gallery", lambda page: go(page, "/agents")), Place("thirty", 200))
     yield Scene(State("conversation", talked))
-    yield Scene(State("conversation's begin", from_its_begin))
+    yield Scene(State("conversation's begin", from_its_begin), Place("thirty", 12))
     yield Scene(State("growing", growing))
     yield Scene(State("refused", refused))
     yield Scene(State("sidebar", drawer_or_sidebar), Place("demo", 200))
@@ -139,7 +153,8 @@ def agents_file() -> str:
         f'icon = "{name[0]}"\n'
         f'group = "{GROUPS[number % 3]}"\nwelcome = "你好，我是{name}，想聊点什么？"\n'
         f'description = "{name}：可以问展品、活动、课程，也可以请我出题。"\n'
-        f"suggestions = {list(QUESTIONS)}\n\n"
+        f"suggestions = {WISHES if number == 0 else QUESTIONS[number % 9 :][:4]}\n"
+        f'bot_id = "{DEMO["COZE_BOT_ID"]}"\n\n'
         for number, name in enumerate(NAMES)
     )
 
@@ -171,7 +186,8 @@ class Sites:
         }
         if name == "thirty":
             (folder / "agents.toml").write_text(agents_file(), encoding="utf-8")
-            return {**one, "AGENTS_FILE": "agents.toml"}
+            del one["COZE_BOT_ID"]
+            return {**one, **owner, "AGENTS_FILE": "agents.toml"}
         if name == "closed":
             return {
                 **one,
@@ -184,10 +200,10 @@ class Sites:
         """Of somebody who has had these conversations there."""
         if place not in self._cookies:
             visitor = Visitor(self.at(place.site).url)
-            agents = [f"a{number}" for number in range(29)] if place.site == "thirty" else [""]
+            agents = [f"a{number}" for number in range(30)] if place.site == "thirty" else [""]
 
             def ask(number: int) -> None:
-                question = f"{QUESTIONS[number % len(QUESTIONS)]}（第 {number + 1} 次）"
+                question = QUESTIONS[number % len(QUESTIONS)]
                 agent = agents[number * 7 % len(agents)]
                 visitor.post(json={"message": question, "agent": agent or None, "stream": True})
 
