@@ -28,7 +28,10 @@ export async function share(form, button) {
 function filled(dialog, link, exchange) {
   const address = new URL(link.address, location.href).href
   const title = document.title
-  dialog.querySelector("input").value = address
+  const field = dialog.querySelector("input")
+  field.value = address
+  // Focused, it shows where the caret is.
+  field.setSelectionRange(0, 0)
   dialog.querySelector(".qr").setAttribute("viewBox", `0 0 ${link.qr.size} ${link.qr.size}`)
   dialog.querySelector(".qr path").setAttribute("d", link.qr.path)
   const native = dialog.querySelector("[data-native]")

@@ -205,11 +205,12 @@ class Sites:
             def ask(number: int) -> None:
                 question = QUESTIONS[number % len(QUESTIONS)]
                 agent = agents[number * 7 % len(agents)]
-                visitor.post(json={"message": question, "agent": agent or None, "stream": True})
+                body = {"message": question, "agent": agent or None, "stream": True}
+                visitor.post(json=body).raise_for_status()
 
             # The first gets the cookie.
             ask(0)
-            with ThreadPoolExecutor(8) as pool:
+            with ThreadPoolExecutor(3) as pool:
                 list(pool.map(ask, range(1, place.conversations)))
             self._cookies[place] = [
                 {"name": cookie.name, "value": cookie.value, "url": visitor.url}

@@ -449,7 +449,7 @@ def test_a_finger_opens_the_menu_of_a_conversation_and_not_the_conversation(
     touch("touchStart", {"x": x, "y": y})
     for step in range(1, 5):
         touch("touchMove", {"x": x + way * step / 4, "y": y})
-    expect(page.locator(".row-menu[open] .menu-sheet")).to_be_visible()
+    expect(page.locator("dialog.row-menu")).to_be_visible()
     touch("touchEnd")
     page.get_by_role("button", name="Pin", exact=True).tap()
     expect(page.locator(".sidebar [data-pinned] .truncate")).to_have_text("to be touched")
