@@ -20,7 +20,7 @@ from tests.storage.acting import ask, end
 
 @pytest.mark.parametrize(("processes", "seconds"), [("1", "8"), ("2", "5")])
 def test_seconds_of_a_crowd_and_kills_lose_nothing_and_are_counted_right(
-    tmp_path: Path, processes: str, seconds: str
+    processes: str, seconds: str
 ) -> None:
     # As many other tests beside it as beside us.
     company = {name: value for name, value in os.environ.items() if name == "PYTEST_XDIST_WORKER"}
@@ -29,7 +29,7 @@ def test_seconds_of_a_crowd_and_kills_lose_nothing_and_are_counted_right(
     process = subprocess.run(
         command,
         cwd=ROOT,
-        env=environment(TMPDIR=tmp_path, **company),
+        env=environment(**company),
         capture_output=True,
         text=True,
         timeout=240,
