@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["chat"] = services
     app.config.update(
         COMPRESS_MIMETYPES=COMPRESSED,
-        COMPRESS_BR_LEVEL=5,
+        COMPRESS_BR_LEVEL=6,
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     doctor_access.warn(settings)

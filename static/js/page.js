@@ -1,7 +1,8 @@
 // What every module needs of the page: its templates, its sentences, its field, modules on demand.
 
 /** A copy of what a <template> holds. */
-export const copyOf = id => document.getElementById(id).content.firstElementChild.cloneNode(true)
+export const copyOf = id =>
+  document.importNode(document.getElementById(id).content.firstElementChild, true)
 
 /** The server's refusal of a request, with its sentence for the person. */
 export class Refused extends Error {
@@ -43,14 +44,18 @@ export const keyOf = ({ elements: { instead, conversation_id: place, agent } }) 
   instead.value || place.value || agent.value
 
 const touchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)")
+// Asked each time, it would have the whole page laid out for the answer.
+let isTouchOnly = touchOnly?.matches === true
+touchOnly?.addEventListener?.("change", ({ matches }) => { isTouchOnly = matches })
 
 /** Fingers and nothing else: a laptop with a touch screen is no phone. */
-export const isPhone = () => touchOnly?.matches === true
+export const isPhone = () => isTouchOnly
 
 /** On a desk the next question can be typed at once; a phone's keyboard would hide the answer. */
 export function focusField() {
   const field = document.getElementById("question")
-  if (isPhone()) field.blur()
+  // With the next picture, whose layout is due anyway.
+  if (isPhone()) requestAnimationFrame(() => field.blur())
   else field.focus({ preventScroll: true })
 }
 

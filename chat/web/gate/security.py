@@ -28,6 +28,9 @@ HEADERS = {
 # X-Frame-Options is left out because frame-ancestors does its work, X-XSS-Protection because
 # browsers dropped it, Cross-Origin-Embedder-Policy because default-src already refuses what it
 # would.
+# Of these headers style sheets and scripts have no use, and a first visit carries them each time.
+OF_DOCUMENTS = {"Cross-Origin-Opener-Policy", "Permissions-Policy"}
+PARTS_OF_PAGES = {"text/css", "text/javascript"}
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
 # Probes use an IP address as the host.
@@ -59,8 +62,10 @@ def init_app(app: Flask, public_url: str | None) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
+        useless = OF_DOCUMENTS if response.mimetype in PARTS_OF_PAGES else set()
         for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+            if name not in useless:
+                response.headers.setdefault(name, value)
         if request.is_secure:
             response.headers.update(OVER_TLS)
         return response
