@@ -265,7 +265,7 @@ def read_conversation(page: Page) -> None:
     """The newest conversation as the owner reads it, with what came when."""
     at_desk("/admin/questions")(page)
     page.locator(".answer-line a").first.click()
-    page.locator(".panel .aside summary").last.click()
+    page.locator(".panel .as-table summary").last.click()
     expect(page.locator(".panel .rows").last).to_be_visible()
 
 

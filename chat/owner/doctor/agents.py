@@ -148,7 +148,7 @@ def _observed(observation: Observation, agent: Agent) -> Finding:
     facts = {
         "scope": detail,
         "other": detail,
-        "name": f" ({detail})" if detail else "",
+        "name": Words(f"（{detail}）", f" ({detail})") if detail else "",
         "base": agent.provider.addresses[0],
     }
     return Finding(f"agent_{observation.subject}", agent.id, facts, observation.error)

@@ -227,7 +227,11 @@ def _connecting(
         problems=problems,
         is_swapped=paste.is_swapped,
         sealed=services().agents_desk.seal(values),
-        lines=_lines(findings, platform),
+        # A cure that stands beside its field is not said twice.
+        lines=[
+            {**line, "to_do": ""} if line["to_do"] in problems.values() else line
+            for line in _lines(findings, platform, request.form.get("id") or f"{platform}-new")
+        ],
         card=request.form,
     )
 
@@ -264,7 +268,7 @@ def _agent(
         problems=problems,
         picture=listed.card.icon if listed.card.icon.startswith(ICONS) else "",
         unmade=listed.problem.say(language()) if listed.problem else "",
-        lines=_lines(findings, listed.platform),
+        lines=_lines(findings, listed.platform, listed.id),
         has_web_app=getattr(listed.agent and listed.agent.provider, "web_app", None) is not None,
         introduced=services().introductions.of(listed.agent) if listed.agent else None,
         is_unreachable=listed.id in services().health.unreachable(),
@@ -282,11 +286,12 @@ def _fields(
 
     def field(name: str) -> Field:
         is_secret = name in hidden
+        label = str(labels.OPTIONS.get(name, name))
         help = model[name].description if language() == "en" else chinese_help(model[name])
         return Field(
             name=name,
-            label=str(labels.OPTIONS.get(name, name)),
-            help=labels.at_desk(platform, help or ""),
+            label=label,
+            help=labels.help_beside(label, labels.at_desk(platform, help or "")),
             value="" if is_secret else str(values.get(name, "")),
             is_secret=is_secret,
             ending=last_four(values, name) if is_secret else "",
@@ -379,12 +384,13 @@ def _field_problems(agent: Agent, findings: Sequence[Finding]) -> dict[str, str]
     return problems
 
 
-def _lines(findings: Sequence[Finding], platform: str) -> list[dict[str, str]]:
+def _lines(findings: Sequence[Finding], platform: str, id: str) -> list[dict[str, str]]:
     spoken = language()
     return [
         {
             "level": finding.level,
-            "title": finding.title(spoken),
+            # The page is about this agent.
+            "title": "" if finding.title(spoken) == id else finding.title(spoken),
             "seen": labels.at_desk(platform, finding.seen(spoken)),
             "to_do": labels.at_desk(platform, finding.to_do(spoken)),
         }
@@ -393,7 +399,9 @@ def _lines(findings: Sequence[Finding], platform: str) -> list[dict[str, str]]:
 
 
 def _said(wrong: WrongFields) -> dict[str, str]:
-    return {name: reason.say(language()) for name, reason in wrong.problems.items()}
+    return {
+        name: labels.as_sentence(reason.say(language())) for name, reason in wrong.problems.items()
+    }
 
 
 def _ending(listed: ListedAgent) -> str:

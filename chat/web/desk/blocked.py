@@ -1,6 +1,7 @@
 """Whom the owner has shut out: visitors by their name in the log, addresses and networks."""
 
 from flask import Blueprint, Response, request
+from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.owner.desk import blocking
@@ -8,9 +9,16 @@ from chat.owner.desk.blocking import BlockError
 from chat.owner.words import say
 from chat.web import services
 from chat.web.desk import frame
+from chat.web.desk.labels import as_sentence
 from chat.web.frame.language import language
 
 bp = Blueprint("blocked", __name__)
+
+PRIVATE = _(
+    "This is an address of a private network, where your proxy may be. Nothing was blocked. If it "
+    "is a visitor's, tick the box below and block it again."
+)
+GONE = _("This is not blocked any more.")
 
 
 @bp.get("/blocked")
@@ -28,10 +36,11 @@ def block() -> AnyResponse:
             site.storage, site.visitors, who, request.form.get("is_meant") == "yes"
         )
     except BlockError as error:
-        problem = say(error.kind, language(), **error.facts)
-        return _page(problem, 400, asks_again=error.kind == "blocks_private")
+        is_private = error.kind == "blocks_private"
+        problem = PRIVATE if is_private else say(error.kind, language(), **error.facts)
+        return _page(as_sentence(str(problem)), 400, asks_again=is_private)
     if not site.storage.blocks.add(subject):
-        return _page(say("already_blocked", language(), subject=subject), 409)
+        return _page(as_sentence(say("already_blocked", language(), subject=subject)), 409)
     _announce()
     return frame.changed("desk.blocked.show", "saved")
 
@@ -41,7 +50,7 @@ def unblock() -> AnyResponse:
     """Lets in a `subject` of the list again."""
     subject = request.form.get("subject", "")
     if not services().storage.blocks.remove(subject):
-        return _page(say("not_blocked", language(), who=subject[:64]), 409)
+        return _page(str(GONE), 409)
     _announce()
     return frame.changed("desk.blocked.show", "saved")
 

@@ -1,10 +1,12 @@
 """The doctor's findings, each with its cure; looking costs nothing unless the agents are asked."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.web import errors, services
-from chat.web.desk import frame
+from chat.web.desk import frame, labels
 from chat.web.frame.language import language
 
 bp = Blueprint("doctor", __name__)
@@ -21,7 +23,18 @@ def show() -> Response:
         at = report.at.isoformat() if report.at else None
         running = {"is_running": report.is_running}
         return jsonify({"at": at, "findings": list(report.findings), **running})
-    return frame.page("doctor.html", report=report)
+    return frame.page("doctor.html", report=report, findings=list(map(_finding, report.findings)))
+
+
+def _finding(finding: Mapping[str, str]) -> Mapping[str, str]:
+    """A finding as a page has it: an agent by its name, and its fields for its settings."""
+    listed = services().agents_desk.get(finding["title"])
+    if listed is None:
+        return finding
+    to_do = finding["to_do"]
+    if labels.is_of_desk(listed.id):
+        to_do = labels.at_desk(listed.platform, to_do)
+    return {**finding, "title": labels.agent_name(listed.id), "to_do": to_do}
 
 
 @bp.post("/doctor")

@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 from chat.owner.desk.usage import Usage
 from chat.owner.doctor.agents import remedies
 from chat.web import services
+from chat.web.desk.labels import agent_name, at_desk, is_of_desk
 from chat.web.frame.language import language
 
 # What each reason of the contract means for the owner.
@@ -40,22 +41,25 @@ def rows(usage: Usage) -> list[Row]:
     """All failures of a period, the most frequent first."""
     return [
         Row(
-            agent=name_of(agent),
+            agent=agent_name(agent),
             code=code,
-            reason=str(REASONS.get(code, code)),
+            reason=reason(code),
             times=times,
-            remedies=[words.say(language()) for words in remedies(_platform(agent), code)],
+            remedies=_remedies(agent, code),
         )
         for agent, code, times in usage.failures
     ]
 
 
-def name_of(agent_id: str) -> str:
-    """The name of an agent; the id of one that the site does not offer any more."""
-    agent = services().agents.get(agent_id)
-    return agent.name if agent else agent_id
+def reason(code: str) -> str:
+    """Why an answer failed, in words."""
+    return str(REASONS.get(code, code))
 
 
-def _platform(agent_id: str) -> str:
-    agent = services().agents.get(agent_id)
-    return agent.platform if agent else ""
+def _remedies(agent_id: str, code: str) -> list[str]:
+    agent = services().agents_desk.get(agent_id) or services().agents.get(agent_id)
+    platform = agent.platform if agent else ""
+    sentences = [words.say(language()) for words in remedies(platform, code)]
+    if is_of_desk(agent_id):
+        return [at_desk(platform, sentence) for sentence in sentences]
+    return sentences

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chat.page.look import LARGEST_LOGO
 from chat.web.desk import session
+from chat.web.desk.links import with_links
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,12 @@ def init_app(app: Flask) -> None:
 
     @app.context_processor
     def desk() -> dict[str, Any]:
-        return {"desk_pages": PAGES, "owner_session": session.current, "levels": LEVELS}
+        return {
+            "desk_pages": PAGES,
+            "owner_session": session.current,
+            "levels": LEVELS,
+            "with_links": with_links,
+        }
 
 
 def page(template: str, status: int = 200, **content: Any) -> Response:

@@ -4,6 +4,8 @@ import re
 
 from flask_babel import lazy_gettext as _
 
+from chat.web import services
+from chat.web.frame.language import language
 from providers import options
 
 SETTINGS = {
@@ -78,5 +80,34 @@ def at_desk(platform: str, text: str) -> str:
         # In Chinese a name of .env has a space before it, and a field has none.
         setting = f"{platform}_{name}".upper()
         pattern = rf"(?:(?<=[\u3000-\uffff]) )?\b{setting}(?![A-Z_])"
-        text = re.sub(pattern, label.replace("\\", r"\\"), text)
+        # A value is assigned in a file, and typed into a field.
+        text = re.sub(f"{pattern}=", f"{label}{': ' if language() == 'en' else '：'}", text)
+        text = re.sub(pattern, label, text)
     return text
+
+
+def help_beside(label: str, help: str) -> str:
+    """The help of an option without its name, which stands above it."""
+    rest = help.removeprefix(label).lstrip("：，,: ")
+    return rest if rest == help else rest[:1].upper() + rest[1:]
+
+
+def as_sentence(reason: str) -> str:
+    """What is wrong with a value as a sentence of its own, without the name of the setting."""
+    end = "." if language() == "en" else "。"
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.。')}{end}"
+
+
+def agent_name(id: str) -> str:
+    """The name of an agent, on or off; the id of one that this site does not have any more."""
+    listed = services().agents_desk.get(id)
+    agent = listed.agent if listed else services().agents.get(id)
+    if agent is not None:
+        return services().introductions.of(agent).name
+    return (listed.card.name if listed else None) or id
+
+
+def is_of_desk(id: str) -> bool:
+    """Whether an agent was connected here, so that its options are fields and not settings."""
+    listed = services().agents_desk.get(id)
+    return listed is not None and listed.declared is None

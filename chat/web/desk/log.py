@@ -135,7 +135,7 @@ def _details(entry: OwnerEntry) -> str:
     if name and entry.command == COMMAND:
         pieces.append(_change(name, entry.change))
     pieces += [f"{labels.FACTS.get(name, name)} {fact}" for name, fact in facts.items()]
-    return "; ".join(pieces)
+    return " · ".join(pieces)
 
 
 def _change(name: str, change: Mapping[str, Any] | None) -> str:

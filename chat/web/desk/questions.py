@@ -18,8 +18,9 @@ from chat.visitors.blocks import name_of
 from chat.web import errors, services
 from chat.web.conversations.actions import stop_answers
 from chat.web.conversations.exchanges import exchanges_of
-from chat.web.desk import filters, frame
+from chat.web.desk import failures, filters, frame
 from chat.web.desk.answer_files import as_csv, as_json
+from chat.web.desk.labels import agent_name
 
 bp = Blueprint("questions", __name__)
 
@@ -60,6 +61,7 @@ def show() -> AnyResponse:
         values=values,
         address=_address,
         states=filters.STATES,
+        reason=failures.reason,
         ratings=filters.RATINGS,
         agents=[(agent.id, agent_name(agent.id)) for agent in services().agents.all],
         agent_name=agent_name,
@@ -82,6 +84,7 @@ def conversation(message_id: str) -> Response:
         visitor=visitor_name(conversation.visitor),
         pairs=list(zip(exchanges_of(passage.answers, conversation), passage.answers, strict=True)),
         tokens=_tokens,
+        reason=failures.reason,
         ratings=filters.RATINGS,
     )
 
@@ -97,12 +100,6 @@ def delete(message_id: str) -> AnyResponse:
     count = storage.deletion.delete_conversation(conversation_id)
     storage.owner_log.add("delete", conversations=1, answers=count)
     return frame.changed("desk.questions.show", "deleted")
-
-
-def agent_name(agent_id: str) -> str:
-    """The name of an agent; its id when it is no longer of this site."""
-    agent = services().agents.get(agent_id)
-    return services().introductions.of(agent).name if agent else agent_id
 
 
 def visitor_name(visitor: str) -> str:

@@ -187,7 +187,7 @@ def _problem(error: SettingsError) -> str:
     """What is wrong with a value; the name of the setting and where it is explained go without."""
     reason = error.facts.get("problem")
     speaker = reason if isinstance(reason, Words | Sentence) else error
-    return speaker.say(language())
+    return labels.as_sentence(speaker.say(language()))
 
 
 def _store(attempt: Attempt, logo: bytes | None) -> None:
@@ -217,7 +217,7 @@ def _page(
         status,
         sections=SECTIONS,
         fields={name: _field(name, attempt) for name in NAMES},
-        has_problems=bool(attempt.problems),
+        problems=[(name, labels.SETTINGS[name]) for name in NAMES if name in attempt.problems],
         stale=str(STALE) if attempt.stale else None,
         met=_met(),
         robots=_robots(),

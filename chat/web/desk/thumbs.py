@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request
 from chat.refusals import Refusal
 from chat.web import services
 from chat.web.desk import filters, frame
-from chat.web.desk.questions import agent_name
+from chat.web.desk.labels import agent_name
 
 bp = Blueprint("thumbs", __name__)
 

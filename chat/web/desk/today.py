@@ -9,7 +9,7 @@ from chat.owner.desk.usage import usage_of
 from chat.storage.models import now
 from chat.web import services
 from chat.web.desk import failures, frame
-from chat.web.desk.failures import name_of
+from chat.web.desk.labels import agent_name
 
 bp = Blueprint("today", __name__)
 
@@ -29,6 +29,6 @@ def show() -> Response:
         waiting=standing.waiting(site.agents),
         budgets=list(standing.budgets(site.settings, site.agents, site.storage.days, at)),
         unreachable=site.health.unreachable(),
-        agents=[(name_of(id), tally) for id, tally in usage.agents.items()],
-        name_of=name_of,
+        agents=[(agent_name(id), tally) for id, tally in usage.agents.items()],
+        agent_name=agent_name,
     )

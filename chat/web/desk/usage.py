@@ -12,7 +12,7 @@ from chat.refusals import Refusal
 from chat.storage.models import now
 from chat.web import errors, services
 from chat.web.desk import failures, frame
-from chat.web.desk.failures import name_of
+from chat.web.desk.labels import agent_name
 
 bp = Blueprint("usage", __name__)
 
@@ -36,7 +36,7 @@ def show() -> Response:
         days=days,
         plots=_plots(usage),
         failures=failures.rows(usage),
-        agents=[(name_of(id), tally) for id, tally in usage.agents.items()],
+        agents=[(agent_name(id), tally) for id, tally in usage.agents.items()],
         accesses=[(_name_of_access(access), tally) for access, tally in usage.accesses.items()],
         has_codes=any(usage.accesses),
     )

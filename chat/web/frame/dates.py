@@ -1,6 +1,6 @@
 """Days, times and numbers as people say them, in their language and in the site's time zone."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from babel.dates import format_skeleton
 from babel.numbers import format_compact_decimal
@@ -17,6 +17,9 @@ from flask_babel import (
 
 from chat.storage.models import now
 
+# From here on nobody needs the last digit.
+SHORTENED = 10_000
+
 
 def init_app(app: Flask) -> None:
     """Gives templates these ways to say a day, a time and a number."""
@@ -24,6 +27,7 @@ def init_app(app: Flask) -> None:
         moment=moment,
         clock=clock,
         calendar_day=calendar_day,
+        last_day=last_day,
         number=number,
         short_number=short_number,
     )
@@ -48,13 +52,20 @@ def calendar_day(at: date) -> str:
     return str(format_skeleton("MMMd", at, locale=get_locale()))
 
 
+def last_day(end: datetime) -> str:
+    """The last day of what ends at a midnight, with its year."""
+    return str(format_date(to_user_timezone(end - timedelta(seconds=1)), "short"))
+
+
 def moment(at: datetime) -> str:
     """A date and a time of day."""
     return str(format_datetime(at, "short"))
 
 
 def short_number(value: float) -> str:
-    """A large number as it is said, such as 226.8万."""
+    """A large number as it is said, such as 226.8万; a small one whole."""
+    if value < SHORTENED:
+        return number(value)
     return str(format_compact_decimal(value, fraction_digits=1, locale=get_locale()))
 
 

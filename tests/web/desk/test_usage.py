@@ -122,11 +122,9 @@ def test_the_plots_are_said_for_who_does_not_see_them(owner: OwnerBrowser) -> No
 def test_what_failed_stands_with_what_to_do(owner: OwnerBrowser) -> None:
     for path in ("/admin", "/admin/usage?days=30"):
         page = owner.get(path, headers=ENGLISH).text
-        assert (
-            "Refused: check token, id and publication" in page
-            and "<code>misconfigured</code>" in page
-        )
-        assert "make a new one at www.coze.cn/open/oauth/pats" in page
+        assert "Refused: check token, id and publication" in page
+        assert "<code>misconfigured</code>" in page
+        assert 'make a new one at <a href="https://www.coze.cn/open/oauth/pats"' in page
 
 
 def test_today_says_what_is_being_answered_and_what_is_left(owner: OwnerBrowser) -> None:
