@@ -1,6 +1,7 @@
 """Every state of the page that a visitor can see, and how to get there; a new one is one line."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin
@@ -73,6 +74,41 @@ def sending_without_a_session(page: Page) -> None:
     page.locator("#name").fill("ann")
     page.locator("form[action='/admin/codes'] button").click()
     expect(page.locator("a[target='_blank']")).to_be_visible()
+
+
+def change_agent(page: Page) -> None:
+    """The page of an agent that was connected at the desk, with all its options."""
+    at_desk("/admin/agents")(page)
+    if not page.locator(".agent-name a").count():
+        connecting(page)
+        page.locator("#option-api_token").fill("pat_demo_only_not_a_secret")
+        page.locator("form[action='/admin/agents'] button").first.click()
+        # Nobody answers where the demo's token is good.
+        page.locator("button[name=anyway]").click()
+    else:
+        page.locator(".agent-name a").first.click()
+    page.locator("form details summary").click()
+
+
+def change_agent_wrongly(page: Page) -> None:
+    change_agent(page)
+    page.locator("#daily_limit").fill("many")
+    page.locator("form[enctype] button").click()
+    expect(page.get_by_role("alert").get_by_role("link")).to_be_visible()
+
+
+def change_site_wrongly(page: Page) -> None:
+    at_desk("/admin/site")(page)
+    page.locator("#accent_color").fill("no colour")
+    page.locator("form[enctype] button").click()
+    expect(page.get_by_role("alert").get_by_role("link")).to_be_visible()
+
+
+def make_code(page: Page) -> None:
+    at_desk("/admin/codes")(page)
+    page.locator("#name").fill(f"class{time.time_ns()}")
+    page.locator("form[action='/admin/codes'] button").click()
+    expect(page.locator(".qr")).to_be_visible()
 
 
 def desk_drawer(page: Page) -> None:
@@ -324,11 +360,16 @@ DESK_STATES = (
     State("desk connect an agent", connecting),
     State("desk site", at_desk("/admin/site")),
     State("desk blocked", at_desk("/admin/blocked")),
-    State("desk codes", at_desk("/admin/codes")),
     State("desk log", at_desk("/admin/log")),
     State("desk one-time codes", at_desk("/admin/one-time")),
     State("desk password", at_desk("/admin/password")),
     State("desk drawer", desk_drawer, is_for_phones=True),
+    State("desk site, wrong", change_site_wrongly),
+    # From here on the site is no demo any more.
+    State("desk agent", change_agent),
+    State("desk agent, wrong", change_agent_wrongly),
+    State("desk new code", make_code),
+    State("desk access codes", at_desk("/admin/codes")),
     State("desk signed out", sending_without_a_session),
     State("desk sign-in", signing_in_wrongly),
 )

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.states import DESK_STATES, STATES, State, answered, everything_opened, written
 from tests.kit.browsing import DESK, PHONE, Person
+from tests.kit.desk import PASSWORD
+from tests.kit.emulator import Emulator
 from tests.kit.site import ROOT, Site
 
 pytestmark = pytest.mark.browser
@@ -55,9 +57,13 @@ def test_axe_finds_nothing(
 
 
 def test_axe_finds_nothing_at_the_owner_s_desk(
-    person: Callable[..., Person], demo_site: Site, axe: str
+    person: Callable[..., Person],
+    start_site: Callable[..., Site],
+    emulator: Emulator,
+    axe: str,
 ) -> None:
-    page = person(demo_site, **PHONE, color_scheme="light").open("/admin/sign-in")
+    site = start_site(DEMO_URL=emulator.url, ADMIN_PASSWORD=PASSWORD, OWNER_READS="on")
+    page = person(site, **PHONE, color_scheme="light").open("/admin/sign-in")
     for state in DESK_STATES:
         page.set_viewport_size(PHONE["viewport"])
         page.emulate_media(color_scheme="light")
