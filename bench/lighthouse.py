@@ -1,7 +1,7 @@
 """Lighthouse scores a site of thirty agents, on a phone and a desk; below 100 fails.
 
-`python -m bench.lighthouse` looks at the start page, a conversation of thirty messages and what
-others see of it by a link; `python -m bench.lighthouse home` at one of them.
+`python -m bench.lighthouse` looks at the start page, a conversation of thirty messages, what others
+see of it by a link, and pages of the owner's desk; `python -m bench.lighthouse home` at one.
 """
 
 import json
@@ -13,10 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from bench.agents import many_agents
 from emulator import EmulatorSettings, create_emulator
 from emulator.serving import serve
 from tests.kit.browsing import CHROMIUM
+from tests.kit.desk import PASSWORD, OwnerBrowser
 from tests.kit.site import ROOT, Site, Visitor
 
 COMMAND = ROOT / "node_modules/lighthouse/cli/index.js"
@@ -24,8 +27,17 @@ PRESETS: dict[str, list[str]] = {"phone": [], "desk": ["--preset=desktop"]}
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
 RUNS = 3
 AGENTS = 30
+DESK = {
+    "today": "/admin",
+    "usage": "/admin/usage?days=30",
+    "questions": "/admin/questions",
+    "agents": "/admin/agents",
+    "site": "/admin/site",
+}
+# No search engine is to find the desk.
+DESK_CATEGORIES = "--only-categories=performance,accessibility,best-practices"
 # Of what is shared the address is the key: it says itself that no search engine is to have it.
-OPTIONS = {"shared": ["--skip-audits=is-crawlable"]}
+OPTIONS = {"shared": ["--skip-audits=is-crawlable"], **{page: [DESK_CATEGORIES] for page in DESK}}
 FLAGS = "--headless=new --no-sandbox --disable-gpu"
 QUESTIONS = (
     "!pieces 3 0 Which hall should I see first?",
@@ -68,13 +80,14 @@ def scores(report: dict[str, Any]) -> dict[str, int]:
         raise SystemExit(
             f"Lighthouse could not look at the page: {report['runtimeError']['message']}"
         )
-    return {name: round(100 * (report["categories"][name]["score"] or 0)) for name in CATEGORIES}
+    categories = report["categories"]
+    return {name: round(100 * (category["score"] or 0)) for name, category in categories.items()}
 
 
 def costs(report: dict[str, Any]) -> list[str]:
     """The audits that cost points, and where."""
     lines = []
-    for name in CATEGORIES:
+    for name in scores(report):
         for reference in report["categories"][name]["auditRefs"]:
             audit = report["audits"][reference["id"]]
             if reference["weight"] and audit["score"] is not None and audit["score"] < 1:
@@ -117,24 +130,32 @@ def main() -> int:
     return 0 if is_perfect else 1
 
 
+def _cookies(session: requests.Session) -> str:
+    """What a browser sends of this session."""
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+
+
 def _reports(wanted: list[str]) -> dict[str, dict[str, Any]]:
     """The report on each page at each size, by both their names; `wanted` are pages, else all."""
     with (
         tempfile.TemporaryDirectory() as folder,
         serve(create_emulator(EmulatorSettings(pace_s=0, coze_qps=0))) as url,
     ):
-        site = Site(Path(folder), many_agents(Path(folder), AGENTS, url))
+        owner = {"ADMIN_PASSWORD": PASSWORD, "OWNER_READS": "on"}
+        site = Site(Path(folder), {**many_agents(Path(folder), AGENTS, url), **owner})
         try:
             visitor = Visitor(site.start().url)
             path = conversation(visitor)
             made = visitor.post(f"{path}/share", headers={"Accept": "application/json"}).json()
             pages = {"home": "/", "conversation": path, "shared": made["url"]}
-            cookies = "; ".join(
-                f"{cookie.name}={cookie.value}" for cookie in visitor.session.cookies
-            )
+            of_visitor = _cookies(visitor.session)
+            of_owner = _cookies(OwnerBrowser(site).sign_in().session)
+            pages |= DESK
             return {
                 f"{page} {size}": median(
-                    site.url + pages[page], cookies, options + OPTIONS.get(page, [])
+                    site.url + pages[page],
+                    of_owner if page in DESK else of_visitor,
+                    options + OPTIONS.get(page, []),
                 )
                 for page in wanted or pages
                 for size, options in PRESETS.items()
