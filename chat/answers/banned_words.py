@@ -2,10 +2,13 @@
 
 A text is compared by its letters alone: of compatible forms, cases and diacritics there is one
 (chat/folding.py), and between two letters may stand some signs, spaces or invisible characters. A
-word of letters that have cases, and a number, count only as a whole: "ass" is not in "class".
+word of letters that have cases, and a number, count only as a whole: "ass" is not in "class". A
+character reference of HTML (&#35789;) is the character that the page would show for it.
 """
 
-from collections.abc import Iterable
+import html
+import re
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
@@ -16,6 +19,10 @@ GAP = 16
 MASK = "＊"
 # It stands in no word.
 _BARRIER = "\0"
+_REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][0-9A-Za-z]{1,31});")
+# What may become one.
+_REFERENCE_BEGINNING = re.compile(r"&#?[0-9A-Za-z]{0,32}\Z")
+_LONGEST_REFERENCE = 34
 
 
 class BannedWords:
@@ -47,37 +54,40 @@ class BannedWords:
         `before` is the letter directly before the text, if there is one. When the text `is_whole`
         nothing is to come.
         """
-        letters, places = _letters_of(text)
+        reference = None if is_whole else _REFERENCE_BEGINNING.search(text)
+        length = reference.start() if reference else len(text)
+        letters, places = _letters_of(text[:length])
         depths = [0] * (len(letters) + 1)
         for end, size in self._automaton.iter(letters):
             if self._is_apart(letters, places, end - size + 1, end, before) and (
-                is_whole or places[end] < len(text) - 1 or not kind_of(letters[end])
+                is_whole or places[end].stop < length or not kind_of(letters[end])
             ):
                 depths[end - size + 1] += 1
                 depths[end + 1] -= 1
         marks = bytearray(len(text))
         for place, depth in zip(places, accumulate(depths), strict=False):
-            marks[place] = marks[place] or depth > 0
-        return marks, len(text) if is_whole else self._beginning(letters, places, len(text))
+            if depth:
+                marks[place] = b"\1" * (place.stop - place.start)
+        return marks, length if is_whole else self._beginning(letters, places, length)
 
     @staticmethod
-    def _is_apart(letters: str, places: list[int], start: int, end: int, before: str) -> bool:
+    def _is_apart(letters: str, places: list[slice], start: int, end: int, before: str) -> bool:
         """Whether what has been found is no part of a longer word or number."""
-        if start and places[start - 1] >= places[start] - 1:
+        if start and places[start - 1].stop >= places[start].start:
             before = letters[start - 1]
-        elif places[start]:
+        elif places[start].start:
             before = ""
-        has_next = end + 1 < len(letters) and places[end + 1] <= places[end] + 1
+        has_next = end + 1 < len(letters) and places[end + 1].start <= places[end].stop
         after = letters[end + 1] if has_next else ""
         return not (_is_one(before, letters[start]) or _is_one(letters[end], after))
 
-    def _beginning(self, letters: str, places: list[int], length: int) -> int:
+    def _beginning(self, letters: str, places: list[slice], length: int) -> int:
         """Where the longest beginning of a word stands that ends with the text."""
-        if not letters or length - places[-1] > GAP + 1:
+        if not letters or length - places[-1].stop > GAP:
             return length
         for size in range(min(self._longest, len(letters)), 0, -1):
             if self._automaton.match(letters[-size:]):
-                return places[-size]
+                return places[-size].start
         return length
 
 
@@ -123,7 +133,7 @@ class GrowingMask:
         for place, mark in enumerate(self._marks):
             marks[place] = marks[place] or mark
         if end:
-            self._before = letters_of(text[end - 1])[-1:]
+            self._before = _last_letter(text[max(0, end - _LONGEST_REFERENCE) : end])
         self._held, self._marks = text[end:], marks[end:]
         self.has_masked = self.has_masked or any(marks[:end])
         return masked(text[:end], marks)
@@ -138,21 +148,41 @@ def masked(text: str, marks: bytearray) -> str:
     )
 
 
-def _letters_of(text: str) -> tuple[str, list[int]]:
+def _letters_of(text: str) -> tuple[str, list[slice]]:
     """The letters of a text, and the place of each. A barrier stands where letters are too far
     from each other."""
     letters: list[str] = []
-    places: list[int] = []
-    last = 0
-    for place, character in enumerate(text):
-        for letter in letters_of(character):
-            if place - last > GAP + 1:
+    places: list[slice] = []
+    last = slice(0, 0)
+    for place, characters in _characters_of(text):
+        for letter in "".join(map(letters_of, characters)):
+            if place.start - last.stop > GAP:
                 letters.append(_BARRIER)
                 places.append(last)
             letters.append(letter)
             places.append(place)
             last = place
     return "".join(letters), places
+
+
+def _characters_of(text: str) -> Iterator[tuple[slice, str]]:
+    """The characters of a text as a page shows them, and where each is written."""
+    at = 0
+    for reference in _REFERENCE.finditer(text):
+        yield from _as_written(text, at, reference.start())
+        yield slice(*reference.span()), html.unescape(reference[0])
+        at = reference.end()
+    yield from _as_written(text, at, len(text))
+
+
+def _as_written(text: str, start: int, end: int) -> Iterator[tuple[slice, str]]:
+    return ((slice(place, place + 1), text[place]) for place in range(start, end))
+
+
+def _last_letter(text: str) -> str:
+    """The letter that a text ends with, if it does."""
+    letters, places = _letters_of(text)
+    return letters[-1] if places and places[-1].stop == len(text) else ""
 
 
 def _is_one(letter: str, following: str) -> bool:

@@ -23,6 +23,7 @@ PIECES = [
     *" \n-，。*\u200b\u0301",
     "。" * (GAP + 1),
     "好",
+    *["&#36172;", "&#x535A;", "&#", "&", "36172;", "&szlig;", "&amp;"],
 ]
 # Python takes it for a letter, and nobody sees it.
 FILLER = "\u3164"
@@ -42,7 +43,8 @@ def cut(text: str, places: list[int]) -> list[str]:
 
 def dress(letter: str, draw: st.DataObject) -> str:
     wide = chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter
-    return draw.draw(st.sampled_from([letter, letter.upper(), letter.lower(), wide]))
+    references = [f"&#{ord(letter)};", f"&#x{ord(letter):X};"]
+    return draw.draw(st.sampled_from([letter, letter.upper(), letter.lower(), wide, *references]))
 
 
 @given(st.sampled_from(WORDS), st.data())
@@ -107,6 +109,7 @@ def test_a_part_of_another_word_or_number_is_no_hit(text: str) -> None:
         ("STRASSE", MASK * 7),
         ("电话8964号", f"电话{MASK * 4}号"),
         ("the SECRETARY", f"the {MASK * 9}"),
+        ("赌&#21338;，R&D", f"{MASK * 9}，R&D"),
     ],
 )
 def test_the_letters_of_a_word_are_masked_and_nothing_else(text: str, shown: str) -> None:
