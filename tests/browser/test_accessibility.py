@@ -81,7 +81,7 @@ def by_day_and_night(page: Page, axe: str, is_for_phones: bool) -> list[str]:
         page.set_viewport_size(DESK["viewport"])
     expect(page.locator("body")).to_have_css("background-color", "rgb(22, 24, 26)")
     # Colours change over a moment, even where nothing is to move.
-    page.wait_for_timeout(250)
+    page.wait_for_function("document.getAnimations().every(one => one.playState != 'running')")
     return found + violations(page)
 
 

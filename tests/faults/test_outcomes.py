@@ -21,7 +21,7 @@ NO_FAULTS = set(
     "recall pieces markdown huge think tool cite image two suggest strange "
     "chop burst crlf cr space comment heartbeat tight bom think-text think-end half-emoji "
     # Faults by their numbers: tests/providers/test_contract.py asks every documented code.
-    "code late-code table formula poster plan".split()
+    "code late-code table formula poster plan failure".split()
 )
 # What came of these is the beginning of an echo of the question, or all of it.
 BROKEN_OFF = {"!cut", "!cut !chop", "!short"}

@@ -36,8 +36,8 @@ ANSWERS: list[tuple[str, str, dict[str, str], int]] = [
     ("HEAD", "/", {}, 200),
     ("GET", "/healthz", {}, 200),
     ("GET", "/readyz", {}, 200),
-    ("GET", "/static/any/css/page.css", {}, 200),
-    ("GET", "/static/any/css/page.css", {"If-None-Match": "*"}, 304),
+    ("GET", "/static/any/compiled/colouring-worker.js", {}, 200),
+    ("GET", "/static/any/compiled/colouring-worker.js", {"If-None-Match": "*"}, 304),
     ("GET", "/static/any/nothing.js", {}, 404),
     ("GET", "/static/any/../../app.py", {}, 404),
     ("GET", "/static/any/%2e%2e/app.py", {}, 404),
@@ -63,6 +63,13 @@ def test_every_response_has_the_security_headers(
     response = requests.Session().send(request, timeout=10)
     assert response.status_code == status
     assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
+
+
+def test_a_file_of_the_page_may_do_nothing_by_itself(site: Site) -> None:
+    for name in ("css/page.css", "icon.svg"):
+        response = requests.get(f"{site.url}/static/any/{name}", timeout=10)
+        policy = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+        assert {name: response.headers.get(name) for name in HEADERS} == {**HEADERS, **policy}
 
 
 def test_events_and_json_have_the_security_headers(alice: Visitor) -> None:

@@ -27,7 +27,7 @@ from tests.site.test_start import refusal
 TOKEN = "canary-metrics-token-of-this-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 VIA_PROXY = {"X-Forwarded-For": "203.0.113.9"}
-PARTS = {*(path.stem for path in (ROOT / "chat" / "web").glob("*.py")), "none"}
+PARTS = {*(path.stem for path in (ROOT / "chat" / "web").rglob("*.py")), "none"}
 
 Start = Callable[..., Site]
 Numbers = dict[str, float]
