@@ -10,6 +10,7 @@ from tests.browser.states import DESK_STATES, STATES, State, answered, everythin
 from tests.kit.browsing import DESK, PHONE, Person
 from tests.kit.desk import PASSWORD
 from tests.kit.emulator import Emulator
+from tests.kit.patience import eventually
 from tests.kit.site import ROOT, Site
 
 pytestmark = pytest.mark.browser
@@ -81,7 +82,8 @@ def by_day_and_night(page: Page, axe: str, is_for_phones: bool) -> list[str]:
         page.set_viewport_size(DESK["viewport"])
     expect(page.locator("body")).to_have_css("background-color", "rgb(22, 24, 26)")
     # Colours change over a moment, even where nothing is to move.
-    page.wait_for_function("document.getAnimations().every(one => one.playState != 'running')")
+    running = "document.getAnimations().filter(one => one.playState == 'running').length"
+    assert eventually(lambda: page.evaluate(running) == 0)
     return found + violations(page)
 
 

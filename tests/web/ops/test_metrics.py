@@ -21,13 +21,14 @@ from providers import PLATFORMS
 from tests.kit.emulator import Emulator, coze
 from tests.kit.members import CODES, HTML, KEY, KEYS, is_refused
 from tests.kit.patience import ALLOWANCE
-from tests.kit.site import ROOT, Site, Visitor
+from tests.kit.routes import routes
+from tests.kit.site import Site, Visitor
 from tests.site.test_start import refusal
 
 TOKEN = "canary-metrics-token-of-this-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 VIA_PROXY = {"X-Forwarded-For": "203.0.113.9"}
-PARTS = {*(path.stem for path in (ROOT / "chat" / "web").rglob("*.py")), "none"}
+PARTS = {*(rule.endpoint.partition(".")[0] for rule in routes().iter_rules()), "desk", "none"}
 
 Start = Callable[..., Site]
 Numbers = dict[str, float]
