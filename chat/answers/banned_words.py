@@ -87,7 +87,8 @@ class BannedWords:
             return length
         for size in range(min(self._longest, len(letters)), 0, -1):
             if self._automaton.match(letters[-size:]):
-                return places[-size].start
+                start: int = places[-size].start
+                return start
         return length
 
 
