@@ -43,7 +43,7 @@ def cut(text: str, places: list[int]) -> list[str]:
 
 def dress(letter: str, draw: st.DataObject) -> str:
     wide = chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter
-    references = [f"&#{ord(letter)};", f"&#x{ord(letter):X};"]
+    references = [f"&#{ord(letter)};", f"&#x{ord(letter):X};"] if letter.isalnum() else []
     return draw.draw(st.sampled_from([letter, letter.upper(), letter.lower(), wide, *references]))
 
 

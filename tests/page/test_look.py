@@ -231,7 +231,7 @@ def test_scripts_are_small(site: Site) -> None:
     assert first and weight(first) <= 10_000
     # All that a visit can come to. The puzzles are those of the page where one signs in.
     every = {path.name for path in Path("static/compiled").glob("*.js")}
-    assert weight(every - {"puzzle.js", "puzzle-worker.js"}) <= 20_000
+    assert weight(every - {"puzzle.js", "puzzle-worker.js"}) <= 21_000
 
 
 @pytest.mark.parametrize("name", ["page.css", "desk.css"])

@@ -210,7 +210,7 @@ def run_schemathesis(site: Site, folder: Path, phases: str, *bounds: str, **know
 
 
 def test_whatever_is_asked_it_answers_as_it_says(demo: Site, tmp_path: Path) -> None:
-    run_schemathesis(demo, tmp_path, "coverage,fuzzing", "--max-examples", "12")
+    run_schemathesis(demo, tmp_path, "coverage,fuzzing", "--max-examples", "5")
 
 
 def test_one_after_another_it_answers_as_it_says(

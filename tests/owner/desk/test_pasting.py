@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.owner.desk.pasting import LONGEST, PasteTooLong, recognise
@@ -270,6 +270,7 @@ DRESSES = {
 
 @pytest.mark.parametrize("dress", DRESSES)
 @pytest.mark.parametrize("platform", PLATFORMS)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_credentials_are_found_in_any_dress(platform: str, dress: str, data: st.DataObject) -> None:
     given = data.draw(CREDENTIALS[platform])
