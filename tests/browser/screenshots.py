@@ -106,7 +106,9 @@ def growing(page: Page) -> None:
     question = (
         "Compare three membership plans in a table" if is_english else "用表格比较三种会员套餐"
     )
-    expect(prose(say(page, f"{question} !pieces 60 400")).locator("tr").nth(1)).to_be_visible()
+    # As slow as many pictures take.
+    exchange = say(page, f"{question} !table !pieces 60 400")
+    expect(prose(exchange).locator("tr").nth(1)).to_be_visible(timeout=30_000)
 
 
 def drawer_or_sidebar(page: Page) -> None:
@@ -264,8 +266,8 @@ def _take_at(
         for (width, height), scheme in ways:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            # Colours change over a moment.
-            page.wait_for_timeout(250)
+            # A frame for the size, and one for what follows it.
+            page.evaluate("new Promise(go => requestAnimationFrame(() => setTimeout(go, 50)))")
             name = f"{scene.name}-{width}-{language}-{scheme}.png"
             page.screenshot(path=FOLDER / name)
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):

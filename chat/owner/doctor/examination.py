@@ -171,7 +171,8 @@ def _disk(site: Site) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(folder).free // MEGABYTE
     kind = "disk_full" if free < FULL_MB else "disk_low" if free < LOW_MB else "disk_ok"
-    yield Finding(kind, "disk", {"free": free, "path": path.parent})
+    room = f"{free} MB" if free < 1024 else f"{free / 1024:.1f} GB"
+    yield Finding(kind, "disk", {"free": room, "path": path.parent})
 
 
 def _agents(site: Site) -> list[Finding]:

@@ -206,14 +206,14 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "disk_ok": _ok(
         Words(
-            "磁盘剩余 {free} MB",
-            "{free} MB of disk are free",
+            "磁盘剩余 {free}",
+            "{free} of disk is free",
         ),
     ),
     "disk_low": _warn(
         Words(
-            "磁盘只剩 {free} MB",
-            "Only {free} MB of disk are free",
+            "磁盘只剩 {free}",
+            "Only {free} of disk is free",
         ),
         Words(
             "清理磁盘：对话保存在 {path}",
@@ -222,8 +222,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "disk_full": _fail(
         Words(
-            "磁盘已满，只剩 {free} MB",
-            "The disk is full, {free} MB are free",
+            "磁盘已满，只剩 {free}",
+            "The disk is full, {free} is free",
         ),
         Words(
             "先清理磁盘：{path} 写不进去时，提问会失败",

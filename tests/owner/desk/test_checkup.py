@@ -26,7 +26,7 @@ def checkup(store: Storage, time: list[datetime]) -> Callable[[Examine], Checkup
 
 
 def found(asks: bool) -> list[Finding]:
-    return [Finding("disk_low", "disk", {"free": 100, "path": SECRET})]
+    return [Finding("disk_low", "disk", {"free": "100 MB", "path": SECRET})]
 
 
 def test_a_report_is_in_the_reader_s_language_and_without_a_secret(

@@ -92,7 +92,7 @@ def test_a_conversation_shows_what_was_said_and_how_it_came_and_no_markup(
         assert "&lt;script&gt;alert(1)" in page, path
         assert "<script>alert" not in page and "<img src=x" not in page, path
     page = owner.get(f"/admin/questions/{message}").text
-    assert "Timeline of events" in page and "<td>delta</td>" in page
+    assert "Timeline of events" in page and "<td>text</td>" in page
     assert "The platform's log id" in page
     assert "data-rate" not in page and "<chat-composer" not in page
 
