@@ -55,7 +55,8 @@ vendor: $(NODE) ## put highlight.js and the maths font into static/vendor (needs
 
 messages: .venv/tests ## gather the sentences for translation, and compile the catalogues
 	$(BABEL) extract -F babel.cfg --no-location --sort-output -o .venv/messages.pot .
-	$(BABEL) update -i .venv/messages.pot -d chat/translations --no-fuzzy-matching --ignore-obsolete --no-wrap
+	$(BABEL) update -i .venv/messages.pot -d chat/translations --no-fuzzy-matching --ignore-obsolete --no-wrap \
+	  --ignore-pot-creation-date
 	$(BABEL) compile -d chat/translations
 
 requirements: .venv/bin/uv ## pin all packages with their hashes, from requirements.in and requirements-dev.in

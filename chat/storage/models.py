@@ -220,7 +220,10 @@ class Drawing(Base):
 
 
 class Share(Base):
-    """A link to a branch of a conversation, as far as the answer `leaf`, for whoever has it."""
+    """A link to a branch of a conversation, as far as the answer `leaf`, for whoever has it.
+
+    `is_previewed`: messengers may show the first question beside the link.
+    """
 
     __tablename__ = "shares"
 
@@ -230,6 +233,7 @@ class Share(Base):
     )
     leaf: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(default=now)
+    is_previewed: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Worker(Base):

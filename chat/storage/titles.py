@@ -13,8 +13,13 @@ _LETTER_JOINERS = {_JOINER, "\u200c"}
 
 def title_of(question: str) -> str:
     """The title of a new conversation: the beginning of its first question."""
-    line = " ".join(question.split())
-    return line if len(line) <= FIRST_CHARS else cut(line, FIRST_CHARS - 1) + "…"
+    return beginning(question, FIRST_CHARS)
+
+
+def beginning(text: str, most: int) -> str:
+    """At most so many code points of a text, in one line that says when there is more."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else cut(line, most - 1) + "…"
 
 
 def as_title(text: str) -> str:

@@ -12,17 +12,38 @@ const FONT = "system-ui, 'PingFang SC', 'Microsoft YaHei', sans-serif"
 
 /** Makes a link to the conversation as far as this answer, and offers ways to pass it on. */
 export async function share(form, button) {
-  const body = new URLSearchParams({ at: button.value })
-  const options = { method: "POST", headers: { Accept: "application/json" }, body }
+  const at = button.value
   try {
-    const response = await fetch(form.action, options)
-    const link = await response.json()
-    if (!response.ok) throw Object.assign(new Error(link.error), { status: response.status })
+    const link = await makeLink(form.action, { at })
     const { sheet, openDialog } = await load("./sheets.js")
-    openDialog(filled(await sheet("share"), link, form.closest(".exchange")))
+    const dialog = filled(await sheet("share"), link, form.closest(".exchange"))
+    dialog.querySelector("[name=preview]").addEventListener("change", ({ target }) =>
+      setPreview(target, wanted => makeLink(form.action, { at, same: "yes", ...wanted })))
+    openDialog(dialog)
   } catch (error) {
     showProblem(sentenceOf(error))
   }
+}
+
+async function makeLink(address, fields) {
+  const body = new URLSearchParams(fields)
+  const response = await fetch(address, { method: "POST", headers: { Accept: "application/json" }, body })
+  const link = await response.json()
+  if (!response.ok) throw Object.assign(new Error(link.error), { status: response.status })
+  return link
+}
+
+/** Changes the preview of the link that is there, which may have been copied; the box shows what holds. */
+async function setPreview(box, send) {
+  box.disabled = true
+  try {
+    await send({ preview: box.checked ? "yes" : "no" })
+  } catch (error) {
+    box.checked = !box.checked
+    showProblem(sentenceOf(error))
+  }
+  box.disabled = false
+  box.focus()
 }
 
 function filled(dialog, link, exchange) {

@@ -40,7 +40,7 @@ def old(tmp_path: Path) -> Iterator[Storage]:
         usage = {"input": 1, "output": 2**40}
         end(store, asked, "so \ud83d\x00", tools=steps, usage=usage, thought_s=0.1)
         ask(store, "and?", asked.conversation_id, visitor=visitor)
-        store.shares.create(visitor, asked.conversation_id)
+        store.shares.create(visitor, asked.conversation_id, is_previewed=True)
         store.drawings.put({asked.answer_id: StoredDrawing("1", ["<p>so</p>"])})
         store.uploads.add(visitor, StoredFile("a.bin", "x/y", bytes(range(256))), lambda size: None)
         store.days.spend(visitor, "2026-01-01", 9)

@@ -104,6 +104,7 @@ def page(
         problem = str(errors.FORMER_AGENT)
     permissions.require_agent(agent)
     branch = _branch_of(conversation) if conversation else exchanges.BranchPage([])
+    link = site.storage.shares.of(conversation.id) if conversation else None
     edited_id = request.args.get("edit")
     edited = next((item for item in branch.exchanges if item.id == edited_id), None)
     return rendered(
@@ -115,7 +116,8 @@ def page(
         conversation=conversation,
         branch=branch,
         exchanges=branch.exchanges,
-        share=_address_of(site.storage.shares.of(conversation.id)) if conversation else None,
+        share=_address_of(link),
+        is_previewed=link is not None and link.is_previewed,
         deleted=deleted,
         problem=problem,
         instead=edited.id if edited else instead,

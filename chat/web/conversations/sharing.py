@@ -1,5 +1,7 @@
 """Links by which others may read a conversation: made, withdrawn, followed."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urljoin
 
 from flask import (
@@ -18,7 +20,7 @@ from chat.page import qr
 from chat.refusals import Refusal
 from chat.storage import Conversation
 from chat.storage.conversations import Tree
-from chat.storage.titles import title_of
+from chat.storage.titles import beginning, title_of
 from chat.web import errors, services
 from chat.web.conversations import exchanges
 from chat.web.conversations.pages import public_address
@@ -28,17 +30,27 @@ from chat.web.gate.json_body import json_object
 from chat.web.gate.visitors import visitor
 
 bp = Blueprint("sharing", __name__)
+# Of a question in a link's preview: messengers show two or three lines.
+PREVIEW_CHARS = 120
 
 
 @bp.post("/c/<conversation_id>/share")
 def share(conversation_id: str) -> AnyResponse:
     """Makes a link to the branch through `at` as it is now.
 
-    An earlier link of the conversation ends.
+    An earlier link of the conversation ends, but for `same`: it stays, and has what is sent now.
+    With `preview` messengers may show the first question.
     """
     site = services()
     site.storage.conversations.get(visitor(), conversation_id)
-    link = site.storage.shares.create(visitor(), conversation_id, _shown())
+    fields = _fields()
+    link = site.storage.shares.create(
+        visitor(),
+        conversation_id,
+        _shown(fields),
+        is_previewed=_is_chosen(fields, "preview"),
+        is_same=_is_chosen(fields, "same"),
+    )
     if errors.wants_html():
         return _back(conversation_id)
     address = public_address("sharing.shared", token=link.token)
@@ -60,7 +72,7 @@ def unshare(conversation_id: str) -> AnyResponse:
 def shared(token: str) -> Response:
     """The conversation behind a link, for anybody who has it. No cookie is set."""
     site = services()
-    conversation, ids = site.storage.shares.resolve(token)
+    share, conversation, ids = site.storage.shares.resolve(token)
     agent = site.agents.get(conversation.agent) or site.agents.default
     tree = site.storage.conversations.tree(conversation.id)
     response = make_response(
@@ -69,6 +81,7 @@ def shared(token: str) -> Response:
             agent=site.introductions.of(agent),
             conversation=conversation,
             title=_title(conversation, tree, ids),
+            preview=_preview(conversation, ids) if share.is_previewed else "",
             branch=exchanges.branch_page(conversation, tree, ids, request.args.get("before")),
             token=token,
             picture=urljoin(public_address("pages.home"), look_address("icon-512.png")),
@@ -94,17 +107,37 @@ def _title(conversation: Conversation, tree: Tree, ids: list[str]) -> str:
     return title_of(shown.question) if is_made else conversation.title
 
 
-def _shown() -> str | None:
-    """An answer on the branch that is shared; None for the newest branch.
+def _preview(conversation: Conversation, ids: list[str]) -> str:
+    """The beginning of the first question that the link shows."""
+    (first,) = services().storage.conversations.answers(conversation.id, ids[:1])
+    return beginning(first.question, PREVIEW_CHARS)
+
+
+def _fields() -> Mapping[str, Any]:
+    """What is wanted of a link.
 
     Another body than a form or JSON is refused, or the link would show what was not meant. Raises
     UnsupportedMediaType, Refusal bad_input.
     """
     is_form = not request.content_length or request.mimetype in (FORM, MULTIPART)
-    answer_id = (request.form if is_form else json_object(request)).get("at") or None
+    return request.form if is_form else json_object(request)
+
+
+def _shown(fields: Mapping[str, Any]) -> str | None:
+    """An answer on the branch that is shared; None for the newest branch."""
+    answer_id = fields.get("at") or None
     if not isinstance(answer_id, str | None):
         raise Refusal("bad_input", "no answer")
     return answer_id
+
+
+def _is_chosen(fields: Mapping[str, Any], name: str) -> bool:
+    """Whether it says yes: a form by the word, JSON by true. A box without its tick is not sent."""
+    choice = fields.get(name, False)
+    # To Python 1 is True as well.
+    if not isinstance(choice, bool) and choice not in ("yes", "no"):
+        raise Refusal("bad_input", f"{name} is neither yes nor no")
+    return choice in (True, "yes")
 
 
 def _back(conversation_id: str) -> AnyResponse:

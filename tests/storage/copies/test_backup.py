@@ -152,7 +152,7 @@ HARMLESS_STRANGERS = {
     "column": "ALTER TABLE answers ADD COLUMN extra TEXT DEFAULT 'x'",
     "generated column": "ALTER TABLE answers ADD COLUMN extra TEXT AS (upper(question)) VIRTUAL",
     "virtual table": "CREATE VIRTUAL TABLE other USING fts5(body)",
-    "orphan": "INSERT INTO shares VALUES ('t', 'gone', 'l', '2026-01-01')",
+    "orphan": "INSERT INTO shares VALUES ('t', 'gone', 'l', '2026-01-01', 0)",
 }
 IMPOSTORS = {
     "view": "ALTER TABLE days RENAME TO real; CREATE VIEW days AS SELECT * FROM real",

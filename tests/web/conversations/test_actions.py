@@ -1,5 +1,6 @@
 """A visitor's conversations are renamed, deleted, restored, shared and listed."""
 
+import html
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -146,6 +147,13 @@ def share(visitor: Visitor, **form: str) -> str:
     return str(made.json()["url"])
 
 
+def cards_of(address: str) -> dict[str, str]:
+    """What messengers show of a link."""
+    page = requests.get(address, timeout=10).text
+    cards = re.findall(r'<meta property="og:(\w+)" content="([^"]*)"', page)
+    return {name: html.unescape(text) for name, text in cards}
+
+
 def test_a_link_shows_what_was_there_and_nothing_later(alice: Visitor) -> None:
     assert alice.ask("for everybody !markdown").ok
     link = share(alice)
@@ -177,11 +185,41 @@ def test_a_link_says_to_messengers_whose_it_is_and_nothing_of_what_was_said(
     page = alice.post(f"/c/{alice.conversation}/share", headers=HTML).text
     link = re.search(r'id="share-link" value="([^"]+)"', page)
     assert link
-    shared = requests.get(link[1], timeout=10).text
-    cards = dict(re.findall(r'<meta property="og:(\w+)" content="([^"]*)"', shared))
+    cards = cards_of(link[1])
     assert cards["title"] and cards["description"] and cards["site_name"]
     assert "recipe" not in "".join(cards.values())
     assert requests.get(cards["image"], timeout=10).headers["Content-Type"] == "image/png"
+
+
+def test_a_link_s_preview_has_the_first_question_where_its_visitor_wants_that(
+    alice: Visitor,
+) -> None:
+    question = 'Is "1 < 2"?\n' + "真的吗" * 60
+    assert alice.ask(question).ok
+    assert alice.ask("for me alone").ok
+    first = share(alice, preview="yes")
+    shown = cards_of(alice.url + first)["description"]
+    assert shown.startswith('Is "1 < 2"? 真的吗') and shown.endswith("…") and len(shown) == 120
+    page = alice.get(f"/c/{alice.conversation}").text
+    assert 'name="preview" value="yes" autocomplete="off" checked>' in page
+    second = share(alice)
+    assert "真的吗" not in cards_of(alice.url + second)["description"], "each link asks anew"
+    alice.post(f"/c/{alice.conversation}/unshare")
+    assert requests.get(alice.url + second, timeout=10).status_code == 404
+    assert "checked" not in alice.get(f"/c/{alice.conversation}").text.split("/share")[1][:600]
+
+
+def test_the_preview_of_a_link_that_is_there_can_be_changed(alice: Visitor) -> None:
+    assert alice.ask("my open question").ok
+    path = f"/c/{alice.conversation}/share"
+    link = alice.post(path, json={"same": True}).json()["url"]
+    for preview in (True, False):
+        body = {"same": True, "preview": preview}
+        assert alice.post(path, json=body).json()["url"] == link
+        assert ("open question" in cards_of(alice.url + link)["description"]) is preview
+    for wrong in (1, "maybe", ["yes"]):
+        assert alice.post(path, json={"preview": wrong}).status_code == 400
+    assert requests.get(alice.url + link, timeout=10).status_code == 200, "nothing was changed"
 
 
 def test_a_link_can_be_withdrawn_and_replaced(alice: Visitor) -> None:
