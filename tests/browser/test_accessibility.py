@@ -88,8 +88,10 @@ def by_day_and_night(page: Page, axe: str, is_for_phones: bool) -> list[str]:
 
 
 def is_within(page: Page) -> bool:
-    """Whether nothing makes the page scroll sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+    """Whether nothing makes the page scroll sideways. A phone's innerWidth grows with the page."""
+    assert page.viewport_size
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return width <= page.viewport_size["width"]
 
 
 def violations(page: Page) -> list[str]:

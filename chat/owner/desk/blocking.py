@@ -51,11 +51,16 @@ def matches(store: Storage, visitors: Visitors, who: str, subjects: Sequence[str
     return [subject for subject in subjects if subject.startswith(name) or name.startswith(subject)]
 
 
+def as_written(subject: str) -> str:
+    """What is blocked as people write it: one address without the length of its network."""
+    return subject.removesuffix("/128" if ":" in subject else "/32")
+
+
 def _refuse_mistakes(network: IpNetwork, is_forced: bool) -> None:
     """Raises BlockError for a network that would shut out everybody, or the owner."""
     if blocks.is_loopback(network):
-        raise BlockError("blocks_loopback", subject=network)
+        raise BlockError("blocks_loopback", subject=as_written(str(network)))
     if blocks.is_too_wide(network):
         raise BlockError("blocks_too_much", subject=network)
     if blocks.is_private(network) and not is_forced:
-        raise BlockError("blocks_private", subject=network)
+        raise BlockError("blocks_private", subject=as_written(str(network)))

@@ -29,11 +29,11 @@ def _fail(seen: Words, to_do: Words) -> Diagnosis:
 
 
 PARTS = {
-    "settings": Words("设置", "settings"),
-    "secret key": Words("密钥", "secret key"),
-    "database": Words("数据库", "database"),
-    "disk": Words("磁盘", "disk"),
-    "access": Words("访问", "access"),
+    "settings": Words("设置", "Settings"),
+    "secret key": Words("密钥", "Secret key"),
+    "database": Words("数据库", "Database"),
+    "disk": Words("磁盘", "Disk"),
+    "access": Words("访问", "Access"),
 }
 
 _NETWORK = Words(

@@ -40,7 +40,8 @@ def block() -> AnyResponse:
         problem = PRIVATE if is_private else say(error.kind, language(), **error.facts)
         return _page(as_sentence(str(problem)), 400, asks_again=is_private)
     if not site.storage.blocks.add(subject):
-        return _page(as_sentence(say("already_blocked", language(), subject=subject)), 409)
+        said = say("already_blocked", language(), subject=blocking.as_written(subject))
+        return _page(as_sentence(said), 409)
     _announce()
     return frame.changed("desk.blocked.show", "saved")
 
@@ -64,6 +65,7 @@ def _page(problem: str | None = None, status: int = 200, asks_again: bool = Fals
     return frame.page(
         "blocked.html",
         status,
+        as_written=blocking.as_written,
         blocks=services().storage.blocks.all(),
         problem=problem,
         asks_again=asks_again,

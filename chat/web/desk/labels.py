@@ -87,9 +87,15 @@ def at_desk(platform: str, text: str) -> str:
 
 
 def help_beside(label: str, help: str) -> str:
-    """The help of an option without its name, which stands above it."""
-    rest = help.removeprefix(label).lstrip("：，,: ")
-    return rest if rest == help else rest[:1].upper() + rest[1:]
+    """The help of an option without its name, which stands above it.
+
+    A name that its sentence needs as a subject stays.
+    """
+    rest = help.removeprefix(label)
+    if rest == help or rest.startswith(" "):
+        return help
+    rest = rest.lstrip("：，；,:; ")
+    return rest[:1].upper() + rest[1:]
 
 
 def as_sentence(reason: str) -> str:

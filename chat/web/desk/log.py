@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from chat.owner.desk.agents import CHANGED, CONNECTED, MOVED, OFF, ON, REMOVED
+from chat.owner.desk.blocking import as_written
 from chat.owner.desk.values import (
     CODE_ENDED,
     CODE_MADE,
@@ -130,6 +131,8 @@ def _state(entry: OwnerEntry, is_taken_back: bool) -> str:
 
 def _details(entry: OwnerEntry) -> str:
     facts = dict(entry.facts)
+    if "subject" in facts:
+        facts["subject"] = as_written(str(facts["subject"]))
     pieces = []
     name = str(facts.pop("name", "")) if entry.command in SETTING_CHANGES else ""
     if name and entry.command == COMMAND:

@@ -36,7 +36,7 @@ def test_a_report_is_in_the_reader_s_language_and_without_a_secret(
     assert doctor.begin(False)
     report = doctor.report("zh", 10)
     assert report.at and not report.is_running and report.findings[0]["level"] == "warn"
-    assert "磁盘" in report.findings[0]["title"] and "disk" in str(doctor.report("en").findings)
+    assert "磁盘" in report.findings[0]["title"] and "Disk" in str(doctor.report("en").findings)
     assert SECRET not in str(report.findings)
 
 

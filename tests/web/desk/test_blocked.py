@@ -31,6 +31,18 @@ def test_an_address_is_shut_out_at_once_and_let_in_again(site: Site, owner: Owne
     assert let_in.status_code == 303 and alice.get("/").ok
 
 
+def test_one_address_is_shown_without_the_length_of_its_network(owner: OwnerBrowser) -> None:
+    for who in ("203.0.113.40", "2001:db8:7::/48"):
+        assert owner.post("/admin/blocked", data={"who": who}).status_code == 303
+    for path in ("/admin/blocked", "/admin/log"):
+        page = owner.get(path).text
+        assert "203.0.113.40<" in page and "2001:db8:7::/48<" in page
+    again = owner.post("/admin/blocked", data={"who": "203.0.113.40"})
+    assert again.status_code == 409 and "203.0.113.40/32 " not in again.text
+    form = {"subject": "203.0.113.40/32"}
+    assert owner.post("/admin/blocked/end", data=form).status_code == 303
+
+
 def test_a_visitor_is_shut_out_by_a_conversation(site: Site, owner: OwnerBrowser) -> None:
     alice, bob = visitor_from(site, "203.0.113.8"), visitor_from(site, "203.0.113.8")
     alice.ask("hello"), bob.ask("hello")
