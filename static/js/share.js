@@ -43,7 +43,8 @@ async function setPreview(box, send) {
     showProblem(sentenceOf(error))
   }
   box.disabled = false
-  box.focus()
+  // A box that is disabled loses the focus.
+  if (document.activeElement === document.body) box.focus()
 }
 
 function filled(dialog, link, exchange) {

@@ -352,12 +352,25 @@ def test_several_of_a_long_list_stay_chosen_while_another_is_pinned(
     expect(page.get_by_role("alert")).to_contain_text("Select the conversations")
 
 
+def description(page: Page, address: str) -> str:
+    """What messengers show below the title of a link."""
+    match = re.search(r'"og:description" content="([^"]*)"', page.request.get(address).text())
+    assert match
+    return match[1]
+
+
 def test_an_answer_is_shared_by_link_picture_and_copy(page: Page) -> None:
     say(page, "to be shared")
     page.get_by_role("button", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog", name="Share")
     address = dialog.get_by_label("Link to this conversation").input_value()
-    assert page.request.get(address).ok
+    assert "to be shared" not in description(page, address)
+    box = dialog.get_by_label("Show the first question in the link's preview")
+    box.check()
+    # Until the site has answered it takes no other choice; then it has the focus again.
+    expect(box).to_be_enabled()
+    expect(box).to_be_focused()
+    assert "to be shared" in description(page, address)
     with page.expect_download() as download:
         dialog.get_by_role("button", name="As a picture").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
