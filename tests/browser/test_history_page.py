@@ -430,7 +430,7 @@ def test_back_closes_what_lies_over_a_phone_s_page(person: Callable[..., Person]
             expect(page.get_by_role("img", name="The answer as a picture")).to_be_visible()
         page.go_back()
         expect(page.locator(layer)).to_be_hidden()
-        assert page.url == address
+        expect(page).to_have_url(address)
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Take a picture").tap()
     camera = chooser.value.element
