@@ -17,6 +17,10 @@ class ChatTranscript extends HTMLElement {
   // The exchanges that a new version took out of the list.
   #replaced = new WeakMap()
   #follower
+  // What is said before the first question. To look for it at each one would search all answers.
+  #welcome = this.querySelector(".welcome")
+  // Cloned, it is there at once. From its <template> it comes the later, the longer the page is.
+  #blank = copyOf("exchange")
   // The Markdown of each exchange's replies, while it comes.
   #replies = new WeakMap()
 
@@ -47,7 +51,7 @@ class ChatTranscript extends HTMLElement {
 
   /** Adds a question whose answer is yet to come; `instead` of that answer and what follows it. */
   addQuestion(question, files = [], instead = "") {
-    const exchange = copyOf("exchange")
+    const exchange = this.#blank.cloneNode(true)
     exchange.querySelector(".question-text").textContent = question
     exchange.querySelector(".again").value = question
     this.#showProgress(exchange, "waiting")
@@ -57,8 +61,6 @@ class ChatTranscript extends HTMLElement {
     else exchange.querySelector(".versions").remove()
     if (files.length) listFiles(exchange.querySelector(".question-files"), files)
     this.#countSeconds(exchange)
-    // As on the server: nothing within reach of the screen changes its height by being left out.
-    this.#list.children[this.#list.children.length - NEAR - 1]?.classList.add("far")
     this.#follower.followSoon()
     return exchange
   }
@@ -185,11 +187,16 @@ class ChatTranscript extends HTMLElement {
     if (source) exchange.querySelector(".source").content.textContent = source
     exchange.dataset.state = state
     exchange.querySelector(".answer").removeAttribute("aria-busy")
+    this.#leaveOutFar()
+  }
+
+  /** As on the server: nothing within reach of the screen changes its height by being left out. */
+  #leaveOutFar() {
+    this.#list.children[this.#list.children.length - NEAR - 1]?.classList.add("far")
   }
 
   #showWelcome(isShown) {
-    const welcome = this.querySelector(".welcome")
-    if (welcome) welcome.hidden = !isShown
+    if (this.#welcome) this.#welcome.hidden = !isShown
   }
 
   #showProgress(exchange, state, position) {
