@@ -21,6 +21,9 @@ const SIDES = {
 }
 // Of Tailwind's reset: elements that no page has, and the colour of placeholders, which is ours.
 const UNUSED = /^(abbr|::-webkit-(date|calendar|inner-spin)|::file-|::-moz-ui|:where\(select|@supp)/
+// What the reset says for a theme without fonts, and of the features of a font: ours has the former
+// and leaves the latter alone.
+const FALLBACKS = /(var\(--default(?:-mono)?-font-family), [^;]*\)|font-(?:feature|variation)-settings: var\(--default[^;]*;/g
 // Where the button of a field for files is seen, it is the browser's own.
 const FILE_BUTTON = /,\s*::file-selector-button/
 const CHOICES = new Set(["is", "where"])
@@ -73,7 +76,8 @@ function flatten(css) {
 
 /** The rules of a layer but those for elements that no page has. */
 function withoutUnused(body) {
-  const rules = [...topRules(body)].filter(([prelude]) => !UNUSED.test(prelude))
+  const plain = body.replace(FALLBACKS, (_, font) => font ? `${font})` : "")
+  const rules = [...topRules(plain)].filter(([prelude]) => !UNUSED.test(prelude))
   return rules.map(([prelude, content]) => `${prelude.replace(FILE_BUTTON, "")}{${content}}`).join("\n")
 }
 
