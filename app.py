@@ -18,7 +18,7 @@ from chat.settings.model import Settings
 from chat.web import desk, errors
 from chat.web.answers import pictures
 from chat.web.conversations import actions, feedback, history, pages, sharing
-from chat.web.frame import dates, language, static
+from chat.web.frame import dates, language, static, templates
 from chat.web.gate import admission, security, visitors
 from chat.web.ops import csp_reports, health, oauth
 from chat.web.questions import chat, files
@@ -43,6 +43,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(
         COMPRESS_MIMETYPES=COMPRESSED,
         COMPRESS_BR_LEVEL=6,
+        # Without Zstandard, whose pages at the default level are larger than those of gzip.
+        COMPRESS_ALGORITHM=["br", "gzip"],
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     doctor_access.warn(settings)
@@ -73,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     desk.init_app(app)
+    templates.init_app(app)
     static.init_app(app, version())
     health.init_app(app, (ROOT / "docs" / "openapi.yaml").read_bytes())
     dates.init_app(app)

@@ -5,6 +5,7 @@ import gzip
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 import brotli
@@ -232,6 +233,30 @@ def test_scripts_are_small(site: Site) -> None:
     # All that a visit can come to. The puzzles are those of the page where one signs in.
     every = {path.name for path in Path("static/compiled").glob("*.js")}
     assert weight(every - {"puzzle.js", "puzzle-worker.js"}) <= 21_000
+
+
+# What browsers accept over plain http, and those of today over TLS; so many bytes with all heads.
+@pytest.mark.parametrize(
+    ("accepted", "most"), [("gzip, deflate", 31_500), ("gzip, deflate, br, zstd", 29_000)]
+)
+def test_a_first_visit_is_small(site: Site, accepted: str, most: int) -> None:
+    def fetch(path: str) -> tuple[requests.Response, int]:
+        address = f"{site.url}{path}"
+        response = requests.get(
+            address, headers={"Accept-Encoding": accepted}, timeout=10, stream=True
+        )
+        heads = sum(len(name) + len(value) + 4 for name, value in response.headers.items())
+        return response, heads + int(response.headers["Content-Length"])
+
+    page, weight = fetch("/")
+    parts = set(re.findall(r'(?:stylesheet" href|<script [^>]*src|<img src)="([^"]+)"', page.text))
+    assert len(parts) <= 5
+    assert weight + sum(fetch(unescape(part))[1] for part in parts) <= most
+
+
+def test_a_page_is_sent_without_the_indentation_of_its_templates(site: Site) -> None:
+    page = requests.get(site.url, timeout=10).text
+    assert "<nav" in page and not re.search(r"\n[ \t]", page)
 
 
 @pytest.mark.parametrize("name", ["page.css", "desk.css"])

@@ -28,9 +28,10 @@ HEADERS = {
 # X-Frame-Options is left out because frame-ancestors does its work, X-XSS-Protection because
 # browsers dropped it, Cross-Origin-Embedder-Policy because default-src already refuses what it
 # would.
-# Of these headers style sheets and scripts have no use, and a first visit carries them each time.
+# Of these headers style sheets, scripts and pictures have no use, and a first visit carries them
+# each time.
 OF_DOCUMENTS = {"Cross-Origin-Opener-Policy", "Permissions-Policy"}
-PARTS_OF_PAGES = {"text/css", "text/javascript"}
+PARTS_OF_PAGES = {"text/css", "text/javascript", "image/png", "image/jpeg", "image/webp"}
 OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 SAFE = {"GET", "HEAD", "OPTIONS"}
 # Probes use an IP address as the host.

@@ -71,6 +71,7 @@ def test_every_response_has_the_security_headers(
         ("icon.svg", FILE_POLICY, True),
         ("css/page.css", FILE_POLICY, False),
         ("compiled/site.js", FILE_POLICY, False),
+        ("icon-180.png", FILE_POLICY, False),
         ("compiled/colouring-worker.js", POLICY, False),
     ],
 )
