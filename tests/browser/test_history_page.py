@@ -428,6 +428,8 @@ def test_back_closes_what_lies_over_a_phone_s_page(person: Callable[..., Person]
             # Where nothing can be downloaded, a picture is saved by holding it.
             page.get_by_role("button", name="As a picture").tap()
             expect(page.get_by_role("img", name="The answer as a picture")).to_be_visible()
+        # A menu says a moment later that it is open.
+        page.wait_for_function("() => history.state?.isCovered")
         page.go_back()
         expect(page.locator(layer)).to_be_hidden()
         expect(page).to_have_url(address)
