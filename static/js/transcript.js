@@ -62,6 +62,8 @@ class ChatTranscript extends HTMLElement {
     if (files.length) listFiles(exchange.querySelector(".question-files"), files)
     this.#countSeconds(exchange)
     this.#follower.followSoon()
+    // After the picture: it takes as long as all the rest.
+    requestAnimationFrame(() => setTimeout(() => this.#leaveOutFar()))
     return exchange
   }
 
@@ -187,7 +189,6 @@ class ChatTranscript extends HTMLElement {
     if (source) exchange.querySelector(".source").content.textContent = source
     exchange.dataset.state = state
     exchange.querySelector(".answer").removeAttribute("aria-busy")
-    this.#leaveOutFar()
   }
 
   /** As on the server: nothing within reach of the screen changes its height by being left out. */
