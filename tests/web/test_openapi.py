@@ -222,7 +222,7 @@ def test_one_after_another_it_answers_as_it_says(
         HUAWEI_API_KEY="sk-demo-only-not-a-secret", HUAWEI_AGENT_URL=agent, VISITOR_RATE=0
     )
     begins_one = dict.fromkeys(("agent", "conversation_id", "after", "instead", "files"))
-    bounds = ("--max-examples", "30", "--generation-deterministic")
+    bounds = ("--max-examples", "150", "--generation-deterministic")
     told = run_schemathesis(site, tmp_path, "stateful", *bounds, **begins_one)
     covered = re.search(r"API Links: +(\d+) covered", told)
     assert covered and int(covered[1]) >= 8, told
