@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, contains_eager, sessionmaker, undefer
 from chat.offload import give_way
 from chat.refusals import Refusal
 from chat.storage.models import Answer, Conversation
-from chat.storage.search.plain import SEPARATOR
+from chat.storage.search.plain import SEPARATOR, plain
 from chat.storage.search.words import SearchWords
 
 # Not by the index of deleted conversations: nearly all are not, and SQLite would read them all.
@@ -26,6 +26,8 @@ STEP_S = 0.02
 PAGE_S = 0.2
 # A longer answer has no excerpt on a list.
 _EXCERPT_CHARS = 20_000
+# Two lines of a wide window.
+_SHOWN_CHARS = 600
 # Answers with their whole texts that an export has in memory.
 BATCH = 10
 # No sequence is larger: a column of integers holds no more.
@@ -65,6 +67,11 @@ class AnswerLine:
     rating: str | None
     rating_reason: str | None
     created_at: datetime
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the first reply as it is read, without marks of Markdown."""
+        return plain(self.replies[0][:_SHOWN_CHARS]) if self.replies else ""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,13 @@ def test_questions_are_found_by_all_filters_together(owner: OwnerBrowser, alice:
         assert listed(owner.get(f"/admin/questions?q=whale&{none}")) == [], none
 
 
+def test_a_list_shows_an_answer_as_it_is_read(owner: OwnerBrowser, alice: Visitor) -> None:
+    asked(alice, "!pieces 1 0 **otter** and `code`")
+    page = owner.get("/admin/questions?q=otter").text
+    [excerpt] = re.findall(r'<p dir="auto" class="text-soft[^>]*>([^<]*)</p>', page)
+    assert "otter and code" in excerpt and "*" not in excerpt
+
+
 def asked_and_failed(visitor: Visitor, question: str) -> str:
     list(visitor.hear(question))
     assert visitor.message is not None
