@@ -16,7 +16,7 @@ from tests.kit.patience import eventually
 from tests.kit.servers.cluster import Cluster, cluster, is_ready
 from tests.kit.site import text
 
-CROWD = 100
+CROWD = 300
 # Questions a day of the Wenxin agent.
 DAY = 7
 ENDS = {"done", "stopped", "failed", "interrupted"}
@@ -70,7 +70,7 @@ def test_a_conversation_goes_on_wherever_it_is_asked(one: Cluster) -> None:
     assert "wherever" in one.at(2, visitor).get("/search?q=wherever").text
 
 
-def test_a_hundred_visitors_are_each_answered_once(one: Cluster) -> None:
+def test_three_hundred_visitors_are_each_answered_once(one: Cluster) -> None:
     def ask(number: int) -> bool:
         reply = one.visitor().ask(f"crowd {number}.")
         return reply.ok and f"crowd {number}." in reply.json()["replies"][0]
