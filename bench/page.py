@@ -8,6 +8,7 @@ to open as fast as one of 10, and a key has to be seen as soon in it on a slow p
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -108,9 +109,7 @@ def _loaded(context: BrowserContext, address: str) -> tuple[dict[str, str], dict
 
 def _reactions(browser: Browser, site: Site) -> int:
     """From a key or a click to the picture that shows it, below a thousand messages."""
-    store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
-    talk = fill(store.engine, "alice", 1, EXCHANGES[-1], seed=3)[0]
-    store.close()
+    [talk] = _conversations(site, EXCHANGES[-1:], seed=3)
     context = browser.new_context(**PHONE)
     page = _page(context, site)
     page.goto(f"{site.url}/c/{talk}")
@@ -166,10 +165,16 @@ def _reaction_times(page: Page, name: str) -> list[float]:
     return [duration for event, duration in reactions if event == name]
 
 
-def _long_history(browser: Browser, site: Site) -> int:
+def _conversations(site: Site, lengths: Sequence[int], seed: int = 0) -> list[str]:
+    """New conversations of so many exchanges each, by their ids."""
     store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
-    talks = [fill(store.engine, "alice", 1, number, seed=number)[0] for number in EXCHANGES]
+    ids = [fill(store.engine, "alice", 1, length, seed=seed + length)[0] for length in lengths]
     store.close()
+    return ids
+
+
+def _long_history(browser: Browser, site: Site) -> int:
+    talks = _conversations(site, EXCHANGES)
     times = [[_open(browser, site, talk) for talk in talks] for _ in range(OPENINGS)]
     short, long = (median(column) for column in zip(*times, strict=True))
     is_slow = long / short > SLOWER

@@ -40,8 +40,10 @@ class Line(NamedTuple):
     value: str
 
 
-class Comment(Line):
+class Comment(NamedTuple):
     """A setting behind a #."""
+
+    setting: Line
 
 
 class UnreadLine(NamedTuple):
@@ -77,14 +79,14 @@ def read(path: Path) -> EnvFile:
         return EnvFile()
     parts = list(_parts(file.text))
     return EnvFile(
-        tuple(part for part in parts if type(part) is Line),
+        tuple(part for part in parts if isinstance(part, Line)),
         tuple(part for part in parts if isinstance(part, UnreadLine)),
         file.charset,
-        tuple(part for part in parts if isinstance(part, Comment)),
+        tuple(part.setting for part in parts if isinstance(part, Comment)),
     )
 
 
-def _parts(text: str) -> Iterator[Line | UnreadLine]:
+def _parts(text: str) -> Iterator[Line | Comment | UnreadLine]:
     # Of \r\n after a line that is none, python-dotenv makes two lines.
     plain = re.sub(r"\r\n?", "\n", INVISIBLE.sub("", text))
     for binding in parse_stream(io.StringIO(plain)):
@@ -124,7 +126,7 @@ def _is_plain(binding: Binding) -> bool:
 def _comment(binding: Binding) -> Iterator[Comment]:
     match = _SETTING.match(binding.original.string.lstrip("\n #＃"))
     if match and _NAME.fullmatch(match["name"]):
-        yield Comment(_number(binding), match["name"], _value(match["value"]))
+        yield Comment(Line(_number(binding), match["name"], _value(match["value"])))
 
 
 def _mended(first: int, text: str) -> Iterator[Line | UnreadLine]:

@@ -80,12 +80,15 @@ COUNT = Unit(
     }
 )
 _TIMES = ("", *"个 次 条 问 题 time times question questions".split())
-PER_SECOND = Unit(
-    {**COUNT.words, "qps": 1, **{f"{word}/{span}": 1 for word in _TIMES for span in ("s", "秒")}}
-)
-PER_DAY = Unit(
-    {**COUNT.words, **{f"{word}/{span}": 1 for word in _TIMES for span in ("d", "day", "天", "日")}}
-)
+
+
+def _counts_in(*spans: str) -> dict[str, float]:
+    """So many, with the span of time that they count in or without it."""
+    return {**COUNT.words, **{f"{word}/{span}": 1 for word in _TIMES for span in spans}}
+
+
+PER_SECOND = Unit({**_counts_in("s", "秒"), "qps": 1})
+PER_DAY = Unit(_counts_in("d", "day", "天", "日"))
 SECONDS = Unit(
     {
         **dict.fromkeys(("", *"s sec second 秒 秒钟".split()), 1),

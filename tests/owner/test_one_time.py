@@ -1,25 +1,13 @@
 """A one-time code is right for a minute and good once; its secret is nowhere to be read."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pyotp
 import pytest
 
-from chat import storage
 from chat.owner.one_time import STEP_S, OneTimeCodes, Proposal
-from chat.settings.model import Settings
 from chat.storage import Storage
 from tests.kit.clock import Clock
 
 KEY = "a key of this test"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from chat.answers.live import Lost
 from chat.refusals import Refusal
 from chat.storage.conversations import Conversations
 from chat.web import errors, services
-from chat.web.gate.json_body import json_object
+from chat.web.gate.body_fields import is_yes, json_object
 from chat.web.gate.visitors import become, clear_site_data, visitor
 from providers.base import Clears
 
@@ -51,11 +51,8 @@ def rename(conversation_id: str) -> AnyResponse:
 def pin(conversation_id: str) -> AnyResponse:
     """Puts it above the others with `pinned` yes, back among them with no."""
     _conversations().get(visitor(), conversation_id)
-    pinned = (json_object(request) if request.is_json else request.form).get("pinned")
-    # To Python 1 is True as well.
-    if not isinstance(pinned, bool) and pinned not in ("yes", "no"):
-        raise Refusal("bad_input", "neither pinned nor not")
-    _conversations().pin(visitor(), conversation_id, pinned in (True, "yes"))
+    fields = json_object(request) if request.is_json else request.form
+    _conversations().pin(visitor(), conversation_id, is_yes(fields.get("pinned")))
     return _done(_page_of(conversation_id))
 
 

@@ -10,7 +10,7 @@ from chat.refusals import ReasonRefusal, Refusal
 from chat.storage.ratings import Rating
 from chat.web import errors, services
 from chat.web.conversations.exchanges import EXCHANGES
-from chat.web.gate.json_body import json_object
+from chat.web.gate.body_fields import fields_of
 from chat.web.gate.typed_text import plain_text
 from chat.web.gate.visitors import visitor
 
@@ -21,20 +21,19 @@ MAX_REASON_CHARS = 500
 @bp.post("/chat/<message_id>/feedback")
 def rate(message_id: str) -> AnyResponse:
     """Rates an answer up or down, with a reason if there is one, or takes the rating back."""
-    is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
-    fields: Mapping[str, Any] = request.form if is_form else json_object(request)
-    rating, reason = _rating(fields, is_form), _reason(fields)
+    fields = fields_of(request)
+    rating, reason = _rating(fields), _reason(fields)
     conversation_id = services().storage.ratings.rate(visitor(), message_id, rating, reason)
     if errors.wants_html():
         return redirect(_address_of(conversation_id, message_id), 303)
     return Response(status=204)
 
 
-def _rating(fields: Mapping[str, Any], is_form: bool) -> Rating | None:
+def _rating(fields: Mapping[str, Any]) -> Rating | None:
     if "rating" not in fields:
         raise Refusal("bad_input", "no rating")
     # A form has no null.
-    rating = fields["rating"] or None if is_form else fields["rating"]
+    rating = fields["rating"] or None if fields is request.form else fields["rating"]
     if rating not in ("up", "down", None):
         raise Refusal("bad_input", "a rating that is none")
     return rating

@@ -25,8 +25,7 @@ from chat.web import errors, services
 from chat.web.conversations import exchanges
 from chat.web.conversations.pages import public_address
 from chat.web.frame.static import address as look_address
-from chat.web.gate.admission import FORM, MULTIPART
-from chat.web.gate.json_body import json_object
+from chat.web.gate.body_fields import fields_of, is_yes
 from chat.web.gate.visitors import visitor
 
 bp = Blueprint("sharing", __name__)
@@ -43,13 +42,15 @@ def share(conversation_id: str) -> AnyResponse:
     """
     site = services()
     site.storage.conversations.get(visitor(), conversation_id)
-    fields = _fields()
+    # Another body than a form or JSON is refused, or the link would show what was not meant.
+    fields = fields_of(request) if request.content_length else request.form
     link = site.storage.shares.create(
         visitor(),
         conversation_id,
         _shown(fields),
-        is_previewed=_is_chosen(fields, "preview"),
-        is_same=_is_chosen(fields, "same"),
+        # A box without its tick is not sent.
+        is_previewed=is_yes(fields.get("preview", False)),
+        is_same=is_yes(fields.get("same", False)),
     )
     if errors.wants_html():
         return _back(conversation_id)
@@ -113,31 +114,12 @@ def _preview(conversation: Conversation, ids: list[str]) -> str:
     return beginning(first.question, PREVIEW_CHARS)
 
 
-def _fields() -> Mapping[str, Any]:
-    """What is wanted of a link.
-
-    Another body than a form or JSON is refused, or the link would show what was not meant. Raises
-    UnsupportedMediaType, Refusal bad_input.
-    """
-    is_form = not request.content_length or request.mimetype in (FORM, MULTIPART)
-    return request.form if is_form else json_object(request)
-
-
 def _shown(fields: Mapping[str, Any]) -> str | None:
     """An answer on the branch that is shared; None for the newest branch."""
     answer_id = fields.get("at") or None
     if not isinstance(answer_id, str | None):
         raise Refusal("bad_input", "no answer")
     return answer_id
-
-
-def _is_chosen(fields: Mapping[str, Any], name: str) -> bool:
-    """Whether it says yes: a form by the word, JSON by true. A box without its tick is not sent."""
-    choice = fields.get(name, False)
-    # To Python 1 is True as well.
-    if not isinstance(choice, bool) and choice not in ("yes", "no"):
-        raise Refusal("bad_input", f"{name} is neither yes nor no")
-    return choice in (True, "yes")
 
 
 def _back(conversation_id: str) -> AnyResponse:

@@ -63,11 +63,8 @@ def _as_json(usage: Usage) -> dict[str, Any]:
         "days": [
             {
                 "day": day.isoformat(),
-                "questions": tally.questions,
-                "answers": tally.answers,
-                "failed": tally.failed,
                 "visitors": tally.visitors,
-                "tokens": tally.tokens,
+                **_numbers(tally),
             }
             for day, tally in usage.days.items()
         ],
@@ -81,15 +78,17 @@ def _as_json(usage: Usage) -> dict[str, Any]:
             for id, tally in usage.agents.items()
         ],
         "accesses": [
-            {
-                "access": access,
-                "questions": tally.questions,
-                "answers": tally.answers,
-                "failed": tally.failed,
-                "tokens": tally.tokens,
-            }
-            for access, tally in usage.accesses.items()
+            {"access": access, **_numbers(tally)} for access, tally in usage.accesses.items()
         ],
+    }
+
+
+def _numbers(tally: Tally) -> dict[str, int]:
+    return {
+        "questions": tally.questions,
+        "answers": tally.answers,
+        "failed": tally.failed,
+        "tokens": tally.tokens,
     }
 
 

@@ -15,12 +15,11 @@ from chat.visitors.limits.bodies import SMALL
 from chat.web import services
 from chat.web.gate import permissions
 from chat.web.gate.blocking import refuse_blocked_address
+from chat.web.gate.body_fields import FORMS, MULTIPART
 from chat.web.gate.body_stream import BodyStream
 from chat.web.gate.security import SAFE
 from chat.web.gate.visitors import address, asker, returning_visitor
 
-MULTIPART = "multipart/form-data"
-FORM = "application/x-www-form-urlencoded"
 # A megabyte of nothing but brackets costs a fifth of a second, during which nobody else is served.
 LARGEST_JSON = 1024 * 1024
 # Cheap, and asked for often by browsers and probes.
@@ -98,7 +97,7 @@ def _is_small_form() -> bool:
     itself.
     """
     is_small = 0 < (request.content_length or 0) <= SMALL
-    return is_small and request.mimetype in (FORM, MULTIPART)
+    return is_small and request.mimetype in FORMS
 
 
 def _admit_body() -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from chat.agents.offered import Agent, Agents
 from chat.refusals import Refusal
-from chat.web.gate.json_body import json_object
+from chat.web.gate.body_fields import json_object
 from chat.web.gate.typed_text import plain_text
 
 

@@ -4,12 +4,10 @@ back.
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chat import storage
 from chat.owner.desk.values import CHANGEABLE, Desk, Locked, LostError
 from chat.page import look
 from chat.settings.errors import SettingsError
@@ -23,13 +21,6 @@ from tests.page.test_look import PNG
 KEY = "a key of this test"
 ROBOT = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0f6b62aa-7c1d-4f0e-9d7e-1234567890ab"
 Open = Callable[..., Desk]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{tmp_path}/chat.db"))
-    yield opened
-    opened.engine.dispose()
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from chat import storage
-from chat.settings.model import Settings
 from chat.storage import Storage
 from emulator.picture import png
 from tests.kit.desk import PASSWORD, OwnerBrowser
@@ -26,13 +24,6 @@ def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
 @pytest.fixture(scope="module")
 def owner(site: Site) -> OwnerBrowser:
     return OwnerBrowser(site).sign_in()
-
-
-@pytest.fixture
-def store(site: Site) -> Iterator[Storage]:
-    opened = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

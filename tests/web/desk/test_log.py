@@ -1,12 +1,10 @@
 """The owner reads what was done, and takes changes back."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from chat import storage
-from chat.settings.model import Settings
 from chat.storage import Storage
 from chat.storage.owner.values import Entry
 from tests.kit.desk import PASSWORD, OwnerBrowser
@@ -19,15 +17,6 @@ EVIL = '<img src=x onerror="alert(1)">'
 @pytest.fixture(scope="module")
 def site(emulator: Emulator, keep_site: Callable[..., Site]) -> Site:
     return keep_site(**coze(emulator), ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
-def store(site: Site) -> Iterator[Storage]:
-    """The site's own database, as another process has it."""
-    address = f"sqlite:///{site.folder}/instance/chat.db"
-    opened = storage.connect(Settings(database_url=address))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
