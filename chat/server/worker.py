@@ -133,15 +133,30 @@ class SiteWorker(GeventWorker):  # type: ignore[misc]
         Whoever comes later waits for another worker, or is refused, so that a proxy asks the next
         host; gunicorn would accept for a second more, and drop who has just come.
         """
-        # On a second signal, or when the server woke just then, they are closed already.
-        for server in [server for server in self._servers if not server.closed]:
-            while accepted := server.do_read():
-                server.do_handle(*accepted)
-            # Those begin first: they ask the socket for its name.
-            gevent.get_hub().loop.run_callback(server.close)
+        for server in self._servers:
+            self._close(server)
         for greenlet, patience in list(self._idle.items()):
             has_asked = greenlet in self._has_asked
             self._after(0.0 if has_asked else LAST_WORD_S, self._lose_patience, greenlet, patience)
+
+    def _close(self, server: StreamServer, looks: int = 10) -> None:
+        """Closes a server once a look finds nobody new.
+
+        Whoever has come begins before the next look: it asks the server's socket for its name.
+        """
+        # On a second signal, or when the server woke just then.
+        if server.closed:
+            return
+        has_come = False
+        while accepted := server.do_read():
+            server.do_handle(*accepted)
+            has_come = True
+        if has_come and looks:
+            gevent.get_hub().loop.run_callback(self._close, server, looks - 1)
+        elif has_come:
+            gevent.get_hub().loop.run_callback(server.close)
+        else:
+            server.close()
 
     def _after(self, seconds: float, act: Callable[..., object], *args: object) -> None:
         """Does something brief later, in the hub."""
