@@ -1,4 +1,4 @@
-// The frame of every page: its menus, its drawer, the theme, links that open in place.
+// The frame of every page: its menus, its drawer, the theme, copying, links that open in place.
 
 import { openMenus } from "./layers.js"
 import { isEscapeTaken, load, refine } from "./page.js"
@@ -11,6 +11,8 @@ document.addEventListener("click", event => {
   if (target.closest("[data-theme-switch]")) {
     load("./theme.js").then(({ changeTheme }) => changeTheme(), () => {})
   }
+  const copyButton = target.closest("[data-copy]")
+  if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), () => {})
   const more = target.closest("a.row-more")
   if (more && !isForTab(event)) {
     event.preventDefault()

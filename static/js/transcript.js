@@ -95,12 +95,10 @@ class ChatTranscript extends HTMLElement {
   }
 
   #click(event) {
-    const copyButton = event.target.closest("[data-copy]")
-    // A click whose module does not come does nothing; the next one tries again.
-    if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), () => {})
     const rateButton = event.target.closest("[data-rate]")
     if (rateButton) {
       event.preventDefault()
+      // A click whose module does not come does nothing; the next one tries again.
       load("./rate.js").then(({ rate }) => rate(rateButton), () => {})
     }
     const speakButton = event.target.closest("[data-speak]")

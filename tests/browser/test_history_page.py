@@ -283,6 +283,12 @@ def test_the_link_is_copied_and_the_menu_closes(page: Page) -> None:
     expect(page.locator(".menu-box .menu-sheet")).to_be_hidden()
 
 
+def test_the_link_of_an_agent_is_copied(page: Page) -> None:
+    page.goto(page.url + "agents/coze")
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.locator("body > [role=status]")).to_have_text("Copied")
+
+
 def test_the_language_changes_in_place(page: Page) -> None:
     page.goto(page.url + "search?q=bronze")
     open_settings(page)
