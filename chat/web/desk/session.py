@@ -1,6 +1,5 @@
 """The lock of the desk: who is signed in as the owner, by a cookie that only the desk gets."""
 
-import re
 from typing import cast
 from urllib.parse import quote
 
@@ -14,8 +13,8 @@ from chat.storage.owner.sessions import LIFE
 from chat.web import errors, services
 from chat.web.gate.admission import LARGEST_JSON
 from chat.web.gate.security import SAFE
+from chat.web.gate.typed_text import UNTYPABLE
 
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 COOKIE = "owner"
 PATH = "/admin"
 # The ways in: these ask for a password or a key themselves.
@@ -56,7 +55,7 @@ def refuse_control_characters() -> None:
     """
     # For the longest list of words; what is read at all is decided in gate/admission.py.
     request.max_form_memory_size = LARGEST_JSON
-    if any(map(_CONTROL.search, request.form.values())):
+    if any(map(UNTYPABLE.search, request.form.values())):
         raise Refusal("bad_input", "control characters")
 
 
