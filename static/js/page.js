@@ -15,9 +15,11 @@ export class Refused extends Error {
 /** Where the visitor reads what went wrong; its data-* attributes hold the sentences. */
 export const problem = () => document.getElementById("problem")
 
-/** Shows what went wrong; an empty sentence takes it back. */
-export const showProblem = sentence =>
-  Object.assign(problem(), { textContent: sentence, hidden: !sentence })
+/** Shows what went wrong, in a sheet over the page if there is one; an empty sentence takes it back. */
+export const showProblem = sentence => {
+  const place = document.querySelector("dialog[open] .problem") ?? problem()
+  Object.assign(place, { textContent: sentence, hidden: !sentence })
+}
 
 /** What a person reads about an error. */
 export const sentenceOf = error => error.status ? error.message : problem().dataset.unreachable

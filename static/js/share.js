@@ -36,6 +36,7 @@ async function makeLink(address, fields) {
 /** Changes the preview of the link that is there, which may have been copied; the box shows what holds. */
 async function setPreview(box, send) {
   box.disabled = true
+  showProblem("")
   try {
     await send({ preview: box.checked ? "yes" : "no" })
   } catch (error) {

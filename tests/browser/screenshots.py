@@ -103,9 +103,7 @@ def from_its_begin(page: Page) -> None:
 
 def growing(page: Page) -> None:
     is_english = page.locator("html").get_attribute("lang") == "en"
-    question = (
-        "Compare three membership plans in a table" if is_english else "用表格比较三种会员套餐"
-    )
+    question = "Compare three plans in a table" if is_english else "用表格比较三种会员套餐"
     # As slow as many pictures take.
     exchange = say(page, f"{question} !table !pieces 60 400")
     expect(prose(exchange).locator("tr").nth(1)).to_be_visible(timeout=30_000)

@@ -371,12 +371,17 @@ def test_an_answer_is_shared_by_link_picture_and_copy(page: Page) -> None:
     dialog = page.get_by_role("dialog", name="Share")
     address = dialog.get_by_label("Link to this conversation").input_value()
     assert "to be shared" not in description(page, address)
-    box = dialog.get_by_label("Show the first question in the link's preview")
+    box = dialog.get_by_label("Show the first question in previews")
     box.check()
     # Until the site has answered it takes no other choice; then it has the focus again.
     expect(box).to_be_enabled()
     expect(box).to_be_focused()
     assert "to be shared" in description(page, address)
+    # What goes wrong meanwhile is said in the sheet, which lies over the page.
+    page.route("**/share", lambda route: route.abort())
+    box.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("could not be reached")
+    expect(box).to_be_checked()
     with page.expect_download() as download:
         dialog.get_by_role("button", name="As a picture").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

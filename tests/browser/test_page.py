@@ -479,7 +479,7 @@ def test_a_page_that_is_not_there_says_so(page: Page) -> None:
 
 def test_the_demo_says_that_it_is_one(person: Callable[..., Person], demo_site: Site) -> None:
     page = person(demo_site).open()
-    expect(page.get_by_text("not from real agents")).to_be_visible()
+    expect(page.get_by_text("Answers are simulated")).to_be_visible()
     page.locator(".welcome a").last.click()
     chosen = page.locator("h1").inner_text()
     page.locator(".welcome [data-ask] button").first.click()

@@ -11,7 +11,7 @@ from tests.kit.emulator import Emulator, coze
 from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor
 
-NOTICE = "The owner may read conversations"
+NOTICE = "The owner may read this"
 EXPLANATION = "What you asked while this was not said is not shown there"
 
 

@@ -222,7 +222,7 @@ def test_a_robot_is_tested_and_its_address_is_on_no_page(
 
 
 def test_whoever_reads_is_announced_to_visitors(site: Site, owner: OwnerBrowser) -> None:
-    sentence = "owner may read conversations"
+    sentence = "owner may read this"
     assert sentence not in Visitor(site.url).get("/?lang=en").text
     assert save(owner, owner_reads="on").status_code == 303
     assert sentence in Visitor(site.url).get("/?lang=en").text
