@@ -108,7 +108,8 @@ for (const [input, output] of Object.entries(SHEETS)) {
   const code = Buffer.from(flatten(tailwind(filename)))
   // No feature of selectors is left out: one is enough, and a list that some browser drops as a whole
   // for one of its selectors is written as it stands.
-  const exclude = Features.LogicalProperties
+  // And where there is no light-dark(), there is no need of variables that stand in for it.
+  const exclude = Features.LogicalProperties | Features.LightDark
   const { code: compiled } = transform({ filename, code, targets: OLDEST, exclude, visitor: { Selector: spellOut } })
   writeFileSync(path(`../static/css/${output}`), nameSides(String(compiled)))
 }

@@ -4,6 +4,7 @@ import { setServerHTML } from "./drawing.js"
 import { load } from "./page.js"
 
 const MOST = 12
+const LISTS = `[href="/agents"], [href="/conversations"]`
 
 /** Does what a shortcut is for. */
 export async function press(shortcut) {
@@ -19,22 +20,25 @@ function palette(dialog) {
   const field = dialog.querySelector("input")
   const list = dialog.querySelector("ul")
   const everywhere = dialog.querySelector("[data-everywhere]")
-  let choices = linksIn(document, ".sidebar a.conversation")
+  const all = linksIn(document, ".sidebar a.conversation")
+  const lists = all.filter(({ link }) => link.matches(LISTS))
+  let choices = all.filter(choice => !lists.includes(choice))
   const show = () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
     const holds = ({ text }) => words.every(word => text.toLowerCase().includes(word))
     list.textContent = ""
-    for (const { link } of choices.filter(holds).slice(0, MOST)) list.append(item(link))
+    const found = choices.filter(holds).slice(0, MOST)
+    for (const { link } of [...found, ...lists.filter(holds)]) list.append(item(link))
     everywhere.hidden = !words.length
     everywhere.href = `/search?q=${encodeURIComponent(field.value.trim())}`
   }
   field.addEventListener("input", show)
   dialog.addEventListener("keydown", event => move(event, dialog))
   show()
-  agents().then(all => {
+  agents().then(others => {
     const addressOf = ({ link }) => link.getAttribute("href")
     const addresses = new Set(choices.map(addressOf))
-    choices = [...choices, ...all.filter(choice => !addresses.has(addressOf(choice)))]
+    choices = [...choices, ...others.filter(choice => !addresses.has(addressOf(choice)))]
     show()
   }, () => {})
   return dialog

@@ -196,6 +196,7 @@ class ChatTranscript extends HTMLElement {
 
   #showWelcome(isShown) {
     if (this.#welcome) this.#welcome.hidden = !isShown
+    this.classList.toggle("empty", isShown)
   }
 
   #showProgress(exchange, state, position) {

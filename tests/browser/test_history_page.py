@@ -398,6 +398,7 @@ def test_shortcuts_go_to_agents_and_conversations_but_not_while_one_writes(page:
     expect(page.locator(".welcome")).to_be_visible()
     page.keyboard.press("Control+k")
     expect(page.locator("dialog input")).to_be_focused()
+    expect(page.locator("dialog li").last).to_have_text("All conversations")
     page.keyboard.type("青铜")
     expect(page.locator("dialog li")).to_have_count(1)
     page.keyboard.press("Enter")

@@ -355,6 +355,18 @@ def test_a_welcome_is_read_from_its_top(person: Callable[..., Person]) -> None:
     expect(page.locator(".to-end")).to_be_hidden()
 
 
+def test_on_a_wide_screen_a_welcome_stands_right_above_what_is_written(
+    person: Callable[..., Person],
+) -> None:
+    page = person(viewport={"width": 2560, "height": 1440}).open()
+    gap = """() => document.querySelector(".writer").getBoundingClientRect().top -
+        document.querySelector(".welcome").getBoundingClientRect().bottom"""
+    assert 0 <= page.evaluate(gap) < 40
+    has_ended(ask(page, "and then it goes down"))
+    below = "innerHeight - document.querySelector('.writer').getBoundingClientRect().bottom"
+    page.wait_for_function(f"{below} < 80")
+
+
 def test_a_page_enlarged_four_times_keeps_half_of_it_for_the_conversation(
     person: Callable[..., Person], demo_site: Site
 ) -> None:
