@@ -78,7 +78,7 @@ def contains(exchange: Locator, text: str) -> None:
 
 
 def test_the_conversation(here: Page, sentence: Sentence) -> None:
-    expect(here.locator(".welcome .avatar.large")).to_be_visible()
+    expect(here.locator(".welcome")).to_be_visible()
     here.locator(".welcome [data-ask] button").first.click()
     has_ended(here.locator(".exchange"))
     exchange = say(here, FULL)
