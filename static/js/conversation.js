@@ -43,6 +43,8 @@ export function enterConversation(id, title, exchange) {
   const label = more.getAttribute("aria-label").replace("“”", () => `“${title}”`)
   more.setAttribute("aria-label", label)
   document.title = `${title} · ${document.title}`
+  // Until now its agent was the page.
+  document.querySelector(".sidebar [aria-current]")?.removeAttribute("aria-current")
   const list = document.getElementById("conversations")
   list.prepend(item)
   list.previousElementSibling.hidden = false
