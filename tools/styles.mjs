@@ -26,6 +26,8 @@ const UNUSED = /^(abbr|::-webkit-(date|calendar|inner-spin)|::file-|::-moz-ui|:w
 const FALLBACKS = /(var\(--default(?:-mono)?-font-family), [^;]*\)|font-(?:feature|variation)-settings: var\(--default[^;]*;/g
 // Where the button of a field for files is seen, it is the browser's own.
 const FILE_BUTTON = /,\s*::file-selector-button/
+// What light-dark() would be made of; tokens.css does without it.
+const FOR_LIGHT_DARK = /^ *--lightningcss-.*\n/gm
 const CHOICES = new Set(["is", "where"])
 const SHEETS = { "app.css": "page.css", "desk/desk.css": "desk.css" }
 
@@ -111,5 +113,5 @@ for (const [input, output] of Object.entries(SHEETS)) {
   // And where there is no light-dark(), there is no need of variables that stand in for it.
   const exclude = Features.LogicalProperties | Features.LightDark
   const { code: compiled } = transform({ filename, code, targets: OLDEST, exclude, visitor: { Selector: spellOut } })
-  writeFileSync(path(`../static/css/${output}`), nameSides(String(compiled)))
+  writeFileSync(path(`../static/css/${output}`), nameSides(String(compiled).replace(FOR_LIGHT_DARK, "")))
 }

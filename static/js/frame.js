@@ -54,6 +54,7 @@ for (const end of ["touchend", "touchcancel"]) {
 document.addEventListener("submit", forgetDrafts)
 watchDrawer()
 findVoices()
+bringOlderStyles()
 refine(document)
 
 /** The shortcut of a key press: Ctrl or ⌘ with K or Shift+O anywhere, / and ? outside of fields. */
@@ -132,4 +133,11 @@ function findVoices() {
   const look = () => voices.getVoices().length && (dataset.voice = "")
   if (voices) look()
   voices?.addEventListener?.("voiceschanged", look)
+}
+
+/** Formulas, and room between things, for browsers that have no idea of either. */
+function bringOlderStyles() {
+  if (CSS.supports("math-style", "normal")) return
+  const href = new URL("../css/older.css", import.meta.url).href
+  document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href }))
 }

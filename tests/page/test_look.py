@@ -98,7 +98,7 @@ def test_style_sheets_hold_nothing_that_browsers_of_2020_do_not_know(
     feature: str, name: str
 ) -> None:
     sheet = Path(f"static/css/{name}.css").read_text()
-    sheet = re.sub(r"@supports .*?\n *\}\n *\}", "", sheet, flags=re.DOTALL)
+    sheet = re.sub(r"@supports .*\{", "", sheet)
     assert ".field {" in sheet
     assert not re.search(feature, sheet, re.MULTILINE)
 
