@@ -23,9 +23,7 @@ KINDS = {
 }
 STYLES, LOGO = ("css/page.css", "css/desk.css"), "logo"
 SOURCES = "css/app.css", "css/parts/", "css/desk/"
-BLANKS_OF_STYLES = re.compile(
-    rb"/\*[^!].*?\*/|\n\s*|(?<=[:,{]) | (?=\{)|;(?=\s*\})", re.DOTALL
-)
+BLANKS_OF_STYLES = re.compile(rb"/\*[^!].*?\*/|\n\s*|(?<=[:,{]) | (?=\{)|;(?=\s*\})", re.DOTALL)
 # Compressed in themselves.
 PACKED = "image/png", "image/jpeg", "image/webp", "font/woff2"
 

@@ -9,7 +9,9 @@ const ticked = new Set()
 /** Copies what belongs to the button, and says whether it did. */
 export async function copy(button) {
   const isCopied = await writeToClipboard(contentFor(button)).catch(() => false)
-  if (!isCopied) return showProblem(problem().dataset.notCopied)
+  const { textContent: before, dataset: { notCopied } } = problem()
+  if (!isCopied) return showProblem(notCopied)
+  if (before === notCopied) showProblem("")
   announce("copied")
   if (ticked.has(button)) return
   const sign = button.firstElementChild

@@ -34,6 +34,7 @@ class ChatTranscript extends HTMLElement {
     else this.#follower.follow()
     this.#addCopyButtons(this)
     if (this.running) this.#countSeconds(this.running)
+    if (!isWelcome) bringForClicks()
     document.addEventListener("click", event => this.#click(event), { signal })
     document.addEventListener("submit", event => this.#submit(event), { signal })
     const editLast = () => this.#edit(this.#list.lastElementChild)
@@ -187,6 +188,7 @@ class ChatTranscript extends HTMLElement {
     if (source) exchange.querySelector(".source").content.textContent = source
     exchange.dataset.state = state
     exchange.querySelector(".answer").removeAttribute("aria-busy")
+    bringForClicks()
   }
 
   /** As on the server: nothing within reach of the screen changes its height by being left out. */
@@ -226,6 +228,11 @@ class ChatTranscript extends HTMLElement {
       if (!code.querySelector("[data-copy]")) code.append(copyOf("copy-code"))
     }
   }
+}
+
+/** Safari lets a page copy and speak only during a click, which a module on its way would outlast. */
+function bringForClicks() {
+  for (const path of ["./copy.js", "./speak.js"]) load(path).catch(() => {})
 }
 
 customElements.define("chat-transcript", ChatTranscript)
