@@ -92,7 +92,7 @@ PLAN_EN = """In three steps:
 FAILURE_ZH = """平台中途出错时，已经写出来的部分会留在页面上，就像你现在看到的这几句；\
 下面的提示说明发生了什么、可以怎么办，点“重新生成”就能再试一次。"""
 FAILURE_EN = """If the platform fails halfway, what was written stays on the page, as this does; \
-the note below says what happened and what to do, and “Try again” asks once more."""
+the note below says what happened and what to do, and “Regenerate” asks once more."""
 # By magic word: in Chinese, in English.
 FOR_A_SHOP = {
     "table": (TABLE_ZH, TABLE_EN),

@@ -76,7 +76,7 @@ def _sentences(root: Path) -> set[str]:
         rules = [(pattern.removeprefix(prefix), method) for pattern, method in methods]
         choices = {pattern.removeprefix(prefix): value for pattern, value in settings.items()}
         for _, _, message, _, _ in extract_from_dir(root / folder, rules, choices):
-            sentences |= {message} if isinstance(message, str) else set(message)
+            sentences.add(_id(message))
     return sentences
 
 
@@ -88,12 +88,12 @@ def _as_compiled(catalogue: Catalog) -> dict[object, object]:
     file = BytesIO()
     write_mo(file, catalogue)
     file.seek(0)
-    return {message.id: message.string for message in read_mo(file) if message.id}
+    return {_id(message.id): message.string for message in read_mo(file) if message.id}
 
 
 def _compiled(path: Path) -> dict[object, object]:
     with open(path, "rb") as file:
-        return {message.id: message.string for message in read_mo(file) if message.id}
+        return {_id(message.id): message.string for message in read_mo(file) if message.id}
 
 
 def _tables() -> Iterator[str]:

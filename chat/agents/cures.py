@@ -14,7 +14,7 @@ OWNERS = (NotConfigured, AuthRejected, QuotaExhausted)
 
 _COZE_TOKEN = Words(
     "令牌无效、已过期或属于另一个站点：在 www.coze.cn/open/oauth/pats（国际版 "
-    "www.coze.com/open/oauth/pats）新建令牌，填入 COZE_API_TOKEN；国际版还要设 "
+    "www.coze.com/open/oauth/pats）新建令牌，填入 COZE_API_TOKEN；国际版还要设置 "
     "COZE_API_BASE=https://api.coze.com",
     "The token is wrong, has ended or belongs to the other site: make a new one at "
     "www.coze.cn/open/oauth/pats (www.coze.com/open/oauth/pats) and put it into COZE_API_TOKEN; "
@@ -77,18 +77,18 @@ _WENXIN_DAY = Words(
     "platform allows more, raise WENXIN_DAILY",
 )
 _YUANQI_TOKEN = Words(
-    "Token 无效：在“应用发布 › API管理”复制 appkey，填入 YUANQI_API_TOKEN",
+    "令牌无效：在“应用发布 › API管理”复制 appkey，填入 YUANQI_API_TOKEN",
     "The token is wrong: copy the appkey from 应用发布 › API管理 into YUANQI_API_TOKEN",
 )
 _YUANQI_AGENT = Words(
-    "智能体不存在、未发布，或不属于这个 Token 的账号：发布并等审核通过，再从“应用发布 › 服务状态 "
+    "智能体不存在、未发布，或不属于这个令牌的账号：发布并等审核通过，再从“应用发布 › 服务状态 "
     "› 体验链接”复制 appid，填入 YUANQI_ASSISTANT_ID",
     "The agent does not exist, is not published, or belongs to another account than the token: "
     "publish it, wait for the review, and copy its appid from 应用发布 › 服务状态 › 体验链接 into "
     "YUANQI_ASSISTANT_ID",
 )
 _YUANQI_TOKENS = Words(
-    "免费 token 额度已用完：在元器里绑定腾讯云账号并开通付费，或换一个账号",
+    "免费的 Token 额度已用完：在元器里绑定腾讯云账号并开通付费，或换一个账号",
     "The free tokens are used up: link a Tencent Cloud account in Yuanqi and pay, or use another "
     "account",
 )
@@ -161,7 +161,7 @@ CURES: dict[str, dict[str, Words]] = {
             "https://api.coze.com",
         ),
         "unauthorised": Words(
-            "网页应用还没有授权本站：启动站点，管理员打开 /oauth/coze/start，登录管理页后授权",
+            "网页应用还没有授权本站：启动站点，管理员打开 /oauth/coze/start，登录管理后台后授权",
             "The web app has not been authorised for this site: start the site, open "
             "/oauth/coze/start, sign in to the desk, and authorise it",
         ),

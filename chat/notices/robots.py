@@ -40,7 +40,7 @@ NAMES = {
 }
 _GONE = Words(
     "没有这个机器人：请从群里重新复制 Webhook 地址",
-    "there is no such robot: copy its Webhook from the group again",
+    "there is no such robot: copy its webhook address from the group again",
 )
 _TOO_OFTEN = Words("发送太频繁，过几分钟再试", "too many messages: try again in some minutes")
 _GUARD = Words(
@@ -62,8 +62,8 @@ _REASONS: dict[tuple[str, int], Words] = {
     (FEISHU, 9499): _TOO_OFTEN,
 }
 _CODE = Words("它拒绝了消息，代码 {code}", "it refused the message with code {code}")
-_STATUS = Words("它回答 HTTP {status}", "it answered HTTP {status}")
-_AWAY = Words("连不上它，或它没有好好回答", "it cannot be reached, or gave no proper answer")
+_STATUS = Words("它返回 HTTP {status}", "it answered HTTP {status}")
+_AWAY = Words("连不上它，或它没有正常响应", "it cannot be reached, or gave no proper answer")
 
 
 class RobotError(Exception):

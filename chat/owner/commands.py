@@ -34,7 +34,7 @@ from chat.settings.code_lists import SHORTEST_CODE, SHORTEST_KEY, entries, recip
 from chat.settings.errors import SettingsError
 from chat.settings.hashes import Recipe
 from chat.settings.help import example
-from chat.settings.words import LANGUAGES
+from chat.settings.words import COLON, LANGUAGES
 from chat.storage import file_of
 from chat.storage.copies import backup
 from chat.storage.engine.files import copies_before
@@ -186,7 +186,8 @@ def _texts_to_hash() -> list[str]:
 
 
 def _line(finding: Finding, language: str) -> str:
-    seen = f"{finding.level:<4}  {finding.title(language)}: {finding.seen(language)}"
+    about = f"{finding.title(language)}{COLON.say(language)}"
+    seen = f"{finding.level:<4}  {about}{finding.seen(language)}"
     to_do = finding.to_do(language)
     return f"{seen}\n      → {to_do}" if to_do else seen
 

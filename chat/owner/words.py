@@ -6,16 +6,16 @@ from typing import Any
 from chat.settings.words import Words
 
 WORDS: dict[str, Words] = {
-    "open_site": Words("智页已启动，请打开 {addresses}", "The site runs, open {addresses}"),
+    "open_site": Words("智页已启动，请打开 {addresses}", "The site is running: open {addresses}"),
     "runs_demo": Words(
         "这是演示：没有设置任何平台，由内置模拟器作答",
-        "This is the demo: no platform is set, and an emulator answers",
+        "This is a demo: no platform is set, and a built-in emulator answers",
     ),
     "runs_agents": Words("智能体：{names}", "Agents: {names}"),
     "desk_address": Words("管理后台：{address}", "The owner's desk: {address}"),
     "desk_link": Words(
         "管理后台：打开下面的链接设置密码（只能用一次）",
-        "The owner's desk: choose a password by this link (it works once)",
+        "The owner's desk: open this link to choose a password (it works once)",
     ),
     "admin_link": Words(
         "在浏览器里打开这个链接，为管理后台设置新密码。链接只能用一次，一天内有效：\n{address}",
@@ -33,11 +33,11 @@ WORDS: dict[str, Words] = {
     ),
     "backed_up": Words(
         "已备份到 {path}：{size} 字节，{conversations} 个对话",
-        "Backed up to {path}: {size} bytes, {conversations} conversations",
+        "Backed up to {path}: {size} bytes, conversations: {conversations}",
     ),
     "restored": Words(
         "已恢复 {path}：{size} 字节，{conversations} 个对话。现在可以启动站点",
-        "Restored {path}: {size} bytes, {conversations} conversations. Start the site now",
+        "Restored {path}: {size} bytes, conversations: {conversations}. Start the site now",
     ),
     "kept_beside": Words(
         "原来的数据库保留在 {before}（可能还有同名的 -wal）；确认不再需要后一并删除",
@@ -45,7 +45,7 @@ WORDS: dict[str, Words] = {
         "both once you do not need them any more",
     ),
     "no_database": Words(
-        "没有数据库 {path}。在站点的目录里运行，或设 DATABASE_URL",
+        "没有数据库 {path}。请在站点的目录里运行，或设置 DATABASE_URL",
         "There is no database {path}. Run this in the site's folder, or set DATABASE_URL",
     ),
     "use_pg_dump": Words(
@@ -73,85 +73,85 @@ WORDS: dict[str, Words] = {
     ),
     "no_server": Words(
         "DATABASE_URL 不是 PostgreSQL 的地址。先在 .env 里写 "
-        "DATABASE_URL=postgresql://用户:密码@主机:5432/数据库，要搬的文件用 --from 指定",
-        "DATABASE_URL is not the address of a PostgreSQL. First write "
+        "DATABASE_URL=postgresql://用户:密码@主机:5432/数据库，要迁移的文件用 --from 指定",
+        "DATABASE_URL is not the address of a PostgreSQL database. First write "
         "DATABASE_URL=postgresql://user:password@host:5432/name into .env; --from names the file "
         "to move",
     ),
     "not_a_file": Words(
         "--from 要写 SQLite 文件的路径，不是 {source}://",
-        "--from is the path of a SQLite file, not {source}://",
+        "--from takes the path of a SQLite file, not {source}://",
     ),
     "copied_table": Words("{table}：{count}", "{table}: {count}"),
     "other_rows": Words(
         "{place} 里已有别的数据（{table}：{count} 行不是 {path} 里的），没有改动。"
         "换一个空的数据库：createdb --encoding=UTF8 --template=template0 名字",
-        "{place} has other data ({table}: {count} rows that are not those of {path}), nothing was "
-        "changed. Take an empty database: createdb --encoding=UTF8 --template=template0 name",
+        "{place} has other data (rows of {table} that are not those of {path}: {count}); nothing "
+        "was changed. Use an empty database: createdb --encoding=UTF8 --template=template0 name",
     ),
     "not_equal": Words(
         "{place} 里有 {count} 行与 {path} 不同（{table}）。确认没有别的程序在写，再运行一次",
-        "{count} rows in {place} differ from {path} ({table}). Make sure that nobody else writes, "
-        "and run this again",
+        "Rows in {place} that differ from {path}: {count} ({table}). Make sure that nobody else "
+        "writes, and run this again",
     ),
     "moved": Words(
-        "{path} 的全部内容已在 {place}，每一行都核对过：{counts}。原文件没有改动。"
+        "{path} 的全部内容已复制到 {place}，每一行都核对过：{counts}。原文件没有改动。"
         "现在可以启动站点；不要更换 SECRET_KEY 或 instance/secret_key，访客靠它认出自己的对话",
         "All of {path} is in {place}, and every row was compared: {counts}. The file stays as it "
         "was. Start the site now, with the same SECRET_KEY or instance/secret_key: by it visitors "
         "get at their conversations",
     ),
     "no_backup": Words(
-        "没有文件 {path}。写出备份文件的路径",
+        "没有文件 {path}。请写出备份文件的路径",
         "There is no file {path}. Name the file of a backup",
     ),
     "exists": Words(
         "{path} 已经存在。换一个名字，或加 --force 覆盖",
-        "{path} is there already. Choose another name, or add --force to overwrite it",
+        "{path} already exists. Choose another name, or add --force to overwrite it",
     ),
     "same": Words(
-        "{path} 就是正在使用的数据库。写出备份文件的路径",
+        "{path} 就是正在使用的数据库。请写出备份文件的路径",
         "{path} is the database in use. Name the file of a backup",
     ),
     "not_ours": Words(
-        "{path} 不是本站的数据库，没有改动。写出 {program} backup 生成的文件",
-        "{path} is not a database of this site, nothing was changed. Name a file that {program} "
+        "{path} 不是本站的数据库，没有改动。请写出 {program} backup 生成的文件",
+        "{path} is not a database of this site; nothing was changed. Name a file that {program} "
         "backup made",
     ),
     "newer": Words(
-        "{path} 来自更新的版本（{version}），本版本只认到 {newest}，没有改动。先安装较新的版本",
-        "{path} is of a newer version ({version}) than this one knows ({newest}), nothing was "
+        "{path} 来自更新的版本（{version}），本版本只支持到 {newest}，没有改动。请先安装较新的版本",
+        "{path} is of a newer version ({version}) than this one knows ({newest}); nothing was "
         "changed. Install the newer version first",
     ),
     "damaged": Words(
-        "{path} 已损坏，没有改动：{reason}。换一个备份",
-        "{path} is damaged, nothing was changed: {reason}. Take another backup",
+        "{path} 已损坏，没有改动：{reason}。请换一个备份",
+        "{path} is damaged; nothing was changed: {reason}. Use another backup",
     ),
     "running": Words(
-        "站点正在运行（进程 {pids}），没有改动。先停止它，或加 --force",
-        "The site is running (process {pids}), nothing was changed. Stop it first, or add --force",
+        "站点正在运行（进程 {pids}），没有改动。请先停止它，或加 --force",
+        "The site is running (process {pids}); nothing was changed. Stop it first, or add --force",
     ),
     "unwritable": Words(
-        "写不进 {path}：{reason}。换一个有空间、可写的文件夹",
-        "{path} cannot be written: {reason}. Choose a folder that can be written and has room",
+        "无法写入 {path}：{reason}。请换一个有空间、可写的文件夹",
+        "{path} cannot be written: {reason}. Choose a folder that is writable and has room",
     ),
     "locked": Words(
-        "数据库现在不能使用：{reason}。稍后再试",
+        "数据库暂时不可用：{reason}。请稍后再试",
         "The database cannot be used at the moment: {reason}. Try again later",
     ),
     "nobody": Words(
-        "没有这个访客，也没有这个对话：{named}。写访客编号，或对话的地址 /c/…",
+        "没有这个访客，也没有这个对话：{named}。请写访客 ID，或对话的地址 /c/…",
         "There is neither a visitor nor a conversation {named}. Name a visitor's id, or a path "
         "/c/…",
     ),
     "forgotten": Words(
         "已删除访客 {visitor} 的全部内容：{counts}",
-        "Everything of the visitor {visitor} was deleted: {counts}",
+        "Everything of visitor {visitor} was deleted: {counts}",
     ),
     "traces": Words(
-        "有别的程序在读数据库，痕迹还留在 {path}-wal 里；站点停止后再运行一次",
-        "Somebody is reading the database, so traces are left in {path}-wal. Run this again "
-        "once the site has ended",
+        "有别的程序在读数据库，痕迹还留在 {path}-wal 里。请在站点停止后再运行一次",
+        "Another program is reading the database, so traces are left in {path}-wal. Run this again "
+        "once the site has stopped",
     ),
     "copies": Words(
         "备份里的副本不受影响",
@@ -164,23 +164,23 @@ WORDS: dict[str, Words] = {
     ),
     "blocked": Words(
         "已屏蔽 {subject}，一两秒内生效",
-        "{subject} is shut out, within a second or two",
+        "{subject} is blocked, within a second or two",
     ),
-    "unblocked": Words("已解除屏蔽 {subject}", "{subject} is let in again"),
-    "nobody_blocked": Words("没有屏蔽任何人", "Nobody is shut out"),
-    "already_blocked": Words("{subject} 早已屏蔽", "{subject} is shut out already"),
+    "unblocked": Words("已解除屏蔽 {subject}", "{subject} is no longer blocked"),
+    "nobody_blocked": Words("没有屏蔽任何人", "Nobody is blocked"),
+    "already_blocked": Words("{subject} 已经在屏蔽名单里", "{subject} is blocked already"),
     "not_blocked": Words(
-        "没有屏蔽 {who}。{program} block --list 列出已屏蔽的",
-        "{who} is not shut out. {program} block --list shows who is",
+        "没有屏蔽 {who}。{program} block --list 会列出已屏蔽的",
+        "{who} is not blocked. {program} block --list shows who is",
     ),
     "nobody_to_block": Words(
-        "没有这个访客：{who}。写日志里的访客名（至少 8 位）、对话的地址 /c/…，或 IP 地址、网段",
+        "没有这个访客：{who}。请写日志里的访客标识（至少 8 位）、对话的地址 /c/…，或 IP 地址、网段",
         "There is no visitor {who}. Write the visitor's name in the log (at least 8 digits), a "
         "path /c/…, an address or a network",
     ),
     "blocks_loopback": Words(
-        "{subject} 是这台机器自己，反向代理也从这里来，没有改动。前面有代理时请设 TRUSTED_PROXIES，"
-        "再屏蔽访客的地址",
+        "{subject} 是这台机器自己，反向代理也从这里来，没有改动。前面有代理时请设置 "
+        "TRUSTED_PROXIES，再屏蔽访客的地址",
         "{subject} is this machine itself, where its proxy comes from; nothing was changed. Behind "
         "a proxy set TRUSTED_PROXIES, and block the visitor's address",
     ),
@@ -190,9 +190,9 @@ WORDS: dict[str, Words] = {
         "changed. Add --force if it is a visitor's",
     ),
     "blocks_too_much": Words(
-        "{subject} 太大，会挡住很多人，没有改动。IPv4 至少写 /8，IPv6 至少写 /16",
-        "{subject} is so wide that it would shut out a great many; nothing was changed. The widest "
-        "are /8, and /16 of IPv6",
+        "{subject} 范围太大，会挡住很多人，没有改动。IPv4 最大为 /8，IPv6 最大为 /16",
+        "{subject} is so wide that it would block a great many people; nothing was changed. The "
+        "widest are /8 for IPv4 and /16 for IPv6",
     ),
     "service_written": Words(
         "已写好 {path}：以用户 {user} 运行，数据和设置在 {home}。请用 root 执行：",
@@ -205,35 +205,35 @@ WORDS: dict[str, Words] = {
         "systemctl restart zhiye",
     ),
     "user_name": Words(
-        "{user} 不能作用户名，没有写文件。用 --user 写一个由字母、数字、- 和 _ 组成的名字",
-        "{user} cannot be the name of a user, nothing was written. Name one with --user, of "
+        "{user} 不能用作用户名，没有写文件。请用 --user 指定一个由字母、数字、- 和 _ 组成的名字",
+        "{user} cannot be the name of a user; nothing was written. Name one with --user, of "
         "letters, digits, - and _",
     ),
     "closed_folder": Words(
-        "用户 {user} 进不了 {folder}，没有写文件。把程序和数据放到别处（如 /opt/zhiye），"
-        "或用 --user 写能进入的用户",
-        "The user {user} may not enter {folder}, nothing was written. Install the program and keep "
+        "用户 {user} 无权进入 {folder}，没有写文件。请把程序和数据放到别处（如 /opt/zhiye），"
+        "或用 --user 指定能进入的用户",
+        "The user {user} may not enter {folder}; nothing was written. Install the program and keep "
         "its data elsewhere, such as /opt/zhiye, or name with --user who may",
     ),
-    "nothing_done": Words("还没有记录", "Nothing was done yet"),
+    "nothing_done": Words("还没有记录", "Nothing has been recorded yet"),
     "not_noted": Words(
-        "这次操作没能记入日志：{reason}",
-        "This could not be noted in the log of what you did: {reason}",
+        "这次操作没能写入操作记录：{reason}",
+        "This could not be noted in the activity log: {reason}",
     ),
     "no_codes": Words(
         "每行一个，至少 {least} 个字符",
-        "One a line, of at least {least} characters",
+        "One per line, of at least {least} characters",
     ),
 }
 COUNTED = {
     "conversations": Words("对话", "conversations"),
     "answers": Words("回答", "answers"),
-    "shares": Words("链接", "shares"),
+    "shares": Words("分享链接", "share links"),
     "uploads": Words("文件", "uploads"),
-    "moves": Words("换设备代码", "moves"),
+    "moves": Words("同步码", "sync codes"),
     "sessions": Words("登录", "sessions"),
-    "drawings": Words("已排版的回答", "drawings"),
-    "days": Words("每天的用量", "days"),
+    "drawings": Words("已排版的回答", "drawn answers"),
+    "days": Words("每天的用量", "days of usage"),
     "secrets": Words("授权", "grants"),
     "blocks": Words("屏蔽", "blocks"),
     "owner_log": Words("操作记录", "entries of the log"),

@@ -176,7 +176,7 @@ def _last_day(number: int, text: str) -> date | None:
         day = None
     # A year such as 9999 is a typing error, and the day after it does not exist.
     if day is None or not 2000 <= day.year <= 9000:
-        raise _error_in(number, "日期写作 2027-01-01", "a day is written 2027-01-01")
+        raise _error_in(number, "日期格式应为 2027-01-01", "a day is written 2027-01-01")
     return day
 
 

@@ -33,7 +33,7 @@ WRONG: dict[str, Words] = {
         "{name}: {problem}. Correct it, or remove the line.",
     ),
     "secret_file": Words(
-        "{name}：无法读取 {path}：{reason}。写出一个可读文件的路径",
+        "{name}：无法读取 {path}：{reason}。请写出一个可读文件的路径",
         "{name}: cannot read {path}: {reason}. Name a readable file.",
     ),
     "dotenv": Words(
@@ -41,17 +41,17 @@ WRONG: dict[str, Words] = {
         ".env: neither UTF-8 nor UTF-16 nor GBK. Save it as UTF-8 text.",
     ),
     "dotenv_unreadable": Words(
-        ".env：无法读取 {path}：{reason}。让运行本站的用户能读它",
+        ".env：无法读取 {path}：{reason}。请让运行本站的用户能读它",
         ".env: cannot read {path}: {reason}. Let the user who runs the site read it.",
     ),
     "key_unkept": Words(
-        "SECRET_KEY：密钥无法保存在 {path}：{reason}。填写 SECRET_KEY，或让这个文件夹可写",
+        "SECRET_KEY：密钥无法保存在 {path}：{reason}。请填写 SECRET_KEY，或让这个文件夹可写",
         "SECRET_KEY: cannot keep one in {path}: {reason}. "
         "Set SECRET_KEY, or make the folder writable.",
     ),
     "key_damaged": Words(
-        "SECRET_KEY：{path} 已损坏。删掉它，启动时会重新生成",
-        "SECRET_KEY: {path} is damaged. Remove it and a new one is made.",
+        "SECRET_KEY：{path} 已损坏。请删掉它，启动时会重新生成",
+        "SECRET_KEY: {path} is damaged. Remove it, and the next start makes a new one.",
     ),
     "workers_alone": Words(
         "WORKERS：{value} 个进程要靠 Redis 共用限额和回答。请加上 REDIS_URL=redis://127.0.0.1:6379/0，"
@@ -60,44 +60,44 @@ WRONG: dict[str, Words] = {
         "REDIS_URL=redis://127.0.0.1:6379/0, or set WORKERS=1.",
     ),
     "empty_ca_bundle": Words(
-        "CA_BUNDLE：{path} 里没有证书。写出 PEM 文件的路径",
+        "CA_BUNDLE：{path} 里没有证书。请写出 PEM 文件的路径",
         "CA_BUNDLE: {path} holds no certificate. Name a PEM file.",
     ),
     "database_address": Words(
-        "DATABASE_URL：不是数据库的地址，写作 postgresql://用户:密码@主机:5432/数据库，"
+        "DATABASE_URL：不是数据库的地址，应写成 postgresql://用户:密码@主机:5432/数据库，"
         "密码里的 @ : / 等写成 %40 %3A %2F。不填则用 instance/ 里的 SQLite",
         "DATABASE_URL: not the address of a database. Write it as "
         "postgresql://user:password@host:5432/name, with %40 %3A %2F for @ : / in the password. "
         "Unset it to use SQLite in instance/.",
     ),
     "database_kind": Words(
-        "DATABASE_URL：写作 sqlite:///路径，或 postgresql://用户:密码@主机:5432/数据库。"
+        "DATABASE_URL：应写成 sqlite:///路径，或 postgresql://用户:密码@主机:5432/数据库。"
         "不填则用 instance/chat.db",
         "DATABASE_URL: write it as sqlite:///path, or as postgresql://user:password@host:5432/name."
         " Unset it to use instance/chat.db.",
     ),
     "database_driver": Words(
-        'DATABASE_URL：缺少 PostgreSQL 的驱动：{reason}。运行 pip install "psycopg[binary]"',
+        'DATABASE_URL：缺少 PostgreSQL 的驱动：{reason}。请运行 pip install "psycopg[binary]"',
         "DATABASE_URL: PostgreSQL's driver is missing: {reason}. "
         'Run pip install "psycopg[binary]".',
     ),
     "database_server": Words(
-        "DATABASE_URL：{place}：{reason}。检查服务器、数据库名、用户和密码",
+        "DATABASE_URL：{place}：{reason}。请检查服务器、数据库名、用户和密码",
         "DATABASE_URL: {place}: {reason}. Check the server, the names of user and database, and "
         "the password.",
     ),
     "database_encoding": Words(
-        "DATABASE_URL：{place} 的编码是 {encoding}，放不下所有文字。"
-        "用 createdb --encoding=UTF8 --template=template0 另建一个",
-        "DATABASE_URL: the encoding of {place} is {encoding}, which has no room for all texts. "
+        "DATABASE_URL：{place} 的编码是 {encoding}，有些文字存不了。"
+        "请用 createdb --encoding=UTF8 --template=template0 另建一个",
+        "DATABASE_URL: the encoding of {place} is {encoding}, which cannot hold every text. "
         "Make another database: createdb --encoding=UTF8 --template=template0.",
     ),
     "database_folder": Words(
-        "DATABASE_URL：{path}：{reason}。写一个可写的文件夹",
+        "DATABASE_URL：{path}：{reason}。请改用可写的文件夹",
         "DATABASE_URL: {path}: {reason}. Name a folder that can be written.",
     ),
     "database": Words(
-        "DATABASE_URL：{path}：{reason}。检查这个文件和它的文件夹",
+        "DATABASE_URL：{path}：{reason}。请检查这个文件和它的文件夹",
         "DATABASE_URL: {path}: {reason}. Check the file and its folder.",
     ),
     "no_room_to_copy": Words(
@@ -106,11 +106,11 @@ WRONG: dict[str, Words] = {
         "has {free} left. Make room first.",
     ),
     "redis_address": Words(
-        "REDIS_URL：不是 Redis 的地址，写作 redis://:password@host:6379/0",
+        "REDIS_URL：不是 Redis 的地址，应写成 redis://:password@host:6379/0",
         "REDIS_URL: not the address of a Redis. Write it as redis://:password@host:6379/0.",
     ),
     "logo_unreadable": Words(
-        "SITE_LOGO：{path}：{reason}。写出图片文件的路径，也可以不填",
+        "SITE_LOGO：{path}：{reason}。请写出图片文件的路径，或不填",
         "SITE_LOGO: {path}: {reason}. Name a picture file, or unset it.",
     ),
     "logo_large": Words(
@@ -138,11 +138,11 @@ WRONG: dict[str, Words] = {
         "unset {names} as well: a site with no platform starts in demo mode and needs no account.",
     ),
     "agents_file": Words(
-        "AGENTS_FILE：{path}：{reason}。改好它，或去掉 AGENTS_FILE",
+        "AGENTS_FILE：{path}：{reason}。请改好它，或去掉 AGENTS_FILE",
         "AGENTS_FILE: {path}: {reason}. Fix it, or unset AGENTS_FILE.",
     ),
     "no_agents": Words(
-        "{path}：没有 [[agents]] 表。每个智能体写一个，或去掉 AGENTS_FILE",
+        "{path}：没有 [[agents]] 表。请为每个智能体写一个，或去掉 AGENTS_FILE",
         "{path}: no [[agents]] table. Add one for each agent, or unset AGENTS_FILE.",
     ),
     "swapped": Words(
@@ -150,7 +150,7 @@ WRONG: dict[str, Words] = {
         "{names} seem to be in each other's place. Write {lines} instead.",
     ),
     "swapped_keys": Words(
-        "{location}：id 和密钥像是填反了。请写 {lines}",
+        "{location}：ID 和密钥像是填反了。请写 {lines}",
         "{location}: id and key seem to be in each other's place. Write {lines} instead.",
     ),
     "agent_line": Words(
@@ -162,14 +162,14 @@ WRONG: dict[str, Words] = {
         'ACCESS_CODES: agents.toml has agents with access = "code". Leave at least one code.',
     ),
     "codes_last": Words(
-        "ACCESS_CODES：这样就没有访问码了，网站会对所有人开放。要开放，请到“访问码”页结束最后一个码",
+        "ACCESS_CODES：这样就没有访问码了，站点会对所有人开放。确实要开放，请到“访问码”页停用最后一个访问码",
         "ACCESS_CODES: this would leave no code, and open the site to everybody. If you want "
         "that, end the last code on the page of the access codes.",
     ),
     "agent": Words("{location}：{key}：{problem}", "{location}: {key}: {problem}."),
     "agent_in_whole": Words("{location}：{problem}", "{location}: {problem}."),
     "same_id": Words(
-        "智能体 id “{id}” 重复。每个智能体用自己的 id",
+        "智能体 ID “{id}” 重复。每个智能体要有自己的 ID",
         'The agent id "{id}" is used twice. Give each agent an id of its own.',
     ),
 }
@@ -198,10 +198,10 @@ SEALED_ELSEWHERE = Words(
     "its keys were sealed under another SECRET_KEY and cannot be read: give them again",
 )
 TAKEN_ID = Words(
-    "这个 id 已经有智能体用过，请换一个",
+    "这个 ID 已经有智能体用过，请换一个",
     "an agent has or had this id: choose another",
 )
-NO_CODES = Words("没有访问码，请设 ACCESS_CODES", "there is no code. Set ACCESS_CODES")
+NO_CODES = Words("没有访问码，请设置 ACCESS_CODES", "there is no code. Set ACCESS_CODES")
 TOML_LINE = Words(
     "第 {line} 行第 {column} 列不是 TOML 的写法", "not valid TOML at line {line}, column {column}"
 )

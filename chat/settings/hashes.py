@@ -22,7 +22,7 @@ WORK_IN_FILES = 14
 WORK_IN_MEMORY = 12
 SHORTEST_PASSWORD = 12
 DAMAGED = (
-    f"散列值不完整，请用 {PROGRAM} hash 重新生成",
+    f"哈希值不完整，请用 {PROGRAM} hash 重新生成",
     f"a damaged hash: make it again with {PROGRAM} hash",
 )
 _BLOCK = 8

@@ -42,7 +42,7 @@ def _day(value: Any) -> Any:
     # A year such as 9999 is a typing error.
     if day is None or not 2000 <= day.year <= 9000:
         raise bilingual_error(
-            "日期写作 2027-01-31", "a day is written 2027-01-31", paste="2027-01-31"
+            "日期格式应为 2027-01-31", "a day is written 2027-01-31", paste="2027-01-31"
         )
     return day
 
@@ -72,7 +72,7 @@ def _named_colour(text: str) -> str:
     if len(numbers) == 3 and max(numbers) < 256:
         return "#{:02x}{:02x}{:02x}".format(*numbers)
     raise bilingual_error(
-        "颜色写作 # 加六位十六进制数，或 CSS 的颜色名",
+        "颜色应写成 # 加六位十六进制数，或 CSS 的颜色名",
         "a colour is # and six hexadecimal digits, or a name that CSS has",
         paste="#0f6b62",
     )
@@ -94,7 +94,7 @@ def _listening_host(text: str) -> str:
             f"端口另写一行 PORT={port}", f"the port has a line of its own, PORT={port}", paste=name
         )
     raise bilingual_error(
-        "应是本机的 IP 地址：127.0.0.1 只给本机用，0.0.0.0 所有网络都能访问",
+        "应是本机的 IP 地址：127.0.0.1 只有本机能访问，0.0.0.0 所有网络都能访问",
         "it should be an IP address of this machine: 127.0.0.1 for this machine alone, 0.0.0.0 for "
         "every network",
         paste="0.0.0.0",
@@ -164,7 +164,7 @@ def _time_zone(text: str) -> str:
     if name in known or len(zones) == 1:
         return name if name in known else zones[0]
     raise bilingual_error(
-        f"没有时区 {text[:40]}，写作 Asia/Shanghai 这样的名字",
+        f"没有时区 {text[:40]}，应写成 Asia/Shanghai 这样的名字",
         f"there is no time zone {text[:40]}, which has a name such as Asia/Shanghai",
         paste=CHINA,
     )
@@ -182,7 +182,7 @@ def _zone_at(sign: str, hours: int) -> str:
     if name in available_timezones():
         return name
     raise bilingual_error(
-        "没有这个时区，写作 Asia/Shanghai 这样的名字",
+        "没有这个时区，应写成 Asia/Shanghai 这样的名字",
         "there is no such time zone, which has a name such as Asia/Shanghai",
         paste=CHINA,
     )

@@ -85,7 +85,7 @@ def _at_home(path: Path) -> Path:
 def _authorities(path: Path) -> Path:
     if not path.is_file():
         raise bilingual_error(
-            f"没有这个文件：{path}。写出 PEM 文件的路径",
+            f"没有这个文件：{path}。请写出 PEM 文件的路径",
             f"there is no file {path}. It takes the path of a PEM file",
         )
     return path
@@ -135,7 +135,7 @@ class Settings(_PlatformSettings):
         "site",
         None,
         en="Signs visitors' cookies; at least 16 characters; made and kept in instance/ if unset",
-        zh="签名访客 cookie 的密钥，至少 16 个字符；不填则自动生成并保存在 instance/",
+        zh="给访客 Cookie 签名的密钥，至少 16 个字符；不填则自动生成并保存在 instance/",
         example=RANDOM,
     )
     host: ListeningHost = _setting(
@@ -180,7 +180,7 @@ class Settings(_PlatformSettings):
         "site",
         "zh",
         en="Language when the browser does not say: zh or en",
-        zh="浏览器未说明时的语言：zh 或 en",
+        zh="浏览器没有指定语言时使用的语言：zh 或 en",
     )
     time_zone: TimeZone = _setting(
         "site",
@@ -212,14 +212,14 @@ class Settings(_PlatformSettings):
         "look",
         None,
         en="Your logo, a square PNG, JPEG, WebP or SVG file of at most 200 kB",
-        zh="站点标志：正方形的 PNG、JPEG、WebP 或 SVG 文件，不超过 200 kB",
+        zh="站点 Logo：正方形的 PNG、JPEG、WebP 或 SVG 文件，不超过 200 kB",
         example="logo.png",
     )
     site_notice: str | None = _setting(
         "look",
         None,
         en="A line above the welcome, such as what the agents may be asked",
-        zh="欢迎页上方的一行公告，如使用须知",
+        zh="开场白上方的一行公告，如使用须知",
         max_length=300,
         example="周一闭馆 Closed on Mondays",
     )
@@ -387,7 +387,7 @@ class Settings(_PlatformSettings):
         "limits",
         None,
         en="Questions that the whole site takes in a day; unset: no limit",
-        zh="全站每天最多回答多少次提问；不填则不限",
+        zh="全站每天最多接受多少次提问；不填则不限",
         ge=1,
         le=10_000_000,
         example="2000",

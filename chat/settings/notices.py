@@ -54,42 +54,40 @@ class Notice(NamedTuple):
 
 NOTICES: dict[str, tuple[Words, Words]] = {
     "unknown_name": (
-        Words(
-            "{place}：没有这个设置，没有读取", "{place}: there is no such setting; it is not read"
-        ),
+        Words("{place}：没有这个设置，未读取", "{place}: there is no such setting; it is not read"),
         Words(
             "删掉它，或改用 {settings_help} 里的名称",
-            "Remove it, or take a name of {settings_help}",
+            "Remove it, or use a name from {settings_help}",
         ),
     ),
     "near_name": (
         Words(
-            "{place}：是不是 {nearest}？现在没有读取", "{place}: is {nearest} meant? It is not read"
+            "{place}：是不是 {nearest}？现在未读取", "{place}: is {nearest} meant? It is not read"
         ),
         Words("把名称改为 {nearest}", "Rename it to {nearest}"),
     ),
     "odd_line": (
-        Words("{place}：看不懂，没有读取", "{place}: not understood, and not read"),
+        Words("{place}：无法识别，未读取", "{place}: not understood, and not read"),
         Words("写成 名称=值，一行一项", "Write NAME=value, one setting a line"),
     ),
     "no_sign": (
-        Words("{place}：没有等号，没有读取", "{place}: there is no = in it; it is not read"),
+        Words("{place}：没有等号，未读取", "{place}: there is no = in it; it is not read"),
         Words("写成 {name}=值", "Write {name}=value"),
     ),
     "comment": (
-        Words("{place}：前面有 #，是注释，没有读取", "{place}: a comment, for a # is before it"),
+        Words("{place}：前面有 #，是注释，未读取", "{place}: a comment, since it begins with #"),
         Words("去掉行首的 #", "Remove the # at the beginning of the line"),
     ),
     "unset_variable": (
         Words("{place}：{variable} 没有设置，当作空", "{place}: {variable} is not set, and empty"),
         Words(
-            "写出值本身，或先设好 {variable}", "Write the value itself, or set {variable} before"
+            "写出值本身，或先设置好 {variable}", "Write the value itself, or set {variable} before"
         ),
     ),
     "repeated": (
         Words(
             "{place}：第 {last} 行又写了一次，用的是第 {last} 行",
-            "{place}: it stands in line {last} again, and that one counts",
+            "{place}: it is in line {last} again, and that one counts",
         ),
         Words("删掉第 {line} 行", "Remove line {line}"),
     ),
@@ -106,7 +104,7 @@ NOTICES: dict[str, tuple[Words, Words]] = {
     ),
     "folder": (
         Words(
-            "{path} 是文件夹，不是文件，没有读取", "{path} is a folder, not a file, and is not read"
+            "{path} 是文件夹，不是文件，未读取", "{path} is a folder, not a file, and is not read"
         ),
         Words("rmdir {path}，再建一个文件 {path}", "rmdir {path}, then make a file {path}"),
     ),
@@ -115,7 +113,7 @@ NOTICES: dict[str, tuple[Words, Words]] = {
         Words("mv {path} .env", "mv {path} .env"),
     ),
     "beside": (
-        Words("有 {path}，没有读取：站点只读取 .env", "There is {path}; it is not read, .env is"),
+        Words("有 {path}，未读取：站点只读取 .env", "There is {path}; it is not read, .env is"),
         Words("把里面的设置移到 .env，再删掉它", "Move its settings to .env, and remove it"),
     ),
     "example": (
@@ -127,7 +125,7 @@ NOTICES: dict[str, tuple[Words, Words]] = {
     ),
     "agents_unnamed": (
         Words(
-            "有 {path}，没有读取：没有设 AGENTS_FILE",
+            "有 {path}，未读取：没有设置 AGENTS_FILE",
             "There is {path}; it is not read, for AGENTS_FILE is not set",
         ),
         Words("在 .env 里加一行 AGENTS_FILE={path}", "Add AGENTS_FILE={path} to .env"),
@@ -140,7 +138,7 @@ NOTICES: dict[str, tuple[Words, Words]] = {
         Words("改成英文标点", "Write = and plain quotes"),
     ),
     "agents_key": (
-        Words("{path}：没有 {name} 这一项，没有读取", "{path}: there is no {name}; it is not read"),
+        Words("{path}：没有 {name} 这一项，未读取", "{path}: there is no {name}; it is not read"),
         Words("每个智能体写一个 [[agents]] 表", "Write one [[agents]] table for each agent"),
     ),
 }

@@ -53,6 +53,8 @@ def in_language(fact: Any, language: str) -> Any:
     return fact.say(language) if hasattr(fact, "say") else fact
 
 
+# Between a name and what is said of it.
+COLON = Words("：", ": ")
 NOT_A_TEXT = Words("编码不是 UTF-8、UTF-16 或 GBK", "neither UTF-8 nor UTF-16 nor GBK")
 SYSTEM_ERRORS: dict[int | None, Words] = {
     errno.ENOENT: Words("没有这个文件或文件夹", "no such file or folder"),

@@ -8,6 +8,7 @@ from math import ceil
 
 from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import lazy_gettext as _
+from flask_babel import ngettext
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
@@ -85,7 +86,8 @@ SENTENCES = {
         "The agent could not be reached, or the answer broke off. Ask again in a moment."
     ),
     "unexpected": _(
-        "The agent's answer could not be understood. Ask again; tell the owner if it stays so."
+        "The agent's answer could not be understood. Ask again; "
+        "if it keeps happening, tell the site's owner."
     ),
     "blocked": _(
         "The platform refused this question or its answer as inappropriate. Ask something else."
@@ -109,7 +111,7 @@ FILE_SENTENCES = {
 }
 REASON_SENTENCES = {
     "bad_input": _(
-        "This reason has characters that nobody types. Write it as plain text and send it again."
+        "This reason has unreadable characters. Write it as plain text and send it again."
     ),
     "too_long": _("This reason is too long. Shorten it and send it again."),
 }
@@ -118,24 +120,24 @@ TOO_MANY_LIVE = _(
 )
 TOO_MANY_IN_LINE = _("Too many people are waiting for this agent. Ask again in a moment.")
 LINE_AWAY = _(
-    "This site cannot tell just now how much this agent may be asked. "
-    "Your question was not taken: ask again in a moment."
+    "The agent's limits cannot be checked right now. "
+    "Your question was not sent: ask again in a moment."
 )
 TOO_OFTEN = _("Too many requests at the moment. Wait a little and try again.")
-TOO_MANY_READERS = _("Too many people are reading answers just now. Try again in a moment.")
+TOO_MANY_READERS = _("Too many people are using this site just now. Try again in a moment.")
 TOO_MANY_TRIES = _("Many people are signing in just now. Wait a moment and try again.")
-RESTARTING = _("This site is just restarting. Your question was not taken: ask again in a moment.")
+RESTARTING = _("This site is restarting. Your question was not sent: ask again in a moment.")
 WRONG_HOST = _("This site has another address. Open it there.")
 BLOCKED = _(
     "This site does not serve you, or the network you use. "
     "If you think that is a mistake, tell the site's owner."
 )
 BANNED_WORD = _(
-    "This site does not talk about something in this question. Ask in other words, or something "
-    "else."
+    "This question touches on something that this site does not discuss. "
+    "Ask in other words, or ask something else."
 )
 FORMER_AGENT = _(
-    "This agent is not offered here. What you asked it before can still be read; "
+    "This agent is no longer offered here. What you asked it before can still be read; "
     "choose another agent for a new conversation."
 )
 NO_PICTURE = _("This picture cannot be shown. It may have expired, or be too large.")
@@ -191,7 +193,7 @@ def sentence_for(refusal: Refusal) -> str:
         return str(OWN_SENTENCES[type(refusal)])
     if isinstance(refusal, CeilingRefusal):
         until = moment(now() + timedelta(seconds=refusal.retry_after or 0))
-        return str(_("The questions of today are used up. Ask again after %(time)s.", time=until))
+        return str(_("Today's questions are used up. Ask again after %(time)s.", time=until))
     if isinstance(refusal, FileRefusal):
         return str(FILE_SENTENCES[refusal.code])
     if isinstance(refusal, ReasonRefusal):
@@ -204,7 +206,11 @@ def sentence_for(refusal: Refusal) -> str:
 def _too_many_tries(seconds: float) -> str:
     if seconds <= 90:
         return str(
-            _("Too many wrong tries. Wait %(count)s seconds and try again.", count=ceil(seconds))
+            ngettext(
+                "Too many wrong tries. Wait %(num)s second and try again.",
+                "Too many wrong tries. Wait %(num)s seconds and try again.",
+                ceil(seconds),
+            )
         )
     return str(
         _("Too many wrong tries. Wait %(count)s minutes and try again.", count=ceil(seconds / 60))

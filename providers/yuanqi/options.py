@@ -32,12 +32,12 @@ class Options(AgentOptions):
     api_token: Token = setting(
         example="Qk7P...",
         en="Token (appkey), from 应用发布 › API管理",
-        zh="Token（appkey），在“应用发布 › API管理”里",
+        zh="令牌：“应用发布 › API管理”里的 appkey",
     )
     assistant_id: Annotated[Id, AfterValidator(_agent_id)] = setting(
         example="1839...",
         en="The agent's id (appid), from the address of 应用发布 › 服务状态 › 体验链接",
-        zh="智能体 ID（appid），见“应用发布 › 服务状态 › 体验链接”的网址",
+        zh="智能体 ID：“应用发布 › 服务状态 › 体验链接”网址里的 appid",
     )
     api_base: Address = setting(
         "https://yuanqi.tencent.com/openapi/v1",

@@ -136,7 +136,7 @@ def test_the_ends_an_answer_can_have(here: Page, sentence: Sentence) -> None:
         exchange = say(here, question)
         has_ended(exchange, "failed")
         expect(exchange.locator(".problem.if-failed")).to_have_text(sentence(text))
-    exchange.get_by_role("button", name=sentence("Try again")).click()
+    exchange.get_by_role("button", name=sentence("Regenerate")).click()
     expect(
         here.get_by_role("navigation", name=sentence("Versions of this question"))
     ).to_contain_text("2 / 2", timeout=20_000)
@@ -217,7 +217,7 @@ def test_writing(here: Page, sentence: Sentence, device: str) -> None:
     field.fill("字" * 8003)
     expect(here.locator(".counter")).to_have_text(sentence("%%s too many").replace("%%s", "3"))
     here.locator(".send").click()
-    too_long = sentence("This question is too long by %%s characters. Shorten it, or ask in parts.")
+    too_long = sentence("This question is over the limit by %%s. Shorten it, or ask in parts.")
     expect(here.get_by_role("alert")).to_have_text(too_long.replace("%%s", "3"))
     expect(field).to_have_value("字" * 8003)
     field.fill("refused")

@@ -163,7 +163,7 @@ def test_a_failure_says_what_happened_and_can_be_tried_again(page: Page) -> None
     exchange = ask(page, "!late-error")
     has_ended(exchange, "failed")
     expect(exchange.locator(".problem.if-failed")).to_contain_text("Ask again")
-    exchange.get_by_role("button", name="Try again").click()
+    exchange.get_by_role("button", name="Regenerate").click()
     has_ended(page.locator(".exchange"), "failed")
     page.reload()
     expect(page.locator(".exchange .problem.if-failed")).to_contain_text("Ask again")

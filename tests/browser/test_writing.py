@@ -214,7 +214,7 @@ def test_room_is_counted_near_the_limit_and_too_much_is_not_sent(page: Page) -> 
     page.locator("#question").fill("字" * 32)
     expect(counter).to_have_text("12 too many")
     page.locator(".send").click()
-    expect(page.get_by_role("alert")).to_contain_text("too long by 12 characters")
+    expect(page.get_by_role("alert")).to_contain_text("over the limit by 12")
     expect(page.locator(".exchange")).to_have_count(0)
     expect(page.locator("#question")).to_have_value("字" * 32)
     page.locator("#question").fill("short")

@@ -94,11 +94,11 @@ def test_an_agent_that_fails_for_five_minutes_is_told_of_once_and_when_it_is_wel
         scene.answer("misconfigured", seconds=10)
     assert scene.hear(minutes=4) == []
     (text,) = scene.hear(minutes=1)
-    assert text.startswith("【博物馆】智能体「扣子」已连续 5 分钟没有答上来：平台不认令牌")
+    assert text.startswith("【博物馆】智能体「扣子」已连续 5 分钟回答失败：平台不认令牌")
     scene.answer("misconfigured", minutes=1)
     assert scene.hear(minutes=10) == []
     scene.answer(minutes=1)
-    assert scene.hear() == ["【博物馆】智能体「扣子」恢复正常了。"]
+    assert scene.hear() == ["【博物馆】智能体「扣子」已恢复正常。"]
     assert scene.hear(minutes=1) == []
 
 
@@ -146,7 +146,7 @@ def test_a_full_disk_is_told_of_and_when_there_is_room_again(scene: Scene) -> No
     scene.disk.megabytes = 150
     assert scene.hear(minutes=1) == []
     scene.disk.megabytes = 900
-    assert scene.hear(minutes=1) == ["【博物馆】磁盘又有空间了。"]
+    assert scene.hear(minutes=1) == ["【博物馆】磁盘空间已恢复。"]
 
 
 def test_a_day_is_told_of_at_four_fifths_and_once(scene: Scene) -> None:

@@ -141,7 +141,7 @@ def test_the_log_says_what_the_owner_did_and_outlives_a_restore(
     site = start_site(**coze(emulator))
     alice = Visitor(site.url)
     assert alice.ask("a deepest wish").ok
-    assert "Nothing was done yet" in command(site.folder, "log")[1]
+    assert "Nothing has been recorded yet" in command(site.folder, "log")[1]
     site.end()
     assert command(site.folder, "backup", "copy.db")[0] == 0
     assert command(site.folder, "block", "203.0.113.9")[0] == 0
@@ -154,7 +154,7 @@ def test_the_log_says_what_the_owner_did_and_outlives_a_restore(
     assert [line.split()[2] for line in lines] == ["backup", "block", "forget", "restore"]
     assert "203.0.113.9/32" in lines[1] and "conversations 1" in lines[2]
     assert visitor not in "".join(lines) and "wish" not in "".join(lines)
-    assert "Nobody is shut out" in command(site.folder, "block", "--list")[1], "as in the backup"
+    assert "Nobody is blocked" in command(site.folder, "block", "--list")[1], "as in the backup"
 
 
 def test_where_there_is_no_database_nothing_is_made(tmp_path: Path) -> None:

@@ -544,7 +544,7 @@ def test_a_host_that_refuses(tmp_path: Path) -> None:
     code, chinese, english = both(tmp_path, ours)
     assert code == 2
     assert "127.0.0.1:9: 连接被拒绝" in chinese and "UPSTREAM_PROXY" in chinese
-    assert "The connection was refused" in english and "coze: Not examined" in english
+    assert "The connection was refused" in english and "coze: Not checked" in english
 
 
 def test_a_proxy_that_refuses(emulator: Emulator, tmp_path: Path) -> None:

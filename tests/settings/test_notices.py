@@ -97,7 +97,7 @@ def test_a_variable_of_the_process_that_is_surely_ours(look: Look) -> None:
 
 def test_credentials_behind_a_sharp_are_named_where_there_are_no_others(look: Look) -> None:
     lines = look({".env": f"# COZE_API_TOKEN={SECRET}\n#COZE_BOT_ID=7428012345678901234\n"})
-    assert lines == [".env 第 1 行 COZE_API_TOKEN：前面有 #，是注释，没有读取 → 去掉行首的 #"]
+    assert lines == [".env 第 1 行 COZE_API_TOKEN：前面有 #，是注释，未读取 → 去掉行首的 #"]
     assert look({".env": f"# COZE_API_TOKEN={SECRET}\nYUANQI_API_TOKEN=x\n"}) == []
 
 

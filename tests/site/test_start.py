@@ -42,7 +42,7 @@ def test_with_nothing_set_it_is_the_demo(start_site: Callable[..., Site]) -> Non
     assert answer.ok and "你好" in answer.json()["replies"][0]
     children = _descendants(site)
     assert any("emulator" in command for command in children.values())
-    assert f"智页已启动，请打开 {site.url} / The site runs, open {site.url}\n" in site.log
+    assert f"智页已启动，请打开 {site.url} / The site is running: open {site.url}\n" in site.log
     assert "这是演示" in site.log and "The owner's desk" in site.log
     site.kill()
     assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 5)

@@ -403,7 +403,7 @@ def test_no_code_is_in_the_log_or_in_the_database(site: Site, mixed: Site) -> No
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("zh", "没有设访问码"), ("en", "without access codes")]
+    ("language", "words"), [("zh", "没有设置访问码"), ("en", "without access codes")]
 )
 def test_a_site_that_is_open_to_the_network_says_so(
     emulator: Emulator, start_site: Start, language: str, words: str
@@ -442,7 +442,7 @@ def test_the_doctor_says_for_how_many_visitors_an_address_counts() -> None:
 
     assert finding(address_share=0) is None and finding(visitor_live_answers=0) is None
     words = finding(address_share=40).seen("en")
-    assert "counts for 40 visitors" in words and "120 answers" in words
+    assert "ADDRESS_SHARE is 40" in words and "answers at once: 120" in words
     assert "ADDRESS_SHARE" in finding().seen("zh")
 
 

@@ -275,7 +275,7 @@ def test_the_doctor_names_what_has_expired_and_no_code(tmp_path: Path) -> None:
         "API_KEYS": "kiosk:0123456789abcdef:2020-01-01",
     }
     rule, expired = _access(tmp_path, given, "en")
-    assert rule["level"] == "ok" and "4 access codes, 1 API keys" in rule["seen"]
+    assert rule["level"] == "ok" and "access codes: 4, API keys: 1" in rule["seen"]
     assert expired["level"] == "warn" and expired["seen"].endswith(": ann, #4, kiosk")
     assert not re.search("lantern|kite|9999|01234|old-code", json.dumps([rule, expired]))
 

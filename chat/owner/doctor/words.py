@@ -37,7 +37,7 @@ PARTS = {
 }
 
 _NETWORK = Words(
-    "检查服务器的网络和防火墙；需要代理才能出网时，设 UPSTREAM_PROXY",
+    "检查服务器的网络和防火墙；需要代理才能出网时，设置 UPSTREAM_PROXY",
     "Check the server's network and firewall; where only a proxy leads out, set UPSTREAM_PROXY",
 )
 
@@ -45,7 +45,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     "settings_ok": _ok(
         Words(
             "设置没有问题",
-            "The settings make sense",
+            "The settings are in order",
         ),
     ),
     "settings_wrong": _fail(
@@ -104,8 +104,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "The key in {path} is damaged",
         ),
         Words(
-            "删掉这个文件，启动时会重新生成（访客要重新开始会话）",
-            "Remove the file; the next start makes a new one (visitors begin anew)",
+            "删掉这个文件，启动时会重新生成（访客将打不开以前的对话）",
+            "Remove the file; the next start makes a new one (visitors lose their conversations)",
         ),
     ),
     "key_unreadable": _fail(
@@ -114,7 +114,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "{path} cannot be read: {reason}",
         ),
         Words(
-            "把文件改为由运行本站的用户拥有，或设 SECRET_KEY",
+            "把文件改为由运行本站的用户拥有，或设置 SECRET_KEY",
             "Give the file to the user who runs the site, or set SECRET_KEY",
         ),
     ),
@@ -149,7 +149,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "database_newer": _fail(
         Words(
-            "数据库 {path} 来自更新的版本（{version}），本版本只认到 {newest}",
+            "数据库 {path} 来自更新的版本（{version}），本版本只支持到 {newest}",
             "The database {path} is of a newer version ({version}) than this one knows ({newest})",
         ),
         Words(
@@ -165,7 +165,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "server_away": _fail(
         Words(
-            "数据库服务器 {path} 用不了：{reason}",
+            "数据库服务器 {path} 不可用：{reason}",
             "The database server {path} cannot be used: {reason}",
         ),
         Words(
@@ -196,7 +196,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "database_placeless": _fail(
         Words(
-            "数据库 {path} 没有地方放：{place} 不是文件夹",
+            "数据库 {path} 无处存放：{place} 不是文件夹",
             "There is no place for the database {path}: {place} is not a folder",
         ),
         Words(
@@ -272,7 +272,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "share an address",
         ),
         Words(
-            "前面有一层代理（如 nginx）时设 TRUSTED_PROXIES=1，并让它传递 X-Forwarded-For 和 "
+            "前面有一层代理（如 nginx）时，设置 TRUSTED_PROXIES=1，并让它传递 X-Forwarded-For 和 "
             "X-Forwarded-Proto",
             "With one proxy in front (nginx, say) set TRUSTED_PROXIES=1, and let it pass on "
             "X-Forwarded-For and X-Forwarded-Proto",
@@ -282,37 +282,37 @@ DIAGNOSES: dict[str, Diagnosis] = {
         Words(
             "一个网络地址算作 {share} 个访客：同时最多 {answers} 个回答；"
             "学校、公司共用一个地址时，把 ADDRESS_SHARE 设为同时提问的大致人数",
-            "A network address counts for {share} visitors, so at most {answers} answers at once; "
-            "for a school or an office behind one address set ADDRESS_SHARE to about how many "
-            "ask at a time",
+            "ADDRESS_SHARE is {share}: a network address has the limits of that many visitors "
+            "(answers at once: {answers}); for a school or an office behind one address, set it "
+            "to about how many ask at a time",
         ),
     ),
     "access_open": _ok(
         Words(
-            "没有设访问码：能打开 {host} 的人都可以提问；API 密钥 {keys} 个",
-            "No access codes: whoever reaches {host} may ask; {keys} API keys",
+            "没有设置访问码：能打开 {host} 的人都可以提问；API 密钥 {keys} 个",
+            "No access codes: whoever reaches {host} may ask; API keys: {keys}",
         ),
     ),
     "access_codes": _ok(
         Words(
-            "要访问码才能提问：访问码 {codes} 个，API 密钥 {keys} 个",
-            "Asking needs a code: {codes} access codes, {keys} API keys",
+            "要有访问码才能提问：访问码 {codes} 个，API 密钥 {keys} 个",
+            "Asking needs a code; access codes: {codes}, API keys: {keys}",
         ),
     ),
     "access_mixed": _ok(
         Words(
             "访问码 {codes} 个，API 密钥 {keys} 个；不用访问码也能问的智能体：{agents}",
-            "{codes} access codes, {keys} API keys; agents that need none: {agents}",
+            "Access codes: {codes}, API keys: {keys}; agents that need none: {agents}",
         ),
     ),
     "access_exposed": _warn(
         Words(
-            "本站监听 {host}，没有设访问码：网络上任何人都能提问，花的是你的额度",
+            "本站监听 {host}，没有设置访问码：网络上任何人都能提问，花的是你的额度",
             "The site listens on {host} without access codes: anybody on the network may ask, "
             "at your expense",
         ),
         Words(
-            "设 ACCESS_CODES（写法见 {settings_help}），或只让本机连得到：HOST 改回 127.0.0.1，"
+            "设置 ACCESS_CODES（写法见 {settings_help}），或只让本机连得到：HOST 改回 127.0.0.1，"
             "在容器里则只把端口发布到 127.0.0.1",
             "Set ACCESS_CODES ({settings_help} says how), or let only this machine in: set HOST "
             "back to 127.0.0.1, or publish the port of a container on 127.0.0.1 only",
@@ -325,18 +325,18 @@ DIAGNOSES: dict[str, Diagnosis] = {
         ),
         Words(
             "改掉日期，或从 ACCESS_CODES、API_KEYS 里删掉",
-            "Give them another day, or take them out of ACCESS_CODES and API_KEYS",
+            "Give them a later day, or take them out of ACCESS_CODES and API_KEYS",
         ),
     ),
     "access_salts": _warn(
         Words(
-            "{setting} 里的散列值用了 {salts} 种不同的盐：每输错一次要算 {salts} 次，"
+            "{setting} 里的哈希值用了 {salts} 种不同的盐：每输错一次要算 {salts} 次，"
             "有人猜访问码时会拖慢登录",
             "The hashes in {setting} have {salts} different salts: each wrong try costs {salts} "
-            "hashes, so guessers slow signing in down",
+            "hashes, so guessers slow down signing in",
         ),
         Words(
-            "用 {program} hash 把这些访问码重新生成一遍：新散列值沿用同一种盐，一次尝试只算一次",
+            "用 {program} hash 把这些访问码重新生成一遍：新的哈希值沿用同一种盐，每次尝试只算一次",
             "Make them anew with {program} hash: its hashes share one salt, so that a try costs "
             "one",
         ),
@@ -345,10 +345,10 @@ DIAGNOSES: dict[str, Diagnosis] = {
         Words(
             "扣子账号每秒最多调用 {calls} 次，而 {keys} 个 API 密钥的程序要整段回答时，"
             "每个回答每秒查询一次：约 {answers} 个同时进行就用完了，其余排队；"
-            "设 COZE_ASK=stream，一个回答只用一次调用",
-            "The Coze account may make {calls} calls a second, and programs ({keys} API keys) that "
-            "want whole answers poll once a second for each: about {answers} at once use all up, "
-            "and others wait; with COZE_ASK=stream an answer takes one call",
+            "设置 COZE_ASK=stream，一个回答只用一次调用",
+            "The Coze account may make {calls} calls a second, and programs (API keys: {keys}) "
+            "that want whole answers poll once a second for each: about {answers} at once use "
+            "all up, and others wait; with COZE_ASK=stream an answer takes one call",
         ),
     ),
     "host_ok": _ok(
@@ -379,7 +379,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "The connection was refused",
         ),
         Words(
-            "检查接口地址和端口。检查服务器的网络和防火墙；需要代理才能出网时，设 UPSTREAM_PROXY",
+            "检查接口地址和端口。检查服务器的网络和防火墙；需要代理才能出网时，设置 UPSTREAM_PROXY",
             "Check the API address and port. Check the server's network and firewall; where "
             "only a proxy leads out, set UPSTREAM_PROXY",
         ),
@@ -404,7 +404,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "host_not_tls": _fail(
         Words(
-            "对方说的不是 TLS",
+            "对方没有使用 TLS",
             "It does not speak TLS",
         ),
         Words(
@@ -442,7 +442,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "This machine's clock differs from the platform's by {seconds} seconds",
         ),
         Words(
-            "打开时间同步：timedatectl set-ntp true",
+            "开启时间同步：timedatectl set-ntp true",
             "Synchronise it: timedatectl set-ntp true",
         ),
     ),
@@ -453,17 +453,17 @@ DIAGNOSES: dict[str, Diagnosis] = {
         ),
         Words(
             "在 /admin/agents 打开它，改好后保存",
-            "Open it at /admin/agents, mend it and save",
+            "Open it at /admin/agents, correct it and save",
         ),
     ),
     "agent_skipped": _fail(
         Words(
             "没有检查：连不上它的平台",
-            "Not examined: its platform cannot be reached",
+            "Not checked: its platform cannot be reached",
         ),
         Words(
             "先解决上面的连接问题",
-            "Mend the connection first, see above",
+            "Fix the connection first, see above",
         ),
     ),
     "agent_credentials": _ok(
@@ -480,12 +480,12 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_unseen": _ok(
         Words(
-            "平台不提问就不说智能体是否可用",
+            "不提问，就无法从平台得知智能体是否可用",
             "Without a question the platform does not tell whether the agent can be asked",
         ),
         Words(
-            "要知道，运行 {program} doctor --ask（会用掉一次提问）",
-            "To know, run {program} doctor --ask (it costs one question)",
+            "想确认，请运行 {program} doctor --ask（会用掉一次提问）",
+            "To find out, run {program} doctor --ask (it costs one question)",
         ),
     ),
     "agent_scope": _fail(
@@ -501,7 +501,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_stop_scope": _warn(
         Words(
-            "令牌缺少权限 {scope}：“停止”只断开连接，平台还会继续回答并计费",
+            "令牌缺少权限 {scope}：点“停止生成”只断开连接，平台还会继续回答并计费",
             "The token lacks the permission {scope}: Stop hangs up, but the platform goes on, "
             "and bills",
         ),
@@ -512,23 +512,23 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_region": _fail(
         Words(
-            "站点不对：{base} 不认这个令牌，{other} 认",
+            "站点不对：{base} 不接受这个令牌，{other} 接受",
             "The wrong site: {base} refuses the token, {other} accepts it",
         ),
         Words(
-            "设 COZE_API_BASE={other}，智能体也要是那个站点上的",
+            "设置 COZE_API_BASE={other}，智能体也要是那个站点上的",
             "Set COZE_API_BASE={other}; the agent has to be on that site too",
         ),
     ),
     "agent_short_lived": _warn(
         Words(
-            "个人访问令牌（pat_）最长 30 天，到期后站点会停答",
+            "个人访问令牌（pat_）最长 30 天，到期后站点将无法回答",
             "A personal access token (pat_) ends within 30 days, and the site stops answering "
             "with it",
         ),
         Words(
             "在扣子新建服务访问令牌（sat_，可永久有效），填入 COZE_API_TOKEN",
-            "Make a service access token (sat_, may be permanent) at Coze, and put it into "
+            "Make a service access token (sat_, which may be permanent) at Coze, and put it into "
             "COZE_API_TOKEN",
         ),
     ),
@@ -544,7 +544,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_busy": _warn(
         Words(
-            "平台此刻忙：{reason}",
+            "平台正忙：{reason}",
             "Busy just now: {reason}",
         ),
         Words(
@@ -554,12 +554,12 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_trouble": _fail(
         Words(
-            "平台出了故障：{reason}",
+            "平台出现故障：{reason}",
             "Trouble at the platform: {reason}",
         ),
         Words(
-            "过一会儿再试；一直这样就联系平台，附上 trace",
-            "Try again in a while; if it stays so, tell the platform, with the trace",
+            "过一会儿再试；如果仍然不行，请联系平台，并附上 trace",
+            "Try again in a while; if it keeps happening, tell the platform, with the trace",
         ),
     ),
     "agent_strange": _fail(
@@ -575,7 +575,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_empty": _fail(
         Words(
-            "问了一个问题，回答是空的",
+            "试问了一个问题，回答是空的",
             "A question got an empty answer",
         ),
         Words(
@@ -585,7 +585,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_odd": _warn(
         Words(
-            "问了一个问题，没有得到回答：{reason}",
+            "试问了一个问题，没有得到回答：{reason}",
             "A question got no answer: {reason}",
         ),
         Words(
@@ -595,14 +595,14 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "agent_answered": _ok(
         Words(
-            "问了一个问题，{seconds} 秒后答完（{characters} 字）",
+            "试问了一个问题，{seconds} 秒后答完（{characters} 字）",
             "A question was answered in {seconds} seconds ({characters} characters)",
         ),
     ),
     "fault": _fail(
         Words(
             "检查时程序出错：{reason}",
-            "A fault of this program: {reason}",
+            "The check itself failed: {reason}",
         ),
         Words(
             "请把这一行和版本号报告给作者",

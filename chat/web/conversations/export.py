@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from flask_babel import lazy_gettext as _
 from flask_babel import lazy_pgettext as pgettext
 
 from chat.answers.live import CUT
@@ -29,6 +30,7 @@ _ENDINGS = {
     "interrupted": pgettext("export", "This answer was interrupted and may be incomplete."),
     CUT: pgettext("export", "The answer was cut here: it is longer than this site shows."),
 }
+_KINDS = {"image": _("Image"), "video": _("Video"), "audio": _("Audio"), "file": _("File")}
 _RATINGS = {
     "up": pgettext("export", "You found this answer useful."),
     "down": pgettext("export", "You did not find this answer useful."),
@@ -138,7 +140,7 @@ def _answer(answer: Answer) -> Iterator[str]:
         yield f"*{ending}*"
     sources = [_source(citation) for citation in content.citations]
     yield from _listed(str(pgettext("export", "Sources")), sources)
-    links = [_link(medium["kind"], medium["url"]) for medium in content.media]
+    links = [_link(str(_KINDS[medium["kind"]]), medium["url"]) for medium in content.media]
     yield from _listed(str(pgettext("export", "Media")), links)
     if answer.rating:
         reason = _plain(answer.rating_reason or "")

@@ -40,7 +40,7 @@ bp = Blueprint("agents", __name__, url_prefix="/agents")
 # Fields of options are called so in forms, apart from those of the card.
 PREFIX = "option-"
 WHICH = _("We could not tell which platform this is from. Choose it below.")
-SEVERAL = _("This may be from more than one platform. Choose which.")
+SEVERAL = _("This may be from more than one platform. Choose one.")
 TOO_LONG = _("This is too long. Paste only the id, the token, or the example call.")
 MISSING = _("This is still missing.")
 STALE = _(

@@ -20,9 +20,9 @@ bp = Blueprint("codes", __name__)
 
 PROBLEMS = {
     "name": _("A name has at most 40 characters, without spaces, commas and colons."),
-    "twin": _("There is a code of this name. Take another name, or end that one first."),
-    "day": _("A day is written 2027-01-31."),
-    "daily": _("Questions a day must be a number of at least 1."),
+    "twin": _("There is already a code of this name. Choose another name, or end that code first."),
+    "day": _("Write the day as 2027-01-31."),
+    "daily": _("“Questions a day” must be a whole number of at least 1."),
     "last": _(
         "This is the last code: without it the site is open to everyone. If you want that, tick"
         " the box and end it again."

@@ -46,7 +46,7 @@ PAGES = (
 )
 # The line after a change, by the id that stands in the address: a page shows no text of a link.
 DONE = {
-    "saved": _("Saved. It is in effect at once."),
+    "saved": _("Saved and in effect."),
     "password": _("The password has been changed. Other browsers have been signed out."),
     "deleted": _("Deleted for good."),
     "looked": _("Checked. These are the results."),

@@ -4,6 +4,8 @@ import re
 
 from flask_babel import lazy_gettext as _
 
+from chat.owner.words import counted
+from chat.settings.words import COLON
 from chat.web import services
 from chat.web.frame.language import language
 from providers import options
@@ -81,9 +83,20 @@ def at_desk(platform: str, text: str) -> str:
         setting = f"{platform}_{name}".upper()
         pattern = rf"(?:(?<=[\u3000-\uffff]) )?\b{setting}(?![A-Z_])"
         # A value is assigned in a file, and typed into a field.
-        text = re.sub(f"{pattern}=", f"{label}{': ' if language() == 'en' else '：'}", text)
+        text = re.sub(f"{pattern}=", f"{label}{colon()}", text)
         text = re.sub(pattern, label, text)
     return text
+
+
+def fact_label(name: str) -> str:
+    """What a fact of the log is called; rows that were deleted as the command calls them."""
+    label = FACTS.get(name)
+    return str(label) if label else counted(name).say(language())
+
+
+def colon() -> str:
+    """The colon between a name and its value."""
+    return COLON.say(language())
 
 
 def help_beside(label: str, help: str) -> str:

@@ -36,7 +36,7 @@ SETTING_CHANGES = (COMMAND, CODE_MADE, CODE_ENDED)
 # What each command of the log is called.
 DEEDS = {
     COMMAND: _("Setting changed"),
-    CODE_MADE: _("Access code made"),
+    CODE_MADE: _("Access code created"),
     CODE_ENDED: _("Access code ended"),
     "backup": _("Backup"),
     "restore": _("Backup restored"),
@@ -58,8 +58,11 @@ DEEDS = {
     OFF: _("Agent switched off"),
     MOVED: _("Order of the agents changed"),
 }
-STALE = _("This has been changed again since. Look at what it is now, and change that.")
-LOST = _("What was there before cannot be read any more, so this cannot be taken back.")
+STALE = _(
+    "This has been changed again since, so nothing was undone. Look at what it is now, and "
+    "change that."
+)
+LOST = _("What was there before cannot be read any more, so this cannot be undone.")
 LOCKED = _(
     "This is set on the server, in .env or in the environment, which takes precedence. Change "
     "it there."
@@ -125,8 +128,8 @@ def _line(entry: OwnerEntry, is_taken_back: bool) -> Line:
 
 def _state(entry: OwnerEntry, is_taken_back: bool) -> str:
     if is_taken_back:
-        return str(_("Taken back"))
-    return "" if services().desk.may_take_back(entry) else str(_("Cannot be taken back"))
+        return str(_("Undone"))
+    return "" if services().desk.may_take_back(entry) else str(_("Cannot be undone"))
 
 
 def _details(entry: OwnerEntry) -> str:
@@ -137,7 +140,7 @@ def _details(entry: OwnerEntry) -> str:
     name = str(facts.pop("name", "")) if entry.command in SETTING_CHANGES else ""
     if name and entry.command == COMMAND:
         pieces.append(_change(name, entry.change))
-    pieces += [f"{labels.FACTS.get(name, name)} {fact}" for name, fact in facts.items()]
+    pieces += [f"{labels.fact_label(name)} {fact}" for name, fact in facts.items()]
     return " · ".join(pieces)
 
 
@@ -146,7 +149,9 @@ def _change(name: str, change: Mapping[str, Any] | None) -> str:
     label = str(labels.SETTINGS.get(name, name))
     if change is None or name in UNSAID:
         return label
-    return f"{label}: {_quoted(change.get('before'))} → {_quoted(change.get('after'))}"
+    return (
+        f"{label}{labels.colon()}{_quoted(change.get('before'))} → {_quoted(change.get('after'))}"
+    )
 
 
 def _quoted(text: Any) -> str:

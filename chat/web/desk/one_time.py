@@ -15,8 +15,8 @@ from chat.web.gate.visitors import address
 bp = Blueprint("one_time", __name__)
 
 WRONG = _(
-    "This code is not right. Take the one that the app shows now; the phone's clock has to be "
-    "right."
+    "This code is wrong. Enter the one that the app shows now, and check that the phone's clock "
+    "is right."
 )
 
 

@@ -19,14 +19,11 @@ bp = Blueprint("signing_in", __name__)
 WRONG = _("This password is wrong. Check it and try again.")
 WRONG_OR_CODE = _("The password or the code is wrong. Check both; each code works once.")
 WEAK = {
-    "short": _("The password is too short: it takes at least 12 characters."),
-    "long": _("The password is too long: at most 200 characters."),
+    "short": _("The password is too short. Use at least 12 characters."),
+    "long": _("The password is too long. Use at most 200 characters."),
     "unequal": _("The two passwords differ. Type both again."),
-    "repeats": _("The password has too few different characters. Mix some more of them."),
-    "common": _(
-        "Passwords like this one are guessed first. Take a few words that have nothing to do "
-        "with each other."
-    ),
+    "repeats": _("The password has too few different characters. Use more of them."),
+    "common": _("Passwords like this one are guessed first. Use a few unrelated words."),
 }
 NO_LINK = _(
     "This link no longer works: each works once, and only until the site starts again. Use the "

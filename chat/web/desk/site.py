@@ -28,8 +28,8 @@ bp = Blueprint("site", __name__)
 
 # Another owner's change has come between.
 STALE = _(
-    "Somebody has just changed this, to what stands below. Nothing was overwritten: what you "
-    "typed is still here, and saving again puts it in place."
+    "Somebody else has just changed this to what is shown below. Nothing was overwritten: what "
+    "you typed is still here, and saving again replaces theirs."
 )
 
 
@@ -62,7 +62,7 @@ SECTIONS = (
 )
 NAMES = tuple(name for section in SECTIONS for name in section.names)
 HELP = {
-    "site_title": _("At most 60 characters; it stands above every page."),
+    "site_title": _("At most 60 characters; shown at the top of every page."),
     LOGO: _("A square PNG, JPEG, WebP or SVG of at most 200 kB."),
     "accent_color": _("Such as #0f6b62; made lighter or darker where it could not be read."),
     "site_notice": _("Shown above the welcome, such as what the agents can be asked."),

@@ -74,7 +74,7 @@ def callback() -> AnyResponse:
     agent, app = _web_app(agent_id)
     app.redeem(code, _callback())
     services().storage.owner_log.add("oauth", agent=agent.id)
-    sentence = _("%(agent)s is authorised. This page can be closed.", agent=agent.name)
+    sentence = _("%(agent)s is authorised. You can close this page.", agent=agent.name)
     response = Response(render_template("error.html", status=200, sentence=sentence))
     response.delete_cookie(COOKIE, path="/oauth/coze")
     return response

@@ -62,5 +62,8 @@ def _page(status: int = 200, **content: object) -> Response:
 
 def _wrong() -> str:
     return str(
-        _("This code is wrong, too old or already used. Make a new one on the other device.")
+        _(
+            "This sync code is wrong, has expired or was already used. "
+            "Make a new one on the other device."
+        )
     )

@@ -104,11 +104,11 @@ def test_markdown_reads_like_the_page() -> None:
         state="stopped",
     )
     assert markdown(stopped) == (
-        "# 标题\n\n小助手 · 2026年01月02日 04:05（北京时间）\n\n"
-        "## 提问 · 2026年01月02日 04:05（北京时间）\n\n> 第一行\n>\n> # 第二行\n\n"
+        "# 标题\n\n小助手 · 2026-01-02 04:05（北京时间）\n\n"
+        "## 提问 · 2026-01-02 04:05（北京时间）\n\n> 第一行\n>\n> # 第二行\n\n"
         "文件：a\\_b.txt、猫.png\n\n## 小助手\n\n回答\n\n*已停止生成*\n\n"
-        "**来源**\n\n- [百\\[科\\]](<https://a.cn/x%20y>): 摘 录\n- 知识库\n\n"
-        "**媒体**\n\n- [image](<https://a.cn/b.png>)\n"
+        "**参考来源**\n\n- [百\\[科\\]](<https://a.cn/x%20y>): 摘 录\n- 知识库\n\n"
+        "**附件**\n\n- [图片](<https://a.cn/b.png>)\n"
     )
 
 
@@ -148,7 +148,7 @@ OPEN = [
 @pytest.mark.parametrize("text", OPEN)
 def test_an_open_construct_does_not_swallow_the_rest(text: str) -> None:
     exported = markdown(answer(text, text), answer("next", "reply"), title=text)
-    assert headings(exported)[-2:] == ["提问 · 2026年01月02日 04:05（北京时间）", "小助手"]
+    assert headings(exported)[-2:] == ["提问 · 2026-01-02 04:05（北京时间）", "小助手"]
     assert text.splitlines()[-1] in exported
 
 
@@ -161,7 +161,7 @@ def test_an_open_construct_does_not_swallow_the_rest(text: str) -> None:
 def test_no_mixture_of_open_constructs_swallows_the_rest(pieces: list[str]) -> None:
     text = "\n".join(pieces)
     exported = markdown(answer(text, text), answer("next", "reply"))
-    assert headings(exported)[-2:] == ["提问 · 2026年01月02日 04:05（北京时间）", "小助手"]
+    assert headings(exported)[-2:] == ["提问 · 2026-01-02 04:05（北京时间）", "小助手"]
 
 
 def test_only_addresses_of_the_web_become_links() -> None:

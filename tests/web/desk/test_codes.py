@@ -68,7 +68,7 @@ def test_ending_and_making_a_code_are_taken_back(site: Site, owner: OwnerBrowser
     assert take_back(owner, made) == 303
     assert ann.ask("hello").status_code == 401
     log = owner.get("/admin/log", headers=ENGLISH).text
-    assert log.count("Access code made") >= 2 and log.count("Access code ended") >= 2
+    assert log.count("Access code created") >= 2 and log.count("Access code ended") >= 2
 
 
 def test_a_code_is_shown_once_and_kept_as_a_hash(site: Site, owner: OwnerBrowser) -> None:

@@ -64,7 +64,7 @@ def test_what_cannot_be_taken_back_offers_no_button(store: Storage, owner: Owner
     store.owner_log.add("backup", path="chat.copy", conversations=3)
     number = store.owner_log.version()
     page = owner.get("/admin/log?lang=en").text
-    assert f"/admin/log/{number}/take-back" not in page and "Cannot be taken back" in page
+    assert f"/admin/log/{number}/take-back" not in page and "Cannot be undone" in page
     assert owner.post(f"/admin/log/{number}/take-back").status_code == 400
     for nothing in (number + 99, 2**63):
         assert owner.post(f"/admin/log/{nothing}/take-back").status_code == 404
@@ -84,7 +84,7 @@ def test_pages_of_the_log_show_every_entry_once(store: Storage, owner: OwnerBrow
         path = older[0] if older else ""
     assert found == [f"copy-{number}" for number in reversed(range(120))]
     last = owner.get(f"/admin/log?before={undone + 1}&lang=en").text
-    assert "Taken back" in last and f"/admin/log/{undone}/take-back" not in last
+    assert "Undone" in last and f"/admin/log/{undone}/take-back" not in last
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "１²"])
