@@ -237,6 +237,13 @@ COUNTED = {
     "secrets": Words("授权", "grants"),
     "blocks": Words("屏蔽", "blocks"),
     "owner_log": Words("操作记录", "entries of the log"),
+    "owner_values": Words("后台的设置", "settings of the desk"),
+    "owner_files": Words("后台的图片", "pictures of the desk"),
+    "owner_agents": Words("后台的智能体", "agents of the desk"),
+    "owner_sessions": Words("后台登录", "sessions of the desk"),
+    "notices": Words("通知", "notices"),
+    "outcomes": Words("结果", "outcomes"),
+    "closed_days": Words("每日统计", "counted days"),
 }
 
 

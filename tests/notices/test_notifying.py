@@ -94,7 +94,7 @@ def test_an_agent_that_fails_for_five_minutes_is_told_of_once_and_when_it_is_wel
         scene.answer("misconfigured", seconds=10)
     assert scene.hear(minutes=4) == []
     (text,) = scene.hear(minutes=1)
-    assert text.startswith("【博物馆】智能体「扣子」已连续 5 分钟回答失败：平台不认令牌")
+    assert text.startswith("【博物馆】智能体「扣子」已连续 5 分钟回答失败：平台不接受令牌")
     scene.answer("misconfigured", minutes=1)
     assert scene.hear(minutes=10) == []
     scene.answer(minutes=1)

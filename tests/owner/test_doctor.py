@@ -268,7 +268,7 @@ ONLY_BY_ASKING: list[tuple[str, str, Settings, str, str]] = [
         "foreign agent",
         "yuanqi",
         {"YUANQI_ASSISTANT_ID": "EmuAgent0003"},
-        "不属于这个 Token",
+        "不属于这个令牌",
         "another account",
     ),
     (
@@ -408,7 +408,7 @@ def test_used_up_quotas(start_emulator: Callable[..., Emulator], tmp_path: Path)
         ("coze", "额度已用完", "credits are used up"),
         ("qingyan", "今天的调用次数已用完", "Today's calls are used up"),
         ("wenxin", "今天的次数已用完", "Today's questions are used up"),
-        ("yuanqi", "免费 token 额度已用完", "free tokens are used up"),
+        ("yuanqi", "免费的 Token 额度已用完", "free tokens are used up"),
     ):
         assert zh in walk.said(agent, "zh") and en in walk.said(agent, "en"), walk.said(agent, "en")
 
@@ -543,7 +543,7 @@ def test_a_host_that_refuses(tmp_path: Path) -> None:
     ours = settings("coze", "http://127.0.0.1:9")
     code, chinese, english = both(tmp_path, ours)
     assert code == 2
-    assert "127.0.0.1:9: 连接被拒绝" in chinese and "UPSTREAM_PROXY" in chinese
+    assert "127.0.0.1:9：连接被拒绝" in chinese and "UPSTREAM_PROXY" in chinese
     assert "The connection was refused" in english and "coze: Not checked" in english
 
 

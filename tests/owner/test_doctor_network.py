@@ -46,7 +46,7 @@ def test_https_where_there_is_none(secure: str, tmp_path: Path) -> None:
     with serve(create_emulator(quick())) as url:
         ours = settings("coze", url.replace("http://", "https://"))
         code, chinese, english = both(tmp_path, ours)
-    assert code == 2 and "说的不是 TLS" in chinese and "does not speak TLS" in english
+    assert code == 2 and "没有使用 TLS" in chinese and "does not speak TLS" in english
 
 
 def test_the_wrong_region_is_named(
@@ -67,7 +67,7 @@ def test_the_wrong_region_is_named(
         ours = settings("coze", f"https://{CN}", CA_BUNDLE=bundle, UPSTREAM_PROXY=tunnel.url)
         code, chinese, english = both(tmp_path, ours)
         assert code == 2
-        assert "设 COZE_API_BASE=https://api.coze.com" in chinese, chinese
+        assert "设置 COZE_API_BASE=https://api.coze.com" in chinese, chinese
         assert "Set COZE_API_BASE=https://api.coze.com" in english
         there = {**ours, "COZE_API_BASE": f"https://{COM}"}
         assert both(tmp_path, there)[0] == 0

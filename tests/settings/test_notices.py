@@ -66,7 +66,7 @@ def test_a_setting_without_one_letter_is_recognized(name: str) -> None:
 def test_lines_that_set_nothing_are_named_without_what_they_hold(look: Look) -> None:
     lines = look({".env": f"{SECRET}\nCOZE_BOT_ID {SECRET}\n{SECRET}=\nHALLO=1\nPORT=1\nPORT=2\n"})
     assert [line.partition("，")[0].partition("→")[0] for line in lines] == [
-        ".env 第 1 行：看不懂",
+        ".env 第 1 行：无法识别",
         ".env 第 2 行 COZE_BOT_ID：没有等号",
         ".env 第 5 行 PORT：第 6 行又写了一次",
         ".env 第 3 行：没有这个设置",

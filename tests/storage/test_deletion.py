@@ -141,7 +141,7 @@ def test_a_forgotten_visitor_leaves_nothing_in_the_file(
     }
     code, said = command(tmp_path, "forget", names[named])
     assert (
-        code == 0 and "conversations 20" in said and "shares 1" in said and "uploads 1" in said
+        code == 0 and "conversations 20" in said and "share links 1" in said and "uploads 1" in said
     ), said
     store.close()
     left = everything(database)

@@ -44,8 +44,8 @@ _NETWORK = Words(
 DIAGNOSES: dict[str, Diagnosis] = {
     "settings_ok": _ok(
         Words(
-            "设置没有问题",
-            "The settings are in order",
+            "没有问题",
+            "No problems found",
         ),
     ),
     "settings_wrong": _fail(
@@ -130,8 +130,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "database_ok": _ok(
         Words(
-            "数据库正常：{path}",
-            "The database is in order: {path}",
+            "正常：{path}",
+            "In order: {path}",
         ),
     ),
     "database_new": _ok(
@@ -206,14 +206,14 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "disk_ok": _ok(
         Words(
-            "磁盘剩余 {free}",
-            "{free} of disk is free",
+            "剩余 {free}",
+            "{free} free",
         ),
     ),
     "disk_low": _warn(
         Words(
-            "磁盘只剩 {free}",
-            "Only {free} of disk is free",
+            "只剩 {free}",
+            "Only {free} free",
         ),
         Words(
             "清理磁盘：对话保存在 {path}",
@@ -222,8 +222,8 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "disk_full": _fail(
         Words(
-            "磁盘已满，只剩 {free}",
-            "The disk is full, {free} is free",
+            "已满，只剩 {free}",
+            "Full: only {free} free",
         ),
         Words(
             "先清理磁盘：{path} 写不进去时，提问会失败",

@@ -12,7 +12,7 @@ from tests.kit.patience import eventually
 from tests.kit.site import Site, Visitor
 
 NOTICE = "The owner may read this"
-EXPLANATION = "What you asked while this was not said is not shown there"
+EXPLANATION = "What you asked without it is not shown to them"
 
 
 def connect(site: Site) -> Storage:

@@ -180,7 +180,9 @@ def test_a_removed_agent_s_conversations_stay_readable_and_asking_says_so(
     conversation = visitor.ask("记住我", agent=id).json()["conversation_id"]
     owner.post(f"/admin/agents/{id}/remove", data={"version": version(owner, id), "sure": "yes"})
     page = visitor.get(f"/c/{conversation}", headers={"Accept-Language": "en"})
-    assert page.status_code == 200 and "记住我" in page.text and "not offered here" in page.text
+    assert (
+        page.status_code == 200 and "记住我" in page.text and "no longer offered here" in page.text
+    )
     answer = visitor.ask("hi", conversation_id=conversation)
     assert answer.status_code == 404 and answer.json()["code"] == "not_found"
 

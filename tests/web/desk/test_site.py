@@ -201,7 +201,7 @@ def test_banned_words_are_refused_in_questions_and_masked_in_answers(
     stored = alice.get(f"/c/{alice.conversation}").text
     assert "粗体" not in stored and "＊＊" in stored
     page = owner.get("/admin/site", headers=ENGLISH).text
-    assert "1 questions refused, words masked in 1 answers" in page
+    assert "Questions refused today: 1; answers with masked words: 1" in page
     save(owner, banned_words="")
     assert alice.ask("哪里有博 彩？").ok
 
