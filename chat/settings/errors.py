@@ -126,13 +126,13 @@ WRONG: dict[str, Words] = {
         "SITE_LOGO: {path} has too many pixels. Use one of at most {most} by {most}.",
     ),
     "platform_half": Words(
-        "{platform} 没有配置完整：{problem}。请在 .env 里补上 {lines} ，"
+        "{platform}没有配置完整：{problem}。请在 .env 里补上 {lines} ，"
         "或把 {names} 也去掉：一个平台都没有设置时，站点以演示方式启动，不需要账号",
         "{platform} is not set up: {problem}. Add {lines} to .env, or "
         "unset {names} as well: a site with no platform starts in demo mode and needs no account.",
     ),
     "platform_wrong": Words(
-        "{platform} 没有配置好：{problem}。在 .env 里改正，"
+        "{platform}没有配置好：{problem}。请在 .env 里改正，"
         "或把 {names} 也去掉：一个平台都没有设置时，站点以演示方式启动，不需要账号",
         "{platform} is not set up: {problem}. Correct it in .env, or "
         "unset {names} as well: a site with no platform starts in demo mode and needs no account.",
