@@ -44,7 +44,7 @@ compiled: .venv/tests # pytest rewrites the asserts of all test files; done here
 doctor: .venv/runs ## look at settings, disk and platforms, and say what to do about each
 	@$(BIN)/flask doctor
 
-css: $(NODE) ## compile static/css/page.css (needs Node.js)
+css: $(NODE) ## compile the style sheets of static/css (needs Node.js)
 	npm run --silent css
 
 js: $(NODE) ## compile static/js into static/compiled (needs Node.js)

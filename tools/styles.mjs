@@ -29,7 +29,10 @@ const FILE_BUTTON = /,\s*::file-selector-button/
 // What light-dark() would be made of; tokens.css does without it.
 const FOR_LIGHT_DARK = /^ *--lightningcss-.*\n/gm
 const CHOICES = new Set(["is", "where"])
-const SHEETS = { "app.css": "page.css", "desk/desk.css": "desk.css" }
+const THEME = ":root, :host"
+// What is compiled to what. A page begins with the first sheet; the rest has what that has not.
+const SHEETS = { "first.css": "page.css", "app.css": "rest.css", "desk/desk.css": "desk.css" }
+const BEFORE = { "app.css": "first.css" }
 
 const path = relative => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -105,13 +108,27 @@ function spellOut(selector) {
   return selector[at].selectors.flatMap(choice => spellOut([...before, ...choice, ...after]))
 }
 
+/** The rules of a style sheet that another has not; of the theme, the lines. */
+function without(css, known) {
+  const partsOf = text => [...topRules(text)].flatMap(([prelude, body]) => {
+    const lines = prelude === THEME ? body.trim().split("\n") : [body]
+    return lines.map(line => `${prelude}{${line}}`)
+  })
+  const knownParts = new Set(partsOf(known))
+  return partsOf(css).filter(part => !knownParts.has(part)).join("\n")
+}
+
+const pathOf = name => path(`../static/css/${name}`)
+const plainOf = name => flatten(tailwind(pathOf(name)))
+
 for (const [input, output] of Object.entries(SHEETS)) {
-  const filename = path(`../static/css/${input}`)
-  const code = Buffer.from(flatten(tailwind(filename)))
+  const plain = plainOf(input)
+  const code = Buffer.from(BEFORE[input] ? without(plain, plainOf(BEFORE[input])) : plain)
   // No feature of selectors is left out: one is enough, and a list that some browser drops as a whole
   // for one of its selectors is written as it stands.
   // And where there is no light-dark(), there is no need of variables that stand in for it.
   const exclude = Features.LogicalProperties | Features.LightDark
-  const { code: compiled } = transform({ filename, code, targets: OLDEST, exclude, visitor: { Selector: spellOut } })
-  writeFileSync(path(`../static/css/${output}`), nameSides(String(compiled).replace(FOR_LIGHT_DARK, "")))
+  const options = { filename: pathOf(input), code, targets: OLDEST, exclude, visitor: { Selector: spellOut } }
+  const { code: compiled } = transform(options)
+  writeFileSync(pathOf(output), nameSides(String(compiled).replace(FOR_LIGHT_DARK, "")))
 }

@@ -8,6 +8,7 @@ import { LANGUAGES } from "../static/js/languages.js"
 
 const PACKAGES = new URL("../node_modules/", import.meta.url)
 const TARGET = new URL("../static/vendor/", import.meta.url)
+const FONT_FACES = new URL("../static/css/parts/maths.css", import.meta.url)
 // What formulas are written with; the whole font has three times as much. The stretched forms of
 // these signs, by which brackets and roots grow, come along.
 const SIGNS = [
@@ -46,16 +47,30 @@ function copyHighlighter() {
   }
 }
 
+/** The files of the font, each with its ranges of signs, from the one that browsers ask first. */
+function facesOf(sheet) {
+  const faces = [...sheet.matchAll(/url\("[^"]*?([\w-]+\.woff2)"\).*?unicode-range: (.*?);/gs)]
+  return faces.reverse().map(([, name, ranges]) => {
+    const pairs = [...ranges.matchAll(/U\+(\w+)(?:-(\w+))?/g)]
+    return [name, pairs.map(([, first, last = first]) => [parseInt(first, 16), parseInt(last, 16)])]
+  })
+}
+
 async function cutFont() {
   const source = new URL("@fontsource/stix-two-math/", PACKAGES)
   const target = new URL("maths/", TARGET)
   mkdirSync(target, { recursive: true })
   copyFileSync(new URL("LICENSE", source), new URL("LICENSE", target))
   const whole = readFileSync(new URL("files/stix-two-math-latin-400-normal.woff2", source))
-  const signs = SIGNS.flatMap(([first, last]) =>
-    Array.from({ length: last - first + 1 }, (_, at) => String.fromCodePoint(first + at)))
-  const options = { targetFormat: "woff2", noHinting: true }
-  writeFileSync(new URL("maths.woff2", target), await subsetFont(whole, signs.join(""), options))
+  let signs = SIGNS.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, at) => first + at))
+  for (const [name, ranges] of facesOf(readFileSync(FONT_FACES, "utf8"))) {
+    const isIn = sign => ranges.some(([first, last]) => first <= sign && sign <= last)
+    const text = String.fromCodePoint(...signs.filter(isIn))
+    signs = signs.filter(sign => !isIn(sign))
+    const options = { targetFormat: "woff2", noHinting: true }
+    writeFileSync(new URL(name, target), await subsetFont(whole, text, options))
+  }
+  if (signs.length) throw new Error(`in no file: ${String.fromCodePoint(...signs)}`)
 }
 
 rmSync(TARGET, { recursive: true, force: true })

@@ -21,8 +21,9 @@ KINDS = {
     ".png": "image/png",
     ".woff2": "font/woff2",
 }
-STYLES, LOGO = ("css/page.css", "css/desk.css"), "logo"
-SOURCES = "css/app.css", "css/parts/", "css/desk/"
+# These name the site's colours.
+COLOURED, LOGO = ("css/page.css", "css/desk.css"), "logo"
+SOURCES = "css/app.css", "css/first.css", "css/parts/", "css/desk/"
 BLANKS_OF_STYLES = re.compile(rb"/\*[^!].*?\*/|\n\s*|(?<=[:,{]) | (?=\{)|;(?=\s*\})", re.DOTALL)
 # Compressed in themselves.
 PACKED = "image/png", "image/jpeg", "image/webp", "font/woff2"
@@ -86,8 +87,10 @@ class Assets:
         if name == LOGO and self._look.logo:
             return self._look.logo.data, self._look.logo.content_type
         data = (FOLDER / name).read_bytes()
-        if name in STYLES:
-            data = BLANKS_OF_STYLES.sub(b"", data) + self._look.css.encode()
+        if name.endswith(".css"):
+            data = BLANKS_OF_STYLES.sub(b"", data)
+        if name in COLOURED:
+            data += self._look.css.encode()
         return data, KINDS[Path(name).suffix]
 
 

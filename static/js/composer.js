@@ -3,7 +3,7 @@
 import { showRoom } from "./counter.js"
 import { findDraft, keepDraft, restoreDraft } from "./drafts.js"
 import {
-  focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf, showProblem,
+  bringStyles, focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf, showProblem,
 } from "./page.js"
 import "./transcript.js"
 import { Turn } from "./turn.js"
@@ -167,6 +167,7 @@ class ChatComposer extends HTMLElement {
   }
 
   #input() {
+    bringStyles()
     this.#measure()
     this.keepDraft()
   }

@@ -86,6 +86,32 @@ export function colour(root) {
   load("./colouring.js").then(({ colourCode }) => colourCode(elements), () => {})
 }
 
+// Nothing waits longer than this for its looks.
+const STYLES_MS = 5000
+let styles
+
+/** Brings the styles that a page without an answer begins without. */
+export function bringStyles() {
+  styles ??= fetchStyles(document.querySelector("[data-rest]")?.dataset.rest)
+  return styles
+}
+
+async function fetchStyles(href) {
+  if (!href) return
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href })
+  await new Promise(resolve => {
+    link.onload = resolve
+    // The next question tries again.
+    link.onerror = () => {
+      styles = undefined
+      link.remove()
+      resolve()
+    }
+    setTimeout(resolve, STYLES_MS)
+    document.head.append(link)
+  })
+}
+
 const SLOW_MS = 20_000
 const modules = new Map()
 const failures = new Map()
@@ -105,7 +131,8 @@ async function fetchModule(path) {
     timer = setTimeout(() => reject(new Error(`${path} does not come`)), SLOW_MS)
   })
   try {
-    return await Promise.race([import(address), slow])
+    const [module] = await Promise.race([Promise.all([import(address), bringStyles()]), slow])
+    return module
   } catch (error) {
     failures.set(path, count + 1)
     modules.delete(path)

@@ -2,7 +2,9 @@
 
 import { enterConversation, titleOf } from "./conversation.js"
 import { forgetDraft, prependDraft } from "./drafts.js"
-import { announce, focusField, join, keyOf, sentenceOf, showProblem } from "./page.js"
+import {
+  announce, bringStyles, focusField, join, keyOf, sentenceOf, showProblem,
+} from "./page.js"
 import { ask, follow } from "./stream.js"
 
 // Of a longer answer, screen readers hear only that it is there.
@@ -93,8 +95,13 @@ export class Turn {
   async #readAnswer(events, accept = () => {}) {
     this.#showStop(true)
     announce("answering")
+    const styles = bringStyles()
     try {
-      for await (const event of events) this.#apply(event, accept)
+      for await (const event of events) {
+        // A question alone has its looks from the start.
+        if (event.type !== "turn") await styles
+        this.#apply(event, accept)
+      }
     } catch (error) {
       announce()
       if (!this.#id) throw error

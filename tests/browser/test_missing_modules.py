@@ -1,4 +1,4 @@
-"""Scripts that fail to load: no text is lost, no button changes its meaning, a retry works."""
+"""Scripts and styles that do not come: no text is lost, no button changes its meaning."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 UNREACHABLE = "could not be reached"
 # All but what came with the page.
-ON_DEMAND = re.compile(r"/compiled/(?!site\.js)")
+ON_DEMAND = re.compile(r"/compiled/(?!site\.js)|/rest\.css")
 
 
 def fail_once(page: Page, address: str) -> list[Request]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.kit.browsing import (
     DESK,
@@ -480,6 +480,17 @@ def test_the_first_visit_is_small(person: Callable[..., Person]) -> None:
     page.wait_for_load_state("networkidle")
     assert len(urls) <= 6, urls
     assert sum(sizes) <= 30_000, sizes
+
+
+def test_the_words_of_an_answer_wait_for_their_styles(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/rest.css", lambda route: held.append(route))
+    exchange = ask(page, "Hello")
+    expect(exchange).to_have_attribute("id", re.compile("^m-"))
+    expect(prose(exchange)).to_be_empty()
+    held[0].continue_()
+    has_ended(exchange)
+    expect(prose(exchange)).to_have_css("line-height", "28px")
 
 
 def test_a_page_that_is_not_there_says_so(page: Page) -> None:
