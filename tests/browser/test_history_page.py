@@ -210,6 +210,7 @@ def test_without_a_script_the_new_answer_is_in_sight(person: Callable[..., Perso
     for question in ("!markdown", "and now?"):
         say(page, question)
         expect(prose(page.locator(".exchange").last)).to_be_in_viewport()
+        expect(page.locator(".bar")).to_be_in_viewport(ratio=1)
 
 
 def test_without_a_script_a_running_answer_is_read_on_by_a_link(
