@@ -135,9 +135,9 @@ function findVoices() {
   voices?.addEventListener?.("voiceschanged", look)
 }
 
-/** Formulas, and room between things, for browsers that have no idea of either. */
+/** Formulas, dialogues and room between things, for browsers that lack any of them. */
 function bringOlderStyles() {
-  if (CSS.supports("math-style", "normal")) return
+  if (CSS.supports("math-style", "normal") && globalThis.HTMLDialogElement) return
   const href = new URL("../css/older.css", import.meta.url).href
   document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href }))
 }

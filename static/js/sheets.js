@@ -44,6 +44,7 @@ export function openDialog(dialog) {
 /** Older Safari has no dialogues: this is what of them the page needs. */
 function openWithout(dialog) {
   dialog.setAttribute("open", "")
+  dialog.setAttribute("aria-modal", "true")
   dialog.close = () => dialog.dispatchEvent(new Event("close"))
   dialog.addEventListener("keydown", ({ key }) => key === "Escape" && dialog.close())
   dialog.addEventListener("submit", event => {
