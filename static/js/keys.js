@@ -3,8 +3,9 @@
 import { setServerHTML } from "./drawing.js"
 import { load } from "./page.js"
 
-const MOST = 12
+const MOST = 10
 const LISTS = `[href="/agents"], [href="/conversations"]`
+const AGENTS = `[href*="agent="]`
 
 /** Does what a shortcut is for. */
 export async function press(shortcut) {
@@ -20,14 +21,17 @@ function palette(dialog) {
   const field = dialog.querySelector("input")
   const list = dialog.querySelector("ul")
   const everywhere = dialog.querySelector("[data-everywhere]")
-  const all = linksIn(document, ".sidebar a.conversation")
-  const lists = all.filter(({ link }) => link.matches(LISTS))
-  let choices = all.filter(choice => !lists.includes(choice))
+  const links = linksIn(document, ".sidebar a.conversation")
+  const [lists, choices] = split(links, LISTS)
+  const [atHand, conversations] = split(choices, AGENTS)
+  let others = []
   const show = () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
     const holds = ({ text }) => words.every(word => text.toLowerCase().includes(word))
+    // Whoever types may mean any agent; whoever only looks, what was latest.
+    const rest = words.length ? [...others, ...conversations] : [...conversations, ...others]
+    const found = [...atHand, ...rest].filter(holds).slice(0, MOST)
     list.textContent = ""
-    const found = choices.filter(holds).slice(0, MOST)
     for (const { link } of [...found, ...lists.filter(holds)]) list.append(item(link))
     everywhere.hidden = !words.length
     everywhere.href = `/search?q=${encodeURIComponent(field.value.trim())}`
@@ -35,10 +39,9 @@ function palette(dialog) {
   field.addEventListener("input", show)
   dialog.addEventListener("keydown", event => move(event, dialog))
   show()
-  agents().then(others => {
-    const addressOf = ({ link }) => link.getAttribute("href")
-    const addresses = new Set(choices.map(addressOf))
-    choices = [...choices, ...others.filter(choice => !addresses.has(addressOf(choice)))]
+  agents().then(all => {
+    const addresses = new Set(atHand.map(addressOf))
+    others = all.filter(choice => !addresses.has(addressOf(choice)))
     show()
   }, () => {})
   return dialog
@@ -61,7 +64,8 @@ function item(link) {
   const element = document.createElement("li")
   const copy = link.cloneNode(true)
   copy.className = "menu-item"
-  for (const time of copy.querySelectorAll("time")) time.remove()
+  copy.querySelector(".avatar")?.classList.add("small")
+  for (const part of copy.querySelectorAll("time, .line-clamp-2")) part.remove()
   element.append(copy)
   return element
 }
@@ -69,6 +73,13 @@ function item(link) {
 const linksIn = (root, selector) => Array.from(
   root.querySelectorAll(selector),
   link => ({ link, text: link.textContent }),
+)
+
+const addressOf = ({ link }) => link.getAttribute("href")
+
+/** Those of the links that a selector matches, and the others. */
+const split = (links, selector) => [true, false].map(
+  isWanted => links.filter(({ link }) => link.matches(selector) === isWanted),
 )
 
 /** All agents of the site, from their page. */
