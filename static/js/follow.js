@@ -9,6 +9,7 @@ export class Follower {
   #scroller
   #showWay
   #top = 0
+  #size
   #isGrowing = false
   #hasNews = false
   isFollowing = true
@@ -17,6 +18,7 @@ export class Follower {
   constructor(scroller, showWay = () => {}) {
     this.#scroller = scroller
     this.#showWay = showWay
+    this.#size = this.#window
   }
 
   /** An answer goes on; the conversation grows with the next frame. */
@@ -26,14 +28,16 @@ export class Follower {
 
   /** The conversation has become longer, or its window smaller: by news, or by a reader's click. */
   grew() {
+    this.#size = this.#window
     if (this.isFollowing) this.#jump()
     else if (this.#isGrowing && !this.isAtEnd) this.#hasNews = true
     this.#isGrowing = false
     this.#tell()
   }
 
-  /** The position has changed, by whomever. */
+  /** The position has changed, by whomever: by the browser, when the window has another size. */
   moved() {
+    if (this.#size !== this.#window) return this.grew()
     const { scrollTop } = this.#scroller
     if (scrollTop < this.#top - 1 && !this.isAtEnd) this.isFollowing = false
     else if (scrollTop >= this.#top && this.isAtEnd) this.follow()
@@ -67,6 +71,11 @@ export class Follower {
 
   get isAtEnd() {
     return this.#below <= NEAR_PX
+  }
+
+  get #window() {
+    const { clientWidth, clientHeight } = this.#scroller
+    return `${clientWidth} ${clientHeight}`
   }
 
   get #below() {

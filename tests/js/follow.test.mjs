@@ -31,6 +31,14 @@ function open(height = 2000) {
   return { page, follower, grow, scroll, ways }
 }
 
+test("a browser that moves the page since its window has another size is no reader who goes up", () => {
+  const { page, follower, scroll } = open()
+  page.clientHeight = 400
+  scroll(1450)
+  assert.ok(follower.isFollowing)
+  assert.equal(page.scrollTop, 1600)
+})
+
 test("a growing answer is followed", () => {
   const { page, grow } = open()
   grow(300)
