@@ -558,8 +558,9 @@ DIAGNOSES: dict[str, Diagnosis] = {
             "Trouble at the platform: {reason}",
         ),
         Words(
-            "过一会儿再试；如果仍然不行，请联系平台，并附上 trace",
-            "Try again in a while; if it keeps happening, tell the platform, with the trace",
+            "过一会儿再试；如果仍然不行，请联系平台，并附上 trace（日志里也有）",
+            "Try again in a while; if it keeps happening, tell the platform, with the trace (the "
+            "log has it too)",
         ),
     ),
     "agent_strange": _fail(

@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 from chat.owner.desk.usage import Usage
 from chat.owner.doctor.agents import remedies
 from chat.web import services
-from chat.web.desk.labels import agent_name, at_desk, is_of_desk
+from chat.web.desk.labels import agent_name, as_sentence, at_desk, is_of_desk
 from chat.web.frame.language import language
 
 # What each reason of the contract means for the owner.
@@ -61,5 +61,5 @@ def _remedies(agent_id: str, code: str) -> list[str]:
     platform = agent.platform if agent else ""
     sentences = [words.say(language()) for words in remedies(platform, code)]
     if is_of_desk(agent_id):
-        return [at_desk(platform, sentence) for sentence in sentences]
-    return sentences
+        sentences = [at_desk(platform, sentence) for sentence in sentences]
+    return [as_sentence(sentence) for sentence in sentences]
