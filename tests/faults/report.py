@@ -66,7 +66,7 @@ def _cell(outcomes: Outcomes, fault: Fault, platform: str, answered: str) -> str
         text += " ¶"
     if stream.retry_after is not None:
         text += " ↻"
-    return text if whole.name == stream.name else f"{text}; JSON: {_name(whole, answered)}"
+    return text if whole.name == stream.name else f"{text} · JSON {_name(whole, answered)}"
 
 
 def _name(outcome: Outcome, answered: str) -> str:
