@@ -45,7 +45,13 @@ export function openDialog(dialog) {
 function openWithout(dialog) {
   dialog.setAttribute("open", "")
   dialog.setAttribute("aria-modal", "true")
-  dialog.close = () => dialog.dispatchEvent(new Event("close"))
+  const shade = Object.assign(document.createElement("div"), { className: "shade" })
+  dialog.before(shade)
+  dialog.close = () => {
+    shade.remove()
+    dialog.dispatchEvent(new Event("close"))
+  }
+  shade.addEventListener("click", dialog.close)
   dialog.addEventListener("keydown", ({ key }) => key === "Escape" && dialog.close())
   dialog.addEventListener("submit", event => {
     event.preventDefault()
