@@ -501,9 +501,12 @@ def test_a_page_that_is_not_there_says_so(page: Page) -> None:
 
 
 def test_the_demo_says_that_it_is_one(person: Callable[..., Person], demo_site: Site) -> None:
-    page = person(demo_site).open()
+    page = person(demo_site, **{**PHONE, "viewport": {"width": 390, "height": 844}}).open()
     expect(page.get_by_text("Answers are simulated")).to_be_visible()
-    page.locator(".welcome a").last.click()
+    last = page.locator(".welcome a").last
+    ends_at, writer = (each.bounding_box() for each in (last, page.locator(".writer")))
+    assert ends_at and writer and ends_at["y"] + ends_at["height"] < writer["y"]
+    last.click()
     chosen = page.locator("h1").inner_text()
     page.locator(".welcome [data-ask] button").first.click()
     has_ended(page.locator(".exchange"))
