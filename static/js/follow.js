@@ -94,12 +94,17 @@ export class Follower {
   }
 }
 
+/** Even what changes nothing would have the page drawn once more. */
+function show(element, isShown) {
+  if (element.hidden === isShown) element.hidden = !isShown
+}
+
 /** Connects a Follower to what happens to an element and its content. */
 export function followEnd(scroller, button, signal) {
   const follower = new Follower(scroller, (isWanted, hasNews) => {
     const isWelcome = !scroller.querySelector(".exchange")
-    button.hidden = !isWanted || isWelcome
-    button.lastElementChild.hidden = !hasNews
+    show(button, isWanted && !isWelcome)
+    show(button.lastElementChild, hasNews)
   })
   const options = { signal, passive: true }
   scroller.addEventListener("scroll", () => follower.moved(), options)

@@ -30,11 +30,11 @@ function insertList(link, page) {
   const next = page.querySelector(`[data-more="${selector}"]`)
   const isAbove = link.compareDocumentPosition(list) & Node.DOCUMENT_POSITION_FOLLOWING
   const older = [...page.querySelector(selector).children]
+  for (const item of older) refine(item)
   // Before the day that goes on gives its conversations away.
   const first = older[0]?.querySelector("a, button")
-  if (isAbove) putAbove(list, older)
+  if (isAbove) putBelow(link, older)
   else appendDays(list, older)
-  refine(list)
   const hadFocus = document.activeElement === link
   if (next) link.replaceWith(next)
   else link.remove()
@@ -43,11 +43,15 @@ function insertList(link, page) {
 }
 
 /** What the reader sees stays where it is while something is put above it. */
-function putAbove(list, older) {
-  const scroller = list.closest(".scroller")
+function putBelow(link, older) {
+  const scroller = link.closest(".scroller")
   const below = scroller.scrollHeight - scroller.scrollTop
   for (const item of older) item.classList.add("far")
-  list.prepend(...older)
+  // A list of its own can be left out as one: browsers look at whatever may be left out each time
+  // they draw.
+  const list = Object.assign(document.createElement("ol"), { className: "earlier" })
+  list.append(...older)
+  link.after(list)
   scroller.scrollTop = scroller.scrollHeight - below
 }
 

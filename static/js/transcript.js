@@ -19,8 +19,10 @@ class ChatTranscript extends HTMLElement {
   #follower
   // What is said before the first question. To look for it at each one would search all answers.
   #welcome = this.querySelector(".welcome")
-  // Cloned, it is there at once. From its <template> it comes the later, the longer the page is.
-  #blank = copyOf("exchange")
+  // The exchange of the next question, and its parts that show later: made before it is asked.
+  #blank = makeBlank()
+  // Those parts, until they are in their exchange.
+  #rests = new WeakMap()
   // The Markdown of each exchange's replies, while it comes.
   #replies = new WeakMap()
 
@@ -52,20 +54,35 @@ class ChatTranscript extends HTMLElement {
 
   /** Adds a question whose answer is yet to come; `instead` of that answer and what follows it. */
   addQuestion(question, files = [], instead = "") {
-    const exchange = this.#blank.cloneNode(true)
+    const { exchange, rest } = this.#blank ?? makeBlank()
+    this.#blank = null
     exchange.querySelector(".question-text").textContent = question
-    exchange.querySelector(".again").value = question
+    rest.querySelector(".again").value = question
+    this.#rests.set(exchange, rest)
     this.#showProgress(exchange, "waiting")
     this.#showWelcome(false)
     this.#list.append(exchange)
     if (instead) this.#replaceAnswer(instead, exchange)
-    else exchange.querySelector(".versions").remove()
+    else rest.querySelector(".versions").remove()
     if (files.length) listFiles(exchange.querySelector(".question-files"), files)
     this.#countSeconds(exchange)
     this.#follower.followSoon()
-    // After the picture: it takes as long as all the rest.
-    requestAnimationFrame(() => setTimeout(() => this.#leaveOutFar()))
+    requestAnimationFrame(() => setTimeout(() => this.#settle(exchange)))
     return exchange
+  }
+
+  /** What need not be in the first picture of a question, and takes as long as all the rest. */
+  #settle(exchange) {
+    this.#complete(exchange)
+    this.#leaveOutFar()
+    this.#blank ??= makeBlank()
+  }
+
+  #complete(exchange) {
+    const rest = this.#rests.get(exchange)
+    if (!rest) return
+    this.#rests.delete(exchange)
+    exchange.querySelector(".answer").append(rest)
   }
 
   /** Takes back a question that was refused. */
@@ -78,6 +95,7 @@ class ChatTranscript extends HTMLElement {
   apply(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
     this.#follower.expectNews()
+    this.#complete(exchange)
     switch (type) {
       case "turn": return this.#identify(exchange, data.message_id)
       case "lost": return this.#showProgress(exchange, "lost")
@@ -128,12 +146,13 @@ class ChatTranscript extends HTMLElement {
 
   /** An earlier answer and all that follows it give way to its new version. */
   #replaceAnswer(answer, exchange) {
-    const all = [...this.#list.children]
+    const all = [...this.querySelectorAll(".earlier > *, #transcript > *")]
     const first = all.find(({ dataset }) => dataset.messageId === answer)
     if (!first) return
     const replaced = all.slice(all.indexOf(first), all.indexOf(exchange))
     for (const element of replaced) element.remove()
     this.#replaced.set(exchange, replaced)
+    this.#complete(exchange)
     const count = first.querySelector("[data-number]")?.textContent.split("/")[1] ?? 1
     const number = Number(count) + 1
     exchange.querySelector("[data-number]").textContent = `${number} / ${number}`
@@ -233,6 +252,16 @@ class ChatTranscript extends HTMLElement {
 /** Safari lets a page copy and speak only during a click, which a module on its way would outlast. */
 function bringForClicks() {
   for (const path of ["./copy.js", "./speak.js"]) load(path).catch(() => {})
+}
+
+/** An exchange without an answer; in `rest`, what stands below the answer's text. */
+function makeBlank() {
+  const exchange = copyOf("exchange")
+  const rest = document.createRange()
+  const text = exchange.querySelector(".prose")
+  rest.setStartAfter(text)
+  rest.setEndAfter(text.parentNode.lastChild)
+  return { exchange, rest: rest.extractContents() }
 }
 
 customElements.define("chat-transcript", ChatTranscript)
