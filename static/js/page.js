@@ -76,7 +76,8 @@ export function refine(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.textContent = formatMoment(time.dateTime, "clock" in time.dataset)
   }
-  colour(root)
+  // The colours hold up no picture.
+  requestAnimationFrame(() => setTimeout(() => colour(root)))
 }
 
 /** Colours the blocks of code in an element, if there are any. */
