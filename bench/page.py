@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
 from bench.agents import many_agents
 from chat import storage
@@ -34,6 +34,13 @@ MOST_REQUESTS, MOST_BYTES, MOST_SCRIPT = 6, 30_000, 20_000
 # A phone that is so many times slower than this machine shows a key or a click within this.
 PHONE_SLOWDOWN, REACTION_MS = 4, 50
 TYPED, SENDINGS = "How long is the way to the last hall?", 7
+# A finger stays so long on a button; the picture and what follows it are over after PICTURE_MS.
+FINGER_MS, PICTURE_MS = 80, 700
+# What a click costs the browser itself: a page with a field and a button that adds a line.
+BARE = """<meta name=viewport content="width=device-width"><ol id=transcript></ol>
+<textarea id=question></textarea><button class=send>Send</button>
+<script>document.querySelector(".send").onclick = () => transcript
+    .append(Object.assign(document.createElement("li"), {textContent: question.value}))</script>"""
 # Browsers note no faster reaction.
 LEAST_NOTED_MS = 16.0
 # Ten messages, and a thousand.
@@ -118,9 +125,29 @@ def _reactions(browser: Browser, site: Site) -> int:
     """From a key or a click to the picture that shows it, below a thousand messages."""
     [talk] = _conversations(site, EXCHANGES[-1:], seed=3)
     context = browser.new_context(**PHONE)
+    bare = context.new_page()
+    bare.set_content(BARE)
+    _, least = _keys_and_clicks(bare)
+    bare.close()
     page = _page(context, site)
     page.goto(f"{site.url}/c/{talk}")
     _bring_all(page)
+    keys, clicks = _keys_and_clicks(page)
+    context.close()
+    # As browsers judge a page: one key in fifty may be late.
+    typing = sorted(keys)[-1 - len(keys) // 50] if keys else LEAST_NOTED_MS
+    sending = median(clicks)
+    is_slow = max(typing, sending) > REACTION_MS
+    print(
+        f"seen on a phone slowed {PHONE_SLOWDOWN} times, below {2 * EXCHANGES[-1]:,} messages: "
+        f"a key after {typing:.0f} ms, sending after {sending:.0f} ms (on a page with nothing else "
+        f"{median(least):.0f} ms)   target < {REACTION_MS} ms  {'MISSED' if is_slow else 'ok'}"
+    )
+    return int(is_slow)
+
+
+def _keys_and_clicks(page: Page) -> tuple[list[float], list[float]]:
+    """How long the keys of some questions took to be seen, and their sending."""
     page.evaluate(
         """least => {
         window.reactions = []
@@ -130,28 +157,32 @@ def _reactions(browser: Browser, site: Site) -> int:
     }""",
         LEAST_NOTED_MS,
     )
-    slow = context.new_cdp_session(page)
-    slow.send("Emulation.setCPUThrottlingRate", {"rate": PHONE_SLOWDOWN})
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": PHONE_SLOWDOWN})
     keys: list[float] = []
     clicks: list[float] = []
     for _ in range(SENDINGS):
         page.locator("#question").focus()
         page.keyboard.type(TYPED, delay=80)
         keys += _reaction_times(page, "keydown")
-        page.locator(".send").tap()
-        page.locator(".exchange").last.and_(page.locator("[data-state=done]")).wait_for()
+        _press(session, page)
         clicks.append(max(_reaction_times(page, "click"), default=LEAST_NOTED_MS))
-    context.close()
-    # As browsers judge a page: one key in fifty may be late.
-    typing = sorted(keys)[-1 - len(keys) // 50] if keys else LEAST_NOTED_MS
-    sending = median(clicks)
-    is_slow = max(typing, sending) > REACTION_MS
-    print(
-        f"seen on a phone slowed {PHONE_SLOWDOWN} times, below {2 * EXCHANGES[-1]:,} messages: "
-        f"a key after {typing:.0f} ms, sending after {sending:.0f} ms   "
-        f"target < {REACTION_MS} ms  {'MISSED' if is_slow else 'ok'}"
-    )
-    return int(is_slow)
+        page.locator("#transcript > *").last.and_(
+            page.locator(":not([data-state=running])")
+        ).wait_for()
+    return keys, clicks
+
+
+def _press(session: CDPSession, page: Page) -> None:
+    """Sends by a finger. Playwright's own tap would ask the page things meanwhile."""
+    box = page.locator(".send").bounding_box()
+    assert box
+    point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    page.wait_for_timeout(PICTURE_MS)
+    for event, points in (("touchStart", [point]), ("touchEnd", [])):
+        session.send("Input.dispatchTouchEvent", {"type": event, "touchPoints": points})
+        page.wait_for_timeout(FINGER_MS)
+    page.wait_for_timeout(PICTURE_MS)
 
 
 def _bring_all(page: Page) -> None:

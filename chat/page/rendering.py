@@ -9,7 +9,7 @@ from typing import Any
 import nh3
 
 from chat.legible import legible
-from chat.offload import beside_others, give_way
+from chat.offload import beside_others
 from chat.page.budget import MAX_REPLY_CHARS, MIN_HTML_CHARS, Budget, TooMuch
 from chat.page.markdown import draw_block, plain, read_blocks
 
@@ -141,8 +141,6 @@ def render_blocks(
     for number, text in enumerate(replies):
         growing.feed(text, number)
     growing.changes(last=True)
-    # A page has many answers.
-    give_way()
     return growing.blocks()
 
 

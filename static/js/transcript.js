@@ -5,9 +5,6 @@ import { Drawing } from "./drawing.js"
 import { followEnd } from "./follow.js"
 import { colour, copyOf, load, sendPlainly } from "./page.js"
 
-// So many of the last exchanges are always drawn.
-const NEAR = 4
-
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
   #drawing = new Drawing(fresh => {
@@ -212,7 +209,8 @@ class ChatTranscript extends HTMLElement {
 
   /** As on the server: nothing within reach of the screen changes its height by being left out. */
   #leaveOutFar() {
-    this.#list.children[this.#list.children.length - NEAR - 1]?.classList.add("far")
+    const { children, dataset } = this.#list
+    children[children.length - dataset.near - 1]?.classList.add("far")
   }
 
   #showWelcome(isShown) {

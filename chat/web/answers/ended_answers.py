@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Sequence
 
 from chat.agents.offered import Agent
+from chat.offload import give_way
 from chat.page.rendering import VERSION, render_blocks
 from chat.storage import Answer
 from chat.storage.drawings import StoredDrawing
@@ -13,6 +14,9 @@ from chat.web import services
 
 # Less text is drawn faster than it is looked up.
 _MIN_CHARS = 500
+# After so much has been drawn, a page lets others have their turn. After each short answer, it
+# would wait longer than it works.
+_TURN_CHARS = 4000
 
 
 def blocks_of(answers: Sequence[Answer], agent: Agent | None) -> dict[str, list[str]]:
@@ -25,6 +29,7 @@ def blocks_of(answers: Sequence[Answer], agent: Agent | None) -> dict[str, list[
     stored = drawings.find(lasting) if lasting else {}
     blocks: dict[str, list[str]] = {}
     fresh: dict[str, StoredDrawing] = {}
+    drawn = 0
     for answer in answers:
         drawing = stored.get(answer.id)
         version = _version(answer, edition)
@@ -32,6 +37,10 @@ def blocks_of(answers: Sequence[Answer], agent: Agent | None) -> dict[str, list[
             drawing = StoredDrawing(version, render_blocks(answer.replies, picture, answer.id))
             if answer.id in lasting:
                 fresh[answer.id] = drawing
+            drawn += _length(answer)
+        if drawn > _TURN_CHARS:
+            drawn = 0
+            give_way()
         blocks[answer.id] = drawing.blocks
     _store(fresh)
     return blocks
@@ -39,7 +48,11 @@ def blocks_of(answers: Sequence[Answer], agent: Agent | None) -> dict[str, list[
 
 def _is_lasting(answer: Answer) -> bool:
     """Whether the HTML is worth storing."""
-    return answer.state != RUNNING and sum(len(reply) for reply in answer.replies) >= _MIN_CHARS
+    return answer.state != RUNNING and _length(answer) >= _MIN_CHARS
+
+
+def _length(answer: Answer) -> int:
+    return sum(len(reply) for reply in answer.replies)
 
 
 def _version(answer: Answer, edition: str) -> str:

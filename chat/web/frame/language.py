@@ -1,9 +1,10 @@
 """The language: by the link on the page, else the browser's preference, else the site's default."""
 
+from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, request
-from flask_babel import Babel
+from flask import Flask, Response, g, request
+from flask_babel import Babel, get_translations
 
 from chat.web import services
 
@@ -17,6 +18,13 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("BABEL_DEFAULT_LOCALE", "en")
     app.jinja_env.globals["in_language"] = in_language
     Babel(app, locale_selector=language, timezone_selector=lambda: services().settings.time_zone)
+    # Flask-Babel looks for the catalogue at each sentence, and a conversation has a thousand.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda sentence: _catalogue().ugettext(sentence),
+        lambda one, many, count: _catalogue().ungettext(one, many, count),
+        newstyle=True,
+        pgettext=lambda where, sentence: _catalogue().upgettext(where, sentence),
+    )
 
     @app.after_request
     def remember(response: Response) -> Response:
@@ -31,6 +39,13 @@ def init_app(app: Flask) -> None:
                 secure=request.is_secure,
             )
         return response
+
+
+def _catalogue() -> Any:
+    """The sentences in the language of the request at hand."""
+    if "catalogue" not in g:
+        g.catalogue = get_translations()
+    return g.catalogue
 
 
 def in_language(code: str) -> str:
