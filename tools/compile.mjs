@@ -27,6 +27,8 @@ const OPTIONS = {
   legalComments: "none",
   minify: true,
   mangleProps: /^private_/,
+  // Fields become assignments, as browsers of 2020 have them, without a function that defines each.
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   external: ["../vendor/*"],
 }
 // A second copy of a module would have a state of its own.
@@ -44,6 +46,7 @@ const withoutPrivate = {
   setup({ onLoad }) {
     onLoad({ filter: /static\/js\/[\w-]+\.js$/ }, ({ path: source }) => ({
       contents: readFileSync(source, "utf8").replace(PRIVATE, "$1private_"),
+      loader: "ts",
     }))
   },
 }

@@ -45,12 +45,11 @@ export function openDialog(dialog) {
 function openWithout(dialog) {
   dialog.setAttribute("open", "")
   dialog.setAttribute("aria-modal", "true")
-  const shade = Object.assign(document.createElement("div"), { className: "shade" })
+  const shade = document.createElement("div")
+  shade.className = "shade"
   dialog.before(shade)
-  dialog.close = () => {
-    shade.remove()
-    dialog.dispatchEvent(new Event("close"))
-  }
+  dialog.close = () => dialog.dispatchEvent(new Event("close"))
+  dialog.addEventListener("close", () => shade.remove())
   shade.addEventListener("click", dialog.close)
   dialog.addEventListener("keydown", ({ key }) => key === "Escape" && dialog.close())
   dialog.addEventListener("submit", event => {
