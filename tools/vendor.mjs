@@ -67,7 +67,8 @@ async function cutFont() {
     const isIn = sign => ranges.some(([first, last]) => first <= sign && sign <= last)
     const text = String.fromCodePoint(...signs.filter(isIn))
     signs = signs.filter(sign => !isIn(sign))
-    const options = { targetFormat: "woff2", noHinting: true }
+    // Other forms of a sign come along where it grows; not those that no browser asks for by itself.
+    const options = { targetFormat: "woff2", noHinting: true, noLayoutClosure: true }
     writeFileSync(new URL(name, target), await subsetFont(whole, text, options))
   }
   if (signs.length) throw new Error(`in no file: ${String.fromCodePoint(...signs)}`)
