@@ -24,7 +24,9 @@ class ChatComposer extends HTMLElement {
   connectedCallback() {
     this.#listen()
     stayAboveKeyboard(globalThis.visualViewport, this.#leaving.signal)
-    if (!isPhone()) this.#field.focus({ preventScroll: true })
+    if (!isPhone() && !document.querySelector(".menu-box[open]")) {
+      this.#field.focus({ preventScroll: true })
+    }
     this.#measure()
     restoreDraft(this)
     const { running } = document.querySelector("chat-transcript")

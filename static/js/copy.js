@@ -75,7 +75,8 @@ function copyBySelection(content) {
   const focused = document.activeElement
   const field = document.createElement("textarea")
   Object.assign(field, { value: content["text/plain"], readOnly: true, className: "sr-only" })
-  document.body.append(field)
+  // Elsewhere a dialogue would hold the focus off, and a menu close.
+  focused.parentNode.append(field)
   field.addEventListener("copy", event => {
     event.preventDefault()
     event.stopPropagation()
@@ -84,6 +85,6 @@ function copyBySelection(content) {
   field.select()
   const isCopied = document.execCommand("copy")
   field.remove()
-  focused?.focus({ preventScroll: true })
+  focused.focus({ preventScroll: true })
   return isCopied
 }

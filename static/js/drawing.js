@@ -7,8 +7,17 @@ const PORTION = 20_000
 const HIDDEN_MS = 250
 
 /** The only place that turns a string into HTML. */
-export const setServerHTML = (node, html) => {
-  node.innerHTML = policy ? policy.createHTML(html) : html
+function fragmentOf(html) {
+  const template = document.createElement("template")
+  template.innerHTML = policy ? policy.createHTML(html) : html
+  return template.content
+}
+
+/** What is on another page of the site. */
+export async function fetchPage(address) {
+  const response = await fetch(address, { headers: { Accept: "text/html" } })
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  return fragmentOf(await response.text())
 }
 
 /** Elements that grow; `finish` gets the new content of one before it is shown. */
@@ -38,13 +47,12 @@ export class Drawing {
     const waiting = this.#waiting.get(element)
     if (!waiting) return
     const portion = takePortion(waiting.blocks)
-    const fresh = document.createElement("template")
-    setServerHTML(fresh, portion.join(""))
+    const fresh = fragmentOf(portion.join(""))
     const stale = [...element.children].slice(waiting.from)
     for (const block of stale) block.remove()
-    keepCode(stale, fresh.content)
-    this.#finish(fresh.content)
-    element.append(fresh.content)
+    keepCode(stale, fresh)
+    this.#finish(fresh)
+    element.append(fresh)
     waiting.from += portion.length
     if (waiting.blocks.length) this.#drawSoon(element)
     else this.#waiting.delete(element)

@@ -1,6 +1,6 @@
 // The files of the next question: checked, sent ahead one after the other, taken along at the end.
 
-import { announce, Refused, showProblem } from "./page.js"
+import { announce, join, Refused, showProblem } from "./page.js"
 
 const PREVIEW_PX = 88
 const MAX_NAME = 200
@@ -49,14 +49,16 @@ export class Files {
     const { most, mostBytes } = this.#list.dataset
     const rules = { most, mostBytes, accept: this.#form.elements.files.accept }
     this.#complaints = []
+    const begun = []
     for (const file of files) {
       const name = arePasted ? this.#nameOfPasted(file) : tidyName(file.name)
       // Whoever adds a file again does so because it was not sent.
       for (const item of this.#items.filter(isFailed)) if (item.name === name) this.#drop(item)
       const reason = refusal(name, file.size, this.#items.length, rules)
       if (reason) this.#complaints.push(this.#sentence(reason, name))
-      else this.#begin(file, name)
+      else begun.push(this.#begin(file, name))
     }
+    announce("", join(...begun))
     showProblem(this.#complaints.join("\n"))
   }
 
@@ -84,17 +86,18 @@ export class Files {
     return isNameless(file) ? pictureName(file.type, ++this.#pastedCount) : tidyName(file.name)
   }
 
+  /** Sends a file ahead; the sentence about it. */
   #begin(file, name) {
     const element = document.getElementById("attachment").content.firstElementChild.cloneNode(true)
     element.querySelector(".file-name").textContent = name
     for (const control of element.querySelectorAll("[data-named]")) {
       control.title = control.dataset.named.replace("%s", () => name)
-      control.setAttribute("aria-label", control.title)
     }
     const item = { file, name, element, putBack: () => this.#show(item) }
     this.#show(item)
     this.#sending = this.#sending.then(() => this.#sendAhead(item))
     this.#drawing = this.#drawing.then(() => drawPreview(file, element.querySelector(".preview")))
+    return element.querySelector("progress").title
   }
 
   async #sendAhead(item) {

@@ -1,13 +1,16 @@
 // The frame of every page: its menus, its drawer, the theme, copying, links that open in place.
 
-import { openMenus } from "./layers.js"
-import { isEscapeTaken, load, refine } from "./page.js"
+import { closeMenus, openMenus } from "./layers.js"
+import { announce, isEscapeTaken, load, refine } from "./page.js"
 
+// By then screen readers have begun to read a page that is new.
+const SETTLED_MS = 1000
+
+// Menus close as soon as the focus or a click is somewhere else.
+document.addEventListener("focusin", ({ target }) => closeMenus(target))
 document.addEventListener("click", event => {
   const { target } = event
-  for (const menu of openMenus()) {
-    if (!menu.contains(target)) menu.open = false
-  }
+  closeMenus(target)
   if (target.closest("[data-theme-switch]")) {
     load("./theme.js").then(({ changeTheme }) => changeTheme(), () => {})
   }
@@ -56,6 +59,9 @@ watchDrawer()
 findVoices()
 bringOlderStyles()
 refine(document)
+// What a page says as it comes, such as what was done, screen readers hear only if it is new.
+const said = document.querySelector("main [role=status]")
+if (said) setTimeout(announce, SETTLED_MS, "", said.innerText)
 
 /** The shortcut of a key press: Ctrl or ⌘ with K or Shift+O anywhere, / and ? outside of fields. */
 function shortcutOf({ key, code, ctrlKey, metaKey, shiftKey, altKey, isComposing, target }) {
@@ -106,7 +112,7 @@ function forgetDrafts({ target }) {
   }
 }
 
-/** Behind the drawer of a narrow page all is out of reach. Closed, it leaves its switch focused. */
+/** Behind the drawer of a narrow page all is out of reach. It has the focus, and gives it back. */
 function watchDrawer() {
   const drawer = document.getElementById("drawer")
   if (!drawer) return
@@ -120,7 +126,8 @@ function watchDrawer() {
   }
   drawer.addEventListener("change", () => {
     cover()
-    if (!drawer.checked) drawer.focus({ preventScroll: true })
+    const heir = drawer.checked ? document.querySelector(".sidebar a") : drawer
+    heir.focus({ preventScroll: true })
   })
   narrow?.addEventListener?.("change", cover)
 }

@@ -1,10 +1,11 @@
 // Shortcuts of a desk: what to go to is looked for by typing, and the list of all keys.
 
-import { setServerHTML } from "./drawing.js"
-import { load } from "./page.js"
+import { fetchPage } from "./drawing.js"
+import { announce, load } from "./page.js"
 
 const MOST = 10
 const LISTS = `[href="/agents"], [href="/conversations"]`
+const SHOWN = "a:not([hidden])"
 const AGENTS = `[href*="agent="]`
 
 /** Does what a shortcut is for. */
@@ -27,29 +28,31 @@ function palette(dialog) {
   let others = []
   const show = () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean)
-    const holds = ({ text }) => words.every(word => text.toLowerCase().includes(word))
+    const holds = link => words.every(word => link.textContent.toLowerCase().includes(word))
     // Whoever types may mean any agent; whoever only looks, what was latest.
     const rest = words.length ? [...others, ...conversations] : [...conversations, ...others]
     const found = [...atHand, ...rest].filter(holds).slice(0, MOST)
     list.textContent = ""
-    for (const { link } of [...found, ...lists.filter(holds)]) list.append(item(link))
+    for (const link of [...found, ...lists.filter(holds)]) list.append(item(link))
     everywhere.hidden = !words.length
     everywhere.href = `/search?q=${encodeURIComponent(field.value.trim())}`
+    if (words.length) announce("", linksIn(dialog, SHOWN)[0].innerText)
   }
   field.addEventListener("input", show)
   dialog.addEventListener("keydown", event => move(event, dialog))
   show()
   agents().then(all => {
     const addresses = new Set(atHand.map(addressOf))
-    others = all.filter(choice => !addresses.has(addressOf(choice)))
+    others = all.filter(link => !addresses.has(addressOf(link)))
     show()
   }, () => {})
   return dialog
 }
 
 function move(event, dialog) {
-  if (event.isComposing) return
-  const links = [...dialog.querySelectorAll("a:not([hidden])")]
+  // Safari ends a composition before it reports the Enter that ended it.
+  if (event.isComposing || event.keyCode === 229) return
+  const links = linksIn(dialog, SHOWN)
   const at = links.indexOf(document.activeElement)
   if (event.key === "Enter" && at < 0) links[0]?.click()
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
@@ -70,22 +73,16 @@ function item(link) {
   return element
 }
 
-const linksIn = (root, selector) => Array.from(
-  root.querySelectorAll(selector),
-  link => ({ link, text: link.textContent }),
-)
+const linksIn = (root, selector) => [...root.querySelectorAll(selector)]
 
-const addressOf = ({ link }) => link.getAttribute("href")
+const addressOf = link => link.getAttribute("href")
 
 /** Those of the links that a selector matches, and the others. */
 const split = (links, selector) => [true, false].map(
-  isWanted => links.filter(({ link }) => link.matches(selector) === isWanted),
+  isWanted => links.filter(link => link.matches(selector) === isWanted),
 )
 
 /** All agents of the site, from their page. */
 async function agents() {
-  const response = await fetch("/agents", { headers: { Accept: "text/html" } })
-  const page = document.createElement("template")
-  setServerHTML(page, await response.text())
-  return linksIn(page.content, ".agents a")
+  return linksIn(await fetchPage("/agents"), ".agents a")
 }

@@ -11,6 +11,13 @@ export function openMenus() {
   return places.flatMap(place => [...place.querySelectorAll(".menu-box[open], .switch[open]")])
 }
 
+/** Closes the menus, but for that which holds an element. */
+export function closeMenus(element = null) {
+  for (const menu of openMenus()) {
+    if (!menu.contains(element)) menu.open = false
+  }
+}
+
 const isCovered = () =>
   openMenus().length > 0 || document.querySelector("#drawer:checked, dialog[open]") !== null
 
@@ -24,7 +31,7 @@ export function followLayers() {
 
 addEventListener("popstate", () => {
   if (history.state?.isCovered || !isPhone()) return
-  for (const menu of openMenus()) menu.open = false
+  closeMenus()
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close()
   // Not checked = false: that would fire no change event.
   document.querySelector("#drawer:checked")?.click()

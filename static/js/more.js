@@ -1,6 +1,6 @@
 // More of a list comes into the page: older messages above, older conversations below.
 
-import { setServerHTML } from "./drawing.js"
+import { fetchPage } from "./drawing.js"
 import { refine } from "./page.js"
 
 /** Fetches the page that a [data-more] link leads to and puts its list where the link stands. */
@@ -8,20 +8,11 @@ export async function bringMore(link) {
   if (link.ariaBusy === "true") return
   link.ariaBusy = "true"
   try {
-    const page = await fetchPage(link.href)
-    insertList(link, page)
+    insertList(link, await fetchPage(link.href))
   } catch {
     // The browser knows best how to say what is wrong.
     location.assign(link.href)
   }
-}
-
-async function fetchPage(address) {
-  const response = await fetch(address, { headers: { Accept: "text/html" } })
-  if (!response.ok) throw new Error(`status ${response.status}`)
-  const page = document.createElement("template")
-  setServerHTML(page, await response.text())
-  return page.content
 }
 
 function insertList(link, page) {

@@ -27,7 +27,7 @@ export const sentenceOf = error => error.status ? error.message : problem().data
 /** Tells screen readers, by a sentence of the template's or by this text. */
 export function announce(name, text) {
   const status = document.getElementById("status")
-  status.textContent = text ?? status.dataset[name] ?? ""
+  status.textContent = text || status.dataset[name] || ""
 }
 
 /** Sends a form as the browser would by its button, which names a value of its own. */

@@ -33,8 +33,8 @@ async function send(id, feedback) {
     body: JSON.stringify(feedback),
   })
   if (response.ok) return
-  const payload = await response.json().catch(() => ({}))
-  throw payload.error ? new Refused(payload.error, response.status) : new Error("not rated")
+  const { error } = await response.json().catch(() => ({}))
+  throw new Refused(error, error && response.status)
 }
 
 function showRating(exchange, rating) {

@@ -1,6 +1,6 @@
 // What can be done with a conversation in a list, without leaving the page for it.
 
-import { setServerHTML } from "./drawing.js"
+import { fetchPage } from "./drawing.js"
 import { load, refine, sendPlainly } from "./page.js"
 
 const LONG_PRESS_MS = 500
@@ -8,6 +8,9 @@ const SWIPE_PX = 50
 // A finger that lies still moves as much; more scrolls the list.
 const SLACK_PX = 10
 const NARROW = "(max-width: 47.99rem)"
+
+// What finds the link of the open menu again once its list is another.
+let same = ""
 
 /** Opens the menu of the conversation that a link `.row-more` stands beside. */
 export async function openMenu(link) {
@@ -25,6 +28,7 @@ export async function openMenu(link) {
   const label = link.getAttribute("aria-label")
   menu.querySelector("[name=title]").value = conversation.querySelector(".truncate").textContent
   showPin(menu, row.parentElement.hasAttribute("data-pinned"))
+  same = `${row.closest("#lists") ? "#lists" : ".sidebar"} [href="${link.getAttribute("href")}"]`
   if (!matchMedia(NARROW).matches) return openBeside(link, menu, label)
   const dialog = asDialog(menu, label)
   openDialog(dialog)
@@ -52,7 +56,9 @@ function openBeside(link, menu, label) {
   menu.addEventListener("toggle", () => {
     if (menu.open) return
     leaving.abort()
+    const hadFocus = menu.contains(document.activeElement)
     menu.replaceWith(link)
+    if (hadFocus) link.focus({ preventScroll: true })
   })
   menu.addEventListener("submit", changeInPlace)
   menu.open = true
@@ -111,7 +117,8 @@ function place(menu) {
   sheet.style.setProperty("--y", `${isBelow ? bottom : Math.max(8, top - sheet.offsetHeight)}px`)
 }
 
-/** A new title and a pin change the list; what leads to another page does so by itself. */
+/** A new title and a pin change the list; what leads to another page does so by itself. The focus
+    goes to the link as it is then. */
 async function changeInPlace(event) {
   const form = event.target
   if (!form.matches("[data-in-place]")) return
@@ -126,6 +133,7 @@ async function changeInPlace(event) {
     if (!response.ok) throw new Error(`status ${response.status}`)
     await refreshLists()
     form.closest("dialog")?.close?.()
+    document.querySelector(same)?.focus({ preventScroll: true })
   } catch {
     // The server's page says what is wrong.
     sendPlainly(form, button)
@@ -134,19 +142,19 @@ async function changeInPlace(event) {
 
 /** The lists of conversations as the server has them now; what is said on the page stays. */
 async function refreshLists() {
-  const response = await fetch(location.href, { headers: { Accept: "text/html" } })
-  const page = document.createElement("template")
-  setServerHTML(page, await response.text())
+  const page = await fetchPage(location.href)
   const restore = rememberList()
   for (const selector of [".conversations", "#lists"]) {
-    const [old, fresh] = [document, page.content].map(root => root.querySelector(selector))
+    const [old, fresh] = [document, page].map(root => root.querySelector(selector))
     if (!old || !fresh) continue
+    const top = old.scrollTop
     old.replaceWith(fresh)
+    fresh.scrollTop = top
     refine(fresh)
   }
-  const title = page.content.querySelector("title")?.textContent
+  const title = page.querySelector("title")?.textContent
   if (title) document.title = title
-  const field = page.content.getElementById("title")
+  const field = page.getElementById("title")
   if (field) document.getElementById("title").value = field.value
   await restore()
 }

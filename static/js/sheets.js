@@ -1,6 +1,6 @@
 // What lies over a page for a moment: menus and dialogues, which come when the first is wanted.
 
-import { setServerHTML } from "./drawing.js"
+import { fetchPage } from "./drawing.js"
 import { followLayers } from "./layers.js"
 
 let sheets
@@ -17,21 +17,20 @@ export async function sheet(name) {
   }
 }
 
-async function fetchSheets() {
+function fetchSheets() {
   const language = new URLSearchParams(location.search).get("lang")
-  const address = language ? `/sheets?lang=${language}` : "/sheets"
-  const response = await fetch(address, { headers: { Accept: "text/html" } })
-  if (!response.ok) throw new Error(`status ${response.status}`)
-  const page = document.createElement("template")
-  setServerHTML(page, await response.text())
-  return page.content
+  return fetchPage(language ? `/sheets?lang=${language}` : "/sheets")
 }
 
-/** Opens a dialogue over the page; a click beside it closes it, and the focus goes back. */
+/** Opens a dialogue over the page; a click beside it closes it, and the focus goes back. Meanwhile
+    it has what tells screen readers something: behind it they would not hear that. */
 export function openDialog(dialog) {
   const focused = document.activeElement
+  const status = document.getElementById("status")
+  dialog.append(status)
   dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close())
   dialog.addEventListener("close", () => {
+    document.body.append(status)
     dialog.remove()
     focused?.focus({ preventScroll: true })
   })

@@ -5,5 +5,5 @@ import "./composer.js"
 
 // Modules on demand import these from here.
 export * from "./page.js"
-export { setServerHTML } from "./drawing.js"
+export { fetchPage } from "./drawing.js"
 export { followLayers } from "./layers.js"

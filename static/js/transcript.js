@@ -3,7 +3,7 @@
 import { clearBeside, listFiles, showBeside } from "./beside.js"
 import { Drawing } from "./drawing.js"
 import { followEnd } from "./follow.js"
-import { colour, copyOf, load, sendPlainly } from "./page.js"
+import { announce, colour, copyOf, load, sendPlainly } from "./page.js"
 
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
@@ -225,6 +225,7 @@ class ChatTranscript extends HTMLElement {
     progress.textContent = position
       ? dataset.position.replace("%s", position)
       : dataset[state] ?? ""
+    if (state === "queued" || state === "lost") announce("", progress.textContent)
   }
 
   /** Says for how many seconds the agent has been thinking, until it answers. */

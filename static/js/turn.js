@@ -157,10 +157,9 @@ export class Turn {
 
   #announceEnd() {
     const { state } = this.#exchange.dataset
-    const prose = this.#exchange.querySelector(".prose")
-    const isReadOut = state === "done" && prose.textContent.length <= MAX_READ_OUT
-    const text = isReadOut ? prose.innerText.trim() : ""
-    announce(state === "done" ? "ready" : state, text || undefined)
+    const said = this.#exchange.querySelector(state === "failed" ? ".if-failed" : ".prose")
+    const isReadOut = state !== "stopped" && said.textContent.length <= MAX_READ_OUT
+    announce(state === "done" ? "ready" : state, isReadOut && said.innerText.trim())
   }
 
   #showStop(isRunning) {

@@ -197,6 +197,8 @@ def test_all_of_the_history_works(
     link = page.locator("#share-link").input_value()
     page.locator("form[action$='/delete'] button").click()
     expect(page.locator("#conversations .conversation")).to_have_count(0)
+    if has_script:
+        expect(page.locator("body > [role=status]")).to_contain_text("展厅")
     assert page.request.get(link).status == 404
     page.locator("form[action$='/restore'] button").click()
     expect(page).to_have_title(re.compile("^展厅"))
@@ -275,12 +277,17 @@ def test_the_link_is_copied_and_the_menu_closes(page: Page) -> None:
     has_ended(ask(page, "to be shared"))
     page.locator(".menu-box summary").click()
     page.get_by_role("button", name="Share link").click()
+    expect(page.locator("#share-link")).to_be_focused()
     page.get_by_role("button", name="Copy the link").click()
     expect(page.locator("body > [role=status]")).to_have_text("Copied")
     page.keyboard.press("Escape")
     expect(page.locator(".menu-box .menu-sheet")).to_be_hidden()
     page.locator(".menu-box summary").click()
     page.locator("#question").click()
+    expect(page.locator(".menu-box .menu-sheet")).to_be_hidden()
+    page.locator(".menu-box summary").press("Enter")
+    # What has the focus next lies behind it.
+    page.locator(".menu-sheet").get_by_role("button", name="Delete").press("Tab")
     expect(page.locator(".menu-box .menu-sheet")).to_be_hidden()
 
 
@@ -323,8 +330,11 @@ def test_a_conversation_is_renamed_and_pinned_from_its_row_without_leaving_the_p
     row.locator("[name=title]").fill("another name")
     row.get_by_role("button", name="Rename").click()
     expect(page.locator(".sidebar .row .truncate")).to_have_text("another name")
-    row.hover()
-    row.locator(".row-more").click()
+    expect(row.locator(".row-more")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(row.locator("a.row-more")).to_be_focused()
+    page.keyboard.press("Enter")
     row.get_by_role("button", name="Pin", exact=True).click()
     expect(page.locator("[data-pinned] .truncate")).to_have_text("another name")
     expect(page.locator("#question")).to_have_value("a draft that stays")
@@ -354,7 +364,7 @@ def test_several_of_a_long_list_stay_chosen_while_another_is_pinned(
     expect(page.locator("#lists :checked")).to_have_count(2)
     expect(rows).to_have_count(130)
     page.get_by_role("button", name="Delete selected").click()
-    expect(page.get_by_role("status")).to_have_text("Conversations deleted: 2")
+    expect(page.get_by_role("main").get_by_role("status")).to_have_text("Conversations deleted: 2")
     page.get_by_role("button", name="Delete selected").click()
     expect(page.get_by_role("alert")).to_contain_text("Select the conversations")
 
@@ -383,6 +393,9 @@ def test_an_answer_is_shared_by_link_picture_and_copy(page: Page) -> None:
     box.click()
     expect(dialog.get_by_role("alert")).to_contain_text("could not be reached")
     expect(box).to_be_checked()
+    dialog.get_by_role("button", name="Copy the link").click()
+    # Behind it nobody would hear it.
+    expect(dialog.get_by_role("status")).to_have_text("Copied")
     with page.expect_download() as download:
         dialog.get_by_role("button", name="As a picture").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")

@@ -350,6 +350,9 @@ def test_controls_follow_each_other_and_have_names(page: Page) -> None:
     page.get_by_role("button", name="Cancel editing").focus()
     names = []
     for _ in range(5):
-        names.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.id"))
+        name = page.evaluate(
+            "(({ title, ariaLabel, id }) => title || ariaLabel || id)(document.activeElement)"
+        )
+        names.append(name)
         page.keyboard.press("Tab")
     assert names == ["Cancel editing", "Add files", "question", "Speak", "Send"]

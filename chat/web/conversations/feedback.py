@@ -49,7 +49,9 @@ def _reason(fields: Mapping[str, Any]) -> str | None:
 
 
 def _address_of(conversation_id: str, message_id: str) -> str:
-    """The page that shows the answer, on whichever branch and however far above the end it is."""
+    """The page that shows the answer, on whichever branch and however far above the end it is, at
+    the row below it.
+    """
     ids = services().storage.conversations.tree(conversation_id).branch(message_id)
     end = ids.index(message_id) + 1
     before = ids[end] if len(ids) - end >= EXCHANGES else None
@@ -59,5 +61,5 @@ def _address_of(conversation_id: str, message_id: str) -> str:
         at=message_id,
         before=before,
         rated=message_id,
-        _anchor=f"m-{message_id}",
+        _anchor=f"tools-{message_id}",
     )

@@ -24,7 +24,9 @@ def device() -> Response:
     code = request.args.get("code", "") if is_page else ""
     is_good = services().devices.peek(code, address()) if code else False
     return _page(
-        scanned=code if is_good else "", problem=_wrong() if code and not is_good else None
+        scanned=code if is_good else "",
+        typed=code,
+        problem=_wrong() if code and not is_good else None,
     )
 
 
@@ -46,7 +48,7 @@ def claim() -> AnyResponse:
     if moved_visitor is None and not errors.wants_html():
         raise Refusal("not_found", "a device's code")
     if moved_visitor is None:
-        return _page(problem=_wrong(), status=404)
+        return _page(problem=_wrong(), typed=request.form.get("code", ""), status=404)
     if request.form.get("bring") == "yes":
         services().storage.merge_visitors(former_visitor, moved_visitor)
     become(moved_visitor)

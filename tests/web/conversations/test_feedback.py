@@ -91,7 +91,7 @@ def test_a_live_answer_is_not_rated_yet(alice: Visitor) -> None:
 def test_a_form_leads_back_to_the_answer_and_a_second_press_takes_it_back(alice: Visitor) -> None:
     assert alice.ask("hello").ok
     page = alice.post(feedback(alice), data={"rating": "down"}, headers=HTML)
-    assert page.url.endswith(f"#m-{alice.message}") and pressed(page.text, alice.message) == [
+    assert page.url.endswith(f"#tools-{alice.message}") and pressed(page.text, alice.message) == [
         "down"
     ]
     reason = {"rating": "down", "reason": "<b>why</b>"}
