@@ -250,7 +250,9 @@ class ChatTranscript extends HTMLElement {
 
 /** Safari lets a page copy and speak only during a click, which a module on its way would outlast. */
 function bringForClicks() {
-  for (const path of ["./copy.js", "./speak.js"]) load(path).catch(() => {})
+  // They hold up no picture.
+  const bring = () => ["./copy.js", "./speak.js"].forEach(path => load(path).catch(() => {}))
+  requestAnimationFrame(() => setTimeout(bring))
 }
 
 /** An exchange without an answer; in `rest`, what stands below the answer's text. */
