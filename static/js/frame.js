@@ -144,7 +144,7 @@ function findVoices() {
 
 /** Formulas, dialogues and room between things, for browsers that lack any of them. */
 function bringOlderStyles() {
-  if (CSS.supports("math-style", "normal") && globalThis.HTMLDialogElement) return
+  if (CSS.supports?.("math-style", "normal") && globalThis.HTMLDialogElement) return
   const href = new URL("../css/older.css", import.meta.url).href
   document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href }))
 }
