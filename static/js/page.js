@@ -76,12 +76,16 @@ export function refine(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.textContent = formatMoment(time.dateTime, "clock" in time.dataset)
   }
-  // The colours hold up no picture.
-  requestAnimationFrame(() => setTimeout(() => colour(root)))
+  // They hold up no picture.
+  requestAnimationFrame(() => setTimeout(() => finishCode(root)))
 }
 
-/** Colours the blocks of code in an element, if there are any. */
-export function colour(root) {
+/** Blocks of code in an element get their colours and, where there is one, a button that copies. */
+export function finishCode(root) {
+  const hasButton = document.getElementById("copy-code") !== null
+  for (const code of hasButton ? root.querySelectorAll(".code") : []) {
+    if (!code.querySelector("[data-copy]")) code.append(copyOf("copy-code"))
+  }
   const elements = [...root.querySelectorAll("code[class^=language-]")]
   if (!elements.length) return
   load("./colouring.js").then(({ colourCode }) => colourCode(elements), () => {})

@@ -3,14 +3,11 @@
 import { clearBeside, listFiles, showBeside } from "./beside.js"
 import { Drawing } from "./drawing.js"
 import { followEnd } from "./follow.js"
-import { announce, colour, copyOf, load, sendPlainly } from "./page.js"
+import { announce, copyOf, finishCode, load, sendPlainly } from "./page.js"
 
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
-  #drawing = new Drawing(fresh => {
-    this.#addCopyButtons(fresh)
-    colour(fresh)
-  })
+  #drawing = new Drawing(finishCode)
   // The exchanges that a new version took out of the list.
   #replaced = new WeakMap()
   #follower
@@ -31,7 +28,6 @@ class ChatTranscript extends HTMLElement {
     // A welcome is read from its top.
     if (isWelcome || location.hash) this.#follower.release()
     else this.#follower.follow()
-    this.#addCopyButtons(this)
     if (this.running) this.#countSeconds(this.running)
     if (!isWelcome) bringForClicks()
     document.addEventListener("click", event => this.#click(event), { signal })
@@ -239,12 +235,6 @@ class ChatTranscript extends HTMLElement {
       const seconds = Math.round((Date.now() - startedAt) / 1000)
       progress.textContent = `${dataset.waiting} ${dataset.seconds.replace("%s", seconds)}`
     }, 1000)
-  }
-
-  #addCopyButtons(root) {
-    for (const code of root.querySelectorAll(".code")) {
-      if (!code.querySelector("[data-copy]")) code.append(copyOf("copy-code"))
-    }
   }
 }
 

@@ -96,6 +96,12 @@ def rich(keep_site: Callable[..., Site], emulator: Emulator) -> tuple[Site, dict
     store = storage.connect(Settings(database_url=f"sqlite:///{site.folder}/instance/chat.db"))
     fill(store.engine, "rich", conversations=450, answers=1, apart_s=900, words=10)
     (long,) = fill(store.engine, "rich", conversations=1, answers=45, words=10)
+    with store.engine.begin() as db:
+        db.exec_driver_sql(
+            "update answers set replies = json_array(?)"
+            " where id = (select min(id) from answers where conversation_id = ?)",
+            ("```python\nx = 1\n```", long),
+        )
     # Of one day, and more than a page of the list.
     fill(store.engine, "busy", conversations=130, answers=1, apart_s=0.01, words=10)
     store.close()
@@ -128,6 +134,9 @@ def test_earlier_messages_come_in_above_and_nothing_moves(
     # An id begins with the moment it was made.
     ids = page.locator(".exchange").evaluate_all("all => all.map(one => one.dataset.messageId)")
     assert ids == sorted(set(ids))
+    expect(
+        page.locator(".exchange").first.get_by_role("button", name="Copy the code")
+    ).to_have_count(1)
 
 
 def test_a_long_list_goes_on_as_it_is_scrolled(
