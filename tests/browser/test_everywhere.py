@@ -137,9 +137,9 @@ def test_the_ends_an_answer_can_have(here: Page, sentence: Sentence) -> None:
         has_ended(exchange, "failed")
         expect(exchange.locator(".problem.if-failed")).to_have_text(sentence(text))
     exchange.get_by_role("button", name=sentence("Regenerate")).click()
-    expect(
-        here.get_by_role("navigation", name=sentence("Versions of this question"))
-    ).to_contain_text("2 / 2", timeout=20_000)
+    expect(here.get_by_role("group", name=sentence("Versions of this question"))).to_contain_text(
+        "2 / 2", timeout=20_000
+    )
     has_ended(here.locator(".exchange").last, "failed")
     stopped(here)
     contains(here.locator(".exchange").last, sentence("You stopped this answer."))

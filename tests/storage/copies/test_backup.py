@@ -44,7 +44,7 @@ def test_a_backup_of_a_busy_site_is_whole_and_comes_back(
     done = subprocess.run(
         line, cwd=site.folder, env=environment(), capture_output=True, text=True, timeout=60
     )
-    assert (done.returncode, done.stderr) == (0, "") and "2 conversations" in done.stdout, done
+    assert (done.returncode, done.stderr) == (0, "") and "conversations: 2" in done.stdout, done
     copy = site.folder / "copy.db"
     assert copy.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in site.folder.glob("copy.db*")] == ["copy.db"], "one file"
@@ -229,7 +229,7 @@ def test_a_backup_of_every_version_comes_back_as_the_newest(tmp_path: Path) -> N
                 "VALUES ('c1', 'alice', 'coze', 't', '2026-01-01', '2026-01-01')"
             )
         code, output = command(tmp_path, "restore", old.name)
-        assert code == 0 and "1 conversation" in output, (version, output)
+        assert code == 0 and "conversations: 1" in output, (version, output)
         with closing(sqlite3.connect(tmp_path / "instance" / "chat.db")) as db:
             assert db.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
 
