@@ -206,7 +206,7 @@ class Person(threading.Thread):
         if response.status_code == 303:
             promise.conversation = response.headers["Location"].rpartition("/")[2]
             self._expect(self._visitor.get(f"/c/{promise.conversation}", headers=HTML), 200)
-        elif response.status_code == 502 and "just restarting" in response.text:
+        elif response.status_code == 502 and "is restarting" in response.text:
             promise.was_refused = True
         else:
             self._ledger.surprise(f"a form got {response.status_code}: {response.text[:200]}")
