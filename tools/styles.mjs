@@ -119,11 +119,13 @@ function without(css, known) {
 }
 
 const pathOf = name => path(`../static/css/${name}`)
-const plainOf = name => flatten(tailwind(pathOf(name)))
+const plain = Object.fromEntries(
+  Object.keys(SHEETS).map(name => [name, flatten(tailwind(pathOf(name)))]),
+)
 
 for (const [input, output] of Object.entries(SHEETS)) {
-  const plain = plainOf(input)
-  const code = Buffer.from(BEFORE[input] ? without(plain, plainOf(BEFORE[input])) : plain)
+  const before = plain[BEFORE[input]]
+  const code = Buffer.from(before ? without(plain[input], before) : plain[input])
   // No feature of selectors is left out: one is enough, and a list that some browser drops as a whole
   // for one of its selectors is written as it stands.
   // And where there is no light-dark(), there is no need of variables that stand in for it.
