@@ -174,10 +174,15 @@ def _keys_and_clicks(page: Page) -> tuple[list[float], list[float]]:
 
 
 def _press(session: CDPSession, page: Page) -> None:
-    """Sends by a finger. Playwright's own tap would ask the page things meanwhile."""
-    box = page.locator(".send").bounding_box()
-    assert box
-    point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    """Sends by a finger.
+
+    Playwright's own tap, and any locator, looks at each element for a shadow root; the first change
+    of the page after that takes long.
+    """
+    point = page.evaluate("""() => {
+        const { left, top, width, height } = document.querySelector(".send").getBoundingClientRect()
+        return { x: left + width / 2, y: top + height / 2 }
+    }""")
     page.wait_for_timeout(PICTURE_MS)
     for event, points in (("touchStart", [point]), ("touchEnd", [])):
         session.send("Input.dispatchTouchEvent", {"type": event, "touchPoints": points})

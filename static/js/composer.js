@@ -3,7 +3,8 @@
 import { showRoom } from "./counter.js"
 import { findDraft, keepDraft, restoreDraft } from "./drafts.js"
 import {
-  bringStyles, focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf, showProblem,
+  bringStyles, fieldsOf, focusField, isEscapeTaken, isPhone, join, keyOf, load, sentenceOf,
+  showProblem,
 } from "./page.js"
 import "./transcript.js"
 import { Turn } from "./turn.js"
@@ -15,6 +16,7 @@ const PICKING_MS = 500
 
 class ChatComposer extends HTMLElement {
   #leaving = new AbortController()
+  #isComposing = false
   #composedAt = -Infinity
   // A promise of what takes files, from the first file on.
   #files
@@ -46,8 +48,15 @@ class ChatComposer extends HTMLElement {
       document.addEventListener(type, event => this.#receive(event), options)
     }
     this.addEventListener("paste", event => this.#receive(event), options)
+    this.addEventListener("compositionstart", () => { this.#isComposing = true }, options)
     this.addEventListener("compositionend", ({ timeStamp }) => {
+      this.#isComposing = false
       this.#composedAt = timeStamp
+    }, options)
+    // The field keeps the focus: its going would hold up the picture of the question. Only a text
+    // that is being composed has to be ended by it.
+    this.addEventListener("mousedown", event => {
+      if (event.target.closest(".send") && !this.#isComposing) event.preventDefault()
     }, options)
     this.addEventListener("input", () => this.#input(), options)
     this.addEventListener("change", ({ target }) => {
@@ -73,7 +82,7 @@ class ChatComposer extends HTMLElement {
 
   /** Takes an earlier question, {message, answer}, into the field; null ends that. */
   edit(question) {
-    const { instead } = this.#form.elements
+    const { instead } = fieldsOf(this.#form)
     const strip = this.querySelector(".editing")
     const key = keyOf(this.#form)
     if (question && !instead.value) strip.dataset.before = this.#field.value
@@ -111,7 +120,7 @@ class ChatComposer extends HTMLElement {
     const isTyped = target === this.#form
     if (!isTyped && !("ask" in target.dataset)) return
     event.preventDefault()
-    const { message, instead } = target.elements
+    const { message, instead } = fieldsOf(target)
     if (isTyped) this.#submit()
     else this.#ask({ text: message.value, instead: instead?.value })
   }
@@ -134,12 +143,12 @@ class ChatComposer extends HTMLElement {
   }
 
   get #isIdle() {
-    return !this.turn && !this.#field.value && !this.#form.elements.instead.value
+    return !this.turn && !this.#field.value && !fieldsOf(this.#form).instead.value
   }
 
   #escape() {
     const button = this.#sendButton
-    if (this.#form.elements.instead.value) this.edit(null)
+    if (fieldsOf(this.#form).instead.value) this.edit(null)
     // A question that waits for its files waits no longer.
     else if (button.hasAttribute("aria-busy")) button.removeAttribute("aria-busy")
     else this.turn?.stop()
@@ -207,7 +216,7 @@ class ChatComposer extends HTMLElement {
     if (this.turn || this.#measure(true)) return
     const files = await this.#filesChosen()
     if (files === null || (files && !await files.haveArrived())) return
-    const instead = this.#form.elements.instead.value
+    const instead = fieldsOf(this.#form).instead.value
     if (this.turn || !this.#field.value.trim()) return
     this.#ask({ text: this.#field.value, isTyped: true, files: files?.take(), instead })
   }

@@ -10,6 +10,7 @@ export class Follower {
   #showWay
   #top = 0
   #size
+  #height = 0
   #isGrowing = false
   #hasNews = false
   isFollowing = true
@@ -29,19 +30,24 @@ export class Follower {
   /** The conversation has become longer, or its window smaller: by news, or by a reader's click. */
   grew() {
     this.#size = this.#window
+    this.#height = this.#scroller.scrollHeight
     if (this.isFollowing) this.#jump()
     else if (this.#isGrowing && !this.isAtEnd) this.#hasNews = true
     this.#isGrowing = false
     this.#tell()
   }
 
-  /** The position has changed, by whomever: by the browser, when the window has another size. */
+  /**
+   * The position has changed, by whomever: by the browser, when the window has another size or the
+   * conversation has become shorter.
+   */
   moved() {
-    if (this.#size !== this.#window) return this.grew()
-    const { scrollTop } = this.#scroller
+    const { scrollTop, scrollHeight } = this.#scroller
+    if (this.#size !== this.#window || scrollHeight < this.#height) return this.grew()
     if (scrollTop < this.#top - 1 && !this.isAtEnd) this.isFollowing = false
     else if (scrollTop >= this.#top && this.isAtEnd) this.follow()
     this.#top = scrollTop
+    this.#height = scrollHeight
     this.#tell()
   }
 

@@ -1,7 +1,7 @@
 // Shortcuts of a desk: what to go to is looked for by typing, and the list of all keys.
 
 import { fetchPage } from "./drawing.js"
-import { announce, load } from "./page.js"
+import { announce, dialogInFront, load } from "./page.js"
 
 const MOST = 10
 const LISTS = `[href="/agents"], [href="/conversations"]`
@@ -11,7 +11,7 @@ const AGENTS = `[href*="agent="]`
 /** Does what a shortcut is for. */
 export async function press(shortcut) {
   if (shortcut === "o") return location.assign(document.querySelector(".begin").href)
-  if (document.querySelector("dialog[open]")) return
+  if (dialogInFront()) return
   const { sheet, openDialog } = await load("./sheets.js")
   if (shortcut === "?") openDialog(await sheet("keys"))
   else openDialog(palette(await sheet("palette")))

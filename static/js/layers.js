@@ -1,6 +1,6 @@
 // What lies over a phone's page: the drawer, menus, pictures. Back closes it, as in any app.
 
-import { isPhone } from "./page.js"
+import { dialogInFront, isPhone } from "./page.js"
 
 // Where menus are. A long conversation, which has none, is not looked through at every click.
 const PLACES = [".sidebar", ".bar", "#lists"]
@@ -19,7 +19,7 @@ export function closeMenus(element = null) {
 }
 
 const isCovered = () =>
-  openMenus().length > 0 || document.querySelector("#drawer:checked, dialog[open]") !== null
+  openMenus().length > 0 || document.getElementById("drawer")?.checked || Boolean(dialogInFront())
 
 /** Adds a step to the history while something lies over the page, and takes it off again. */
 export function followLayers() {
@@ -32,7 +32,7 @@ export function followLayers() {
 addEventListener("popstate", () => {
   if (history.state?.isCovered || !isPhone()) return
   closeMenus()
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close()
+  dialogInFront()?.close()
   // Not checked = false: that would fire no change event.
   document.querySelector("#drawer:checked")?.click()
 })

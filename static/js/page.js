@@ -17,7 +17,7 @@ export const problem = () => document.getElementById("problem")
 
 /** Shows what went wrong, in a sheet over the page if there is one; an empty sentence takes it back. */
 export const showProblem = sentence => {
-  const place = document.querySelector("dialog[open] .problem") ?? problem()
+  const place = dialogInFront()?.querySelector(".problem") ?? problem()
   Object.assign(place, { textContent: sentence, hidden: !sentence })
 }
 
@@ -41,9 +41,19 @@ export function sendPlainly(form, { name, value }) {
 /** Texts, one below the other. */
 export const join = (...texts) => texts.filter(Boolean).join("\n")
 
+/** The fields of a form, by name. For its own `elements` browsers look through the whole page. */
+export const fieldsOf = form =>
+  Object.fromEntries(Array.from(form.querySelectorAll("[name]"), field => [field.name, field]))
+
 /** The key of a form's draft: the answer it asks anew, else its conversation, else its agent. */
-export const keyOf = ({ elements: { instead, conversation_id: place, agent } }) =>
-  instead.value || place.value || agent.value
+export function keyOf(form) {
+  const { instead, conversation_id: place, agent } = fieldsOf(form)
+  return instead.value || place.value || agent.value
+}
+
+/** The open dialogue, if any. All are children of the body; to look everywhere takes long. */
+export const dialogInFront = () =>
+  Array.from(document.body.children).find(child => child.matches("dialog[open]"))
 
 const touchOnly = globalThis.matchMedia?.("(pointer: coarse) and (hover: none)")
 // Asked each time, it would have the whole page laid out for the answer.
@@ -56,14 +66,13 @@ export const isPhone = () => isTouchOnly
 /** On a desk the next question can be typed at once; a phone's keyboard would hide the answer. */
 export function focusField() {
   const field = document.getElementById("question")
-  // With the next picture, whose layout is due anyway.
-  if (isPhone()) requestAnimationFrame(() => field.blur())
+  if (isPhone()) field.blur()
   else field.focus({ preventScroll: true })
 }
 
 /** Whether Esc has another meaning here: it closes a picture and empties a search. */
 export const isEscapeTaken = ({ type }) =>
-  type === "search" || document.querySelector("dialog[open]") !== null
+  type === "search" || dialogInFront() !== undefined
 
 /** A point in time, ISO 8601, as the reader's own zone and the page's language have it. */
 export function formatMoment(moment, isClock = false) {
@@ -71,13 +80,21 @@ export function formatMoment(moment, isClock = false) {
   return new Date(moment).toLocaleString(document.documentElement.lang, format)
 }
 
+// A page that nobody sees has no pictures.
+const LONGEST_PICTURE_MS = 100
+
+/** Resolves when the next picture of the page has been shown. */
+export const nextPicture = () => new Promise(resolve => {
+  requestAnimationFrame(() => setTimeout(resolve))
+  setTimeout(resolve, LONGEST_PICTURE_MS)
+})
+
 /** Does what the server cannot: the reader's own time zone, the colours of code. */
 export function refine(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.textContent = formatMoment(time.dateTime, "clock" in time.dataset)
   }
-  // They hold up no picture.
-  requestAnimationFrame(() => setTimeout(() => finishCode(root)))
+  nextPicture().then(() => finishCode(root))
 }
 
 /** Blocks of code in an element get their colours and, where there is one, a button that copies. */

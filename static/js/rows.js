@@ -1,7 +1,7 @@
 // What can be done with a conversation in a list, without leaving the page for it.
 
 import { fetchPage } from "./drawing.js"
-import { load, refine, sendPlainly } from "./page.js"
+import { dialogInFront, load, refine, sendPlainly } from "./page.js"
 
 const LONG_PRESS_MS = 500
 const SWIPE_PX = 50
@@ -17,7 +17,7 @@ export async function openMenu(link) {
   const { sheet, openDialog } = await load("./sheets.js")
   const menu = await sheet("row-menu")
   // A second click on the way here has opened it already.
-  if (!link.isConnected || document.querySelector("dialog[open]")) return
+  if (!link.isConnected || dialogInFront()) return
   const row = link.closest(".row")
   const conversation = row.querySelector(".conversation")
   for (const element of menu.querySelectorAll("[data-path]")) {

@@ -3,7 +3,7 @@
 import { clearBeside, listFiles, showBeside } from "./beside.js"
 import { Drawing } from "./drawing.js"
 import { followEnd } from "./follow.js"
-import { announce, copyOf, finishCode, load, sendPlainly } from "./page.js"
+import { announce, copyOf, finishCode, load, nextPicture, sendPlainly } from "./page.js"
 
 class ChatTranscript extends HTMLElement {
   #leaving = new AbortController()
@@ -50,32 +50,35 @@ class ChatTranscript extends HTMLElement {
     const { exchange, rest } = this.#blank ?? makeBlank()
     this.#blank = null
     exchange.querySelector(".question-text").textContent = question
-    rest.querySelector(".again").value = question
     this.#rests.set(exchange, rest)
-    this.#showProgress(exchange, "waiting")
     this.#showWelcome(false)
     this.#list.append(exchange)
     if (instead) this.#replaceAnswer(instead, exchange)
-    else rest.querySelector(".versions").remove()
-    if (files.length) listFiles(exchange.querySelector(".question-files"), files)
-    this.#countSeconds(exchange)
+    if (files.length) listFiles(this.#completed(exchange).querySelector(".question-files"), files)
     this.#follower.followSoon()
-    requestAnimationFrame(() => setTimeout(() => this.#settle(exchange)))
+    nextPicture().then(() => this.#settle(exchange))
     return exchange
   }
 
   /** What need not be in the first picture of a question, and takes as long as all the rest. */
   #settle(exchange) {
-    this.#complete(exchange)
+    this.#completed(exchange)
     this.#leaveOutFar()
     this.#blank ??= makeBlank()
   }
 
-  #complete(exchange) {
+  /** An exchange with all its parts: what belongs to its question, and its answer. */
+  #completed(exchange) {
     const rest = this.#rests.get(exchange)
-    if (!rest) return
+    if (!rest) return exchange
     this.#rests.delete(exchange)
-    exchange.querySelector(".answer").append(rest)
+    const text = exchange.querySelector(".question-text")
+    text.after(rest.question)
+    exchange.append(rest.answer)
+    exchange.querySelector(".again").value = text.textContent
+    this.#showProgress(exchange, "waiting")
+    this.#countSeconds(exchange)
+    return exchange
   }
 
   /** Takes back a question that was refused. */
@@ -88,7 +91,7 @@ class ChatTranscript extends HTMLElement {
   apply(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
     this.#follower.expectNews()
-    this.#complete(exchange)
+    this.#completed(exchange)
     switch (type) {
       case "turn": return this.#identify(exchange, data.message_id)
       case "lost": return this.#showProgress(exchange, "lost")
@@ -145,8 +148,8 @@ class ChatTranscript extends HTMLElement {
     const replaced = all.slice(all.indexOf(first), all.indexOf(exchange))
     for (const element of replaced) element.remove()
     this.#replaced.set(exchange, replaced)
-    this.#complete(exchange)
-    const count = first.querySelector("[data-number]")?.textContent.split("/")[1] ?? 1
+    this.#completed(exchange).querySelector(".versions").hidden = false
+    const count = first.querySelector(".versions:not([hidden]) [data-number]")?.textContent.split("/")[1] ?? 1
     const number = Number(count) + 1
     exchange.querySelector("[data-number]").textContent = `${number} / ${number}`
     exchange.querySelector("[data-previous]").href = `?at=${answer}#m-${answer}`
@@ -240,19 +243,21 @@ class ChatTranscript extends HTMLElement {
 
 /** Safari lets a page copy and speak only during a click, which a module on its way would outlast. */
 function bringForClicks() {
-  // They hold up no picture.
   const bring = () => ["./copy.js", "./speak.js"].forEach(path => load(path).catch(() => {}))
-  requestAnimationFrame(() => setTimeout(bring))
+  nextPicture().then(bring)
 }
 
-/** An exchange without an answer; in `rest`, what stands below the answer's text. */
+/** An exchange as its first picture shows it, and the `rest` of its parts. */
 function makeBlank() {
   const exchange = copyOf("exchange")
-  const rest = document.createRange()
-  const text = exchange.querySelector(".prose")
-  rest.setStartAfter(text)
-  rest.setEndAfter(text.parentNode.lastChild)
-  return { exchange, rest: rest.extractContents() }
+  const takeBelow = selector => {
+    const element = exchange.querySelector(selector)
+    const range = document.createRange()
+    range.setStartAfter(element)
+    range.setEndAfter(element.parentNode.lastChild)
+    return range.extractContents()
+  }
+  return { exchange, rest: { question: takeBelow(".question-text"), answer: takeBelow(".question") } }
 }
 
 customElements.define("chat-transcript", ChatTranscript)

@@ -3,7 +3,7 @@
 import { enterConversation, titleOf } from "./conversation.js"
 import { forgetDraft, prependDraft } from "./drafts.js"
 import {
-  announce, bringStyles, focusField, join, keyOf, sentenceOf, showProblem,
+  announce, bringStyles, fieldsOf, focusField, join, keyOf, nextPicture, sentenceOf, showProblem,
 } from "./page.js"
 import { ask, follow } from "./stream.js"
 
@@ -36,6 +36,10 @@ export class Turn {
     this.#exchange = this.#transcript.addQuestion(text, files, instead)
     showProblem("")
     if (isTyped) this.#takeFromField(key, question)
+    this.#showStop(true)
+    // What follows takes as long, and would hold up the picture of this.
+    await nextPicture()
+    this.#composer.keepDraft()
     focusField()
     try {
       await this.#readAnswer(ask(request, signal), () => this.#accept(key, question))
@@ -49,6 +53,7 @@ export class Turn {
   /** Reads on an answer that was asked for before. */
   resume(exchange, signal) {
     this.#exchange = exchange
+    this.#showStop(true)
     const { messageId, lastEventId } = exchange.dataset
     return this.#readAnswer(follow(messageId, lastEventId, signal))
   }
@@ -75,7 +80,7 @@ export class Turn {
   }
 
   #requestFor({ text, files = [], instead }) {
-    const { agent, conversation_id: place, after } = this.#form.elements
+    const { agent, conversation_id: place, after } = fieldsOf(this.#form)
     const request = { message: text, agent: agent.value, conversation_id: place.value || undefined }
     if (instead) request.instead = instead
     else if (after.value) request.after = after.value
@@ -86,14 +91,12 @@ export class Turn {
   #takeFromField(key, { text, instead }) {
     this.#pending = { key, text }
     this.#composer.write("")
-    this.#composer.keepDraft()
     if (instead) this.#composer.edit(null)
   }
 
   // Reads the answer to its end. Throws what kept the question from being accepted; what goes wrong
   // later is shown with the answer.
   async #readAnswer(events, accept = () => {}) {
-    this.#showStop(true)
     announce("answering")
     const styles = bringStyles()
     try {
@@ -142,7 +145,7 @@ export class Turn {
   }
 
   #enterConversation(id) {
-    const { conversation_id: place, after } = this.#form.elements
+    const { conversation_id: place, after } = fieldsOf(this.#form)
     const question = this.#exchange.querySelector(".question-text").textContent
     const title = place.value ? "" : titleOf(question)
     place.value = id
@@ -166,9 +169,9 @@ export class Turn {
     const stop = this.#composer.querySelector(".stop")
     const send = this.#composer.querySelector(".send")
     const hadFocus = [stop, send].includes(document.activeElement)
-    stop.hidden = !isRunning
     stop.disabled = false
-    send.hidden = isRunning
+    // Not by the buttons' own attributes: to hide what has the focus has the page laid out.
+    this.#form.classList.toggle("running", isRunning)
     if (hadFocus) focusField()
   }
 }

@@ -130,6 +130,15 @@ test("a block that becomes shorter does not count as going up", () => {
   assert.equal(page.scrollTop, 1800)
 })
 
+test("what became shorter above while the end grew does not count as going up", () => {
+  const { page, follower, grow, scroll } = open()
+  grow(0)
+  page.scrollHeight += 100 - 900
+  scroll(600)
+  assert.ok(follower.isFollowing)
+  assert.equal(page.scrollTop, 700)
+})
+
 test("a smaller window keeps the end in view", () => {
   const { page, follower } = open()
   page.clientHeight = 300
