@@ -1,7 +1,7 @@
 // The frame of every page: its menus, its drawer, the theme, copying, links that open in place.
 
 import { closeMenus, openMenus } from "./layers.js"
-import { announce, isEscapeTaken, load, refine } from "./page.js"
+import { announce, areSingleKeysOn, isEscapeTaken, load, refine } from "./page.js"
 
 // By then screen readers have begun to read a page that is new.
 const SETTLED_MS = 1000
@@ -14,6 +14,8 @@ document.addEventListener("click", event => {
   if (target.closest("[data-theme-switch]")) {
     load("./theme.js").then(({ changeTheme }) => changeTheme(), () => {})
   }
+  const { shortcut } = target.closest("[data-shortcut]")?.dataset ?? {}
+  if (shortcut) load("./keys.js").then(({ press }) => press(shortcut)).catch(() => {})
   const copyButton = target.closest("[data-copy]")
   if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), () => {})
   const more = target.closest("a.row-more")
@@ -70,8 +72,9 @@ function shortcutOf({ key, code, ctrlKey, metaKey, shiftKey, altKey, isComposing
     if (code === "KeyK" && !shiftKey) return "k"
     return code === "KeyO" && shiftKey ? "o" : ""
   }
+  if (key !== "/" && key !== "?") return ""
   const isWriting = target.closest?.("input, textarea, select, dialog, [contenteditable]")
-  return !isWriting && (key === "/" || key === "?") ? key : ""
+  return isWriting || !areSingleKeysOn() ? "" : key
 }
 
 /** Whether a click is for the browser: another tab, a download. */

@@ -1,7 +1,7 @@
 // Shortcuts of a desk: what to go to is looked for by typing, and the list of all keys.
 
 import { fetchPage } from "./drawing.js"
-import { announce, dialogInFront, load } from "./page.js"
+import { announce, areSingleKeysOn, dialogInFront, load } from "./page.js"
 
 const MOST = 10
 const LISTS = `[href="/agents"], [href="/conversations"]`
@@ -13,8 +13,19 @@ export async function press(shortcut) {
   if (shortcut === "o") return location.assign(document.querySelector(".begin").href)
   if (dialogInFront()) return
   const { sheet, openDialog } = await load("./sheets.js")
-  if (shortcut === "?") openDialog(await sheet("keys"))
+  if (shortcut === "?") openDialog(keyList(await sheet("keys")))
   else openDialog(palette(await sheet("palette")))
+}
+
+/** The list of all keys; those that work without Ctrl may be in the way of who speaks to a computer. */
+function keyList(dialog) {
+  const choice = dialog.querySelector("input")
+  choice.checked = areSingleKeysOn()
+  choice.addEventListener("change", () => {
+    const age = choice.checked ? 0 : 31536000
+    document.cookie = `single-keys=off; path=/; max-age=${age}; samesite=lax`
+  })
+  return dialog
 }
 
 /** Agents and conversations whose names hold what is typed; Enter goes to the first. */

@@ -74,6 +74,9 @@ export function focusField() {
 export const isEscapeTaken = ({ type }) =>
   type === "search" || dialogInFront() !== undefined
 
+/** Whether keys without Ctrl or ⌘ do something outside of fields. */
+export const areSingleKeysOn = () => !document.cookie.includes("single-keys=off")
+
 /** A point in time, ISO 8601, as the reader's own zone and the page's language have it. */
 export function formatMoment(moment, isClock = false) {
   const format = isClock ? { timeStyle: "short" } : { dateStyle: "short", timeStyle: "short" }

@@ -438,6 +438,31 @@ def test_shortcuts_go_to_agents_and_conversations_but_not_while_one_writes(page:
     expect(page.locator("#question")).to_have_value("/?")
 
 
+def test_keys_that_work_alone_can_be_switched_off(page: Page) -> None:
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
+    choice = keys.get_by_role("checkbox", name="Use the single-key shortcuts / and ?")
+    page.locator(".settings > summary").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    choice.uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.locator("#question").blur()
+    page.keyboard.press("?")
+    page.keyboard.press("/")
+    expect(page.locator("#question")).not_to_be_focused()
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog", name="Go to")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator(".settings > summary").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    expect(choice).not_to_be_checked()
+    choice.check()
+    page.keyboard.press("Escape")
+    page.locator(".settings > summary").blur()
+    page.keyboard.press("?")
+    expect(choice).to_be_checked()
+
+
 def test_the_sidebar_stays_folded_away(page: Page) -> None:
     page.locator(".sidebar label[for=fold]").click()
     expect(page.locator(".sidebar")).to_be_hidden()

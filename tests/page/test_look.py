@@ -235,12 +235,12 @@ def test_scripts_are_small(site: Site) -> None:
     assert first and weight(first) <= 10_000
     # All that a visit can come to. The puzzles are those of the page where one signs in.
     every = {path.name for path in Path("static/compiled").glob("*.js")}
-    assert weight(every - {"puzzle.js", "puzzle-worker.js"}) <= 21_000
+    assert weight(every - {"puzzle.js", "puzzle-worker.js"}) <= 21_200
 
 
 # What browsers accept over plain http, and those of today over TLS; so many bytes with all heads.
 @pytest.mark.parametrize(
-    ("accepted", "most"), [("gzip, deflate", 29_000), ("gzip, deflate, br, zstd", 27_000)]
+    ("accepted", "most"), [("gzip, deflate", 29_200), ("gzip, deflate, br, zstd", 27_000)]
 )
 def test_a_first_visit_is_small(site: Site, accepted: str, most: int) -> None:
     def fetch(path: str) -> tuple[requests.Response, int]:
