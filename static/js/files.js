@@ -1,6 +1,6 @@
 // The files of the next question: checked, sent ahead one after the other, taken along at the end.
 
-import { announce, join, Refused, showProblem } from "./page.js"
+import { announce, fieldsOf, join, Refused, showProblem } from "./page.js"
 
 const PREVIEW_PX = 88
 const MAX_NAME = 200
@@ -47,7 +47,7 @@ export class Files {
   /** Takes those that may go along, and says why the others may not. */
   add(files, arePasted = false) {
     const { most, mostBytes } = this.#list.dataset
-    const rules = { most, mostBytes, accept: this.#form.elements.files.accept }
+    const rules = { most, mostBytes, accept: fieldsOf(this.#form).files.accept }
     this.#complaints = []
     const begun = []
     for (const file of files) {
@@ -108,7 +108,7 @@ export class Files {
     try {
       // Not fetch(): it would not say how far it has come.
       item.request = new XMLHttpRequest()
-      item.id = await upload(item, this.#form.elements.agent.value, report)
+      item.id = await upload(item, fieldsOf(this.#form).agent.value, report)
       dataset.state = "sent"
     } catch (error) {
       dataset.state = "failed"
@@ -141,7 +141,7 @@ export class Files {
     this.#drop(item)
     item.request?.abort()
     if (isFailed(item)) showProblem("")
-    const heir = next?.querySelector("button") ?? this.#form.elements.message
+    const heir = next?.querySelector("button") ?? fieldsOf(this.#form).message
     heir.focus({ preventScroll: true })
   }
 }

@@ -1,7 +1,7 @@
 // The frame of every page: its menus, its drawer, the theme, copying, links that open in place.
 
 import { closeMenus, openMenus } from "./layers.js"
-import { announce, areSingleKeysOn, isEscapeTaken, load, refine } from "./page.js"
+import { announce, areSingleKeysOn, isEscapeTaken, load, refine, remember } from "./page.js"
 
 // By then screen readers have begun to read a page that is new.
 const SETTLED_MS = 1000
@@ -14,8 +14,9 @@ document.addEventListener("click", event => {
   if (target.closest("[data-theme-switch]")) {
     load("./theme.js").then(({ changeTheme }) => changeTheme(), () => {})
   }
-  const { shortcut } = target.closest("[data-shortcut]")?.dataset ?? {}
-  if (shortcut) load("./keys.js").then(({ press }) => press(shortcut)).catch(() => {})
+  if (target.closest("[data-keys]")) {
+    load("./keys.js").then(({ press }) => press("?")).catch(() => {})
+  }
   const copyButton = target.closest("[data-copy]")
   if (copyButton) load("./copy.js").then(({ copy }) => copy(copyButton), () => {})
   const more = target.closest("a.row-more")
@@ -120,8 +121,7 @@ function watchDrawer() {
   const drawer = document.getElementById("drawer")
   if (!drawer) return
   document.getElementById("fold")?.addEventListener("change", ({ target: { checked } }) => {
-    const choice = checked ? "folded" : "open"
-    document.cookie = `sidebar=${choice}; path=/; max-age=31536000; samesite=lax`
+    remember("sidebar", checked ? "folded" : "open")
   })
   const narrow = globalThis.matchMedia?.("(max-width: 47.99rem)")
   const cover = () => {

@@ -1,7 +1,7 @@
 // Shortcuts of a desk: what to go to is looked for by typing, and the list of all keys.
 
 import { fetchPage } from "./drawing.js"
-import { announce, areSingleKeysOn, dialogInFront, load } from "./page.js"
+import { announce, areSingleKeysOn, dialogInFront, load, remember } from "./page.js"
 
 const MOST = 10
 const LISTS = `[href="/agents"], [href="/conversations"]`
@@ -17,14 +17,11 @@ export async function press(shortcut) {
   else openDialog(palette(await sheet("palette")))
 }
 
-/** The list of all keys; those that work without Ctrl may be in the way of who speaks to a computer. */
+/** With the choice whether single keys work: they are in the way of who speaks to a computer. */
 function keyList(dialog) {
   const choice = dialog.querySelector("input")
   choice.checked = areSingleKeysOn()
-  choice.addEventListener("change", () => {
-    const age = choice.checked ? 0 : 31536000
-    document.cookie = `single-keys=off; path=/; max-age=${age}; samesite=lax`
-  })
+  choice.addEventListener("change", () => remember("single-keys", choice.checked ? "on" : "off"))
   return dialog
 }
 

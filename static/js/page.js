@@ -137,6 +137,11 @@ async function fetchStyles(href) {
   })
 }
 
+/** A choice of this browser's, for a year; a cookie, so that the server's first byte has it. */
+export function remember(name, value) {
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax`
+}
+
 const SLOW_MS = 20_000
 const modules = new Map()
 const failures = new Map()

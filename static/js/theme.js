@@ -1,4 +1,6 @@
-// Light or dark by hand. A cookie, so that the server's first byte has it and nothing flashes.
+// Light or dark by hand. The server's first byte has it, so that nothing flashes.
+
+import { remember } from "./page.js"
 
 export function changeTheme() {
   const root = document.documentElement
@@ -8,5 +10,5 @@ export function changeTheme() {
   root.dataset.theme = isDark ? "light" : "dark"
   const paper = getComputedStyle(root).getPropertyValue("--paper").trim()
   for (const meta of document.querySelectorAll("meta[name=theme-color]")) meta.content = paper
-  document.cookie = `theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`
+  remember("theme", root.dataset.theme)
 }

@@ -54,7 +54,7 @@ class ChatTranscript extends HTMLElement {
     this.#showWelcome(false)
     this.#list.append(exchange)
     if (instead) this.#replaceAnswer(instead, exchange)
-    if (files.length) listFiles(this.#completed(exchange).querySelector(".question-files"), files)
+    if (files.length) listFiles(this.#complete(exchange).querySelector(".question-files"), files)
     this.#follower.followSoon()
     nextPicture().then(() => this.#settle(exchange))
     return exchange
@@ -62,13 +62,13 @@ class ChatTranscript extends HTMLElement {
 
   /** What need not be in the first picture of a question, and takes as long as all the rest. */
   #settle(exchange) {
-    this.#completed(exchange)
+    this.#complete(exchange)
     this.#leaveOutFar()
     this.#blank ??= makeBlank()
   }
 
-  /** An exchange with all its parts: what belongs to its question, and its answer. */
-  #completed(exchange) {
+  /** Gives an exchange its other parts, if it lacks them, and returns it. */
+  #complete(exchange) {
     const rest = this.#rests.get(exchange)
     if (!rest) return exchange
     this.#rests.delete(exchange)
@@ -91,7 +91,7 @@ class ChatTranscript extends HTMLElement {
   apply(exchange, { id, type, data }) {
     if (id) exchange.dataset.lastEventId = id
     this.#follower.expectNews()
-    this.#completed(exchange)
+    this.#complete(exchange)
     switch (type) {
       case "turn": return this.#identify(exchange, data.message_id)
       case "lost": return this.#showProgress(exchange, "lost")
@@ -148,7 +148,7 @@ class ChatTranscript extends HTMLElement {
     const replaced = all.slice(all.indexOf(first), all.indexOf(exchange))
     for (const element of replaced) element.remove()
     this.#replaced.set(exchange, replaced)
-    this.#completed(exchange).querySelector(".versions").hidden = false
+    this.#complete(exchange).querySelector(".versions").hidden = false
     const count = first.querySelector(".versions:not([hidden]) [data-number]")?.textContent.split("/")[1] ?? 1
     const number = Number(count) + 1
     exchange.querySelector("[data-number]").textContent = `${number} / ${number}`

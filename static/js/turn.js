@@ -39,7 +39,7 @@ export class Turn {
     this.#showStop(true)
     // What follows takes as long, and would hold up the picture of this.
     await nextPicture()
-    this.#composer.keepDraft()
+    if (isTyped) this.#composer.keepDraft()
     focusField()
     try {
       await this.#readAnswer(ask(request, signal), () => this.#accept(key, question))
